@@ -1,0 +1,118 @@
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_BYTES (16u * 1024)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used;
+	size_t cap;
+	_Alignas(max_align_t) char bytes[];
+};
+
+static void *checked(void *got)
+{
+	if (!got) {
+		fputs("hs2cert: out of memory\n", stderr);
+		_Exit(3);
+	}
+	return got;
+}
+
+void *mem_alloc(size_t bytes)
+{
+	return checked(calloc(1, bytes ? bytes : 1));
+}
+
+void *mem_realloc(void *old, size_t bytes)
+{
+	return checked(realloc(old, bytes ? bytes : 1));
+}
+
+char *mem_strdup(const char *text)
+{
+	return checked(strdup(text));
+}
+
+void mem_free(void *old)
+{
+	free(old);
+}
+
+void *mem_grow(void *array, size_t *cap, size_t need, size_t element_bytes)
+{
+	size_t want = *cap ? *cap : 8;
+
+	if (need <= *cap)
+		return array;
+	while (want < need)
+		want *= 2;
+	*cap = want;
+	return mem_realloc(array, want * element_bytes);
+}
+
+void arena_init(struct arena *a)
+{
+	*a = (struct arena){ 0 };
+}
+
+void arena_release(struct arena *a)
+{
+	for (struct arena_block *block = a->block, *next; block; block = next) {
+		next = block->next;
+		mem_free(block);
+	}
+	arena_init(a);
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+	size_t align = _Alignof(max_align_t);
+	size_t need = (bytes + align - 1) / align * align;
+	struct arena_block *block = a->block;
+
+	if (!block || block->cap - block->used < need) {
+		size_t cap = need > BLOCK_BYTES ? need : BLOCK_BYTES;
+		block = mem_alloc(sizeof(*block) + cap);
+		block->cap = cap;
+		block->next = a->block;
+		a->block = block;
+	}
+	void *got = block->bytes + block->used;
+	block->used += need;
+	a->used += need;
+	return got;
+}
+
+char *arena_text(struct arena *a, struct slice part)
+{
+	char *copy = arena_alloc(a, part.len + 1);
+
+	if (part.len)
+		memcpy(copy, part.ptr, part.len);
+	return copy;
+}
+
+struct slice arena_slice(struct arena *a, struct slice part)
+{
+	return (struct slice){ arena_text(a, part), part.len };
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	int len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		return arena_text(a, (struct slice){ 0 });
+	char *text = arena_alloc(a, (size_t)len + 1);
+	va_start(args, format);
+	vsnprintf(text, (size_t)len + 1, format, args);
+	va_end(args);
+	return text;
+}

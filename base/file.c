@@ -1,0 +1,95 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+
+static enum rc read_all(int fd, struct str *out, struct err *err)
+{
+	char buf[16384];
+
+	for (;;) {
+		ssize_t got = read(fd, buf, sizeof(buf));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_set(err, RC_BROKEN, "%s", strerror(errno));
+		if (got == 0)
+			return RC_OK;
+		str_add(out, buf, (size_t)got);
+		if (out->overflow)
+			return err_set(err, RC_INVALID, "larger than %zu bytes", out->max);
+	}
+}
+
+enum rc file_read(const char *path, struct str *out, struct err *err)
+{
+	struct stat st;
+	/* O_NONBLOCK: a named pipe in the rules folder must not hang us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return err_set(err, RC_BROKEN, "cannot open '%s': %s", path, strerror(errno));
+	enum rc rc = RC_OK;
+	if (fstat(fd, &st) != 0)
+		rc = err_set(err, RC_BROKEN, "%s", strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		rc = err_set(err, RC_INVALID, "not a regular file");
+	else
+		rc = read_all(fd, out, err);
+	close(fd);
+	if (rc != RC_OK)
+		err_prefix(err, "cannot read '%s'", path);
+	return rc;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Follows links: a rule file may be one. */
+static bool is_folder(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum rc folder_list(const char *path, size_t most, struct names *out, struct err *err)
+{
+	DIR *dir = opendir(path);
+
+	*out = (struct names){ 0 };
+	if (!dir)
+		return err_set(err, RC_BROKEN, "cannot open folder '%s': %s", path, strerror(errno));
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (is_folder(dirfd(dir), entry->d_name))
+			continue;
+		if (out->count == most) {
+			closedir(dir);
+			names_release(out);
+			return err_set(err, RC_INVALID, "more than %zu files in '%s'", most, path);
+		}
+		out->list = mem_grow(out->list, &out->cap, out->count + 1, sizeof(*out->list));
+		out->list[out->count++] = mem_strdup(entry->d_name);
+	}
+	closedir(dir);
+	if (out->count > 1)
+		qsort(out->list, out->count, sizeof(*out->list), by_bytes);
+	return RC_OK;
+}
+
+void names_release(struct names *n)
+{
+	for (size_t i = 0; i < n->count; i++)
+		mem_free(n->list[i]);
+	mem_free(n->list);
+	*n = (struct names){ 0 };
+}

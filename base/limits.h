@@ -1,0 +1,48 @@
+/*
+ * limits - every ceiling on what comes from outside, with its reason.
+ *
+ * Not a place for tuning: a number here is a wall that turns a hostile or
+ * broken input into an error with a place. Used by everybody.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* Rule files. A megabyte is some 3,000 rules; libyaml is quadratic in nesting. */
+#define LIMIT_RULE_FILE_BYTES (8u * 1024 * 1024)
+#define LIMIT_RULE_FILES 4096u
+#define LIMIT_YAML_DEPTH 32u
+#define LIMIT_YAML_EVENTS 2000000u
+#define LIMIT_YAML_SCALAR_BYTES (64u * 1024)
+#define LIMIT_RULES 200000u
+#define LIMIT_DIAGNOSTICS 1000u
+/* A filter nests as YAML does; a template is one scalar. */
+#define LIMIT_TEMPLATE_PARTS 256u
+#define LIMIT_TEMPLATE_FUNCTIONS 32u
+#define LIMIT_VALUES 10000u
+
+/* Patterns: a bad 41-byte match costs 132 ms at pcre2's own limit, 1.3 ms here. */
+#define LIMIT_PATTERN_BYTES 4096u
+#define LIMIT_MATCH_STEPS 100000u
+#define LIMIT_MATCH_HEAP_KIB 4096u
+
+/* HubSpot's own ceiling on a string property is 65,536 characters. */
+#define LIMIT_VALUE_BYTES (256u * 1024)
+/* A rendered field: more than any attribute holds. */
+#define LIMIT_FIELD_BYTES (64u * 1024)
+
+/* JSON answers: jansson's recursion and memory are ours to bound. */
+#define LIMIT_JSON_DEPTH 32u
+#define LIMIT_ANSWER_BYTES (64u * 1024 * 1024)
+#define LIMIT_HEADER_BYTES (16u * 1024)
+#define LIMIT_URL_BYTES (8u * 1024)
+
+/* Ids from outside go into paths and keys. */
+#define LIMIT_ID_BYTES 64u
+
+/* One secret: tokens are some 300 characters, OAuth ones up to 1,000. */
+#define LIMIT_SECRET_BYTES 4096u
+
+/* One line of text that says what went wrong. */
+#define LIMIT_ERROR_BYTES 512u
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * str - slices of bytes that somebody else owns, and a growing string with a
+ * ceiling.
+ *
+ * A struct str never grows past the ceiling it was born with: an append that
+ * would pass it sets `overflow` and changes nothing, so a caller may append
+ * many times and look once. Out of memory ends the process.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes lent by somebody else; not ended by a NUL. `ptr` may be NULL when `len` is 0. */
+struct slice {
+	const char *ptr;
+	size_t len;
+};
+
+#define SLICE_FMT(s) (int)(s).len, (s).ptr ? (s).ptr : ""
+
+struct slice slice_of(const char *text);	/* NULL gives the empty slice */
+bool slice_eq(struct slice a, struct slice b);
+bool slice_is(struct slice a, const char *text);
+/* ASCII letters without case, other bytes as they are. */
+bool slice_eq_nocase(struct slice a, struct slice b);
+bool slice_starts(struct slice a, struct slice prefix);
+int slice_cmp(struct slice a, struct slice b);	/* byte order, shorter first */
+struct slice slice_trim(struct slice a);	/* white space of ASCII at both ends */
+
+struct str {
+	char *ptr;	/* always NUL-ended once something was added; NULL before */
+	size_t len;
+	size_t cap;
+	size_t max;	/* ceiling in bytes, the NUL not counted */
+	bool overflow;	/* an append was refused */
+};
+
+void str_init(struct str *s, size_t max_bytes);
+void str_release(struct str *s);
+void str_clear(struct str *s);			/* empty, no overflow, memory kept */
+void str_add(struct str *s, const void *bytes, size_t len);
+void str_add_text(struct str *s, const char *text);
+void str_add_slice(struct str *s, struct slice part);
+void str_add_char(struct str *s, char c);
+void str_addf(struct str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void str_addv(struct str *s, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+/* Appends `part` with control characters, DEL and invalid UTF-8 shown as \xNN: for messages and logs. */
+void str_add_shown(struct str *s, struct slice part);
+/* Appends `part` as a JSON string with its quotes. */
+void str_add_json(struct str *s, struct slice part);
+/* Appends `part` percent-encoded for a URL path segment or query value. */
+void str_add_url(struct str *s, struct slice part);
+struct slice str_slice(const struct str *s);
+const char *str_text(const struct str *s);	/* never NULL */
+
+/* Number of bytes of the UTF-8 character at `p` (`end` past the last byte); 0 where it is not valid UTF-8. */
+size_t utf8_length(const char *p, const char *end);
+bool utf8_valid(struct slice text);
+
+#endif

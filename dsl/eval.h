@@ -1,0 +1,77 @@
+/*
+ * eval - what a filter and a template mean, given the facts.
+ *
+ * Pure: the facts come through functions that the caller lends. Three answers:
+ * a fact that cannot be had now makes the answer unsure, never no; a pattern
+ * that hits its limit is an answer of its own.
+ */
+#ifndef DSL_EVAL_H
+#define DSL_EVAL_H
+
+#include "base/str.h"
+#include "dsl/table.h"
+
+enum fact {
+	FACT_KNOWN,	/* *value is set; empty, absent and null are all the empty value */
+	FACT_UNSURE,	/* it could not be read now */
+};
+
+/* What is known of one contact. `property` is an index in table->property. What is lent lives as long as the call's caller keeps ctx. */
+struct facts {
+	void *ctx;
+	enum fact (*value)(void *ctx, uint32_t property, struct slice *value);
+	/* The label of a property's value; FACT_KNOWN with the value itself where it has none. May be NULL. */
+	enum fact (*label)(void *ctx, uint32_t property, struct slice value, struct slice *label);
+};
+
+/* The event that a rule's from/to and the event.* references read. */
+struct event_facts {
+	enum event_kind kind;
+	struct slice property, from, to;	/* property-changed */
+	struct slice list_name, list_id;	/* list-added */
+	bool from_known;			/* false: what was before is not known */
+	int64_t at_ms;
+	int64_t as_of_ms;			/* at plus settle: what `today` and `-30d` count from */
+};
+
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNSURE, ANSWER_LIMIT };
+
+/*
+ * What decided the answer: the first test that made it so, for logs and `why`.
+ * Lent by the table; value_note is a constant or NULL, e.g. "not a number".
+ */
+struct match_note {
+	const char *what;	/* the test in the words of the file: "country in [PL, DE, FR]", "from", "to" */
+	const char *file;
+	uint32_t line, column;
+	const char *value_note;
+};
+
+/* The rule's from, to and filters, in that order. `note` may be NULL; it is set on every answer but yes. */
+enum answer rule_match(const struct table *t, const struct rule *rule, const struct event_facts *event,
+		       const struct facts *facts, struct match_note *note);
+
+enum render {
+	RENDER_OK,
+	RENDER_REQUIRED,	/* `required` met an empty value */
+	RENDER_UNSURE,		/* a fact could not be read now */
+	RENDER_BAD,		/* the value cannot become what the field needs (date arithmetic on what is no date, too long) */
+};
+
+/*
+ * Renders field i of the rule into out (cleared first). issue-date and
+ * expiry-date come out as YYYY-MM-DD or empty; recipient.name and
+ * recipient.email without white space at the ends, inner runs in the name as
+ * one space. Custom fields come out as they are. `why` (LIMIT_ERROR_BYTES) says
+ * what was wrong on RENDER_REQUIRED and RENDER_BAD, naming field and reference.
+ * recipient.name that comes out empty becomes the rendered e-mail; an empty
+ * issue-date the day of the event.
+ */
+enum render rule_render(const struct table *t, const struct rule *rule, size_t i,
+			const struct event_facts *event, const struct facts *facts, struct str *out,
+			char *why);
+
+/* One `@`, local part of 1 to 64, at least two labels, no spaces or controls, 254 at most: behaviour.md. */
+bool email_valid(struct slice address);
+
+#endif

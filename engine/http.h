@@ -1,0 +1,52 @@
+/*
+ * http - one outgoing request and its three outcomes, as values.
+ *
+ * Not a client: the world carries requests (engine/world.h). Used by sources,
+ * actions and the two worlds (net.c over libcurl, sim.c in tests).
+ */
+#ifndef ENGINE_HTTP_H
+#define ENGINE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* Everything is lent until the request has ended. */
+struct http_request {
+	const char *method;
+	const char *url;		/* whole, http or https */
+	const char *bearer;		/* token; goes into Authorization */
+	const char *header[4];		/* further ones, `Name: value`; unused are NULL */
+	struct slice body;		/* JSON; sent only where has_body */
+	bool has_body;
+	/*
+	 * A connection of its own, used once. libcurl repeats a POST by itself
+	 * when a kept-alive connection dies after the server took it: measured
+	 * on 7.88.1, facts/reliability.md finding 1.
+	 */
+	bool fresh;
+	int64_t timeout_ms;
+};
+
+enum http_outcome {
+	HTTP_ANSWER,	/* a whole answer came */
+	HTTP_NOT_SENT,	/* certainly nothing of the request reached the other side */
+	HTTP_UNKNOWN,	/* it may have been received and acted upon; no usable answer */
+};
+
+#define HTTP_ABSENT INT64_MIN
+
+struct http_response {
+	enum http_outcome outcome;
+	const char *problem;		/* what failed, where outcome is not HTTP_ANSWER */
+	int status;
+	struct slice body;
+	int64_t date_ms;		/* Date header, or HTTP_ABSENT */
+	int64_t retry_after_ms;		/* from now on, or HTTP_ABSENT; never negative */
+	int64_t rate_max;		/* X-HubSpot-RateLimit-Max, or HTTP_ABSENT */
+	int64_t rate_interval_ms;	/* X-HubSpot-RateLimit-Interval-Milliseconds, or HTTP_ABSENT */
+};
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * sandbox - the built-in HubSpot and Certifier.
+ *
+ * A simulator of both services as facts/hubspot.md and facts/certifier.md
+ * describe them, as strict as the real ones. Called in-process with the time
+ * handed in (tests, scenes), or over HTTP by `hs2cert sandbox`
+ * (sandbox/server.c). It is a test's only judge of what was issued, so it shares
+ * no code with the engine's clients: only base/.
+ *
+ * Deterministic: time comes in with every call, ids are counted or drawn from
+ * the seed.
+ */
+#ifndef ENGINE_SANDBOX_SANDBOX_H
+#define ENGINE_SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+struct sandbox;
+
+/* What the facts call uncertain, and what a test wants to vary. Zeroed is a good start: sandbox_defaults. */
+struct sandbox_options {
+	uint64_t seed;
+	const char *hubspot_token;	/* NULL: any non-empty bearer is taken */
+	const char *certifier_token;
+	int64_t index_lag_ms;		/* HubSpot search sees a change this much later; default 10 s */
+	int64_t list_lag_ms;		/* a membership row shows this much after its timestamp; default 0 */
+	bool list_descending;		/* page order of memberships/join-order: newest first */
+	bool cleared_is_null;		/* a cleared value is null in history, not "" */
+	bool merge_keeps_id;		/* the older kind of merge: primary's id survives */
+	bool merge_writes_entry;	/* a merge adds MERGE_OBJECTS entries */
+	bool same_value_writes;		/* writing the same value adds a history entry */
+	bool rate_limits;		/* enforce 5/s search, 100 per 10 s, Certifier 3/s */
+	int64_t certifier_search_lag_ms;
+	bool certifier_email_nocase;	/* search by e-mail ignores case */
+	bool bare_tags;			/* /attributes answers `x` for custom.x */
+	bool no_date_header;
+	int issue_again_status;		/* issue on a non-draft: 412 (default), 409, 400 */
+	int unknown_group_status;	/* 404 (default) or 400 */
+};
+
+void sandbox_defaults(struct sandbox_options *o);
+struct sandbox *sandbox_new(const struct sandbox_options *o);	/* copies */
+void sandbox_free(struct sandbox *sb);
+struct sandbox_options *sandbox_options(struct sandbox *sb);	/* may be changed while it lives */
+
+/* ---- over the wire ----------------------------------------------------- */
+
+struct sandbox_request {
+	const char *method;
+	const char *path;		/* "/hubspot/crm/v3/…" or "/certifier/v1/…"; percent-encoded as received */
+	const char *query;		/* without '?', "" where there is none */
+	const char *authorization;	/* header value or NULL */
+	const char *certifier_version;	/* header value or NULL */
+	struct slice body;
+};
+
+/* The caller owns body and frees it with str_release. */
+struct sandbox_answer {
+	int status;
+	struct str body;
+	char header[8][96];		/* further `Name: value`; the first empty one ends */
+	/*
+	 * How the transport fails, for injected faults: the answer is to be
+	 * dropped (the effect, if any, has happened), or the connection fails
+	 * before anything is read.
+	 */
+	enum { SANDBOX_WHOLE, SANDBOX_CUT, SANDBOX_TIMEOUT } delivery;
+};
+
+void sandbox_call(struct sandbox *sb, int64_t now_ms, const struct sandbox_request *request,
+		  struct sandbox_answer *answer);
+
+/* ---- what people and tests do in HubSpot's user interface -------------- */
+
+/* Properties are pairs name, value; `id` 0 draws the next free one. Answers the id; RC_INVALID with err where it cannot be. */
+enum rc sandbox_create(struct sandbox *sb, int64_t now_ms, int64_t id, const struct json *properties,
+		       int64_t *out_id, struct err *err) MUST_CHECK;
+enum rc sandbox_set(struct sandbox *sb, int64_t now_ms, int64_t id, const char *property,
+		    struct slice value, struct err *err) MUST_CHECK;
+enum rc sandbox_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err) MUST_CHECK;
+enum rc sandbox_restore(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err) MUST_CHECK;
+/* into 0 draws a new id (or keeps primary's, by the option). */
+enum rc sandbox_merge(struct sandbox *sb, int64_t now_ms, int64_t primary, int64_t other, int64_t into,
+		      int64_t *out_id, struct err *err) MUST_CHECK;
+/* kind: "MANUAL", "DYNAMIC", "SNAPSHOT". id 0 draws one. */
+enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name, const char *kind,
+		     int64_t *out_id, struct err *err) MUST_CHECK;
+enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing, struct err *err) MUST_CHECK;
+enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err) MUST_CHECK;
+enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact, struct err *err) MUST_CHECK;
+enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact, struct err *err) MUST_CHECK;
+/* Defines a property; options are `value=Label` texts, NULL for none. Unknown properties are defined as text on first use. */
+enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label, const char *type,
+			 const char *const *options, size_t n_options, struct err *err) MUST_CHECK;
+
+/* ---- Certifier's side --------------------------------------------------- */
+
+/* Groups and attributes must exist before a credential may name them. */
+void sandbox_group(struct sandbox *sb, const char *id, const char *name);
+void sandbox_attribute(struct sandbox *sb, const char *tag);	/* "custom.tier" */
+void sandbox_plan(struct sandbox *sb, bool expiry_allowed);	/* false: 402 on expiryDate */
+
+/* ---- faults ------------------------------------------------------------- */
+
+/* Which call: "create", "issue", "send", "search-credentials", "get-credential", "groups", "attributes"; "search", "read",
+ * "list-search", "memberships", "list", "properties" for HubSpot; or "hubspot" / "certifier" for every call of one service. */
+enum sandbox_fault {
+	FAULT_STATUS,		/* this status, nothing done */
+	FAULT_STATUS_AFTER,	/* done, then this status */
+	FAULT_CUT_BEFORE,	/* connection ends, nothing done */
+	FAULT_CUT_AFTER,	/* done, then the connection ends */
+	FAULT_TIMEOUT,		/* done, no answer ever */
+	FAULT_TIMEOUT_BEFORE,	/* nothing done, no answer ever */
+	FAULT_GARBAGE,		/* done, 200 with a body that is no JSON */
+	FAULT_EMPTY,		/* done, 200 with nothing */
+};
+
+/* The next `times` such calls, after `skip` that pass, fail so. status counts for FAULT_STATUS*; retry_after_s < 0 sends no header. */
+enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault fault, int status,
+		      int retry_after_s, int skip, int times, struct err *err) MUST_CHECK;
+void sandbox_faults_clear(struct sandbox *sb);
+
+/* ---- what the judge sees ------------------------------------------------ */
+
+struct sandbox_credential {
+	const char *id, *public_id, *group, *status;	/* "draft", "issued", "expired" */
+	const char *name, *email;			/* email NULL where none */
+	const char *issue_date, *expiry_date;		/* NULL where none */
+	const struct json *custom;			/* object of texts */
+	int64_t created_ms;
+	int mails;					/* times that send was carried out */
+};
+
+size_t sandbox_credential_count(const struct sandbox *sb);
+struct sandbox_credential sandbox_credential_at(const struct sandbox *sb, size_t i);	/* in order of creation */
+
+/* Calls served since the start, by the names above; "hubspot" and "certifier" are the sums; "429" counts refusals by rate. */
+size_t sandbox_calls(const struct sandbox *sb, const char *call);
+
+#endif
