@@ -1,0 +1,41 @@
+/*
+ * world - everything outside the engine, as a struct of functions.
+ *
+ * The engine asks nobody else for time, randomness, network, secrets or
+ * storage, so the same engine runs in production (net.c), on a virtual clock
+ * and in a simulation (sim.c).
+ */
+#ifndef ENGINE_WORLD_H
+#define ENGINE_WORLD_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "dsl/table.h"
+#include "engine/http.h"
+
+struct store;
+
+/* Not a struct typedef: the type of a function. What the response lends ends with the call. */
+typedef void http_done(void *arg, const struct http_response *response);
+
+struct world {
+	void *ctx;
+	int64_t (*wall_ms)(void *ctx);		/* our own clock; may jump */
+	int64_t (*mono_ms)(void *ctx);		/* never goes back */
+	uint64_t (*random)(void *ctx);
+	/*
+	 * Starts a request; what it lends must live until `done`. `done` is
+	 * called exactly once, later, never from within this call; or not at
+	 * all when the world ends first.
+	 */
+	void (*http_start)(void *ctx, const struct http_request *request, http_done *done, void *arg);
+	/* The secret's value, without white space at its ends. RC_REFUSED where it is missing or empty. */
+	enum rc (*secret)(void *ctx, const struct secret *secret, struct str *out, struct err *err);
+	struct store *store;
+	const struct log *log;
+};
+
+#endif
