@@ -48,6 +48,14 @@ $(B)/hs2cert: $(B)/engine/cli/main.o $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# schema.sql as a C string, so that the readable file is the one in force.
+$(B)/gen/schema_sql.h: engine/store/schema.sql
+	@mkdir -p $(@D)
+	$(Q){ echo 'static const char schema_sql[] ='; \
+	  sed -e 's/ *--.*//' -e '/^[[:space:]]*$$/d' -e 's/.*/"&\\n"/' $<; echo ';'; } > $@
+
+$(B)/engine/store/db.o: $(B)/gen/schema_sql.h
+
 $(B)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

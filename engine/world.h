@@ -16,7 +16,7 @@
 #include "dsl/table.h"
 #include "engine/http.h"
 
-struct store;
+struct db;
 
 /* Not a struct typedef: the type of a function. What the response lends ends with the call. */
 typedef void http_done(void *arg, const struct http_response *response);
@@ -28,13 +28,15 @@ struct world {
 	uint64_t (*random)(void *ctx);
 	/*
 	 * Starts a request; what it lends must live until `done`. `done` is
-	 * called exactly once, later, never from within this call; or not at
-	 * all when the world ends first.
+	 * called exactly once, later, never from within this call, unless the
+	 * request is cancelled or the world ends first.
 	 */
 	void (*http_start)(void *ctx, const struct http_request *request, http_done *done, void *arg);
+	/* Forgets the requests under way that were started with this `arg`: their `done` is never called. */
+	void (*http_cancel)(void *ctx, const void *arg);
 	/* The secret's value, without white space at its ends. RC_REFUSED where it is missing or empty. */
 	enum rc (*secret)(void *ctx, const struct secret *secret, struct str *out, struct err *err);
-	struct store *store;
+	struct db *db;			/* the state; engine/store/db.h */
 	const struct log *log;
 };
 

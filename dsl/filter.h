@@ -1,0 +1,27 @@
+/*
+ * filter - `filters:` read, checked and turned into steps in one walk.
+ *
+ * What comes out is a draft: it lends from nodes and has property names where a
+ * table has numbers. dsl/compile.c makes it a struct filter.
+ */
+#ifndef DSL_FILTER_H
+#define DSL_FILTER_H
+
+#include "dsl/fault.h"
+#include "dsl/pattern.h"
+#include "dsl/program.h"
+
+struct filter_draft {
+	struct step *step;	/* heap */
+	size_t n_step, cap_step;
+	struct test *test;	/* heap */
+	size_t n_test, cap_test;
+};
+
+void filter_draft_release(struct filter_draft *d);
+
+/* Reads the value of `filters:`. */
+void filter_read(struct faults *f, struct patterns *patterns, struct arena *arena,
+		 const struct node *filters, struct filter_draft *out);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * template - text with {{ … }} in it: read and checked.
+ *
+ * What comes out lends from the node and the arena, and has property names
+ * where a table has numbers; dsl/compile.c fills in the numbers.
+ */
+#ifndef DSL_TEMPLATE_H
+#define DSL_TEMPLATE_H
+
+#include "dsl/fault.h"
+#include "dsl/program.h"
+
+/*
+ * Reads the text of node n as a template of a rule with this event. False
+ * where something was wrong with it.
+ */
+bool template_read(struct faults *f, struct arena *arena, const struct node *n, enum event_kind event,
+		   struct template *out);
+
+/* What is known of a rule's references before any event: for date fields. */
+struct template_facts {
+	const char *rule;	/* its name, or NULL */
+	const char *target;	/* property name, or list name or id */
+	enum event_kind event;
+	bool target_is_name;
+};
+
+/*
+ * Says where a template can never come out as a date (issue-date, expiry-date:
+ * wants_date), and where a function that needs a date can never get one.
+ */
+void template_check_dates(struct faults *f, const struct node *n, const struct template *t,
+			  const struct template_facts *facts, bool wants_date);
+
+#endif

@@ -1,0 +1,87 @@
+#include "engine/burst.h"
+
+#define LONGEST_SETTLES 10	/* a burst lasts at most this many settles */
+
+/* The value that reigns while the entries are walked. */
+struct reign {
+	struct slice value;
+	bool known;
+};
+
+/* Entries that were decided before: up to the very one, where times are equal. */
+static size_t decided_entries(const struct burst_input *in)
+{
+	size_t n = 0;
+
+	if (!in->decided)
+		return 0;
+	for (size_t i = 0; i < in->entries && in->entry[i].at_ms <= in->decided_ms; i++)
+		if (in->entry[i].at_ms < in->decided_ms || slice_eq(in->entry[i].value, in->decided_value))
+			n = i + 1;
+	return n;
+}
+
+static struct reign value_at_first(const struct burst_input *in)
+{
+	if (!in->cut)
+		return (struct reign){ .known = true };
+	/* Where older entries are gone, what we decided last stands in for them. */
+	return (struct reign){ in->decided_value, in->decided };
+}
+
+static bool is_creation(const struct burst_input *in, const struct entry *e)
+{
+	int64_t after = e->at_ms - in->created_ms;
+
+	return !in->cut && !in->from_merge && after >= -1000 && after <= in->creation_window_ms;
+}
+
+/* Whether the entry continues the burst that began at first_ms. */
+static bool continues(const struct burst_input *in, const struct burst *b, int64_t first_ms,
+		      const struct entry *e)
+{
+	return b && in->settle_ms > 0 && e->at_ms - b->last_ms < in->settle_ms &&
+	       e->at_ms - first_ms <= LONGEST_SETTLES * in->settle_ms;
+}
+
+void burst_find(const struct burst_input *in, struct arena *memory, struct burst_output *out)
+{
+	struct reign reign = value_at_first(in);
+	size_t done = decided_entries(in), real = 0;
+	struct burst *open = NULL;
+	int64_t first_ms = 0;
+
+	*out = (struct burst_output){ .burst = arena_alloc(memory, (in->entries + 1) * sizeof(struct burst)) };
+	if (in->cut && in->entries && in->entry[0].at_ms > in->start_ms &&
+	    !(in->decided && in->entry[0].at_ms <= in->decided_ms))
+		out->lost = true;
+	for (size_t i = 0; i < in->entries; i++) {
+		const struct entry *e = &in->entry[i];
+		if (e->merge) {
+			reign = (struct reign){ e->value, true };
+			open = NULL;
+			continue;
+		}
+		if (reign.known && slice_eq(e->value, reign.value))
+			continue;
+		struct reign before = reign;
+		reign = (struct reign){ e->value, true };
+		bool creation = real++ == 0 && is_creation(in, e);
+		if (i < done || e->at_ms <= in->start_ms)
+			continue;
+		if (creation) {
+			out->created_with = true;
+			out->created_value = e->value;
+			out->created_at_ms = e->at_ms;
+			continue;
+		}
+		if (!continues(in, open, first_ms, e)) {
+			open = &out->burst[out->bursts++];
+			*open = (struct burst){ .from = before.value, .from_known = before.known };
+			first_ms = e->at_ms;
+		}
+		open->last_ms = e->at_ms;
+		open->to = e->value;
+		open->change = !open->from_known || !slice_eq(open->from, open->to);
+	}
+}

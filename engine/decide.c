@@ -1,0 +1,374 @@
+#include "engine/decide.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/burst.h"
+#include "engine/ledger.h"
+#include "engine/merge.h"
+#include "engine/plan.h"
+#include "engine/view.h"
+
+/* A search that showed a newer change than the look did: so often we look again before we believe the look. */
+#define STALE_LOOKS 4
+
+/* One contact being decided. */
+struct deciding {
+	const struct decide *d;
+	const struct contact *c;
+	const char *account;
+	int64_t began_ms, wall_ms;
+	int64_t merged_ms;
+	struct arena *memory;
+	bool unsure;		/* something could not be decided now */
+};
+
+/* One event of one watch. */
+struct happening {
+	const struct watch *watch;
+	int64_t at_ms;
+	struct slice from, to;
+	bool from_known;
+	const char *list_id, *list_name;	/* list-added */
+};
+
+/* What one rule says of a happening, before anything is written. */
+struct judgement {
+	const struct rule *rule;
+	enum answer answer;
+	struct match_note note;
+	enum plan_result planned;
+	struct plan plan;
+};
+
+static const struct watch *find_watch(const struct decide *d, int64_t id)
+{
+	for (size_t i = 0; i < d->watches->count; i++)
+		if (d->watches->watch[i].id == id)
+			return &d->watches->watch[i];
+	return NULL;
+}
+
+/* ---- what is written --------------------------------------------------- */
+
+static void mark_decided(struct deciding *g, const struct watch *w, int64_t at_ms, struct slice value)
+{
+	db_run(g->d->db,
+	       "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, ?2, ?3, ?4)"
+	       " ON CONFLICT (watch, contact) DO UPDATE SET at_ms = excluded.at_ms, value = excluded.value"
+	       " WHERE excluded.at_ms >= decided.at_ms",
+	       "itis", w->id, g->c->id, at_ms, value);
+}
+
+static const char *slice_or_null(struct deciding *g, bool known, struct slice text)
+{
+	return known ? arena_text(g->memory, text) : NULL;
+}
+
+/* One row of `decision` and one line of log: what became of an event, by rule or as a whole. */
+static void record(struct deciding *g, const struct happening *h, const struct rule *rule, const char *outcome,
+		   const char *reason)
+{
+	char at[CLOCK_TEXT];
+	const char *event = event_kind_names[h->watch->event];
+	enum log_level level = rule ? LOG_INFO : LOG_DEBUG;
+
+	db_run(g->d->db,
+	       "INSERT INTO decision (made_ms, account, contact, rule, event, target, from_value, to_value,"
+	       " at_ms, outcome, reason, table_hash)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	       "itttttttittt", g->wall_ms, g->account, g->c->id, rule ? rule->name : NULL, event,
+	       h->watch->target, slice_or_null(g, h->from_known, h->from), arena_text(g->memory, h->to),
+	       h->at_ms, outcome, reason, g->d->table->hash);
+	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account", g->account,
+		 "contact", g->c->id, "event", event, "of", h->watch->target, "at",
+		 clock_format(h->at_ms, at), "reason", reason, NULL);
+}
+
+/* ---- matching ---------------------------------------------------------- */
+
+static struct event_facts event_facts(const struct happening *h)
+{
+	struct event_facts e = { .kind = h->watch->event, .from_known = h->from_known, .at_ms = h->at_ms,
+				 .as_of_ms = h->at_ms + h->watch->settle_ms };
+
+	if (h->watch->event == EVENT_PROPERTY_CHANGED) {
+		e.property = slice_of(h->watch->target);
+		e.from = h->from;
+		e.to = h->to;
+	} else {
+		e.list_name = slice_of(h->list_name);
+		e.list_id = slice_of(h->list_id);
+	}
+	return e;
+}
+
+static const char *match_reason(struct deciding *g, const struct match_note *note)
+{
+	if (note->value_note)
+		return arena_printf(g->memory, "%s does not hold: %s (%s:%u)", note->what, note->value_note,
+				    note->file, note->line);
+	return arena_printf(g->memory, "%s does not hold (%s:%u)", note->what, note->file, note->line);
+}
+
+/* Fills j: the rule's answer, and the plan where it is yes (or where its filter hit a limit). */
+static void judge(struct deciding *g, const struct happening *h, const struct rule *rule, struct judgement *j)
+{
+	const struct decide *d = g->d;
+	struct event_facts event = event_facts(h);
+	struct view then = { g->c, d->ops, d->origin, false, event.as_of_ms, false };
+	struct view now = { g->c, d->ops, d->origin, true, 0, false };
+	struct plan_input in = {
+		.db = d->db, .table = d->table, .event = &event,
+		.target = h->list_id ? h->list_id : h->watch->target, .contact = g->c->id,
+		.then = view_facts(&then), .now = view_facts(&now), .wall_ms = g->wall_ms,
+	};
+
+	*j = (struct judgement){ .rule = rule, .planned = PLAN_KNOWN };
+	if (g->c->gone) {
+		j->answer = ANSWER_YES;
+		j->planned = plan_skip(&in, rule, "contact deleted before the decision", g->memory, &j->plan);
+		return;
+	}
+	j->answer = rule_match(d->table, rule, &event, &in.then, &j->note);
+	if (j->answer == ANSWER_YES)
+		j->planned = plan_make(&in, rule, NULL, g->memory, &j->plan);
+	else if (j->answer == ANSWER_LIMIT)
+		j->planned = plan_make(&in, rule, &j->note, g->memory, &j->plan);
+	if (j->planned == PLAN_UNSURE)
+		j->answer = ANSWER_UNSURE;
+	if (j->answer == ANSWER_YES && then.reached_back && j->plan.is.state == STATE_PLANNED)
+		j->plan.is.reason = "history does not reach back: the oldest known values were used";
+}
+
+static void write_judgement(struct deciding *g, const struct happening *h, struct judgement *j)
+{
+	if (j->answer == ANSWER_NO) {
+		record(g, h, j->rule, "no-match", match_reason(g, &j->note));
+		return;
+	}
+	if (j->planned == PLAN_KNOWN) {
+		record(g, h, j->rule, "no-event", "this event is in the ledger already");
+		return;
+	}
+	ledger_insert(g->d->db, &j->plan.is, j->plan.email);
+	record(g, h, j->rule, j->plan.is.state == STATE_SKIPPED ? "skipped" : "fired", j->plan.is.reason);
+}
+
+/* The rules of this watch among those that can match. */
+static size_t candidates(struct deciding *g, const struct happening *h, struct judgement **out)
+{
+	const struct decide *d = g->d;
+	struct rule_ids ids[2];
+	size_t n = 0;
+
+	table_candidates(d->table, d->source, h->watch->event, h->watch->target, h->to, ids);
+	*out = arena_alloc(g->memory, (ids[0].count + ids[1].count + 1) * sizeof(**out));
+	for (size_t k = 0; k < 2; k++) {
+		for (size_t i = 0; i < ids[k].count; i++) {
+			const struct rule *rule = &d->table->rule[ids[k].id[i]];
+			if (d->watches->of_rule[rule->id] == h->watch)
+				judge(g, h, rule, &(*out)[n++]);
+		}
+	}
+	return n;
+}
+
+/* Decides one event for all its rules, or for none. False: unsure, nothing was written. */
+static bool decide_event(struct deciding *g, const struct happening *h)
+{
+	struct judgement *j;
+	size_t n = candidates(g, h, &j);
+	bool sure = true;
+
+	for (size_t i = 0; i < n; i++)
+		sure &= j[i].answer != ANSWER_UNSURE;
+	for (size_t i = 0; sure && i < n; i++)
+		write_judgement(g, h, &j[i]);
+	for (size_t i = 0; i < n; i++)
+		json_free((struct json *)(uintptr_t)j[i].plan.is.fields);
+	if (!sure) {
+		g->unsure = true;
+		return false;
+	}
+	if (n == 0)
+		record(g, h, NULL, "no-match", "no rule names this value");
+	mark_decided(g, h->watch, h->at_ms, h->to);
+	return true;
+}
+
+/* ---- property changes -------------------------------------------------- */
+
+static void note_creation(struct deciding *g, const struct watch *w, const struct burst_output *bursts)
+{
+	struct happening h = { .watch = w, .at_ms = bursts->created_at_ms, .to = bursts->created_value,
+			       .from_known = true };
+
+	if (db_exists(g->d->db, "SELECT 1 FROM decision WHERE account = ?1 AND contact = ?2 AND target = ?3"
+		      " AND at_ms = ?4 AND outcome = 'no-event'", "ttti", g->account, g->c->id, w->target, h.at_ms))
+		return;
+	record(g, &h, NULL, "no-event", "the contact was created with this value");
+}
+
+/* Bursts in order of time: those that are due are decided, the first that is not waits. */
+static void decide_bursts(struct deciding *g, const struct watch *w, const struct burst_output *bursts)
+{
+	for (size_t i = 0; i < bursts->bursts; i++) {
+		const struct burst *b = &bursts->burst[i];
+		struct happening h = { .watch = w, .at_ms = b->last_ms, .from = b->from, .to = b->to,
+				       .from_known = b->from_known };
+		struct pending wait = { .watch = w->id, .at_ms = b->last_ms,
+					.due_ms = b->last_ms + w->settle_ms, .from = b->from, .to = b->to,
+					.from_known = b->from_known };
+		if (g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h))) {
+			inbox_wait(g->d->db, g->account, slice_of(g->c->id), &wait);
+			return;
+		}
+		if (!b->change) {
+			record(g, &h, NULL, "no-event", "the value came back to what it was");
+			mark_decided(g, w, b->last_ms, b->to);
+		}
+	}
+}
+
+static bool has_news(const struct contact_property *p, int64_t start_ms)
+{
+	for (size_t i = 0; i < p->entries; i++)
+		if (p->entry[i].at_ms > start_ms)
+			return true;
+	return false;
+}
+
+static void decide_property(struct deciding *g, const struct watch *w)
+{
+	const struct contact_property *p = &g->c->property[w->property];
+	struct burst_input in = {
+		.entry = p->entry, .entries = p->entries, .cut = p->cut,
+		.start_ms = w->start_ms > g->merged_ms ? w->start_ms : g->merged_ms,
+		.settle_ms = w->settle_ms, .created_ms = g->c->created_ms,
+		.creation_window_ms = g->d->ops->creation_window_ms(g->d->origin),
+		.from_merge = g->c->n_merged > 0,
+	};
+	struct burst_output bursts;
+
+	if (!p->read || !has_news(p, in.start_ms))
+		return;
+	struct query *q = db_select(g->d->db, "SELECT at_ms, value FROM decided WHERE watch = ?1 AND contact = ?2",
+				    "it", w->id, g->c->id);
+	if (query_next(q)) {
+		in.decided = true;
+		in.decided_ms = query_integer(q, 0);
+		in.decided_value = arena_slice(g->memory, query_slice(q, 1));
+		query_end(q);
+	}
+	burst_find(&in, g->memory, &bursts);
+	if (bursts.lost)
+		log_line(g->d->world->log, LOG_WARN, "changes lost: more than the source keeps were made unseen",
+			 "account", g->account, "contact", g->c->id, "property", w->target, NULL);
+	if (bursts.created_with)
+		note_creation(g, w, &bursts);
+	decide_bursts(g, w, &bursts);
+}
+
+/* Bursts are cut anew from the history at each look; what waited from the last one is out of date. */
+static void forget_bursts(struct deciding *g, const struct pending *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct watch *w = find_watch(g->d, p[i].watch);
+		if (!p[i].frozen && w && w->event == EVENT_PROPERTY_CHANGED)
+			inbox_forget(g->d->db, g->c->id, &p[i]);
+	}
+}
+
+/* ---- joins, and bursts as they were known before a merge or a deletion -- */
+
+static void name_list(struct deciding *g, struct happening *h)
+{
+	struct query *q = db_select(g->d->db,
+				    "SELECT list_id, name FROM list WHERE account = ?1 AND target = ?2 AND by_name = ?3",
+				    "tti", g->account, h->watch->target, (int64_t)h->watch->target_is_name);
+
+	h->list_id = h->list_name = h->watch->target;
+	if (query_next(q)) {
+		h->list_id = arena_text(g->memory, query_slice(q, 0));
+		h->list_name = arena_text(g->memory, query_slice(q, 1));
+		query_end(q);
+	}
+}
+
+static void decide_pending(struct deciding *g, const struct pending *p)
+{
+	const struct watch *w = find_watch(g->d, p->watch);
+	struct happening h = { .watch = w, .at_ms = p->at_ms, .from = p->from, .to = p->to,
+			       .from_known = p->from_known };
+
+	if (!w || p->due_ms > g->began_ms)
+		return;
+	if (w->event == EVENT_LIST_ADDED)
+		name_list(g, &h);
+	if (h.list_id && g->merged_ms &&
+	    merge_carried_over(g->d->db, g->account, g->c->id, h.list_id, g->merged_ms)) {
+		record(g, &h, NULL, "no-event", "a merge carried the membership over");
+		mark_decided(g, w, h.at_ms, h.to);
+	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED && slice_eq(p->from, p->to)) {
+		mark_decided(g, w, h.at_ms, h.to);
+	} else if (!decide_event(g, &h)) {
+		return;
+	}
+	inbox_forget(g->d->db, g->c->id, p);
+}
+
+/* ---- a contact --------------------------------------------------------- */
+
+static void settle_news(struct deciding *g, const struct news *news)
+{
+	const struct decide *d = g->d;
+	int64_t modified_ms = g->c->modified_ms > news->modified_ms ? g->c->modified_ms : news->modified_ms;
+
+	if (g->unsure) {
+		inbox_again(d->db, g->account, news, g->wall_ms, d->world->random(d->world->ctx));
+		return;
+	}
+	inbox_done(d->db, g->account, news);
+	if (g->c->gone)
+		return;
+	db_run(d->db,
+	       "INSERT INTO contact (account, contact, modified_ms, watches) VALUES (?1, ?2, ?3, ?4)"
+	       " ON CONFLICT (account, contact) DO UPDATE SET modified_ms = excluded.modified_ms,"
+	       " watches = excluded.watches",
+	       "ttit", g->account, g->c->id, modified_ms, d->watches->tag);
+}
+
+void decide_contact(const struct decide *d, const struct contact *c, const struct news *news,
+		    int64_t began_ms, struct arena *memory)
+{
+	struct deciding g = { .d = d, .c = c, .account = d->table->account[d->source].name,
+			      .began_ms = began_ms, .wall_ms = d->world->wall_ms(d->world->ctx),
+			      .memory = memory };
+	struct pending *pending;
+
+	if (!c->gone && c->modified_ms < news->modified_ms && news->failures < STALE_LOOKS) {
+		inbox_again(d->db, g.account, news, g.wall_ms, d->world->random(d->world->ctx));
+		return;
+	}
+	if (!c->gone)
+		g.merged_ms = merge_note(d->db, g.account, c, memory);
+	size_t n = inbox_pending(d->db, g.account, c->id, memory, &pending);
+	if (!c->gone)
+		forget_bursts(&g, pending, n);
+	else if (n == 0)
+		log_line(d->world->log, LOG_INFO, "contact deleted before it was read", "account", g.account,
+			 "contact", c->id, NULL);
+	for (size_t i = 0; i < n; i++) {
+		const struct watch *w = find_watch(d, pending[i].watch);
+		if (c->gone || pending[i].frozen || (w && w->event == EVENT_LIST_ADDED))
+			decide_pending(&g, &pending[i]);
+	}
+	for (size_t i = 0; !c->gone && i < d->watches->count; i++) {
+		const struct watch *w = &d->watches->watch[i];
+		if (w->source == d->source && w->event == EVENT_PROPERTY_CHANGED && w->property != UINT32_MAX)
+			decide_property(&g, w);
+	}
+	settle_news(&g, news);
+}

@@ -1,0 +1,508 @@
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "engine/decide.h"
+#include "engine/inbox.h"
+#include "engine/ledger.h"
+#include "engine/outbox.h"
+#include "engine/registry.h"
+#include "engine/watch.h"
+
+#define KEEP_DECISIONS_MS (30 * MS_DAY)
+#define KEEP_CONTACTS_MS (2 * MS_DAY)		/* longer than the daily sweep reaches back */
+#define HOUSEKEEPING_MS MS_HOUR
+#define SECRETS_MS (30 * MS_SECOND)		/* how often a stopped account's secret is looked at */
+/* What `run --once` waits for: a due time this near, a retry this near, so many failures in a row. */
+#define ONCE_DUE_MS MS_SECOND
+#define ONCE_RETRY_MS (35 * MS_SECOND)
+#define ONCE_FAILURES 4
+
+/* One source account. */
+struct origin {
+	struct engine *engine;
+	char *name;
+	const struct source_ops *ops;
+	struct source *source;
+	uint32_t account;		/* index in the table, UINT32_MAX: not in it now */
+	struct str token;
+	bool no_secret;
+	struct batch *batch;
+	struct origin *next;
+};
+
+/* Contacts that are being looked at. */
+struct batch {
+	struct origin *origin;
+	struct news *news;
+	size_t count;
+	struct arena memory;
+	struct batch *next;
+};
+
+struct engine {
+	const struct world *world;
+	struct db *db;
+	struct table *table;
+	struct watches watches;
+	struct origin *origin;
+	struct outbox *outbox;
+	bool stopping;
+	bool recovered;
+	int64_t housekeeping_ms, secrets_ms;	/* monotonic */
+	enum rc failed;				/* the store failed in an answer: said at the next step */
+	struct err why;
+};
+
+static int64_t wall_ms(const struct engine *e)
+{
+	return e->world->wall_ms(e->world->ctx);
+}
+
+static int64_t mono_ms(const struct engine *e)
+{
+	return e->world->mono_ms(e->world->ctx);
+}
+
+struct engine *engine_new(const struct world *world)
+{
+	struct engine *e = mem_alloc(sizeof(*e));
+
+	e->world = world;
+	e->db = world->db;
+	e->outbox = outbox_new(world);
+	return e;
+}
+
+/* ---- batches ----------------------------------------------------------- */
+
+static void batch_free(struct batch *b)
+{
+	struct batch **at = &b->origin->batch;
+
+	while (*at != b)
+		at = &(*at)->next;
+	*at = b->next;
+	arena_release(&b->memory);
+	mem_free(b);
+}
+
+static const struct news *news_of(const struct batch *b, const char *contact)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (strcmp(b->news[i].contact, contact) == 0)
+			return &b->news[i];
+	return NULL;
+}
+
+static bool is_looked_at(const struct origin *o, const char *contact)
+{
+	for (const struct batch *b = o->batch; b; b = b->next)
+		if (news_of(b, contact))
+			return true;
+	return false;
+}
+
+static bool was_seen(const struct look *look, const char *contact)
+{
+	for (size_t i = 0; i < look->contacts; i++)
+		if (strcmp(look->contact[i].asked, contact) == 0)
+			return true;
+	return false;
+}
+
+/* One transaction: all that this look allows to decide. */
+static void look_arrived(void *arg, const struct look *look)
+{
+	struct batch *b = arg;
+	struct engine *e = b->origin->engine;
+	struct decide d = { e->world, e->db, e->table, &e->watches, b->origin->account, b->origin->ops,
+			    b->origin->source };
+
+	db_begin(e->db, "decide");
+	for (size_t i = 0; i < look->contacts; i++) {
+		const struct news *news = news_of(b, look->contact[i].asked);
+		if (news)
+			decide_contact(&d, &look->contact[i], news, look->began_ms, &b->memory);
+	}
+	for (size_t i = 0; i < b->count; i++)
+		if (!was_seen(look, b->news[i].contact))
+			inbox_again(e->db, b->origin->name, &b->news[i], wall_ms(e),
+				    e->world->random(e->world->ctx));
+	e->failed = db_commit(e->db, &e->why);
+	batch_free(b);
+}
+
+/* Starts one look at the oldest news. False: there is none now. */
+static bool start_look(struct origin *o, size_t most)
+{
+	struct engine *e = o->engine;
+	struct batch *b = mem_alloc(sizeof(*b));
+	size_t flying = 0;
+
+	for (const struct batch *other = o->batch; other; other = other->next)
+		flying += other->count;
+	b->origin = o;
+	arena_init(&b->memory);
+	size_t n = inbox_take(e->db, o->name, wall_ms(e), most + flying, &b->memory, &b->news);
+	for (size_t i = 0; i < n && b->count < most; i++)
+		if (!is_looked_at(o, b->news[i].contact))
+			b->news[b->count++] = b->news[i];
+	b->next = o->batch;
+	o->batch = b;
+	if (b->count == 0) {
+		batch_free(b);
+		return false;
+	}
+	const char **ids = arena_alloc(&b->memory, b->count * sizeof(*ids));
+	for (size_t i = 0; i < b->count; i++)
+		ids[i] = b->news[i].contact;
+	o->ops->look(o->source, ids, b->count, look_arrived, b);
+	return true;
+}
+
+/* ---- origins ----------------------------------------------------------- */
+
+static void wipe(struct str *secret)
+{
+	if (secret->ptr)
+		explicit_bzero(secret->ptr, secret->cap);
+	str_release(secret);
+}
+
+static struct origin *origin_of(struct engine *e, const struct account *account)
+{
+	struct origin *o = e->origin;
+
+	while (o && strcmp(o->name, account->name) != 0)
+		o = o->next;
+	if (o)
+		return o;
+	o = mem_alloc(sizeof(*o));
+	o->engine = e;
+	o->name = mem_strdup(account->name);
+	o->ops = registry_source(account->type);
+	o->source = o->ops->open(e->world, o->name);
+	str_init(&o->token, LIMIT_SECRET_BYTES);
+	o->next = e->origin;
+	e->origin = o;
+	return o;
+}
+
+static void origin_free(struct origin *o)
+{
+	while (o->batch)
+		batch_free(o->batch);
+	o->ops->close(o->source);
+	wipe(&o->token);
+	mem_free(o->name);
+	mem_free(o);
+}
+
+static bool read_token(struct engine *e, const struct account *account, struct str *out, struct err *err)
+{
+	const struct setting *token = account_setting(account, "token");
+
+	str_init(out, LIMIT_SECRET_BYTES);
+	if (!token || token->n_secret == 0) {
+		(void)err_set(err, RC_REFUSED, "this hs2cert knows no OAuth yet: give the account a token");
+		return false;
+	}
+	return e->world->secret(e->world->ctx, &token->secret[0], out, err) == RC_OK;
+}
+
+/* The source goes on with the table and the token that o holds. */
+static void origin_use(struct origin *o)
+{
+	struct engine *e = o->engine;
+
+	while (o->batch)
+		batch_free(o->batch);
+	o->ops->load(o->source, e->table, o->account, &e->watches, str_slice(&o->token));
+}
+
+static void origin_load(struct origin *o, uint32_t account)
+{
+	struct engine *e = o->engine;
+	struct str token;
+	struct err err;
+
+	o->account = account;
+	o->no_secret = !read_token(e, &e->table->account[account], &token, &err);
+	if (o->no_secret)
+		log_line(e->world->log, LOG_ERROR, "account stopped until a reload, a restart or a new secret",
+			 "account", o->name, "reason", err.text, NULL);
+	str_clear(&o->token);
+	str_add_slice(&o->token, str_slice(&token));
+	wipe(&token);
+	origin_use(o);
+}
+
+/* A stopped account goes on when its secret (a file, or a variable that is there now) has changed. */
+static void look_at_secrets(struct engine *e)
+{
+	for (struct origin *o = e->origin; o; o = o->next) {
+		struct str token;
+		struct err err;
+		if (!o->no_secret && o->ops->health(o->source) != SOURCE_STOPPED)
+			continue;
+		if (read_token(e, &e->table->account[o->account], &token, &err) &&
+		    !slice_eq(str_slice(&token), str_slice(&o->token))) {
+			log_line(e->world->log, LOG_INFO, "account goes on with a new secret", "account", o->name,
+				 NULL);
+			o->no_secret = false;
+			str_clear(&o->token);
+			str_add_slice(&o->token, str_slice(&token));
+			origin_use(o);
+		}
+		wipe(&token);
+	}
+	outbox_look_at_secrets(e->outbox);
+}
+
+/* ---- load -------------------------------------------------------------- */
+
+static void drop_undeclared(struct engine *e)
+{
+	struct origin **at = &e->origin;
+
+	while (*at) {
+		struct origin *o = *at;
+		const struct account *account = table_account(e->table, o->name);
+		if (account && registry_source(account->type) == o->ops) {
+			at = &o->next;
+			continue;
+		}
+		*at = o->next;
+		origin_free(o);
+	}
+}
+
+enum rc engine_load(struct engine *e, struct table *table, struct err *err)
+{
+	struct watches watches;
+	enum rc rc = RC_OK;
+
+	if (!e->recovered)
+		rc = outbox_recover(e->outbox, err);
+	if (rc == RC_OK)
+		rc = watches_sync(e->db, table, wall_ms(e), e->world->log, &watches, err);
+	if (rc != RC_OK)
+		return rc;
+	e->recovered = true;
+	struct table *old = e->table;
+	struct watches old_watches = e->watches;
+	e->table = table_ref(table);
+	e->watches = watches;
+	drop_undeclared(e);
+	for (uint32_t i = 0; i < table->n_account; i++)
+		if (registry_source(table->account[i].type))
+			origin_load(origin_of(e, &table->account[i]), i);
+	rc = outbox_load(e->outbox, e->table, err);
+	if (old)
+		watches_release(&old_watches);
+	table_unref(old);
+	return rc;
+}
+
+const struct table *engine_table(const struct engine *e)
+{
+	return e->table;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	outbox_free(e->outbox);
+	for (struct origin *o = e->origin, *next; o; o = next) {
+		next = o->next;
+		origin_free(o);
+	}
+	if (e->table)
+		watches_release(&e->watches);
+	table_unref(e->table);
+	mem_free(e);
+}
+
+/* ---- step -------------------------------------------------------------- */
+
+/* What fell due by the source's clock becomes news; activations learn that clock. */
+static enum rc promote(struct origin *o, struct err *err)
+{
+	struct engine *e = o->engine;
+	int64_t now;
+
+	if (!o->ops->now(o->source, &now))
+		return RC_OK;
+	enum rc rc = watches_start(e->db, &e->watches, o->account, o->name, now - wall_ms(e), err);
+	if (rc != RC_OK || inbox_next_due(e->db, o->name) > now)
+		return rc;
+	db_begin(e->db, "promote");
+	inbox_promote(e->db, o->name, now);
+	return db_commit(e->db, err);
+}
+
+static enum rc origin_step(struct origin *o, struct err *err)
+{
+	if (o->no_secret)
+		return RC_OK;
+	enum rc rc = o->ops->step(o->source, err);
+	if (rc == RC_OK)
+		rc = promote(o, err);
+	for (size_t most; rc == RC_OK && (most = o->ops->can_look(o->source)) > 0;)
+		if (!start_look(o, most))
+			break;
+	return rc;
+}
+
+/* Bounded retention: what no later decision can need. */
+static enum rc keep_house(struct engine *e, struct err *err)
+{
+	int64_t now = wall_ms(e);
+
+	db_begin(e->db, "housekeeping");
+	db_run(e->db, "DELETE FROM decision WHERE made_ms < ?1", "i", now - KEEP_DECISIONS_MS);
+	db_run(e->db, "DELETE FROM contact WHERE modified_ms < ?1 AND merged = ''", "i", now - KEEP_CONTACTS_MS);
+	db_run(e->db, "DELETE FROM membership WHERE gone_ms < ?1", "i", now - 90 * MS_DAY);
+	return db_commit(e->db, err);
+}
+
+enum rc engine_step(struct engine *e, struct err *err)
+{
+	int64_t now = mono_ms(e);
+	enum rc rc = e->failed;
+
+	if (rc != RC_OK)
+		*err = e->why;
+	if (rc == RC_OK && !e->stopping && now >= e->secrets_ms) {
+		e->secrets_ms = now + SECRETS_MS;
+		look_at_secrets(e);
+	}
+	if (rc == RC_OK && now >= e->housekeeping_ms) {
+		e->housekeeping_ms = now + HOUSEKEEPING_MS;
+		rc = keep_house(e, err);
+	}
+	for (struct origin *o = e->origin; rc == RC_OK && o && !e->stopping; o = o->next)
+		rc = origin_step(o, err);
+	if (rc == RC_OK)
+		rc = outbox_step(e->outbox, err);
+	if (rc == RC_OK)
+		rc = db_failed(e->db, err);
+	return rc;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Our clock's time of the next news that nobody is looking at. */
+static int64_t next_look_ms(const struct origin *o)
+{
+	const struct engine *e = o->engine;
+	struct arena memory;
+	struct news *news;
+	size_t flying = 0;
+	bool free_one = false;
+
+	for (const struct batch *b = o->batch; b; b = b->next)
+		flying += b->count;
+	arena_init(&memory);
+	size_t n = inbox_take(e->db, o->name, wall_ms(e), flying + 1, &memory, &news);
+	for (size_t i = 0; i < n; i++)
+		free_one |= !is_looked_at(o, news[i].contact);
+	arena_release(&memory);
+	return free_one ? wall_ms(e) : inbox_next(e->db, o->name, wall_ms(e));
+}
+
+/* Monotonic time at which a look can begin, INT64_MAX where nothing waits for a time. */
+static int64_t look_wake_ms(const struct origin *o)
+{
+	const struct engine *e = o->engine;
+	int64_t wake = INT64_MAX, now;
+
+	if (o->ops->can_look(o->source)) {
+		int64_t at = next_look_ms(o);
+		wake = at == INT64_MAX ? wake : mono_ms(e) + (at - wall_ms(e));
+	}
+	int64_t due = inbox_next_due(e->db, o->name);
+	if (due != INT64_MAX && o->ops->now(o->source, &now) && due > now)
+		wake = earlier(wake, mono_ms(e) + (due - now));
+	return wake;
+}
+
+int64_t engine_wake_ms(struct engine *e)
+{
+	int64_t wake = earlier(outbox_wake_ms(e->outbox), e->housekeeping_ms);
+
+	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
+		if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
+			wake = earlier(wake, e->secrets_ms);
+		else
+			wake = earlier(wake, earlier(o->ops->wake_ms(o->source), look_wake_ms(o)));
+	}
+	return wake;
+}
+
+void engine_stop(struct engine *e)
+{
+	e->stopping = true;
+	outbox_stop(e->outbox);
+}
+
+bool engine_stopped(const struct engine *e)
+{
+	return e->stopping && outbox_in_flight(e->outbox) == 0;
+}
+
+/* ---- once -------------------------------------------------------------- */
+
+/* Whether the origin still has something to do in this pass. */
+static bool origin_working(const struct origin *o)
+{
+	int64_t now, due = inbox_next_due(o->engine->db, o->name);
+
+	if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
+		return false;
+	if (!o->ops->polled(o->source) || o->batch)
+		return true;
+	if (o->ops->health(o->source) != SOURCE_FINE)
+		return false;
+	if (due != INT64_MAX && o->ops->now(o->source, &now) && due - now <= ONCE_DUE_MS)
+		return true;
+	int64_t next = inbox_next(o->engine->db, o->name, -1);
+	return next != INT64_MAX && next - wall_ms(o->engine) <= ONCE_RETRY_MS;
+}
+
+static bool outbox_working(const struct engine *e)
+{
+	if (outbox_in_flight(e->outbox))
+		return true;
+	return outbox_failures(e->outbox) < ONCE_FAILURES &&
+	       outbox_wake_ms(e->outbox) - mono_ms(e) <= ONCE_RETRY_MS;
+}
+
+enum once engine_once(struct engine *e)
+{
+	int64_t count[STATE_COUNT], settling = 0;
+	bool source_failed = false;
+
+	for (const struct origin *o = e->origin; o; o = o->next) {
+		if (origin_working(o))
+			return ONCE_WORKING;
+		source_failed |= o->no_secret || o->ops->health(o->source) != SOURCE_FINE;
+		settling += inbox_count(e->db, o->name) + inbox_pending_count(e->db, o->name);
+	}
+	if (outbox_working(e))
+		return ONCE_WORKING;
+	if (source_failed)
+		return ONCE_NO_SOURCE;
+	ledger_count(e->db, count);
+	if (count[STATE_HELD] + count[STATE_REFUSED] + count[STATE_SEND_UNKNOWN] + ledger_work_count(e->db))
+		return ONCE_PARKED;
+	return settling ? ONCE_SETTLING : ONCE_DONE;
+}

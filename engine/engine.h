@@ -1,0 +1,50 @@
+/*
+ * engine - sources, inbox, decisions and outbox, moved by one step function.
+ *
+ * One thread. The world brings answers (http_done); after each turn of the
+ * world call engine_step, then sleep until engine_wake_ms or an answer. The
+ * same engine runs in production, in tests and on a virtual clock.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/world.h"
+
+struct engine;
+
+/* `world` is lent; its db must be owned by this process (DB_OWN). */
+struct engine *engine_new(const struct world *world);
+void engine_free(struct engine *e);	/* NULL does nothing */
+
+/*
+ * Takes a table into use: at start and on every reload. Takes its own
+ * reference. Activations are written first; then sources and actions go on
+ * with the new table, in one step as seen from any event. RC_BROKEN where the
+ * store fails: then the engine is to be stopped.
+ */
+enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST_CHECK;
+const struct table *engine_table(const struct engine *e);
+
+/* Begins all that is due. RC_BROKEN where the store fails: stop, nothing is lost. */
+enum rc engine_step(struct engine *e, struct err *err) MUST_CHECK;
+/* Monotonic time of what is due next; INT64_MAX where only an answer can bring something. */
+int64_t engine_wake_ms(struct engine *e);
+
+/* No new work begins. engine_stopped once the requests that write have got their answers. */
+void engine_stop(struct engine *e);
+bool engine_stopped(const struct engine *e);
+
+/* For `run --once`. */
+enum once {
+	ONCE_WORKING,	/* something is under way, or falls due within the patience */
+	ONCE_DONE,	/* nothing is left to do */
+	ONCE_PARKED,	/* something is held, refused or unknown, or could not be finished now */
+	ONCE_SETTLING,	/* bursts are still settling */
+	ONCE_NO_SOURCE,	/* a source could not be polled */
+};
+enum once engine_once(struct engine *e);
+
+#endif

@@ -1,0 +1,251 @@
+#include "engine/hubspot/hub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/backoff.h"
+
+#define TIMEOUT_MS (30 * MS_SECOND)
+
+struct call {
+	struct source *source;
+	struct call_spec spec;
+	char *url;
+	struct str body;
+	struct str token;
+	int64_t sent_ms;	/* our clock */
+	struct call *next;
+};
+
+/* Path styles: facts/hubspot.md 0. Bodies are the same in all of them. */
+static const struct {
+	const char *api;
+	const char *path[3];	/* by enum area */
+} styles[] = {
+	{ "v3", { "/crm/v3/objects/contacts", "/crm/v3/properties/contacts", "/crm/v3/lists" } },
+	{ "2026-03", { "/crm/objects/2026-03/contacts", "/crm/properties/2026-03/contacts", "/crm/lists/2026-03" } },
+	{ "2026-09", { "/crm/objects/2026-09/contacts", "/crm/properties/2026-09/contacts", "/crm/lists/2026-09" } },
+};
+
+char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory)
+{
+	const char *api = account_text(s->config, "api");
+	size_t i = 0;
+
+	while (i + 1 < sizeof(styles) / sizeof(styles[0]) && strcmp(styles[i].api, api) != 0)
+		i++;
+	return arena_printf(memory, "%s%s%s", account_text(s->config, "base-url"), styles[i].path[area], rest);
+}
+
+int64_t hub_wall_ms(const struct source *s)
+{
+	return s->world->wall_ms(s->world->ctx);
+}
+
+int64_t hub_mono_ms(const struct source *s)
+{
+	return s->world->mono_ms(s->world->ctx);
+}
+
+int64_t hub_now_ms(const struct source *s)
+{
+	return hub_wall_ms(s) + skew_offset(&s->skew);
+}
+
+void hub_commit(struct source *s)
+{
+	enum rc rc = db_commit(s->db, &s->why);
+
+	if (rc != RC_OK)
+		s->failed = rc;
+}
+
+bool hub_id_valid(struct slice id)
+{
+	if (id.len == 0 || id.len > 20)
+		return false;
+	for (size_t i = 0; i < id.len; i++)
+		if (id.ptr[i] < '0' || id.ptr[i] > '9')
+			return false;
+	return true;
+}
+
+static void call_free(struct call *c)
+{
+	mem_free(c->url);
+	str_release(&c->body);
+	if (c->token.ptr)
+		explicit_bzero(c->token.ptr, c->token.cap);
+	str_release(&c->token);
+	mem_free(c);
+}
+
+static void call_unlink(struct call *c)
+{
+	struct call **at = &c->source->calls;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+}
+
+void calls_drop(struct source *s)
+{
+	while (s->calls) {
+		struct call *c = s->calls;
+		s->world->http_cancel(s->world->ctx, c);
+		if (c->spec.drop)
+			c->spec.drop(c->spec.arg);
+		call_unlink(c);
+		call_free(c);
+	}
+}
+
+/* ---- what an answer means for the account ------------------------------- */
+
+/* The first 200 bytes that HubSpot says, for the log. */
+static const char *said(const struct json *json, char out[224])
+{
+	struct slice message = json_get_slice(json, "message");
+	size_t len = message.len > 200 ? 200 : message.len;
+
+	snprintf(out, 224, "%.*s", (int)len, message.ptr ? message.ptr : "");
+	return out;
+}
+
+/* Waits that facts/hubspot.md 6.2 and 6.3 give; 0: the usual back-off. */
+static int64_t wait_of(int status, const struct json *json)
+{
+	if (status == 423)
+		return 2 * MS_SECOND;
+	if (status != 429)
+		return 0;
+	if (slice_is(json_get_slice(json, "policyName"), "TEN_SECONDLY_ROLLING"))
+		return 10 * MS_SECOND;
+	if (slice_is(json_get_slice(json, "policyName"), "DAILY"))
+		return 15 * MS_MINUTE;
+	return MS_SECOND;
+}
+
+static void account_waits(struct source *s, int64_t least_ms, const char *fact, const char *status,
+			  const char *reason)
+{
+	char text[CLOCK_TEXT];
+	int64_t wait = backoff_ms(++s->failures, s->world->random(s->world->ctx));
+
+	if (wait < least_ms)
+		wait = least_ms;
+	s->wait_until_ms = hub_mono_ms(s) + wait;
+	log_line(s->world->log, LOG_WARN, fact, "account", s->name, "status", status, "reason", reason,
+		 "again-in", clock_format_duration(wait, text), NULL);
+}
+
+static void account_stops(struct source *s, const char *status, const char *reason)
+{
+	s->stopped = true;
+	s->failures++;
+	log_line(s->world->log, LOG_ERROR, "account stopped until a reload, a restart or a new secret", "account",
+		 s->name, "status", status, "reason", reason, NULL);
+}
+
+static void note_failure(struct source *s, const struct http_response *r, const struct json *json)
+{
+	char text[224], status[16] = "";
+
+	if (r->outcome != HTTP_ANSWER) {
+		account_waits(s, 0, "no answer from the source", NULL, r->problem);
+		return;
+	}
+	snprintf(status, sizeof(status), "%d", r->status);
+	if (r->status == 401 || r->status == 403) {
+		account_stops(s, status, said(json, text));
+		return;
+	}
+	int64_t wait = r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms : wait_of(r->status, json);
+	account_waits(s, wait, r->status < 300 ? "an answer that cannot be used" : "the source refused", status,
+		      said(json, text));
+}
+
+static void observe(struct source *s, const struct call *c, const struct http_response *r)
+{
+	if (r->outcome != HTTP_ANSWER)
+		return;
+	/* Without a Date our own clock has to do. */
+	int64_t now = hub_wall_ms(s);
+	if (r->date_ms != HTTP_ABSENT)
+		skew_observe(&s->skew, c->sent_ms, now, r->date_ms);
+	else
+		s->skew.known = true;
+	if (r->rate_max != HTTP_ABSENT && c->spec.budget == BUDGET_GENERAL) {
+		int64_t window = r->rate_interval_ms != HTTP_ABSENT ? r->rate_interval_ms : 10 * MS_SECOND;
+		limiter_resize(&s->general, r->rate_max, window + window / 40);
+	}
+}
+
+static void finish(struct source *s, struct call *c, const struct http_response *r)
+{
+	struct err ignored;
+	struct reply answer = { .status = r->status, .began_ms = c->sent_ms + skew_offset(&s->skew) };
+	struct json *json = r->outcome == HTTP_ANSWER ? json_parse(r->body, &ignored) : NULL;
+	bool good = r->outcome == HTTP_ANSWER && json && json_kind(json) == IS_OBJECT &&
+		    (r->status == 200 || r->status == 207 || (r->status == 404 && c->spec.takes_404));
+
+	answer.json = json;
+	if (good)
+		s->failures = 0;
+	else
+		note_failure(s, r, json);
+	c->spec.done(s, c->spec.arg, good ? &answer : NULL);
+	json_free(json);
+}
+
+static void call_done_(void *arg, const struct http_response *r)
+{
+	struct call *c = arg;
+	struct source *s = c->source;
+
+	call_unlink(c);
+	observe(s, c, r);
+	finish(s, c, r);
+	call_free(c);
+}
+
+/* ---- sending ------------------------------------------------------------ */
+
+static struct limiter *limiter_of(struct source *s, enum budget budget)
+{
+	return budget == BUDGET_SEARCH ? &s->search : &s->general;
+}
+
+int64_t call_ready_ms(const struct source *s, enum budget budget)
+{
+	int64_t now = hub_mono_ms(s);
+	int64_t ready = limiter_ready_ms(budget == BUDGET_SEARCH ? &s->search : &s->general, now);
+
+	return ready < s->wait_until_ms ? s->wait_until_ms : ready;
+}
+
+void call_start(struct source *s, const struct call_spec *spec)
+{
+	struct call *c = mem_alloc(sizeof(*c));
+
+	*c = (struct call){ .source = s, .spec = *spec, .url = mem_strdup(spec->url),
+			    .sent_ms = hub_wall_ms(s), .next = s->calls };
+	s->calls = c;
+	str_init(&c->body, LIMIT_ANSWER_BYTES);
+	str_init(&c->token, LIMIT_SECRET_BYTES);
+	str_add_slice(&c->token, str_slice(&s->token));
+	if (spec->body) {
+		json_dump(spec->body, &c->body);
+		json_free(spec->body);
+	}
+	limiter_spend(limiter_of(s, spec->budget), hub_mono_ms(s));
+	struct http_request request = {
+		.method = spec->method, .url = c->url, .bearer = str_text(&c->token),
+		.header = { "Accept: application/json",
+			    spec->body ? "Content-Type: application/json" : NULL },
+		.body = str_slice(&c->body), .has_body = spec->body != NULL, .timeout_ms = TIMEOUT_MS,
+	};
+	s->world->http_start(s->world->ctx, &request, call_done_, c);
+}

@@ -1,0 +1,234 @@
+/*
+ * history - the batch read: contacts with the histories of what rules read,
+ * turned into the engine's words (engine/contact.h).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/hubspot/hub.h"
+
+#define MOST_WITH_HISTORY 50
+#define MOST_WITHOUT 100
+#define VERSIONS_KEPT 45	/* of one property of a contact: facts/hubspot.md 2.3 */
+
+/* What is read of every contact beside what rules name. */
+static const char *const always[] = { "lastmodifieddate", "createdate", "hs_merged_object_ids" };
+
+static bool is_always(const char *name)
+{
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (strcmp(always[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool any_history(const struct source *s)
+{
+	for (size_t i = 0; i < s->table->n_property; i++)
+		if (s->table->property[i].source == s->account && s->table->property[i].history)
+			return true;
+	return false;
+}
+
+size_t history_most(const struct source *s)
+{
+	return any_history(s) ? MOST_WITH_HISTORY : MOST_WITHOUT;
+}
+
+struct json *history_body(const struct source *s, const char *const *ids, size_t count)
+{
+	struct json *body = json_new_object(), *inputs = json_new_array();
+	struct json *names = json_new_array(), *histories = json_new_array();
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		json_add_text(names, slice_of(always[i]));
+	for (size_t i = 0; i < s->table->n_property; i++) {
+		const struct property *p = &s->table->property[i];
+		if (p->source != s->account)
+			continue;
+		if (!is_always(p->name))
+			json_add_text(names, slice_of(p->name));
+		if (p->history)
+			json_add_text(histories, slice_of(p->name));
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct json *input = json_new_object();
+		json_set_text(input, "id", ids[i]);
+		json_add(inputs, input);
+	}
+	json_set(body, "properties", names);
+	json_set(body, "propertiesWithHistory", histories);
+	json_set(body, "inputs", inputs);
+	return body;
+}
+
+/* ---- one property ------------------------------------------------------- */
+
+struct ordered {
+	struct entry entry;
+	size_t index;		/* in HubSpot's newest-first order */
+};
+
+static int by_time(const void *left, const void *right)
+{
+	const struct ordered *a = left, *b = right;
+
+	if (a->entry.at_ms != b->entry.at_ms)
+		return a->entry.at_ms < b->entry.at_ms ? -1 : 1;
+	return a->index > b->index ? -1 : a->index < b->index;
+}
+
+static bool is_merge(const struct json *entry)
+{
+	return slice_starts(json_get_slice(entry, "sourceType"), slice_of("MERGE"));
+}
+
+static void read_history(const struct json *versions, struct arena *memory, struct contact_property *out)
+{
+	size_t count = json_count(versions), n = 0;
+	struct ordered *sorted = arena_alloc(memory, (count + 1) * sizeof(*sorted));
+	struct entry *entries = arena_alloc(memory, (count + 1) * sizeof(*entries));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct json *v = json_at(versions, i);
+		int64_t at;
+		if (!clock_parse_value(json_get_slice(v, "timestamp"), &at, NULL))
+			continue;
+		sorted[n++] = (struct ordered){
+			{ at, arena_slice(memory, json_get_slice(v, "value")), is_merge(v) }, i
+		};
+	}
+	if (n > 1)
+		qsort(sorted, n, sizeof(*sorted), by_time);
+	for (size_t i = 0; i < n; i++)
+		entries[i] = sorted[i].entry;
+	out->entry = entries;
+	out->entries = n;
+	out->cut = count >= VERSIONS_KEPT;
+}
+
+/* ---- one contact -------------------------------------------------------- */
+
+static int64_t time_of(struct slice text)
+{
+	int64_t ms;
+
+	return clock_parse_value(text, &ms, NULL) ? ms : 0;
+}
+
+static int64_t first_known(int64_t a, int64_t b)
+{
+	return a ? a : b;
+}
+
+static void read_properties(const struct source *s, const struct json *row, struct arena *memory,
+			    struct contact *c)
+{
+	const struct json *now = json_get(row, "properties"), *then = json_get(row, "propertiesWithHistory");
+
+	c->property = arena_alloc(memory, (s->table->n_property + 1) * sizeof(*c->property));
+	for (size_t i = 0; i < s->table->n_property; i++) {
+		const struct property *p = &s->table->property[i];
+		struct contact_property *out = &c->property[i];
+		if (p->source != s->account)
+			continue;
+		out->read = true;
+		out->current = arena_slice(memory, json_get_slice(now, p->name));
+		if (p->history)
+			read_history(json_get(then, p->name), memory, out);
+		/* The newest version is the current value, where the answer leaves that out. */
+		if (!json_get(now, p->name) && out->entries)
+			out->current = out->entry[out->entries - 1].value;
+		for (size_t k = 0; k < out->entries; k++)
+			if (out->entry[k].merge && out->entry[k].at_ms > c->merge_entry_ms)
+				c->merge_entry_ms = out->entry[k].at_ms;
+	}
+}
+
+static void read_merged(const struct json *properties, struct arena *memory, struct contact *c)
+{
+	struct slice ids = json_get_slice(properties, "hs_merged_object_ids");
+	const char **list = arena_alloc(memory, (ids.len / 2 + 2) * sizeof(*list));
+
+	while (ids.len) {
+		const char *end = memchr(ids.ptr, ';', ids.len);
+		struct slice one = { ids.ptr, end ? (size_t)(end - ids.ptr) : ids.len };
+		ids.ptr += one.len + (end != NULL);
+		ids.len -= one.len + (end != NULL);
+		one = slice_trim(one);
+		if (hub_id_valid(one) && !slice_is(one, c->id))
+			list[c->n_merged++] = arena_text(memory, one);
+	}
+	c->merged = list;
+}
+
+static void read_contact(const struct source *s, const struct json *row, struct arena *memory,
+			 struct contact *c)
+{
+	const struct json *p = json_get(row, "properties");
+	int64_t modified = time_of(json_get_slice(p, "lastmodifieddate"));
+	int64_t updated = time_of(json_get_slice(row, "updatedAt"));
+
+	c->id = arena_text(memory, json_get_slice(row, "id"));
+	c->gone = json_bool(json_get(row, "archived"), false);
+	/* createdate can be written by integrations; createdAt cannot. */
+	c->created_ms = first_known(time_of(json_get_slice(row, "createdAt")),
+				    time_of(json_get_slice(p, "createdate")));
+	c->modified_ms = modified > updated ? modified : updated;
+	read_merged(p, memory, c);
+	read_properties(s, row, memory, c);
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
+static bool answers(const struct contact *c, const char *asked)
+{
+	if (strcmp(c->id, asked) == 0)
+		return true;
+	for (size_t i = 0; i < c->n_merged; i++)
+		if (strcmp(c->merged[i], asked) == 0)
+			return true;
+	return false;
+}
+
+static bool says_gone(const struct json *answer, const char *asked)
+{
+	const struct json *errors = json_get(answer, "errors");
+
+	for (size_t i = 0; i < json_count(errors); i++) {
+		const struct json *ids = json_path(json_at(errors, i), "context.ids");
+		if (!slice_is(json_get_slice(json_at(errors, i), "category"), "OBJECT_NOT_FOUND"))
+			continue;
+		for (size_t k = 0; k < json_count(ids); k++)
+			if (slice_is(json_slice(json_at(ids, k)), asked))
+				return true;
+	}
+	return false;
+}
+
+size_t history_contacts(const struct source *s, const struct json *answer, const char *const *ids,
+			size_t count, struct arena *memory, struct contact **out)
+{
+	const struct json *rows = json_get(answer, "results");
+	size_t n_rows = json_count(rows), n = 0, at = 0;
+	struct contact *row = arena_alloc(memory, (n_rows + 1) * sizeof(*row));
+
+	*out = arena_alloc(memory, (count + 1) * sizeof(**out));
+	for (size_t i = 0; i < n_rows; i++)
+		if (hub_id_valid(json_get_slice(json_at(rows, i), "id")))
+			read_contact(s, json_at(rows, i), memory, &row[n++]);
+	for (size_t i = 0; i < count; i++) {
+		size_t k = 0;
+		while (k < n && !answers(&row[k], ids[i]))
+			k++;
+		/* Asked for one, told of one: that is it, even where it does not say whom it absorbed. */
+		if (k == n && count == 1 && n == 1 && !says_gone(answer, ids[i]))
+			k = 0;
+		if (k == n && !says_gone(answer, ids[i]))
+			continue;
+		(*out)[at] = k < n ? row[k] : (struct contact){ .id = ids[i], .gone = true };
+		(*out)[at++].asked = ids[i];
+	}
+	return at;
+}

@@ -1,0 +1,171 @@
+/*
+ * hub - the inside of the HubSpot source: one account's state, shared by the
+ * files of this folder and by nobody else.
+ *
+ *   hubspot.c   the interface to the engine; what is due next
+ *   call.c      one request and what its answer means for the account
+ *   poll.c      the search walk: which contacts changed
+ *   lists.c     list names, probes and membership scans: who joined
+ *   history.c   the batch read: contacts with their histories
+ *   labels.c    labels of options
+ *
+ * A poll is a row of phases, one request at a time; looks go on beside it.
+ *
+ *   IDLE -> LABELS -> RESOLVE -> WALK -> PROBE -> SCAN -> IDLE
+ *
+ * A failure leaves the phase where it is: the same request is made again later.
+ */
+#ifndef ENGINE_HUBSPOT_HUB_H
+#define ENGINE_HUBSPOT_HUB_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "engine/hubspot/limiter.h"
+#include "engine/skew.h"
+#include "engine/source.h"
+#include "engine/store/db.h"
+
+enum phase { PHASE_IDLE, PHASE_LABELS, PHASE_RESOLVE, PHASE_WALK, PHASE_PROBE, PHASE_SCAN };
+
+/* Where the search walk stands. */
+struct walk {
+	int64_t from_ms;	/* lastmodifieddate at or after this … */
+	bool by_id;		/* … or: all that have exactly this one, in order of id … */
+	int64_t after_id;	/* … from this id on */
+	int64_t began_ms;	/* HubSpot's clock when the walk began: the next cursor */
+	bool whole_overlap, sweep, reach;	/* what this walk covers */
+	int64_t rows, pages;
+};
+
+/* A list that some rule watches. */
+struct hub_list {
+	const char *target;	/* as written in the rule */
+	bool by_name;
+	struct str id;		/* empty: not resolved */
+	bool missing;		/* 404 */
+	struct str probe;	/* what the last probe said */
+	bool processing;
+	bool scan_due;
+	/* the scan that is under way */
+	int64_t scan;
+	int64_t scan_began_ms;	/* our clock */
+	struct str after;	/* next page; empty: the first */
+	int64_t found;
+};
+
+struct source {
+	const struct world *world;
+	struct db *db;
+	char *name;
+
+	/* from the last load */
+	const struct table *table;
+	uint32_t account;
+	const struct account *config;
+	struct watches *watches;
+	struct str token;
+	struct arena loaded;
+	struct hub_list *list;
+	size_t lists;
+	bool has_properties;
+
+	/* across loads */
+	struct skew skew;
+	struct limiter search, general;
+	struct map labels;	/* property name -> struct map of value -> label */
+	bool labels_known;
+
+	/* health */
+	bool stopped;
+	int64_t failures;
+	int64_t wait_until_ms;	/* monotonic */
+
+	/* the poll */
+	enum phase phase;
+	bool asking;		/* its request is under way */
+	int64_t next_poll_ms;	/* monotonic */
+	bool polled;
+	size_t cursor;		/* index of the list or property that the phase is at */
+	struct walk walk;
+	bool walked;		/* a walk was completed since the load */
+
+	size_t looks;		/* under way */
+	struct call *calls;	/* under way */
+	enum rc failed;		/* the store failed in an answer: said at the next step */
+	struct err why;
+};
+
+/* ---- call.c ------------------------------------------------------------ */
+
+enum budget { BUDGET_GENERAL, BUDGET_SEARCH };
+
+struct call;
+
+/* What the handler of a good answer (2xx, or 404 where `takes_404`) gets. */
+struct reply {
+	int status;
+	const struct json *json;
+	int64_t began_ms;	/* HubSpot's clock when the request left */
+};
+
+/*
+ * A good answer was given. A failure has been noted before (`answer` is NULL):
+ * the account waits or is stopped. Not called when a load or the close came
+ * first; `arg` is then freed by `drop`.
+ */
+typedef void call_done(struct source *s, void *arg, const struct reply *answer);
+
+struct call_spec {
+	enum budget budget;
+	const char *method;
+	const char *url;		/* copied */
+	struct json *body;		/* taken; NULL: none */
+	bool takes_404;
+	call_done *done;
+	void *arg;
+	void (*drop)(void *arg);	/* may be NULL */
+};
+
+void call_start(struct source *s, const struct call_spec *spec);
+void calls_drop(struct source *s);
+/* Monotonic time at which a request of this budget may leave; failures counted in. */
+int64_t call_ready_ms(const struct source *s, enum budget budget);
+
+/* URL prefix of "contacts", "properties" or "lists" in the account's path style, in `memory`. */
+enum area { AREA_CONTACTS, AREA_PROPERTIES, AREA_LISTS };
+char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory);
+
+/* HubSpot's clock now; our own while it is not known. */
+int64_t hub_now_ms(const struct source *s);
+int64_t hub_wall_ms(const struct source *s);
+int64_t hub_mono_ms(const struct source *s);
+/* Commits and notes a failure of the store. */
+void hub_commit(struct source *s);
+/* An id from an answer that may go into paths and keys: 1 to 20 digits. */
+bool hub_id_valid(struct slice id);
+
+/* ---- the phases: each begins its next request, or goes on to the next phase ---- */
+
+void labels_begin(struct source *s);
+void labels_step(struct source *s);
+void lists_load(struct source *s);		/* after a load: which lists are watched */
+void lists_release(struct source *s);
+void resolve_step(struct source *s);
+void walk_begin(struct source *s);
+void walk_step(struct source *s);
+void probe_step(struct source *s);
+void scan_step(struct source *s);
+void phase_next(struct source *s, enum phase phase);
+
+/* ---- history.c --------------------------------------------------------- */
+
+/* Body of a batch read of these contacts with all that the table's rules read. */
+struct json *history_body(const struct source *s, const char *const *ids, size_t count);
+/* Most contacts of one batch read: 50 with history, else 100. */
+size_t history_most(const struct source *s);
+/* Contacts that the answer tells of, in `memory`; ids that it says nothing about are left out. */
+size_t history_contacts(const struct source *s, const struct json *answer, const char *const *ids,
+			size_t count, struct arena *memory, struct contact **out);
+
+#endif

@@ -1,0 +1,246 @@
+#include "engine/hubspot/hubspot.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/hubspot/hub.h"
+
+/* Limits of facts/hubspot.md 6.1, each window a little longer than HubSpot's own. */
+#define SEARCH_MOST 5
+#define SEARCH_WINDOW_MS 1100
+#define GENERAL_MOST 100
+#define GENERAL_WINDOW_MS 10250
+
+#define MOST_LOOKS 4		/* under way at once */
+#define POLL_TRIES 4		/* a poll that failed so often has ended, for run --once */
+
+static struct source *hubspot_open(const struct world *world, const char *name)
+{
+	struct source *s = mem_alloc(sizeof(*s));
+
+	s->world = world;
+	s->db = world->db;
+	s->name = mem_strdup(name);
+	str_init(&s->token, LIMIT_SECRET_BYTES);
+	arena_init(&s->loaded);
+	map_init(&s->labels);
+	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);
+	limiter_init(&s->general, GENERAL_MOST, GENERAL_WINDOW_MS);
+	return s;
+}
+
+static void wipe_token(struct source *s)
+{
+	if (s->token.ptr)
+		explicit_bzero(s->token.ptr, s->token.cap);
+	str_release(&s->token);
+}
+
+static void hubspot_close(struct source *s)
+{
+	calls_drop(s);
+	lists_release(s);
+	labels_begin(s); /* frees them */
+	arena_release(&s->loaded);
+	wipe_token(s);
+	mem_free(s->name);
+	mem_free(s);
+}
+
+static void hubspot_load(struct source *s, const struct table *table, uint32_t account,
+			 struct watches *watches, struct slice token)
+{
+	calls_drop(s);
+	lists_release(s);
+	arena_release(&s->loaded);
+	wipe_token(s);
+	str_add_slice(&s->token, token);
+	s->table = table;
+	s->account = account;
+	s->config = &table->account[account];
+	s->watches = watches;
+	s->has_properties = false;
+	for (size_t i = 0; i < watches->count; i++)
+		s->has_properties |= watches->watch[i].source == account &&
+				     watches->watch[i].event == EVENT_PROPERTY_CHANGED;
+	lists_load(s);
+	labels_begin(s);
+	s->stopped = false;
+	s->failures = 0;
+	s->wait_until_ms = 0;
+	s->asking = s->polled = s->walked = false;
+	s->looks = 0;
+	s->phase = PHASE_LABELS;
+}
+
+/* ---- the poll ----------------------------------------------------------- */
+
+static void poll_begins(struct source *s)
+{
+	s->cursor = 0;
+	s->phase = PHASE_RESOLVE;
+}
+
+static void poll_ends(struct source *s)
+{
+	s->phase = PHASE_IDLE;
+	s->polled = true;
+	s->next_poll_ms = hub_mono_ms(s) + account_ms(s->config, "poll");
+}
+
+void phase_next(struct source *s, enum phase phase)
+{
+	s->phase = phase;
+	s->cursor = 0;
+	if (phase == PHASE_WALK && !s->has_properties)
+		s->phase = phase = PHASE_PROBE;
+	if (phase == PHASE_WALK)
+		walk_begin(s);
+	if (phase == PHASE_IDLE)
+		poll_ends(s);
+}
+
+static void (*const phase_steps[])(struct source *) = {
+	[PHASE_LABELS] = labels_step, [PHASE_RESOLVE] = resolve_step, [PHASE_WALK] = walk_step,
+	[PHASE_PROBE] = probe_step, [PHASE_SCAN] = scan_step,
+};
+
+static enum budget phase_budget(const struct source *s)
+{
+	return s->phase == PHASE_WALK ? BUDGET_SEARCH : BUDGET_GENERAL;
+}
+
+static enum rc hubspot_step(struct source *s, struct err *err)
+{
+	if (s->phase == PHASE_IDLE && hub_mono_ms(s) >= s->next_poll_ms)
+		poll_begins(s);
+	while (!s->stopped && !s->asking && s->phase != PHASE_IDLE && s->failed == RC_OK &&
+	       call_ready_ms(s, phase_budget(s)) <= hub_mono_ms(s))
+		phase_steps[s->phase](s);
+	if (s->failed != RC_OK)
+		*err = s->why;
+	return s->failed;
+}
+
+static bool can_look_soon(const struct source *s)
+{
+	return !s->stopped && s->table && s->looks < MOST_LOOKS;
+}
+
+static int64_t hubspot_wake_ms(const struct source *s)
+{
+	int64_t now = hub_mono_ms(s), wake = INT64_MAX;
+
+	if (s->stopped || !s->table)
+		return wake;
+	if (s->phase == PHASE_IDLE)
+		wake = s->next_poll_ms > s->wait_until_ms ? s->next_poll_ms : s->wait_until_ms;
+	else if (!s->asking)
+		wake = call_ready_ms(s, phase_budget(s));
+	int64_t look = call_ready_ms(s, BUDGET_GENERAL);
+	if (can_look_soon(s) && look > now && look < wake)
+		wake = look;
+	return wake;
+}
+
+static enum source_health hubspot_health(const struct source *s)
+{
+	if (s->stopped)
+		return SOURCE_STOPPED;
+	return s->failures ? SOURCE_WAITING : SOURCE_FINE;
+}
+
+static bool hubspot_polled(const struct source *s)
+{
+	return s->polled || s->stopped || s->failures >= POLL_TRIES;
+}
+
+static bool hubspot_now(const struct source *s, int64_t *now_ms)
+{
+	*now_ms = hub_now_ms(s);
+	return s->skew.known;
+}
+
+/* ---- looks -------------------------------------------------------------- */
+
+struct look_call {
+	struct arena memory;
+	const char **ids;
+	size_t count;
+	look_done *done;
+	void *arg;
+};
+
+static void look_free(void *arg)
+{
+	struct look_call *l = arg;
+
+	arena_release(&l->memory);
+	mem_free(l);
+}
+
+static void look_arrived(struct source *s, void *arg, const struct reply *answer)
+{
+	struct look_call *l = arg;
+	struct look look = { .result = LOOK_AGAIN };
+	struct contact *contacts = NULL;
+
+	s->looks--;
+	if (answer) {
+		look.result = LOOK_DONE;
+		look.began_ms = answer->began_ms;
+		look.contacts = history_contacts(s, answer->json, l->ids, l->count, &l->memory, &contacts);
+		look.contact = contacts;
+	}
+	l->done(l->arg, &look);
+	look_free(l);
+}
+
+static size_t hubspot_can_look(const struct source *s)
+{
+	if (!can_look_soon(s) || call_ready_ms(s, BUDGET_GENERAL) > hub_mono_ms(s))
+		return 0;
+	return history_most(s);
+}
+
+static void hubspot_look(struct source *s, const char *const *ids, size_t count, look_done *done, void *arg)
+{
+	struct look_call *l = mem_alloc(sizeof(*l));
+
+	arena_init(&l->memory);
+	l->ids = arena_alloc(&l->memory, count * sizeof(*l->ids));
+	l->count = count;
+	l->done = done;
+	l->arg = arg;
+	for (size_t i = 0; i < count; i++)
+		l->ids[i] = arena_text(&l->memory, slice_of(ids[i]));
+	struct call_spec spec = {
+		.budget = BUDGET_GENERAL, .method = "POST", .body = history_body(s, l->ids, count),
+		.url = hub_url(s, AREA_CONTACTS, "/batch/read", &l->memory), .done = look_arrived, .arg = l,
+		.drop = look_free,
+	};
+	s->looks++;
+	call_start(s, &spec);
+}
+
+static int64_t hubspot_creation_window(const struct source *s)
+{
+	return account_ms(s->config, "creation-window");
+}
+
+static enum fact hubspot_label(struct source *s, uint32_t property, struct slice value, struct slice *label)
+{
+	if (!s->labels_known)
+		return FACT_UNSURE;
+	const struct map *options = map_get(&s->labels, slice_of(s->table->property[property].name));
+	const char *text = options ? map_get(options, value) : NULL;
+	*label = text ? slice_of(text) : value;
+	return FACT_KNOWN;
+}
+
+const struct source_ops hubspot_ops = {
+	.type = "hubspot", .open = hubspot_open, .close = hubspot_close, .load = hubspot_load,
+	.step = hubspot_step, .wake_ms = hubspot_wake_ms, .health = hubspot_health,
+	.polled = hubspot_polled, .now = hubspot_now, .can_look = hubspot_can_look,
+	.look = hubspot_look, .creation_window_ms = hubspot_creation_window, .label = hubspot_label,
+};

@@ -1,0 +1,11 @@
+/*
+ * hubspot - the source HubSpot, as the engine sees it.
+ */
+#ifndef ENGINE_HUBSPOT_HUBSPOT_H
+#define ENGINE_HUBSPOT_HUBSPOT_H
+
+#include "engine/source.h"
+
+extern const struct source_ops hubspot_ops;
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * labels - what HubSpot shows for an option's value, for the template function
+ * `label`. Asked for once a load, property by property; a property that does
+ * not exist or has no options keeps its values.
+ */
+#include "engine/hubspot/hub.h"
+
+static void forget_labels(struct source *s)
+{
+	for (size_t i = 0; i < s->labels.count; i++) {
+		struct map *options = s->labels.entry[i].value;
+		for (size_t k = 0; k < options->count; k++)
+			mem_free(options->entry[k].value);
+		map_release(options);
+		mem_free(options);
+	}
+	map_release(&s->labels);
+}
+
+void labels_begin(struct source *s)
+{
+	s->labels_known = false;
+	s->cursor = 0;
+	forget_labels(s);
+}
+
+static void take_options(struct source *s, const char *property, const struct json *answer)
+{
+	const struct json *list = json_get(answer, "options");
+	struct map *options = mem_alloc(sizeof(*options));
+
+	map_init(options);
+	for (size_t i = 0; i < json_count(list); i++) {
+		struct slice value = json_get_slice(json_at(list, i), "value");
+		struct slice label = json_get_slice(json_at(list, i), "label");
+		char *copy = mem_alloc(label.len + 1);
+		for (size_t k = 0; k < label.len; k++)
+			copy[k] = label.ptr[k];
+		mem_free(map_put(options, value, copy));
+	}
+	map_put(&s->labels, slice_of(property), options);
+}
+
+static void property_done(struct source *s, void *arg, const struct reply *answer)
+{
+	const struct property *p = arg;
+
+	s->asking = false;
+	if (!answer)
+		return;
+	s->cursor++;
+	if (answer->status == 404)
+		log_line(s->world->log, LOG_ERROR, "the property does not exist", "account", s->name, "property",
+			 p->name, NULL);
+	else
+		take_options(s, p->name, answer->json);
+}
+
+void labels_step(struct source *s)
+{
+	const struct table *t = s->table;
+	struct arena memory;
+	struct str rest;
+
+	while (s->cursor < t->n_property &&
+	       !(t->property[s->cursor].source == s->account && t->property[s->cursor].label))
+		s->cursor++;
+	if (s->cursor == t->n_property) {
+		s->labels_known = true;
+		phase_next(s, PHASE_RESOLVE);
+		return;
+	}
+	const struct property *p = &t->property[s->cursor];
+	arena_init(&memory);
+	str_init(&rest, LIMIT_URL_BYTES);
+	str_add_char(&rest, '/');
+	str_add_url(&rest, slice_of(p->name));
+	struct call_spec spec = {
+		.budget = BUDGET_GENERAL, .method = "GET", .takes_404 = true, .done = property_done,
+		.url = hub_url(s, AREA_PROPERTIES, str_text(&rest), &memory), .arg = (void *)(uintptr_t)p,
+	};
+	s->asking = true;
+	call_start(s, &spec);
+	str_release(&rest);
+	arena_release(&memory);
+}

@@ -1,0 +1,31 @@
+#include "engine/hubspot/limiter.h"
+
+void limiter_init(struct limiter *l, size_t most, int64_t window_ms)
+{
+	*l = (struct limiter){ .most = most, .window_ms = window_ms };
+}
+
+void limiter_resize(struct limiter *l, int64_t most, int64_t window_ms)
+{
+	if (most < 1)
+		return;
+	l->most = most > LIMITER_MOST ? LIMITER_MOST : (size_t)most;
+	l->window_ms = window_ms;
+}
+
+int64_t limiter_ready_ms(const struct limiter *l, int64_t now_ms)
+{
+	if (l->noted < l->most)
+		return now_ms;
+	int64_t oldest = l->sent_ms[(l->next + LIMITER_MOST - l->most) % LIMITER_MOST];
+	int64_t ready = oldest + l->window_ms;
+	return ready > now_ms ? ready : now_ms;
+}
+
+void limiter_spend(struct limiter *l, int64_t now_ms)
+{
+	l->sent_ms[l->next] = now_ms;
+	l->next = (l->next + 1) % LIMITER_MOST;
+	if (l->noted < LIMITER_MOST)
+		l->noted++;
+}

@@ -1,0 +1,240 @@
+/*
+ * poll - the search walk: which contacts changed since the cursor.
+ *
+ * Pages are keyed, not counted: each asks for what changed at or after the last
+ * row of the page before. So contacts that change while we walk move to the
+ * end and are met there, no page shifts, and no window grows past HubSpot's
+ * 10,000. Where a whole page has one lastmodifieddate (an import), all that have
+ * it are walked in order of id.
+ *
+ * The index lags, so each walk reaches back behind the cursor: a minute on
+ * every poll, the whole `overlap` every few minutes, 24 h once a day.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/hubspot/hub.h"
+#include "engine/inbox.h"
+
+#define PAGE 200			/* HubSpot's most */
+#define SHORT_OVERLAP_MS MS_MINUTE
+#define WHOLE_OVERLAP_EVERY_MS (5 * MS_MINUTE)
+#define SWEEP_MS MS_DAY
+
+/* The earliest moment that any property watch of the account cares for. */
+static int64_t earliest_start(const struct source *s)
+{
+	int64_t earliest = INT64_MAX;
+
+	for (size_t i = 0; i < s->watches->count; i++) {
+		const struct watch *w = &s->watches->watch[i];
+		if (w->source == s->account && w->event == EVENT_PROPERTY_CHANGED && w->start_ms < earliest)
+			earliest = w->start_ms;
+	}
+	return earliest;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void walk_begin(struct source *s)
+{
+	struct walk *w = &s->walk;
+	int64_t now = hub_now_ms(s), wall = hub_wall_ms(s), start = earliest_start(s);
+	int64_t overlap = account_ms(s->config, "overlap"), cursor = now;
+
+	*w = (struct walk){ .began_ms = now };
+	if (start == INT64_MAX)
+		start = now; /* activated just now: nothing before this walk can count */
+	cursor = start;
+	w->whole_overlap = !s->walked;
+	int64_t reach = INT64_MAX;
+	struct query *q = db_select(s->db,
+				    "SELECT cursor_ms, reach_ms, overlap_ms, sweep_ms FROM source WHERE account = ?1",
+				    "t", s->name);
+	if (query_next(q)) {
+		cursor = query_integer(q, 0);
+		w->reach = !query_null(q, 1);
+		reach = w->reach ? query_integer(q, 1) : reach;
+		w->whole_overlap |= wall - query_integer(q, 2) >= WHOLE_OVERLAP_EVERY_MS || wall < query_integer(q, 2);
+		w->sweep = wall - query_integer(q, 3) >= SWEEP_MS || wall < query_integer(q, 3);
+		query_end(q);
+	}
+	int64_t back = w->sweep ? most(SWEEP_MS, overlap) :
+		       w->whole_overlap ? overlap : least(overlap, SHORT_OVERLAP_MS);
+	w->from_ms = most(most(cursor - back, start - MS_SECOND), MS_SECOND);
+	w->from_ms = least(w->from_ms, reach);
+}
+
+static struct json *filter(const char *property, const char *operator, int64_t value)
+{
+	struct json *f = json_new_object();
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	json_set_text(f, "propertyName", property);
+	json_set_text(f, "operator", operator);
+	json_set_text(f, "value", text);
+	return f;
+}
+
+static struct json *search_body(const struct walk *w)
+{
+	struct json *body = json_new_object(), *groups = json_new_array(), *group = json_new_object();
+	struct json *filters = json_new_array(), *sorts = json_new_array(), *sort = json_new_object();
+	struct json *properties = json_new_array();
+
+	json_add(filters, filter("lastmodifieddate", "GTE", w->from_ms));
+	if (w->by_id) {
+		json_add(filters, filter("lastmodifieddate", "LTE", w->from_ms));
+		json_add(filters, filter("hs_object_id", "GT", w->after_id));
+	}
+	json_set(group, "filters", filters);
+	json_add(groups, group);
+	json_set(body, "filterGroups", groups);
+	json_set_text(sort, "propertyName", w->by_id ? "hs_object_id" : "lastmodifieddate");
+	json_set_text(sort, "direction", "ASCENDING");
+	json_add(sorts, sort);
+	json_set(body, "sorts", sorts);
+	json_add_text(properties, slice_of("lastmodifieddate"));
+	json_set(body, "properties", properties);
+	json_set_integer(body, "limit", PAGE);
+	return body;
+}
+
+/* When the row's contact was last changed, 0 where it does not say. */
+static int64_t row_modified(const struct json *row)
+{
+	int64_t ms;
+
+	if (clock_parse_value(json_slice(json_path(row, "properties.lastmodifieddate")), &ms, NULL))
+		return ms;
+	return clock_parse_datetime(json_get_slice(row, "updatedAt"), &ms) ? ms : 0;
+}
+
+/* Read already, at this change or a later one, for the watches of today. */
+static bool was_read(struct source *s, struct slice id, int64_t modified_ms)
+{
+	return db_exists(s->db,
+			 "SELECT 1 FROM contact WHERE account = ?1 AND contact = ?2 AND modified_ms >= ?3"
+			 " AND watches = ?4",
+			 "tsit", s->name, id, modified_ms, s->watches->tag);
+}
+
+static void store_page(struct source *s, const struct json *rows, int64_t *last_ms, int64_t *last_id)
+{
+	for (size_t i = 0; i < json_count(rows); i++) {
+		const struct json *row = json_at(rows, i);
+		struct slice id = json_get_slice(row, "id");
+		int64_t modified = row_modified(row);
+		if (!hub_id_valid(id))
+			continue;
+		*last_ms = most(*last_ms, modified);
+		*last_id = most(*last_id, json_int(json_get(row, "id"), *last_id));
+		/* Rows from before the window come now and then (facts/hubspot.md 2.4): they are news all the same. */
+		if (!modified || !was_read(s, id, modified))
+			inbox_add(s->db, s->name, id, modified);
+	}
+}
+
+static void move_cursor(struct source *s, int64_t cursor_ms)
+{
+	db_run(s->db,
+	       "INSERT INTO source (account, cursor_ms, overlap_ms, sweep_ms) VALUES (?1, ?2, 0, ?3)"
+	       " ON CONFLICT (account) DO UPDATE SET cursor_ms = max(cursor_ms, excluded.cursor_ms)",
+	       "tii", s->name, cursor_ms, hub_wall_ms(s));
+}
+
+static void note_coverage(struct source *s, const struct walk *w)
+{
+	int64_t wall = hub_wall_ms(s);
+
+	if (w->whole_overlap || w->sweep)
+		db_run(s->db, "UPDATE source SET overlap_ms = ?2 WHERE account = ?1", "ti", s->name, wall);
+	if (w->sweep)
+		db_run(s->db, "UPDATE source SET sweep_ms = ?2 WHERE account = ?1", "ti", s->name, wall);
+	if (w->reach)
+		db_run(s->db, "UPDATE source SET reach_ms = NULL WHERE account = ?1", "t", s->name);
+}
+
+/* Where the walk goes on after a page with more behind it. */
+static void next_page(struct walk *w, int64_t last_ms, int64_t last_id)
+{
+	if (w->by_id) {
+		w->after_id = last_id;
+	} else if (last_ms > w->from_ms) {
+		w->from_ms = last_ms;
+	} else {
+		w->by_id = true;
+		w->after_id = 0;
+	}
+}
+
+static void end_walk(struct source *s)
+{
+	struct walk *w = &s->walk;
+
+	db_begin(s->db, "poll-end");
+	move_cursor(s, w->began_ms);
+	note_coverage(s, w);
+	hub_commit(s);
+	s->walked = true;
+	phase_next(s, PHASE_PROBE);
+}
+
+static void page_done(struct source *s, void *arg, const struct reply *answer)
+{
+	struct walk *w = &s->walk;
+	int64_t last_ms = w->from_ms, last_id = w->after_id;
+
+	(void)arg;
+	s->asking = false;
+	if (!answer)
+		return;
+	const struct json *rows = json_get(answer->json, "results");
+	bool more = json_path(answer->json, "paging.next.after") && json_count(rows) > 0;
+	if (w->pages == 0)
+		w->began_ms = answer->began_ms; /* by a clock that is known by now */
+	db_begin(s->db, "poll-page");
+	store_page(s, rows, &last_ms, &last_id);
+	/* A sweep or a reach is behind the cursor and does not move it. */
+	if (!w->by_id)
+		move_cursor(s, least(last_ms, w->began_ms));
+	hub_commit(s);
+	w->rows += (int64_t)json_count(rows);
+	w->pages++;
+	if (more && w->by_id && last_id == w->after_id)
+		more = false; /* no progress: a page that repeats itself is the last */
+	if (more) {
+		next_page(w, last_ms, last_id);
+	} else if (w->by_id) {
+		w->by_id = false;
+		w->from_ms++;
+	} else {
+		end_walk(s);
+	}
+}
+
+void walk_step(struct source *s)
+{
+	struct arena memory;
+
+	if (call_ready_ms(s, BUDGET_SEARCH) > hub_mono_ms(s))
+		return;
+	arena_init(&memory);
+	struct call_spec spec = {
+		.budget = BUDGET_SEARCH, .method = "POST", .body = search_body(&s->walk), .done = page_done,
+		.url = hub_url(s, AREA_CONTACTS, "/search", &memory),
+	};
+	s->asking = true;
+	call_start(s, &spec);
+	arena_release(&memory);
+}

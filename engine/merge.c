@@ -1,0 +1,87 @@
+#include "engine/merge.h"
+
+#include <string.h>
+
+static void take_over(struct db *db, const char *account, const char *old, const char *id)
+{
+	if (strcmp(old, id) == 0)
+		return;
+	db_run(db,
+	       "INSERT INTO alias (account, old, contact) VALUES (?1, ?2, ?3)"
+	       " ON CONFLICT (account, old) DO UPDATE SET contact = excluded.contact",
+	       "ttt", account, old, id);
+	db_run(db, "UPDATE alias SET contact = ?3 WHERE account = ?1 AND contact = ?2", "ttt", account, old, id);
+	db_run(db,
+	       "UPDATE pending SET contact = ?3, frozen = 1 WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
+	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?3"
+	       " AND p.at_ms = pending.at_ms)",
+	       "ttt", account, old, id);
+	db_run(db, "DELETE FROM pending WHERE account = ?1 AND contact = ?2", "tt", account, old);
+	db_run(db, "DELETE FROM news WHERE account = ?1 AND contact = ?2", "tt", account, old);
+}
+
+static const char *join_ids(const struct contact *c, struct arena *memory)
+{
+	struct str ids;
+
+	str_init(&ids, LIMIT_VALUE_BYTES);
+	for (size_t i = 0; i < c->n_merged; i++)
+		str_addf(&ids, "%s%s", i ? ";" : "", c->merged[i]);
+	const char *text = arena_text(memory, str_slice(&ids));
+	str_release(&ids);
+	return text;
+}
+
+/*
+ * When the merge was. The newer kind of merge makes a new record: its creation
+ * is the merge. The older kind keeps a record that we may have read before: a
+ * MERGE entry tells when, else its last change is the nearest bound known.
+ */
+static int64_t merge_time(const struct contact *c, bool read_before)
+{
+	if (c->merge_entry_ms)
+		return c->merge_entry_ms;
+	return read_before ? c->modified_ms : c->created_ms;
+}
+
+int64_t merge_note(struct db *db, const char *account, const struct contact *c, struct arena *memory)
+{
+	if (strcmp(c->asked, c->id) != 0)
+		take_over(db, account, c->asked, c->id);
+	if (c->n_merged == 0)
+		return 0;
+	for (size_t i = 0; i < c->n_merged; i++)
+		take_over(db, account, c->merged[i], c->id);
+	const char *ids = join_ids(c, memory);
+	int64_t merged_ms = 0;
+	bool known = false, same = false;
+	struct query *q = db_select(db,
+				    "SELECT merged, merged_ms FROM contact WHERE account = ?1 AND contact = ?2",
+				    "tt", account, c->id);
+	if (query_next(q)) {
+		known = true;
+		same = slice_is(query_slice(q, 0), ids);
+		merged_ms = query_integer(q, 1);
+		query_end(q);
+	}
+	if (same)
+		return merged_ms;
+	merged_ms = merge_time(c, known);
+	db_run(db,
+	       "INSERT INTO contact (account, contact, modified_ms, watches, merged, merged_ms)"
+	       " VALUES (?1, ?2, 0, '', ?3, ?4)"
+	       " ON CONFLICT (account, contact) DO UPDATE SET merged = excluded.merged,"
+	       " merged_ms = excluded.merged_ms",
+	       "ttti", account, c->id, ids, merged_ms);
+	return merged_ms;
+}
+
+bool merge_carried_over(struct db *db, const char *account, const char *contact, const char *list_id,
+			int64_t merged_ms)
+{
+	return db_exists(db,
+			 "SELECT 1 FROM membership m JOIN alias a ON a.account = m.account AND a.old = m.contact"
+			 " WHERE m.account = ?1 AND m.list_id = ?3 AND a.contact = ?2"
+			 " AND (m.gone_ms IS NULL OR m.gone_ms >= ?4)",
+			 "ttti", account, contact, list_id, merged_ms);
+}

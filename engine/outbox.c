@@ -1,0 +1,592 @@
+#include "engine/outbox.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/action.h"
+#include "engine/backoff.h"
+#include "engine/ledger.h"
+#include "engine/registry.h"
+
+#define MOST_IN_FLIGHT 8	/* of one lane: enough to use 3 requests/s at answers of 2 s */
+#define WORK_BATCH 64
+
+/* One account's service from one load to the next; it keeps alive the table that it was opened from. */
+struct service {
+	struct action *action;
+	const struct action_ops *ops;
+	struct table *table;
+	int refs;		/* the lane, and each request under way */
+};
+
+struct lane {
+	struct outbox *outbox;
+	char *name;
+	struct service *service;	/* NULL where the account is not declared now, or its secret is missing */
+	const struct account *account;
+	uint32_t account_index;
+	struct str token;
+	double per_second;
+	int64_t next_request_ms;	/* monotonic: the bucket, one token at a time */
+	int64_t wait_until_ms;		/* monotonic: after a failure of the account */
+	int64_t failures;
+	bool stopped;
+	bool probing, probed;
+	size_t in_flight;
+	struct lane *next;
+};
+
+/* One request under way. */
+struct flight {
+	struct lane *lane;
+	struct service *service;
+	struct issuance is;
+	struct step step;
+	int64_t started_ms;	/* wall clock */
+	struct arena memory;
+	bool probe;
+	struct flight *next;
+};
+
+struct outbox {
+	const struct world *world;
+	struct db *db;
+	struct table *table;	/* lent by the engine */
+	struct lane *lane;
+	struct flight *flight;
+	size_t in_flight;
+	bool stopping;
+	enum rc failed;		/* the store failed in an answer: said at the next step */
+	struct err why;
+};
+
+static int64_t wall_ms(const struct outbox *o)
+{
+	return o->world->wall_ms(o->world->ctx);
+}
+
+static int64_t mono_ms(const struct outbox *o)
+{
+	return o->world->mono_ms(o->world->ctx);
+}
+
+struct outbox *outbox_new(const struct world *world)
+{
+	struct outbox *o = mem_alloc(sizeof(*o));
+
+	o->world = world;
+	o->db = world->db;
+	return o;
+}
+
+/* ---- services and flights ---------------------------------------------- */
+
+static void service_unref(struct service *s)
+{
+	if (!s || --s->refs)
+		return;
+	s->ops->close(s->action);
+	table_unref(s->table);
+	mem_free(s);
+}
+
+static void flight_free(struct flight *f)
+{
+	struct flight **at = &f->lane->outbox->flight;
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	f->lane->in_flight--;
+	f->lane->outbox->in_flight--;
+	json_free((struct json *)(uintptr_t)f->is.fields);
+	service_unref(f->service);
+	arena_release(&f->memory);
+	mem_free(f);
+}
+
+static struct flight *flight_new(struct lane *lane)
+{
+	struct outbox *o = lane->outbox;
+	struct flight *f = mem_alloc(sizeof(*f));
+
+	arena_init(&f->memory);
+	f->lane = lane;
+	f->service = lane->service;
+	f->service->refs++;
+	f->next = o->flight;
+	o->flight = f;
+	lane->in_flight++;
+	o->in_flight++;
+	return f;
+}
+
+static bool is_flying(const struct outbox *o, int64_t id)
+{
+	for (const struct flight *f = o->flight; f; f = f->next)
+		if (!f->probe && f->is.id == id)
+			return true;
+	return false;
+}
+
+void outbox_free(struct outbox *o)
+{
+	if (!o)
+		return;
+	while (o->flight) {
+		o->world->http_cancel(o->world->ctx, o->flight);
+		flight_free(o->flight);
+	}
+	for (struct lane *lane = o->lane, *next; lane; lane = next) {
+		next = lane->next;
+		service_unref(lane->service);
+		if (lane->token.ptr)
+			explicit_bzero(lane->token.ptr, lane->token.cap);
+		str_release(&lane->token);
+		mem_free(lane->name);
+		mem_free(lane);
+	}
+	mem_free(o);
+}
+
+/* ---- lanes ------------------------------------------------------------- */
+
+static struct lane *lane_of(struct outbox *o, const char *name)
+{
+	struct lane *lane = o->lane;
+
+	while (lane && strcmp(lane->name, name) != 0)
+		lane = lane->next;
+	if (lane)
+		return lane;
+	lane = mem_alloc(sizeof(*lane));
+	lane->outbox = o;
+	lane->name = mem_strdup(name);
+	str_init(&lane->token, LIMIT_SECRET_BYTES);
+	lane->next = o->lane;
+	o->lane = lane;
+	return lane;
+}
+
+static void lane_stop(struct lane *lane, const char *why)
+{
+	lane->stopped = true;
+	log_line(lane->outbox->world->log, LOG_ERROR, "account stopped until a reload, a restart or a new secret",
+		 "account", lane->name, "reason", why, NULL);
+}
+
+/* Opens the service with the token in lane->token. */
+static void lane_open(struct lane *lane)
+{
+	const struct action_ops *ops = registry_action(lane->account->type);
+
+	service_unref(lane->service);
+	lane->service = mem_alloc(sizeof(*lane->service));
+	*lane->service = (struct service){ ops->open(lane->account, str_slice(&lane->token)), ops,
+					   table_ref(lane->outbox->table), 1 };
+	lane->stopped = false;
+	lane->probed = lane->probing = false;
+	lane->failures = 0;
+	lane->wait_until_ms = 0;
+}
+
+static bool read_token(struct lane *lane, struct str *out, struct err *err)
+{
+	const struct setting *token = account_setting(lane->account, "token");
+	const struct world *w = lane->outbox->world;
+
+	str_init(out, LIMIT_SECRET_BYTES);
+	return w->secret(w->ctx, &token->secret[0], out, err) == RC_OK;
+}
+
+static void wipe(struct str *secret)
+{
+	if (secret->ptr)
+		explicit_bzero(secret->ptr, secret->cap);
+	str_release(secret);
+}
+
+static void lane_load(struct lane *lane, const struct account *account, uint32_t index)
+{
+	struct err err;
+	struct str token;
+
+	lane->account = account;
+	lane->account_index = index;
+	lane->per_second = account_setting(account, "rate")->per_second;
+	if (!read_token(lane, &token, &err)) {
+		service_unref(lane->service);
+		lane->service = NULL;
+		lane_stop(lane, err.text);
+	} else {
+		str_clear(&lane->token);
+		str_add_slice(&lane->token, str_slice(&token));
+		lane_open(lane);
+	}
+	wipe(&token);
+}
+
+void outbox_look_at_secrets(struct outbox *o)
+{
+	for (struct lane *lane = o->lane; lane; lane = lane->next) {
+		struct err err;
+		struct str token;
+		if (!lane->stopped || !lane->account)
+			continue;
+		if (read_token(lane, &token, &err) && !slice_eq(str_slice(&token), str_slice(&lane->token))) {
+			str_clear(&lane->token);
+			str_add_slice(&lane->token, str_slice(&token));
+			log_line(o->world->log, LOG_INFO, "account goes on with a new secret", "account",
+				 lane->name, NULL);
+			lane_open(lane);
+		}
+		wipe(&token);
+	}
+}
+
+enum rc outbox_recover(struct outbox *o, struct err *err)
+{
+	db_begin(o->db, "recover");
+	int64_t parked = ledger_park_sending(o->db, wall_ms(o));
+	enum rc rc = db_commit(o->db, err);
+	if (rc == RC_OK && parked) {
+		char n[24];
+		snprintf(n, sizeof(n), "%lld", (long long)parked);
+		log_line(o->world->log, LOG_WARN, "sends were under way at the last stop: parked as send-unknown",
+			 "issuances", n, NULL);
+	}
+	return rc;
+}
+
+enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
+{
+	o->table = table;
+	db_begin(o->db, "release");
+	for (struct lane *lane = o->lane; lane; lane = lane->next) {
+		service_unref(lane->service);
+		lane->service = NULL;
+		lane->account = NULL;
+	}
+	for (uint32_t i = 0; i < table->n_account; i++) {
+		const struct account *account = &table->account[i];
+		if (!registry_action(account->type))
+			continue;
+		lane_load(lane_of(o, account->name), account, i);
+		ledger_release_held(o->db, account->name, wall_ms(o));
+	}
+	return db_commit(o->db, err);
+}
+
+/* ---- answers ----------------------------------------------------------- */
+
+struct held_view {
+	struct outbox *outbox;
+	const char *account;
+	int64_t id;
+};
+
+static bool credential_held(void *ctx, const char *credential)
+{
+	struct held_view *v = ctx;
+
+	return ledger_credential_held(v->outbox->db, v->account, credential);
+}
+
+static const char *log_id(int64_t id, char out[24])
+{
+	snprintf(out, 24, "%lld", (long long)id);
+	return out;
+}
+
+/* The issuance as the verdict makes it. */
+static struct issuance apply(struct flight *f, const struct verdict *v, int64_t now_ms)
+{
+	struct issuance is = f->is;
+	struct outbox *o = f->lane->outbox;
+
+	is.state = v->state;
+	is.held_from = v->held_from;
+	is.reason = v->reason;
+	is.credential = v->credential ? v->credential : is.credential;
+	is.public_url = v->public_url ? v->public_url : is.public_url;
+	is.cursor = v->cursor;
+	is.settles = v->settled_again ? is.settles + 1 : v->state == f->is.state ? is.settles : 0;
+	/* A failure of the account holds the lane back, not the issuance: its turn comes first again. */
+	bool own = v->again && v->scope == SCOPE_ISSUANCE;
+	is.failures = own ? is.failures + 1 : v->again ? is.failures : 0;
+	int64_t wait = v->scope == SCOPE_ACCOUNT_WAIT ? 0 : v->wait_ms;
+	if (own) {
+		int64_t back = backoff_ms(is.failures, o->world->random(o->world->ctx));
+		wait = wait > back ? wait : back;
+	}
+	is.not_before_ms = wait ? now_ms + wait : 0;
+	return is;
+}
+
+/* What the verdict means for the whole lane. Part of the transaction where it holds issuances. */
+static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_ms)
+{
+	struct lane *lane = f->lane;
+	struct outbox *o = lane->outbox;
+	bool mine = lane->service == f->service;
+
+	if (v->scope == SCOPE_ACCOUNT_HOLD)
+		ledger_hold_all(o->db, lane->name, NULL, v->reason, now_ms);
+	else if (v->scope == SCOPE_GROUP_HOLD)
+		ledger_hold_all(o->db, lane->name, f->is.group, v->reason, now_ms);
+	if (!mine)
+		return;
+	if (v->scope == SCOPE_ACCOUNT_STOP && !lane->stopped) {
+		lane_stop(lane, v->reason);
+	} else if (v->scope == SCOPE_ACCOUNT_WAIT) {
+		int64_t back = backoff_ms(++lane->failures, o->world->random(o->world->ctx));
+		lane->wait_until_ms = mono_ms(o) + (v->wait_ms ? v->wait_ms : back);
+	} else {
+		lane->failures = 0;
+	}
+}
+
+static void log_verdict(const struct flight *f, const struct issuance *is, const struct verdict *v)
+{
+	static const enum log_level levels[STATE_COUNT] = {
+		[STATE_PLANNED] = LOG_WARN, [STATE_CREATING] = LOG_WARN, [STATE_DRAFT] = LOG_DEBUG,
+		[STATE_ISSUING] = LOG_WARN, [STATE_ISSUED] = LOG_INFO, [STATE_SENT] = LOG_INFO,
+		[STATE_HELD] = LOG_ERROR, [STATE_REFUSED] = LOG_ERROR, [STATE_SEND_UNKNOWN] = LOG_ERROR,
+	};
+	char id[24];
+
+	log_line(f->lane->outbox->world->log, v->again ? LOG_WARN : levels[is->state],
+		 issuance_state_names[is->state], "issuance", log_id(is->id, id), "rule", is->rule, "contact",
+		 is->contact, "event", event_kind_names[is->event], "account", f->lane->name, "credential",
+		 is->credential, "reason", v->reason, NULL);
+}
+
+static void answer_issuance(struct flight *f, const struct http_response *response)
+{
+	struct outbox *o = f->lane->outbox;
+	struct held_view held = { o, f->lane->name, f->is.id };
+	struct verdict v = { .state = f->is.state };
+	struct action_view view = { &held, credential_held, wall_ms(o), f->started_ms };
+
+	f->service->ops->verdict(f->service->action, &f->is, &f->step, response, &view, &f->memory, &v);
+	struct issuance after = apply(f, &v, view.now_ms);
+	db_begin(o->db, "result");
+	apply_scope(f, &v, view.now_ms);
+	ledger_update(o->db, &f->is, &after, view.now_ms, v.reason);
+	o->failed = db_commit(o->db, &o->why);
+	if (o->failed == RC_OK)
+		log_verdict(f, &after, &v);
+}
+
+static void say_problem(void *ctx, const char *text)
+{
+	struct lane *lane = ctx;
+
+	log_line(lane->outbox->world->log, LOG_ERROR, text, "account", lane->name, NULL);
+}
+
+static void report_probe(struct lane *lane)
+{
+	const struct table *t = lane->outbox->table;
+
+	for (size_t i = 0; i < t->n_rule; i++)
+		if (t->rule[i].action == lane->account_index && t->rule[i].mode != MODE_OFF)
+			lane->service->ops->probe_report(lane->service->action, &t->rule[i], say_problem, lane);
+}
+
+static void answer_probe(struct flight *f, const struct http_response *response)
+{
+	struct lane *lane = f->lane;
+
+	f->service->ops->probe_answer(f->service->action, response);
+	if (lane->service != f->service)
+		return;
+	lane->probing = false;
+	const char *problem = f->service->ops->probe_problem(f->service->action);
+	if (problem) {
+		log_line(lane->outbox->world->log, LOG_WARN, "groups and attributes could not be checked",
+			 "account", lane->name, "reason", problem, NULL);
+		lane->probed = true;
+	}
+}
+
+static void flight_done(void *arg, const struct http_response *response)
+{
+	struct flight *f = arg;
+
+	if (f->probe)
+		answer_probe(f, response);
+	else if (f->lane->outbox->failed == RC_OK)
+		answer_issuance(f, response);
+	flight_free(f);
+}
+
+/* ---- steps ------------------------------------------------------------- */
+
+static void spend_token(struct lane *lane)
+{
+	int64_t now = mono_ms(lane->outbox);
+	int64_t gap = (int64_t)(1000.0 / lane->per_second) + 1;
+
+	lane->next_request_ms = (lane->next_request_ms > now ? lane->next_request_ms : now) + gap;
+}
+
+static void launch(struct flight *f)
+{
+	struct outbox *o = f->lane->outbox;
+
+	spend_token(f->lane);
+	f->started_ms = wall_ms(o);
+	o->world->http_start(o->world->ctx, &f->step.request, flight_done, f);
+}
+
+/* Groups and attributes are asked for once, before the first issuance. False: nothing (more) to ask. */
+static bool start_probe(struct lane *lane)
+{
+	if (lane->probed)
+		return false;
+	if (lane->probing)
+		return true;
+	struct flight *f = flight_new(lane);
+	f->probe = true;
+	if (!lane->service->ops->probe_next(lane->service->action, &f->memory, &f->step.request)) {
+		flight_free(f);
+		lane->probed = true;
+		if (!lane->service->ops->probe_problem(lane->service->action))
+			report_probe(lane);
+		return false;
+	}
+	lane->probing = true;
+	launch(f);
+	return true;
+}
+
+/* "About to" is committed before the request leaves. */
+static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
+{
+	struct outbox *o = lane->outbox;
+	struct flight *f = flight_new(lane);
+	int64_t now = wall_ms(o);
+
+	if (!ledger_load(o->db, id, &f->memory, &f->is)) {
+		flight_free(f);
+		return RC_OK;
+	}
+	lane->service->ops->step(lane->service->action, &f->is, &f->memory, &f->step);
+	if (f->step.write) {
+		struct issuance before = f->is;
+		f->is.state = f->step.doing;
+		f->is.attempts++;
+		f->is.attempt_ms = now;
+		f->is.settles = 0;
+		f->is.cursor = NULL;
+		f->is.not_before_ms = 0;
+		db_begin(o->db, "about-to");
+		ledger_update(o->db, &before, &f->is, now, NULL);
+		enum rc rc = db_commit(o->db, err);
+		if (rc != RC_OK) {
+			flight_free(f);
+			return rc;
+		}
+	}
+	launch(f);
+	return RC_OK;
+}
+
+static bool may_work(const struct lane *lane)
+{
+	int64_t now = mono_ms(lane->outbox);
+
+	return lane->service && !lane->stopped && now >= lane->wait_until_ms &&
+	       now >= lane->next_request_ms && lane->in_flight < MOST_IN_FLIGHT;
+}
+
+static enum rc lane_step(struct lane *lane, struct err *err)
+{
+	struct outbox *o = lane->outbox;
+	int64_t work[WORK_BATCH];
+	enum rc rc = RC_OK;
+
+	if (!may_work(lane) || start_probe(lane))
+		return RC_OK;
+	size_t n = ledger_work(o->db, lane->name, wall_ms(o), WORK_BATCH, work);
+	for (size_t i = 0; rc == RC_OK && i < n && may_work(lane); i++)
+		if (!is_flying(o, work[i]))
+			rc = start_issuance(lane, work[i], err);
+	return rc;
+}
+
+enum rc outbox_step(struct outbox *o, struct err *err)
+{
+	enum rc rc = o->failed;
+
+	if (rc != RC_OK)
+		*err = o->why;
+	for (struct lane *lane = o->lane; rc == RC_OK && lane && !o->stopping; lane = lane->next)
+		rc = lane_step(lane, err);
+	return rc;
+}
+
+/* Our clock's time of the lane's next work that has no request under way. */
+static int64_t next_work_ms(const struct lane *lane)
+{
+	const struct outbox *o = lane->outbox;
+	int64_t now = wall_ms(o), work[MOST_IN_FLIGHT + 1];
+
+	if (!lane->probed)
+		return lane->probing ? INT64_MAX : now;
+	size_t n = ledger_work(o->db, lane->name, now, lane->in_flight + 1, work);
+	for (size_t i = 0; i < n; i++)
+		if (!is_flying(o, work[i]))
+			return now;
+	return ledger_next(o->db, lane->name, now);
+}
+
+static int64_t lane_wake_ms(const struct lane *lane)
+{
+	const struct outbox *o = lane->outbox;
+
+	if (!lane->service || lane->stopped || lane->in_flight >= MOST_IN_FLIGHT)
+		return INT64_MAX;
+	int64_t next = next_work_ms(lane);
+	if (next == INT64_MAX)
+		return INT64_MAX;
+	int64_t wake = mono_ms(o) + (next - wall_ms(o));
+	if (wake < lane->next_request_ms)
+		wake = lane->next_request_ms;
+	return wake < lane->wait_until_ms ? lane->wait_until_ms : wake;
+}
+
+int64_t outbox_wake_ms(const struct outbox *o)
+{
+	int64_t wake = INT64_MAX;
+
+	for (const struct lane *lane = o->lane; lane && !o->stopping; lane = lane->next) {
+		int64_t one = lane_wake_ms(lane);
+		wake = one < wake ? one : wake;
+	}
+	return wake;
+}
+
+size_t outbox_in_flight(const struct outbox *o)
+{
+	return o->in_flight;
+}
+
+void outbox_stop(struct outbox *o)
+{
+	o->stopping = true;
+}
+
+int64_t outbox_failures(const struct outbox *o)
+{
+	int64_t worst = 0;
+
+	for (const struct lane *lane = o->lane; lane; lane = lane->next) {
+		if (lane->account && (!lane->service || lane->stopped))
+			return INT64_MAX;
+		worst = lane->failures > worst ? lane->failures : worst;
+	}
+	return worst;
+}

@@ -1,0 +1,45 @@
+/*
+ * plan - from a match to an issuance: identity, repeat, e-mail, fields.
+ *
+ * plan_make decides what the issuance will be without writing anything; the
+ * caller writes it with ledger_insert once every rule of the event is sure.
+ */
+#ifndef ENGINE_PLAN_H
+#define ENGINE_PLAN_H
+
+#include "base/arena.h"
+#include "dsl/eval.h"
+#include "engine/issuance.h"
+#include "engine/store/db.h"
+
+struct plan {
+	struct issuance is;
+	struct slice email;	/* rendered; empty where there is none */
+};
+
+/* What plan_make needs beside the rule. */
+struct plan_input {
+	struct db *db;
+	const struct table *table;
+	const struct event_facts *event;
+	const char *target;		/* for the identity: property name or list id */
+	const char *contact;
+	struct facts then;		/* as of the event's time plus settle */
+	struct facts now;		/* as the contact is now */
+	int64_t wall_ms;
+};
+
+enum plan_result {
+	PLAN_MADE,
+	PLAN_KNOWN,	/* this event of this rule is in the ledger already */
+	PLAN_UNSURE,	/* a fact could not be read now */
+};
+
+/* `limit`: the place of a filter that hit its match limit, or NULL. Texts live in `memory`; out->is.fields is to be freed. */
+enum plan_result plan_make(const struct plan_input *in, const struct rule *rule, const struct match_note *limit,
+			   struct arena *memory, struct plan *out);
+/* An issuance that is skipped for `reason` without a look at filters and fields. */
+enum plan_result plan_skip(const struct plan_input *in, const struct rule *rule, const char *reason,
+			   struct arena *memory, struct plan *out);
+
+#endif

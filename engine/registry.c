@@ -1,0 +1,25 @@
+#include "engine/registry.h"
+
+#include <string.h>
+
+#include "engine/certifier/certifier.h"
+#include "engine/hubspot/hubspot.h"
+
+static const struct source_ops *const sources[] = { &hubspot_ops };
+static const struct action_ops *const actions[] = { &certifier_ops };
+
+const struct source_ops *registry_source(const char *type)
+{
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		if (strcmp(sources[i]->type, type) == 0)
+			return sources[i];
+	return NULL;
+}
+
+const struct action_ops *registry_action(const char *type)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strcmp(actions[i]->type, type) == 0)
+			return actions[i];
+	return NULL;
+}

@@ -1,0 +1,14 @@
+/*
+ * registry - the sources and actions that exist: one row each.
+ */
+#ifndef ENGINE_REGISTRY_H
+#define ENGINE_REGISTRY_H
+
+#include "engine/action.h"
+#include "engine/source.h"
+
+/* By the account's type in the rule files; NULL where it is of the other kind. */
+const struct source_ops *registry_source(const char *type);
+const struct action_ops *registry_action(const char *type);
+
+#endif

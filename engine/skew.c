@@ -1,0 +1,24 @@
+#include "engine/skew.h"
+
+void skew_observe(struct skew *s, int64_t sent_ms, int64_t received_ms, int64_t date_ms)
+{
+	int64_t low = date_ms - received_ms;
+	int64_t high = date_ms + 999 - sent_ms;
+
+	if (high < low)
+		high = low; /* our clock went back during the request */
+	if (s->known && low <= s->high_ms && high >= s->low_ms) {
+		if (s->low_ms > low)
+			low = s->low_ms;
+		if (s->high_ms < high)
+			high = s->high_ms;
+	}
+	*s = (struct skew){ true, low, high };
+}
+
+int64_t skew_offset(const struct skew *s)
+{
+	if (!s->known || (s->low_ms <= 0 && s->high_ms >= 0))
+		return 0;
+	return s->low_ms;
+}

@@ -1,0 +1,25 @@
+/*
+ * skew - another machine's clock, learnt from the Date of its answers.
+ *
+ * Date has whole seconds and was written somewhere between our sending and our
+ * receiving, so each answer bounds the difference of the two clocks; bounds are
+ * intersected, and begin anew when they contradict each other (a clock was
+ * set). Our own clock is believed as far as the bounds allow; else the lower
+ * bound is taken, so that nothing is decided too early.
+ */
+#ifndef ENGINE_SKEW_H
+#define ENGINE_SKEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct skew {
+	bool known;
+	int64_t low_ms, high_ms;	/* their clock minus ours */
+};
+
+void skew_observe(struct skew *s, int64_t sent_ms, int64_t received_ms, int64_t date_ms);
+/* Their clock less ours; 0 while nothing is known. */
+int64_t skew_offset(const struct skew *s);
+
+#endif

@@ -1,0 +1,327 @@
+#include "engine/store/db.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "schema_sql.h"
+
+#define SCHEMA_VERSION 1
+#define CACHE_SLOTS 512	/* power of two, well above the number of statements in the program */
+
+struct query {
+	struct db *db;
+	const char *sql;
+	void *statement;
+	bool open;
+};
+
+struct db {
+	const struct db_driver *driver;
+	void *handle;
+	struct query cache[CACHE_SLOTS];
+	bool in_transaction;
+	const char *tag;
+	enum rc failed;
+	struct err why;
+	void (*hook)(void *ctx, const char *tag, bool after);
+	void *hook_ctx;
+};
+
+static const struct db_driver *const drivers[] = { &sqlite_driver };
+
+/* Splits "scheme:place"; a text without a known scheme is a SQLite path. */
+static enum rc find_driver(const char *url, const struct db_driver **driver, const char **place,
+			   struct err *err)
+{
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		size_t len = strlen(drivers[i]->scheme);
+		if (strncmp(url, drivers[i]->scheme, len) == 0 && url[len] == ':') {
+			*driver = drivers[i];
+			*place = url + len + 1;
+			return RC_OK;
+		}
+	}
+	if (strstr(url, "://"))
+		return err_set(err, RC_INVALID, "state '%s' is neither a path nor sqlite:PATH", url);
+	*driver = &sqlite_driver;
+	*place = url;
+	return RC_OK;
+}
+
+/* Version 0 is an empty store. A later version adds a step here: "from n to n+1" and its SQL. */
+static enum rc migrate(struct db *db, enum db_mode mode, struct err *err)
+{
+	enum rc rc = db->driver->exec(db->handle,
+				      "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+				      err);
+	if (rc != RC_OK)
+		return rc;
+	int64_t version = db_integer(db, 0, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'schema'", "");
+	if (version == SCHEMA_VERSION)
+		return RC_OK;
+	if (version > SCHEMA_VERSION)
+		return err_set(err, RC_BROKEN,
+			       "the state was written by a newer hs2cert (schema %lld, this one knows %d)",
+			       (long long)version, SCHEMA_VERSION);
+	if (mode != DB_OWN)
+		return err_set(err, RC_BROKEN, "there is no state there yet: 'hs2cert run' makes it");
+	db_begin(db, "schema");
+	if (db->driver->exec(db->handle, schema_sql, &db->why) != RC_OK)
+		db->failed = RC_BROKEN;
+	db_run(db, "INSERT INTO meta (key, value) VALUES ('schema', CAST(?1 AS TEXT))", "i",
+	       (int64_t)SCHEMA_VERSION);
+	return db_commit(db, err);
+}
+
+enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err)
+{
+	const struct db_driver *driver;
+	const char *place = url;
+
+	*out = NULL;
+	enum rc rc = find_driver(url, &driver, &place, err);
+	if (rc != RC_OK)
+		return rc;
+	struct db *db = mem_alloc(sizeof(*db));
+	db->driver = driver;
+	rc = driver->open(place, mode, &db->handle, err);
+	if (rc == RC_OK)
+		rc = migrate(db, mode, err);
+	if (rc != RC_OK) {
+		db_close(db);
+		return rc;
+	}
+	*out = db;
+	return RC_OK;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	for (size_t i = 0; i < CACHE_SLOTS; i++)
+		if (db->cache[i].statement)
+			db->driver->finalize(db->cache[i].statement);
+	if (db->handle)
+		db->driver->close(db->handle);
+	mem_free(db);
+}
+
+static void fail(struct db *db, enum rc rc, const struct err *why)
+{
+	if (db->failed != RC_OK)
+		return;
+	db->failed = rc;
+	db->why = *why;
+}
+
+static void control(struct db *db, const char *sql)
+{
+	struct err why;
+
+	if (db->failed == RC_OK && db->driver->exec(db->handle, sql, &why) != RC_OK)
+		fail(db, RC_BROKEN, &why);
+}
+
+void db_begin(struct db *db, const char *tag)
+{
+	db->tag = tag;
+	db->in_transaction = true;
+	control(db, "BEGIN IMMEDIATE");
+}
+
+enum rc db_commit(struct db *db, struct err *err)
+{
+	if (db->failed == RC_OK && db->hook)
+		db->hook(db->hook_ctx, db->tag, false);
+	control(db, "COMMIT");
+	if (db->failed != RC_OK) {
+		if (err)
+			*err = db->why;
+		err_prefix(err, "state");
+		db_rollback(db);
+		return RC_BROKEN;
+	}
+	db->in_transaction = false;
+	if (db->hook)
+		db->hook(db->hook_ctx, db->tag, true);
+	return RC_OK;
+}
+
+void db_rollback(struct db *db)
+{
+	struct err ignored;
+
+	/* It fails where the database has already rolled back by itself, which is what we want. */
+	if (db->in_transaction && db->driver->exec(db->handle, "ROLLBACK", &ignored) != RC_OK)
+		db->failed = RC_BROKEN;
+	db->in_transaction = false;
+	db->failed = RC_OK;
+}
+
+bool db_in_transaction(const struct db *db)
+{
+	return db->in_transaction;
+}
+
+enum rc db_failed(const struct db *db, struct err *err)
+{
+	if (db->failed != RC_OK && err)
+		*err = db->why;
+	return db->failed;
+}
+
+void db_hook(struct db *db, void (*hook)(void *ctx, const char *tag, bool after), void *ctx)
+{
+	db->hook = hook;
+	db->hook_ctx = ctx;
+}
+
+/* The cached statement of a constant SQL text, ready to bind; NULL after a failure. */
+static struct query *cached(struct db *db, const char *sql)
+{
+	struct err why;
+	size_t i = ((uintptr_t)sql >> 3) * 0x9e3779b1u & (CACHE_SLOTS - 1);
+
+	if (db->failed != RC_OK)
+		return NULL;
+	while (db->cache[i].sql && (db->cache[i].sql != sql || db->cache[i].open))
+		i = (i + 1) & (CACHE_SLOTS - 1);
+	struct query *q = &db->cache[i];
+	if (!q->sql) {
+		enum rc rc = db->driver->prepare(db->handle, sql, &q->statement, &why);
+		if (rc != RC_OK) {
+			fail(db, rc, &why);
+			return NULL;
+		}
+		q->db = db;
+		q->sql = sql;
+	}
+	return q;
+}
+
+static void bind(struct query *q, const char *types, va_list args)
+{
+	const struct db_driver *d = q->db->driver;
+
+	for (int i = 1; *types; types++, i++) {
+		if (*types == 'i') {
+			d->bind_integer(q->statement, i, va_arg(args, int64_t));
+		} else if (*types == 's') {
+			d->bind_text(q->statement, i, va_arg(args, struct slice));
+		} else {
+			const char *text = va_arg(args, const char *);
+			if (text)
+				d->bind_text(q->statement, i, slice_of(text));
+			else
+				d->bind_null(q->statement, i);
+		}
+	}
+	q->open = true;
+}
+
+static struct query *select_v(struct db *db, const char *sql, const char *types, va_list args)
+{
+	struct query *q = cached(db, sql);
+
+	if (q)
+		bind(q, types, args);
+	return q;
+}
+
+void db_run(struct db *db, const char *sql, const char *types, ...)
+{
+	va_list args;
+
+	va_start(args, types);
+	struct query *q = select_v(db, sql, types, args);
+	va_end(args);
+	while (query_next(q))
+		;
+}
+
+int64_t db_changed(const struct db *db)
+{
+	return db->driver->changed(db->handle);
+}
+
+int64_t db_last_id(const struct db *db)
+{
+	return db->driver->last_id(db->handle);
+}
+
+int64_t db_integer(struct db *db, int64_t otherwise, const char *sql, const char *types, ...)
+{
+	int64_t n = otherwise;
+	va_list args;
+
+	va_start(args, types);
+	struct query *q = select_v(db, sql, types, args);
+	va_end(args);
+	if (query_next(q)) {
+		if (!query_null(q, 0))
+			n = query_integer(q, 0);
+		query_end(q);
+	}
+	return n;
+}
+
+bool db_exists(struct db *db, const char *sql, const char *types, ...)
+{
+	va_list args;
+
+	va_start(args, types);
+	struct query *q = select_v(db, sql, types, args);
+	va_end(args);
+	bool row = query_next(q);
+	if (row)
+		query_end(q);
+	return row;
+}
+
+struct query *db_select(struct db *db, const char *sql, const char *types, ...)
+{
+	va_list args;
+
+	va_start(args, types);
+	struct query *q = select_v(db, sql, types, args);
+	va_end(args);
+	return q;
+}
+
+bool query_next(struct query *q)
+{
+	struct err why;
+	bool row = false;
+
+	if (!q)
+		return false;
+	enum rc rc = q->db->driver->step(q->db->handle, q->statement, &row, &why);
+	if (rc != RC_OK)
+		fail(q->db, rc, &why);
+	if (!row)
+		query_end(q);
+	return row;
+}
+
+void query_end(struct query *q)
+{
+	q->db->driver->reset(q->statement);
+	q->open = false;
+}
+
+int64_t query_integer(struct query *q, int column)
+{
+	return q->db->driver->integer(q->statement, column);
+}
+
+bool query_null(struct query *q, int column)
+{
+	return q->db->driver->is_null(q->statement, column);
+}
+
+struct slice query_slice(struct query *q, int column)
+{
+	return q->db->driver->text(q->statement, column);
+}

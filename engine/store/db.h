@@ -1,0 +1,99 @@
+/*
+ * db - one interface to SQL databases.
+ *
+ * What is stored and how it is asked lives above this line in portable SQL
+ * (schema.sql, store.c and whoever owns a table); a database is a struct of
+ * functions below it (sqlite.c; PostgreSQL is one more file and one more row in
+ * db.c). Parameters are ?1, ?2, …; beyond standard SQL there are ON CONFLICT
+ * and max(a, b), min(a, b) of two values.
+ *
+ * Errors are sticky: after the first failure of a transaction every call does
+ * nothing and answers nothing, and db_commit reports it. So callers look once,
+ * at the commit. Outside a transaction look at db_failed.
+ */
+#ifndef ENGINE_STORE_DB_H
+#define ENGINE_STORE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct db;
+struct query;
+
+enum db_mode {
+	DB_OWN,		/* the daemon: takes the lock, creates and migrates */
+	DB_SHARE,	/* beside a daemon: reads, and writes in short transactions; must exist */
+};
+
+/*
+ * `url`: a path or sqlite:PATH. RC_REFUSED where another daemon owns it (the
+ * text names its pid), RC_INVALID for a URL that is not understood, RC_BROKEN
+ * where it cannot be opened or is no store of ours.
+ */
+enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err) MUST_CHECK;
+void db_close(struct db *db);	/* NULL does nothing */
+
+/*
+ * Transactions do not nest. `tag` names the durable step ("poll-page",
+ * "decide", …) for the test hook below. A commit that fails has changed
+ * nothing; the store is then not to be used further (RC_BROKEN).
+ */
+void db_begin(struct db *db, const char *tag);
+enum rc db_commit(struct db *db, struct err *err) MUST_CHECK;
+void db_rollback(struct db *db);
+bool db_in_transaction(const struct db *db);
+/* RC_OK, or the first failure since the last rollback. */
+enum rc db_failed(const struct db *db, struct err *err);
+
+/* Called right before and right after each commit, for tests that stop the process there. */
+void db_hook(struct db *db, void (*hook)(void *ctx, const char *tag, bool after), void *ctx);
+
+/*
+ * Binds by `types`, one letter a parameter: t const char * (NULL is SQL NULL),
+ * s struct slice, i int64_t. `sql` must be a string constant: its address is
+ * the key of the statement cache. Texts are copied.
+ */
+void db_run(struct db *db, const char *sql, const char *types, ...);
+/* Rows changed by the last db_run. */
+int64_t db_changed(const struct db *db);
+int64_t db_last_id(const struct db *db);
+/* One integer of one row; `otherwise` where there is no row or it is NULL. */
+int64_t db_integer(struct db *db, int64_t otherwise, const char *sql, const char *types, ...);
+bool db_exists(struct db *db, const char *sql, const char *types, ...);
+
+/* for (struct query *q = db_select(…); query_next(q);) { … }  — query_next ends it; query_end leaves early. */
+struct query *db_select(struct db *db, const char *sql, const char *types, ...);
+bool query_next(struct query *q);
+void query_end(struct query *q);
+int64_t query_integer(struct query *q, int column);	/* from 0; NULL is 0 */
+bool query_null(struct query *q, int column);
+struct slice query_slice(struct query *q, int column);	/* lent until the next query_next */
+
+/* ---- below the line: what a database implements ------------------------ */
+
+struct db_driver {
+	const char *scheme;	/* "sqlite" */
+	enum rc (*open)(const char *place, enum db_mode mode, void **out, struct err *err);
+	void (*close)(void *handle);
+	enum rc (*exec)(void *handle, const char *sql, struct err *err);	/* may hold several statements */
+	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);
+	void (*finalize)(void *statement);
+	void (*reset)(void *statement);
+	void (*bind_text)(void *statement, int i, struct slice text);
+	void (*bind_integer)(void *statement, int i, int64_t n);
+	void (*bind_null)(void *statement, int i);
+	enum rc (*step)(void *handle, void *statement, bool *row, struct err *err);
+	int64_t (*integer)(void *statement, int column);
+	struct slice (*text)(void *statement, int column);
+	bool (*is_null)(void *statement, int column);
+	int64_t (*changed)(void *handle);
+	int64_t (*last_id)(void *handle);
+};
+
+extern const struct db_driver sqlite_driver;
+
+#endif

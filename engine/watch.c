@@ -1,0 +1,281 @@
+#include "engine/watch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+
+/* One run of watches_sync. */
+struct sync {
+	struct db *db;
+	const struct table *table;
+	const struct log *log;
+	int64_t now_ms;
+	struct map made;	/* key of a new or inherited watch -> its id, boxed in memory */
+	struct arena memory;
+};
+
+/* What the store knows of a rule. */
+struct known {
+	bool exists, active;
+	int64_t watch;
+	int64_t settle_ms;
+	bool same_trigger;
+};
+
+static const char *account_name(const struct sync *s, const struct rule *rule)
+{
+	return s->table->account[rule->source].name;
+}
+
+/* Two rules with the same key have the same trigger. A list by name and one by id never do. */
+static const char *trigger_key(struct sync *s, const struct rule *rule)
+{
+	return arena_printf(&s->memory, "%s %s %s%s", event_kind_names[rule->event], account_name(s, rule),
+			    rule->target_is_name ? "name:" : "", rule->target);
+}
+
+static struct known find_known(struct sync *s, const struct rule *rule, const char *key)
+{
+	struct known k = { 0 };
+	struct query *q = db_select(s->db,
+				    "SELECT r.watch, r.trigger_key, w.settle_ms FROM rule r"
+				    " LEFT JOIN watch w ON w.id = r.watch WHERE r.name = ?1",
+				    "t", rule->name);
+
+	if (query_next(q)) {
+		k.exists = true;
+		k.active = !query_null(q, 0);
+		k.watch = query_integer(q, 0);
+		k.same_trigger = slice_is(query_slice(q, 1), key);
+		k.settle_ms = query_integer(q, 2);
+		query_end(q);
+	}
+	return k;
+}
+
+static int64_t remember(struct sync *s, const char *key, int64_t id)
+{
+	int64_t *box = arena_alloc(&s->memory, sizeof(*box));
+
+	*box = id;
+	map_put(&s->made, slice_of(key), box);
+	return id;
+}
+
+static void reach_back(struct sync *s, const char *account, int64_t since_ms)
+{
+	db_run(s->db,
+	       "INSERT INTO source (account, cursor_ms, reach_ms) VALUES (?1, ?2, ?2)"
+	       " ON CONFLICT (account) DO UPDATE SET reach_ms = min(coalesce(reach_ms, ?2), ?2)",
+	       "ti", account, since_ms);
+}
+
+/* A watch that begins now, or at `since:`; one for all rules of this load that are alike. */
+static int64_t new_watch(struct sync *s, const struct rule *rule, const char *key, bool first)
+{
+	bool since = first && rule->since_ms != SINCE_NOW;
+	const char *name = arena_printf(&s->memory, "%s settle %lld since %lld", key, (long long)rule->settle_ms,
+					since ? (long long)rule->since_ms : -1);
+	const int64_t *box = map_get(&s->made, slice_of(name));
+
+	if (box)
+		return *box;
+	db_run(s->db,
+	       "INSERT INTO watch (account, event, target, settle_ms, loaded_ms, building)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	       "tttiii", account_name(s, rule), event_kind_names[rule->event], rule->target, rule->settle_ms,
+	       s->now_ms, (int64_t)(rule->event == EVENT_LIST_ADDED ? 2 : 0));
+	int64_t id = db_last_id(s->db);
+	if (since) {
+		db_run(s->db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii", id, rule->since_ms - 1);
+		if (rule->event == EVENT_PROPERTY_CHANGED)
+			reach_back(s, account_name(s, rule), rule->since_ms);
+	}
+	return remember(s, name, id);
+}
+
+/* The settle was edited: the same activation and the same decisions, other bursts from now on. */
+static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t old)
+{
+	const char *name = arena_printf(&s->memory, "heir of %lld settle %lld", (long long)old,
+					(long long)rule->settle_ms);
+	const int64_t *box = map_get(&s->made, slice_of(name));
+
+	if (box)
+		return *box;
+	db_run(s->db,
+	       "INSERT INTO watch (account, event, target, settle_ms, loaded_ms, start_ms, building)"
+	       " SELECT account, event, target, ?2, loaded_ms, start_ms, building FROM watch WHERE id = ?1",
+	       "ii", old, rule->settle_ms);
+	int64_t id = db_last_id(s->db);
+	db_run(s->db,
+	       "INSERT INTO decided (watch, contact, at_ms, value)"
+	       " SELECT ?2, contact, at_ms, value FROM decided WHERE watch = ?1",
+	       "ii", old, id);
+	/* Joins are carried over; bursts are cut anew from the history, so those contacts are looked at. */
+	db_run(s->db,
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen)"
+	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen FROM pending"
+	       " WHERE watch = ?1 AND (frozen <> 0 OR ?4 <> 0)",
+	       "iiii", old, id, rule->settle_ms, (int64_t)(rule->event == EVENT_LIST_ADDED));
+	db_run(s->db,
+	       "INSERT INTO news (account, contact, modified_ms)"
+	       " SELECT DISTINCT account, contact, 0 FROM pending WHERE watch = ?1"
+	       " ON CONFLICT (account, contact) DO UPDATE SET seq = seq + 1",
+	       "i", old);
+	return remember(s, name, id);
+}
+
+static void activate_rule(struct sync *s, const struct rule *rule)
+{
+	const char *key = trigger_key(s, rule);
+	struct known k = find_known(s, rule, key);
+	int64_t watch = k.watch;
+
+	if (k.active && k.same_trigger && k.settle_ms == rule->settle_ms)
+		return;
+	if (k.active && k.same_trigger) {
+		watch = inherit_watch(s, rule, k.watch);
+	} else {
+		watch = new_watch(s, rule, key, !k.exists);
+		log_line(s->log, LOG_INFO, "rule activated", "rule", rule->name, "mode",
+			 rule_mode_names[rule->mode], NULL);
+	}
+	db_run(s->db,
+	       "INSERT INTO rule (name, watch, trigger_key) VALUES (?1, ?2, ?3)"
+	       " ON CONFLICT (name) DO UPDATE SET watch = excluded.watch, trigger_key = excluded.trigger_key",
+	       "tit", rule->name, watch, key);
+}
+
+/* Rules that are off or absent, and watches that nobody is left to use. */
+static void deactivate_others(struct sync *s)
+{
+	struct names_of_rules {
+		char *name;
+		struct names_of_rules *next;
+	} *gone = NULL;
+	struct query *q = db_select(s->db, "SELECT name FROM rule WHERE watch IS NOT NULL ORDER BY name DESC", "");
+
+	while (query_next(q)) {
+		char *name = arena_text(&s->memory, query_slice(q, 0));
+		const struct rule *rule = table_rule(s->table, name);
+		if (rule && rule->mode != MODE_OFF)
+			continue;
+		struct names_of_rules *g = arena_alloc(&s->memory, sizeof(*g));
+		*g = (struct names_of_rules){ name, gone };
+		gone = g;
+	}
+	for (; gone; gone = gone->next) {
+		db_run(s->db, "UPDATE rule SET watch = NULL WHERE name = ?1", "t", gone->name);
+		log_line(s->log, LOG_INFO, "rule deactivated", "rule", gone->name, NULL);
+	}
+	db_run(s->db, "DELETE FROM watch WHERE id NOT IN (SELECT watch FROM rule WHERE watch IS NOT NULL)", "");
+}
+
+static uint32_t property_index(const struct table *t, uint32_t source, const char *name)
+{
+	for (size_t i = 0; i < t->n_property; i++)
+		if (t->property[i].source == source && strcmp(t->property[i].name, name) == 0)
+			return (uint32_t)i;
+	return UINT32_MAX;
+}
+
+static void load_watch(struct query *q, const struct table *t, const struct rule *rule, struct watch *w)
+{
+	*w = (struct watch){
+		.id = query_integer(q, 0), .source = rule->source, .event = rule->event,
+		.target = rule->target, .target_is_name = rule->target_is_name, .property = UINT32_MAX,
+		.settle_ms = rule->settle_ms, .loaded_ms = query_integer(q, 1),
+		.start_ms = query_null(q, 2) ? INT64_MAX : query_integer(q, 2),
+		.building = (int)query_integer(q, 3),
+	};
+	if (rule->event == EVENT_PROPERTY_CHANGED)
+		w->property = property_index(t, rule->source, rule->target);
+}
+
+/* Watches in order of id, and which of them each rule has. */
+static void load_watches(struct sync *s, struct watches *out)
+{
+	size_t *at = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(*at));
+	size_t n = 0;
+	struct query *q = db_select(s->db,
+				    "SELECT w.id, w.loaded_ms, w.start_ms, w.building, r.name FROM watch w"
+				    " JOIN rule r ON r.watch = w.id ORDER BY w.id, r.name",
+				    "");
+
+	out->watch = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(*out->watch));
+	out->of_rule = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(struct watch *));
+	while (query_next(q)) {
+		char *name = arena_text(&s->memory, query_slice(q, 4));
+		const struct rule *rule = table_rule(s->table, name);
+		if (!rule)
+			continue;
+		if (!n || out->watch[n - 1].id != query_integer(q, 0))
+			load_watch(q, s->table, rule, &out->watch[n++]);
+		at[rule->id] = n;
+	}
+	out->count = n;
+	for (size_t i = 0; i < s->table->n_rule; i++)
+		out->of_rule[i] = at[i] ? &out->watch[at[i] - 1] : NULL;
+}
+
+static void make_tag(struct watches *w)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (w->watch[i].event == EVENT_PROPERTY_CHANGED)
+			hash = hash_bytes(hash, &w->watch[i].id, sizeof(w->watch[i].id));
+	snprintf(w->tag, sizeof(w->tag), "%016llx", (unsigned long long)hash);
+}
+
+enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms, const struct log *log,
+		     struct watches *out, struct err *err)
+{
+	struct sync s = { .db = db, .table = table, .log = log, .now_ms = now_ms };
+
+	*out = (struct watches){ 0 };
+	map_init(&s.made);
+	arena_init(&s.memory);
+	arena_init(&out->memory);
+	db_begin(db, "activate");
+	for (size_t i = 0; i < table->n_rule; i++)
+		if (table->rule[i].mode != MODE_OFF)
+			activate_rule(&s, &table->rule[i]);
+	deactivate_others(&s);
+	load_watches(&s, out);
+	make_tag(out);
+	enum rc rc = db_commit(db, err);
+	if (rc != RC_OK)
+		watches_release(out);
+	arena_release(&s.memory);
+	map_release(&s.made);
+	return rc;
+}
+
+void watches_release(struct watches *w)
+{
+	arena_release(&w->memory);
+	*w = (struct watches){ 0 };
+}
+
+enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const char *account,
+		      int64_t offset_ms, struct err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < w->count; i++)
+		any |= w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX;
+	if (!any)
+		return RC_OK;
+	db_begin(db, "start");
+	db_run(db, "UPDATE watch SET start_ms = loaded_ms + ?2 WHERE account = ?1 AND start_ms IS NULL", "ti",
+	       account, offset_ms);
+	enum rc rc = db_commit(db, err);
+	for (size_t i = 0; rc == RC_OK && i < w->count; i++)
+		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
+			w->watch[i].start_ms = w->watch[i].loaded_ms + offset_ms;
+	return rc;
+}

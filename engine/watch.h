@@ -1,0 +1,51 @@
+/*
+ * watch - what is watched, and from when on: activation.
+ *
+ * Active rules with the same account, event, target, settle and moment of
+ * activation share a watch and so see the same events; what was decided is kept
+ * per watch and contact. watches_sync compares a table with the store: a rule
+ * that was active stays as it is; one whose settle was edited moves to a watch
+ * of its own that inherits what was decided; one that is new, was off, or has
+ * another trigger is activated now.
+ */
+#ifndef ENGINE_WATCH_H
+#define ENGINE_WATCH_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "dsl/table.h"
+#include "engine/store/db.h"
+
+struct watch {
+	int64_t id;
+	uint32_t source;	/* index in table->account */
+	enum event_kind event;
+	const char *target;
+	bool target_is_name;
+	uint32_t property;	/* property-changed: index in table->property */
+	int64_t settle_ms;
+	int64_t loaded_ms;	/* activation by our clock */
+	int64_t start_ms;	/* by the source's clock; INT64_MAX until it is known */
+	int building;		/* lists: see schema.sql */
+};
+
+struct watches {
+	struct watch *watch;	/* in order of id */
+	size_t count;
+	const struct watch **of_rule;	/* by rule id; NULL: the rule is off */
+	char tag[17];			/* changes when property watches do: which watches a read served */
+	struct arena memory;
+};
+
+/*
+ * Writes activations of `table` into the store in one transaction and loads the
+ * watches. `now_ms` is our clock. Logs what was activated and deactivated.
+ */
+enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms, const struct log *log,
+		     struct watches *out, struct err *err) MUST_CHECK;
+void watches_release(struct watches *w);
+/* The source's clock has become known: fixes the starts that were waiting for it. In its own transaction. */
+enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const char *account,
+		      int64_t offset_ms, struct err *err) MUST_CHECK;
+
+#endif
