@@ -1,7 +1,7 @@
 # hs2cert: make | demo | check | bench | lint | fuzz | install
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
-# release (default) or san (address and undefined behaviour sanitizers).
+# release (default), san (address and undefined behaviour sanitizers) or clang.
 
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -12,6 +12,7 @@ VERSION := 0.1.0
 
 B_release := build
 B_san := build/san
+B_clang := build/clang
 B := $(B_$(VARIANT))
 
 LIBS := yaml-0.1 libcurl jansson libpcre2-8 libmicrohttpd sqlite3 libcrypto
@@ -23,8 +24,10 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-proto
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-overflow \
 	-fno-delete-null-pointer-checks
 FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDEN)
+FLAGS_clang := -O1 -g -fPIE
 FLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+LD_clang := -pie
 LD_san := -fsanitize=address,undefined
 
 CPPFLAGS += -D_GNU_SOURCE -DHS2CERT_VERSION='"$(VERSION)"' -I. -I$(B)/gen $(PKG_CFLAGS)
@@ -62,6 +65,76 @@ $(B)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(LIB_OBJECTS:.o=.d) $(B)/engine/cli/main.d
+
+# ---- what a machine needs --------------------------------------------------
+
+BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libcurl4-openssl-dev libjansson-dev \
+	libpcre2-dev libmicrohttpd-dev libsqlite3-dev libssl-dev tzdata
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates
+DEMO_PACKAGES := $(BUILD_PACKAGES) curl
+
+.PHONY: deps check-deps demo-deps
+deps:
+	@sh contrib/deps.sh $(BUILD_PACKAGES)
+check-deps:
+	@sh contrib/deps.sh $(CHECK_PACKAGES)
+demo-deps:
+	@sh contrib/deps.sh $(DEMO_PACKAGES)
+
+# ---- demo --------------------------------------------------------------------
+
+.PHONY: demo
+demo: demo-deps
+	@$(MAKE) --no-print-directory all
+	@sh contrib/demo.sh $(B)/hs2cert
+
+# ---- tests -------------------------------------------------------------------
+
+UNIT_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes
+
+$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(shell pkg-config --libs cmocka)
+
+-include $(wildcard $(B)/tests/*/*.d)
+.SECONDARY:
+
+# Everything that is tested with one variant of the build.
+.PHONY: test
+test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS)
+	@sh tests/run.sh $(B)
+
+.PHONY: lint
+lint: $(B)/gen/schema_sql.h
+	@sh tests/lint/layers.sh
+	@sh tests/lint/headers.sh $(B)/gen
+
+# All that CI runs: the sanitizer build and its tests, the linters, the program as users get it, and clang.
+.PHONY: check
+check: check-deps
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
+	@$(MAKE) --no-print-directory -j2 VARIANT=san test
+
+.PHONY: bless
+bless: $(B)/tests/rules/golden
+	@$(B)/tests/rules/golden tests/rules --bless
+
+.PHONY: bench
+bench: $(B)/tests/bench/bench
+	@$(B)/tests/bench/bench
+
+# ---- install -----------------------------------------------------------------
+
+.PHONY: install
+install: $(B)/hs2cert
+	install -D -m 755 $(B)/hs2cert $(DESTDIR)$(PREFIX)/bin/hs2cert
 
 .PHONY: clean
 clean:

@@ -34,6 +34,7 @@ struct sandbox_options {
 	bool cleared_is_null;		/* a cleared value is null in history, not "" */
 	bool merge_keeps_id;		/* the older kind of merge: primary's id survives */
 	bool merge_writes_entry;	/* a merge adds MERGE_OBJECTS entries */
+	bool merge_rejoins;		/* a merge stamps the result's membership rows with its own time */
 	bool same_value_writes;		/* writing the same value adds a history entry */
 	bool rate_limits;		/* enforce 5/s search, 100 per 10 s, Certifier 3/s */
 	int64_t certifier_search_lag_ms;

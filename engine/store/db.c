@@ -24,7 +24,7 @@ struct db {
 	const char *tag;
 	enum rc failed;
 	struct err why;
-	void (*hook)(void *ctx, const char *tag, bool after);
+	db_commit_hook *hook;
 	void *hook_ctx;
 };
 
@@ -131,22 +131,29 @@ void db_begin(struct db *db, const char *tag)
 	control(db, "BEGIN IMMEDIATE");
 }
 
+static void ask_hook(struct db *db, bool after)
+{
+	struct err why;
+
+	if (db->failed != RC_OK || !db->hook || db->hook(db->hook_ctx, db->tag, after))
+		return;
+	(void)err_set(&why, RC_BROKEN, "stopped %s the commit of '%s'", after ? "after" : "before", db->tag);
+	fail(db, RC_BROKEN, &why);
+}
+
 enum rc db_commit(struct db *db, struct err *err)
 {
-	if (db->failed == RC_OK && db->hook)
-		db->hook(db->hook_ctx, db->tag, false);
+	ask_hook(db, false);
 	control(db, "COMMIT");
-	if (db->failed != RC_OK) {
-		if (err)
-			*err = db->why;
-		err_prefix(err, "state");
-		db_rollback(db);
-		return RC_BROKEN;
-	}
-	db->in_transaction = false;
-	if (db->hook)
-		db->hook(db->hook_ctx, db->tag, true);
-	return RC_OK;
+	db->in_transaction = db->failed != RC_OK;
+	ask_hook(db, true);
+	if (db->failed == RC_OK)
+		return RC_OK;
+	if (err)
+		*err = db->why;
+	err_prefix(err, "state");
+	db_rollback(db);
+	return RC_BROKEN;
 }
 
 void db_rollback(struct db *db)
@@ -172,7 +179,7 @@ enum rc db_failed(const struct db *db, struct err *err)
 	return db->failed;
 }
 
-void db_hook(struct db *db, void (*hook)(void *ctx, const char *tag, bool after), void *ctx)
+void db_hook(struct db *db, db_commit_hook *hook, void *ctx)
 {
 	db->hook = hook;
 	db->hook_ctx = ctx;

@@ -49,8 +49,13 @@ bool db_in_transaction(const struct db *db);
 /* RC_OK, or the first failure since the last rollback. */
 enum rc db_failed(const struct db *db, struct err *err);
 
-/* Called right before and right after each commit, for tests that stop the process there. */
-void db_hook(struct db *db, void (*hook)(void *ctx, const char *tag, bool after), void *ctx);
+/*
+ * Called right before and right after each commit. Where it answers false the
+ * commit fails: before, nothing was written; after, it was, and nobody learns of
+ * it. For tests that end the process at every durable step.
+ */
+typedef bool db_commit_hook(void *ctx, const char *tag, bool after);
+void db_hook(struct db *db, db_commit_hook *hook, void *ctx);
 
 /*
  * Binds by `types`, one letter a parameter: t const char * (NULL is SQL NULL),

@@ -1,0 +1,408 @@
+/*
+ * compile - drafts that no fault was found in become a table (see draft.h).
+ *
+ * Cannot fail: what it would refuse was refused with a place before. Accounts
+ * and rules come out in the order of their names, so that the same rules make
+ * the same table however they are spread over files. Every text is kept once.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "dsl/draft.h"
+#include "dsl/fields.h"
+
+struct compiler {
+	struct drafts *d;
+	const struct sources *sources;
+	struct arena *arena;		/* the table's */
+	struct table *t;
+	struct map strings;		/* text to its one copy */
+	struct map properties;		/* "source name" to index + 1 */
+	struct property *property;	/* heap */
+	size_t cap_property;
+	struct map defaults;		/* "source field" to struct template */
+	uint32_t *account_index;	/* draft's index to table's */
+};
+
+/* ---- texts and properties ---------------------------------------------- */
+
+static struct slice keep(struct compiler *c, struct slice text)
+{
+	char *copy = map_get(&c->strings, text);
+
+	if (!copy) {
+		copy = arena_text(c->arena, text);
+		map_put(&c->strings, text, copy);
+	}
+	return (struct slice){ copy, text.len };
+}
+
+static const char *keep_text(struct compiler *c, const char *text)
+{
+	return text ? keep(c, slice_of(text)).ptr : NULL;
+}
+
+static struct slice key_of(char *buf, size_t size, uint32_t source, struct slice name)
+{
+	int len = snprintf(buf, size, "%u %.*s", source, SLICE_FMT(name));
+
+	return (struct slice){ buf, (size_t)len < size ? (size_t)len : size - 1 };
+}
+
+static uint32_t property_index(struct compiler *c, uint32_t source, struct slice name)
+{
+	char buf[160];
+	struct slice key = key_of(buf, sizeof(buf), source, name);
+	uintptr_t known = (uintptr_t)map_get(&c->properties, key);
+	size_t count = c->t->n_property;
+
+	if (known)
+		return (uint32_t)known - 1;
+	c->property = mem_grow(c->property, &c->cap_property, count + 1, sizeof(*c->property));
+	c->property[count] = (struct property){ source, keep(c, name).ptr, false, false };
+	c->t->n_property = count + 1;
+	map_put(&c->properties, key, (void *)(uintptr_t)(count + 1));
+	return (uint32_t)count;
+}
+
+/* ---- accounts ---------------------------------------------------------- */
+
+static struct setting compile_setting(struct compiler *c, const struct setting *draft)
+{
+	struct setting s = *draft;
+
+	s.key = keep_text(c, draft->key);
+	s.text = keep_text(c, draft->text);
+	for (size_t i = 0; i < s.n_secret; i++)
+		s.secret[i].name = keep_text(c, draft->secret[i].name);
+	return s;
+}
+
+static struct account compile_account(struct compiler *c, const struct account_draft *draft)
+{
+	size_t n = draft->type->count;
+	struct setting *setting = arena_alloc(c->arena, n * sizeof(*setting));
+
+	for (size_t i = 0; i < n; i++)
+		setting[i] = compile_setting(c, &draft->setting[i]);
+	return (struct account){ keep_text(c, draft->name), keep_text(c, draft->type->name), setting, n };
+}
+
+static int by_account(const void *a, const void *b)
+{
+	return strcmp((*(const struct account_draft *const *)a)->name,
+		      (*(const struct account_draft *const *)b)->name);
+}
+
+static void compile_accounts(struct compiler *c)
+{
+	struct drafts *d = c->d;
+	const struct account_draft **order = mem_alloc((d->n_account + 1) * sizeof(*order));
+	struct account *account = arena_alloc(c->arena, d->n_account * sizeof(*account));
+
+	c->account_index = mem_alloc((d->n_account + 1) * sizeof(*c->account_index));
+	for (size_t i = 0; i < d->n_account; i++)
+		order[i] = &d->account[i];
+	qsort(order, d->n_account, sizeof(*order), by_account);
+	for (size_t i = 0; i < d->n_account; i++) {
+		account[i] = compile_account(c, order[i]);
+		c->account_index[order[i] - d->account] = (uint32_t)i;
+	}
+	mem_free(order);
+	c->t->account = account;
+	c->t->n_account = d->n_account;
+}
+
+/* ---- values ------------------------------------------------------------ */
+
+static int by_bytes(const void *a, const void *b)
+{
+	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* `from:` and `to:`: sorted, each value once. */
+static const struct slice *compile_values(struct compiler *c, const struct node *n, size_t *count)
+{
+	size_t all = !n ? 0 : n->kind == NODE_LIST ? n->count : 1, i = 0;
+	struct slice *value;
+
+	*count = 0;
+	if (!all)
+		return NULL;
+	value = arena_alloc(c->arena, all * sizeof(*value));
+	if (n->kind == NODE_TEXT)
+		value[i++] = keep(c, n->text);
+	for (const struct node *e = n->first; e; e = e->next)
+		value[i++] = keep(c, e->text);
+	qsort(value, all, sizeof(*value), by_bytes);
+	for (i = 0; i < all; i++)
+		if (!*count || !slice_eq(value[*count - 1], value[i]))
+			value[(*count)++] = value[i];
+	return value;
+}
+
+/* ---- filters ----------------------------------------------------------- */
+
+static struct test compile_test(struct compiler *c, const struct test *draft, uint32_t source)
+{
+	struct test t = *draft;
+	struct slice *value = arena_alloc(c->arena, t.n_value * sizeof(*value));
+
+	for (size_t i = 0; i < t.n_value; i++)
+		value[i] = keep(c, draft->value[i]);
+	t.value = value;
+	t.property = property_index(c, source, draft->property_name);
+	t.property_name = keep(c, draft->property_name);
+	c->property[t.property].history = true;
+	t.pattern = keep(c, draft->pattern);
+	t.what = keep_text(c, draft->what);
+	t.file = keep_text(c, draft->file);
+	/* The number was parsed from the node's text; parse it again from the kept one. */
+	if (t.quantity.kind == QUANTITY_NUMBER && t.n_value)
+		(void)decimal_parse(t.value[0], &t.quantity.number);
+	return t;
+}
+
+static const struct filter *compile_filter(struct compiler *c, const struct filter_draft *draft,
+					   uint32_t source)
+{
+	if (!draft->n_step)
+		return NULL;
+	struct filter *filter = arena_alloc(c->arena, sizeof(*filter));
+	struct step *step = arena_alloc(c->arena, draft->n_step * sizeof(*step));
+	struct test *test = arena_alloc(c->arena, draft->n_test * sizeof(*test));
+
+	memcpy(step, draft->step, draft->n_step * sizeof(*step));
+	for (size_t i = 0; i < draft->n_test; i++)
+		test[i] = compile_test(c, &draft->test[i], source);
+	*filter = (struct filter){ step, draft->n_step, test, draft->n_test };
+	return filter;
+}
+
+/* ---- templates --------------------------------------------------------- */
+
+static const struct call *compile_calls(struct compiler *c, const struct part *draft)
+{
+	struct call *call = arena_alloc(c->arena, draft->n_call * sizeof(*call));
+
+	for (size_t i = 0; i < draft->n_call; i++) {
+		const struct call *from = &draft->call[i];
+		struct date_piece *piece = arena_alloc(c->arena, from->n_piece * sizeof(*piece));
+		call[i] = *from;
+		for (size_t k = 0; k < CALL_ARGS; k++)
+			call[i].arg[k] = keep(c, from->arg[k]);
+		for (size_t k = 0; k < from->n_piece; k++)
+			piece[k] = (struct date_piece){ from->piece[k].token, keep(c, from->piece[k].text) };
+		call[i].piece = piece;
+	}
+	return call;
+}
+
+/* Which property a reference reads, if it reads one. */
+static void compile_reference(struct compiler *c, struct part *part, const struct rule *rule,
+			      bool history)
+{
+	struct property *property;
+
+	if (part->ref == REF_CONTACT) {
+		part->index = property_index(c, rule->source, part->property);
+		part->property = keep(c, part->property);
+	} else if (part->label) {
+		part->index = property_index(c, rule->source, slice_of(rule->target));
+	} else {
+		return;
+	}
+	property = &c->property[part->index];
+	property->label |= part->label;
+	property->history |= history;
+}
+
+static const struct template *compile_template(struct compiler *c, const struct template *draft,
+					       const struct rule *rule, bool history)
+{
+	struct template *t = arena_alloc(c->arena, sizeof(*t));
+	struct part *part = arena_alloc(c->arena, draft->n_part * sizeof(*part));
+
+	for (size_t i = 0; i < draft->n_part; i++) {
+		part[i] = draft->part[i];
+		part[i].text = keep(c, draft->part[i].text);
+		compile_reference(c, &part[i], rule, history);
+		part[i].call = compile_calls(c, &draft->part[i]);
+	}
+	*t = (struct template){ part, draft->n_part };
+	return t;
+}
+
+/* A default means the same in every rule of a source: compiled once for each. */
+static const struct template *default_template(struct compiler *c, const struct field_draft *draft,
+					       const struct rule *rule, bool history)
+{
+	char buf[160];
+	struct slice key = key_of(buf, sizeof(buf), rule->source, slice_of(draft->name));
+	struct template *known = map_get(&c->defaults, key);
+
+	if (known)
+		return known;
+	const struct template *made = compile_template(c, &draft->template, rule, history);
+	map_put(&c->defaults, key, (void *)made);
+	return made;
+}
+
+static void compile_fields(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
+{
+	struct field *field = arena_alloc(c->arena, draft->n_field * sizeof(*field));
+
+	for (size_t i = 0; i < draft->n_field; i++) {
+		const struct field_draft *from = &draft->field[i];
+		bool history = strcmp(from->name, "recipient.email") == 0;
+		const struct template *value = from->node
+						       ? compile_template(c, &from->template, rule, history)
+						       : default_template(c, from, rule, history);
+		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL };
+	}
+	rule->field = field;
+	rule->n_field = draft->n_field;
+}
+
+/* ---- rules ------------------------------------------------------------- */
+
+static void compile_trigger(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
+{
+	const struct node *target = draft->event == EVENT_LIST_ADDED ? draft->list : draft->property;
+
+	rule->event = (enum event_kind)draft->event;
+	rule->source = c->account_index[draft->source];
+	rule->target = keep(c, target->text).ptr;
+	rule->target_is_name = rule->event == EVENT_LIST_ADDED && !rule_list_is_id(target);
+	rule->settle_ms = draft->settle_ms;
+	if (rule->event == EVENT_PROPERTY_CHANGED)
+		c->property[property_index(c, rule->source, target->text)].history = true;
+	rule->from = compile_values(c, draft->from, &rule->n_from);
+	rule->to = compile_values(c, draft->to, &rule->n_to);
+	rule->filter = compile_filter(c, &draft->filter, rule->source);
+}
+
+static struct rule_place place_of(const struct rule_draft *draft)
+{
+	struct rule_place p = { 0 };
+
+	if (draft->from) {
+		p.from_line = draft->from->key->start.line;
+		p.from_column = draft->from->key->start.column;
+	}
+	if (draft->to) {
+		p.to_line = draft->to->key->start.line;
+		p.to_column = draft->to->key->start.column;
+	}
+	return p;
+}
+
+static struct rule compile_rule(struct compiler *c, const struct rule_draft *draft, uint32_t id)
+{
+	struct rule rule = {
+		.id = id,
+		.name = keep_text(c, draft->name),
+		.description = draft->description ? keep(c, slice_trim(draft->description->text)).ptr : "",
+		.mode = (enum rule_mode)draft->mode,
+		.file = keep_text(c, c->sources->file[draft->doc->file].path),
+		.line = draft->doc->first->key->start.line,
+		.action = c->account_index[draft->target_account],
+		.group = keep(c, draft->group->text).ptr,
+		.issue = draft->issue,
+		.send = draft->send,
+		.repeat = (enum repeat)draft->repeat,
+		.hold_email_ms = draft->hold_email_ms,
+		.brake_count = draft->brake_rate.count,
+		.brake_per_ms = draft->brake_rate.per_ms,
+		.since_ms = draft->since_ms,
+	};
+
+	compile_trigger(c, draft, &rule);
+	compile_fields(c, draft, &rule);
+	return rule;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct rule_draft *const *)a)->name,
+		      (*(const struct rule_draft *const *)b)->name);
+}
+
+static void compile_rules(struct compiler *c)
+{
+	struct drafts *d = c->d;
+	const struct rule_draft **order = mem_alloc((d->n_rule + 1) * sizeof(*order));
+	struct rule *rule = arena_alloc(c->arena, d->n_rule * sizeof(*rule));
+	struct rule_place *place = arena_alloc(c->arena, d->n_rule * sizeof(*place));
+
+	for (size_t i = 0; i < d->n_rule; i++)
+		order[i] = &d->rule[i];
+	qsort(order, d->n_rule, sizeof(*order), by_name);
+	for (size_t i = 0; i < d->n_rule; i++) {
+		rule[i] = compile_rule(c, order[i], (uint32_t)i);
+		place[i] = place_of(order[i]);
+	}
+	mem_free(order);
+	c->t->rule = rule;
+	c->t->n_rule = d->n_rule;
+	c->t->memory->place = place;
+}
+
+/* ---- the table --------------------------------------------------------- */
+
+static void keep_properties(struct compiler *c)
+{
+	size_t bytes = c->t->n_property * sizeof(*c->property);
+	struct property *property = arena_alloc(c->arena, bytes);
+
+	if (bytes)
+		memcpy(property, c->property, bytes);
+	c->t->property = property;
+	mem_free(c->property);
+}
+
+static void take_patterns(struct drafts *d, struct table_memory *memory)
+{
+	memory->regex = d->patterns.list;
+	memory->n_regex = d->patterns.count;
+	d->patterns.list = NULL;
+	d->patterns.count = d->patterns.cap = 0;
+}
+
+static void hash_table(struct table *t)
+{
+	struct str dump;
+
+	str_init(&dump, SIZE_MAX / 4);
+	table_dump(t, &dump);
+	digest_sha256(str_slice(&dump), t->hash);
+	str_release(&dump);
+}
+
+struct table *drafts_compile(struct drafts *d, const struct sources *sources)
+{
+	struct table_memory *memory = mem_alloc(sizeof(*memory));
+	struct compiler c = { .d = d, .sources = sources, .arena = &memory->arena };
+
+	arena_init(&memory->arena);
+	map_init(&c.strings);
+	map_init(&c.properties);
+	map_init(&c.defaults);
+	c.t = arena_alloc(c.arena, sizeof(*c.t));
+	c.t->memory = memory;
+	c.t->refs = 1;
+	compile_accounts(&c);
+	compile_rules(&c);
+	keep_properties(&c);
+	take_patterns(d, memory);
+	table_index_build(c.t);
+	hash_table(c.t);
+	c.t->bytes = memory->arena.used;
+	map_release(&c.strings);
+	map_release(&c.properties);
+	map_release(&c.defaults);
+	mem_free(c.account_index);
+	return c.t;
+}

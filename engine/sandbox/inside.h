@@ -1,0 +1,297 @@
+/*
+ * inside - what the files of the sandbox share: its state, and a call in work.
+ *
+ * For engine/sandbox/ only; everybody else uses sandbox.h. All state lives in
+ * one arena as long as the sandbox does: old values are history here, not
+ * garbage.
+ */
+#ifndef ENGINE_SANDBOX_INSIDE_H
+#define ENGINE_SANDBOX_INSIDE_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "engine/sandbox/sandbox.h"
+
+/* ---- HubSpot's state (portal.c, portal_lists.c) ------------------------- */
+
+enum property_kind {
+	PROPERTY_STORED,	/* has entries */
+	PROPERTY_MODIFIED,	/* lastmodifieddate: from contact.modified */
+	PROPERTY_OBJECT_ID,
+	PROPERTY_MERGED_IDS,
+};
+
+struct choice {
+	const char *value, *label;
+};
+
+struct property {
+	const char *name, *label, *type, *field_type;
+	struct choice *choice;
+	size_t choices;
+	enum property_kind kind;
+	bool built_in;
+};
+
+struct entry {
+	int64_t at_ms;
+	struct slice value;	/* empty: cleared */
+	const char *source;	/* sourceType */
+	bool hidden;		/* sets the value, but the history does not show it (a merge) */
+};
+
+struct field {
+	const struct property *property;
+	struct entry *entry;	/* oldest first; the last one is the value */
+	size_t count, cap;
+};
+
+struct contact {
+	int64_t id;
+	int64_t created_ms;
+	int64_t archived_ms;
+	bool archived, purged;
+	struct contact *into;	/* merged: this id answers that record */
+	int64_t *modified;	/* values of lastmodifieddate, oldest first */
+	size_t modifieds, modified_cap;
+	struct field *field;
+	size_t fields, field_cap;
+	int64_t *merged;	/* ids that went into this record */
+	size_t merged_count, merged_cap;
+};
+
+struct member {
+	struct contact *who;
+	int64_t at_ms;		/* membershipTimestamp */
+	int64_t shows_ms;	/* when the row can be seen first */
+	int64_t left_ms;	/* 0: still in */
+	size_t order;		/* counts joins: settles equal times */
+};
+
+struct list {
+	int64_t id;
+	const char *name, *kind;
+	bool processing, deleted;
+	int64_t version;
+	int64_t created_ms, updated_ms;
+	struct member *member;	/* every join there ever was, in order */
+	size_t members, member_cap;
+};
+
+struct portal {
+	struct map property;	/* name -> struct property */
+	struct map contact;	/* id as text -> struct contact */
+	struct map email;	/* lower case -> the contact that had it last */
+	struct list **list;
+	size_t lists, list_cap;
+	int64_t next_contact, next_list;
+};
+
+void portal_init(struct sandbox *sb);
+void portal_release(struct sandbox *sb);
+
+#define ANY_TIME INT64_MAX
+
+/* NULL where there is none. portal_contact answers the very record of that id, merged or archived or not. */
+struct property *portal_property(const struct sandbox *sb, struct slice name);
+struct contact *portal_contact(const struct sandbox *sb, int64_t id);
+/* The record that reading this id gives: follows merges; NULL where it is gone, or archived (unless asked for). */
+struct contact *portal_find(const struct sandbox *sb, int64_t id, bool archived);
+/* The living contact with that address, or NULL. */
+struct contact *portal_find_email(const struct sandbox *sb, struct slice email);
+bool contact_lives(const struct contact *c);
+/* What a property held at `at_ms` (ANY_TIME: now); empty where it was unset. Text may be put into `memory`. */
+struct slice contact_value(const struct contact *c, const struct property *p, int64_t at_ms,
+			   struct arena *memory);
+int64_t contact_modified(const struct contact *c, int64_t at_ms);
+const struct field *contact_field(const struct contact *c, const struct property *p);
+/* Writes under the given sourceType; checks the value against the property. */
+enum rc contact_write(struct sandbox *sb, int64_t now_ms, struct contact *c, struct slice name,
+		      struct slice value, const char *source, struct err *err) MUST_CHECK;
+enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id, const struct json *properties,
+		       const char *source, struct contact **out, struct err *err) MUST_CHECK;
+/* An empty record, without any property. */
+struct contact *contact_add(struct sandbox *sb, int64_t id, int64_t created_ms);
+struct field *contact_open_field(struct contact *c, const struct property *p);
+void field_add(struct field *f, struct entry e);
+void contact_touch(struct contact *c, int64_t now_ms);
+void contact_add_merged(struct contact *c, int64_t id);
+/* Makes the address lead to this contact. */
+void portal_note_email(struct sandbox *sb, struct contact *c);
+void contact_purge(struct contact *c, int64_t now_ms);	/* gdpr-delete */
+
+struct list *portal_list(const struct sandbox *sb, int64_t id);	/* NULL where none, or deleted */
+struct list *list_named(const struct sandbox *sb, struct slice name);	/* case does not count */
+bool member_shows(const struct member *m, int64_t now_ms);
+size_t list_size(const struct list *l, int64_t now_ms);
+/* The last time a row came into view, or left; 0 for never. */
+int64_t list_last_added(const struct list *l, int64_t now_ms);
+int64_t list_last_removed(const struct list *l, int64_t now_ms);
+struct member *list_add_member(struct list *l, struct contact *who, int64_t at_ms, int64_t shows_ms);
+void lists_merge(struct sandbox *sb, int64_t now_ms, const struct contact *primary,
+		 const struct contact *other, struct contact *result);
+void lists_release(struct sandbox *sb);
+
+/* ---- Certifier's state (certifier.c) ------------------------------------ */
+
+struct group {
+	const char *id, *name;
+	int64_t created_ms;
+};
+
+struct credential {
+	const char *id, *public_id, *group, *recipient_id;
+	const char *name, *email;
+	const char *issue_date, *expiry_date;
+	struct json *custom;
+	int64_t created_ms, updated_ms;
+	bool issued;
+	int mails;
+};
+
+struct desk {
+	struct group **group;
+	size_t groups, group_cap;
+	const char **attribute;
+	size_t attributes, attribute_cap;
+	struct credential **credential;	/* in order of creation */
+	size_t credentials, credential_cap;
+	struct sandbox_mail *mail;
+	size_t mails, mail_cap;
+	bool expiry_refused;
+};
+
+void desk_release(struct sandbox *sb);
+const struct group *desk_group(const struct sandbox *sb, struct slice id);
+bool desk_has_attribute(const struct sandbox *sb, struct slice tag);
+struct credential *desk_credential(const struct sandbox *sb, struct slice id);
+struct credential *desk_add_credential(struct sandbox *sb);
+void desk_add_mail(struct sandbox *sb, int64_t now_ms, const struct credential *c);
+/* "draft", "issued", or "expired" once the expiry date has passed. */
+const char *credential_status(const struct credential *c, int64_t now_ms);
+
+/* ---- the whole ----------------------------------------------------------- */
+
+struct planned_fault {
+	const char *call;
+	enum sandbox_fault kind;
+	int status, retry_after_s, skip, times;
+};
+
+#define SEARCH_PER_SECOND 5
+#define CALLS_PER_WINDOW 100
+#define WINDOW_MS (10 * MS_SECOND)
+
+struct sandbox {
+	struct sandbox_options options;
+	struct arena memory;
+	struct portal portal;
+	struct desk desk;
+	struct planned_fault *fault;
+	size_t faults, fault_cap;
+	struct map calls;			/* name -> size_t */
+	int64_t search_at[SEARCH_PER_SECOND];	/* the last ones, as a ring; 0: none */
+	int64_t call_at[CALLS_PER_WINDOW];
+	size_t search_next, call_next;
+	int64_t bucket_milli, bucket_ms;	/* Certifier's tokens in thousandths, when last filled */
+	uint64_t drawn;				/* numbers taken from the seed */
+	int64_t now_ms;				/* of the last call */
+};
+
+uint64_t sandbox_random(struct sandbox *sb);
+
+/* ---- a call in work (call.c) --------------------------------------------- */
+
+#define MAX_SEGMENTS 12
+
+struct call {
+	struct sandbox *sb;
+	int64_t now_ms;
+	const struct sandbox_request *request;
+	struct sandbox_answer *answer;
+	const char *name;			/* what the counters call it */
+	struct slice segment[MAX_SEGMENTS];	/* of the path, decoded */
+	size_t segments;
+	struct json *body;			/* NULL where there is none */
+	struct arena memory;
+};
+
+/*
+ * One row of a service's table of routes. `path` are segments; `*` stands for
+ * any one of them, `contacts` also for `0-1`.
+ */
+struct route {
+	const char *method, *path, *name;
+	void (*serve)(struct call *call);
+	unsigned flags;
+};
+#define ROUTE_BODY 1u		/* JSON must come with it */
+#define ROUTE_EXEMPT 2u		/* not counted in HubSpot's 10-second limit: search */
+
+void call_split(struct call *call, const char *path);
+/* The row that serves the call, from segment `first` on; *other_method tells that only the method is wrong. */
+const struct route *call_route(const struct call *call, const struct route *table, size_t first,
+			       bool *other_method);
+/* `Bearer <token>` with this token, or with any where `token` is NULL. */
+bool call_authorised(const struct call *call, const char *token);
+bool call_parse_body(struct call *call);
+
+/* A query parameter, decoded; ptr is NULL where it is absent. `nth` counts repeated ones. */
+struct slice call_query(struct call *call, const char *name, size_t nth);
+/* A parameter or number as whole number within min and max; `otherwise` where absent; false where it is none. */
+bool call_query_int(struct call *call, const char *name, int64_t min, int64_t max, int64_t *value);
+/* Percent-decoded into memory; `form`: + is a space. */
+struct slice url_decode(struct arena *memory, struct slice text, bool form);
+/* Digits only, up to 18 of them. */
+bool read_number(struct slice text, int64_t *out);
+
+void call_header(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void call_reply(struct call *call, int status, struct json *body);	/* takes body */
+void call_reply_text(struct call *call, int status, const char *text);
+/* ISO 8601 as HubSpot writes it: without a fraction where that is zero. Lent by the call. */
+const char *call_stamp(struct call *call, int64_t at_ms);
+const char *stamp_text(struct arena *memory, int64_t at_ms);
+
+/* ---- the faces ------------------------------------------------------------ */
+
+/* Each finds the row, sets call->name; then serves it. NULL after an answer was given. */
+const struct route *hubspot_route(struct call *call);
+const struct route *certifier_route(struct call *call);
+void hubspot_serve(struct call *call, const struct route *route);
+void certifier_serve(struct call *call, const struct route *route);
+void hubspot_status(struct call *call, int status);	/* the body of an injected status */
+void certifier_status(struct call *call, int status);
+void page_serve(struct call *call);
+
+void hubspot_error(struct call *call, int status, const char *category, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void certifier_error(struct call *call, int status, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+void hubspot_search(struct call *call);
+void hubspot_list_get(struct call *call);
+void hubspot_list_by_name(struct call *call);
+void hubspot_lists_get(struct call *call);
+void hubspot_lists_search(struct call *call);
+void hubspot_members(struct call *call);
+void hubspot_members_joined(struct call *call);
+void hubspot_members_add(struct call *call);
+void hubspot_members_remove(struct call *call);
+void hubspot_record_lists(struct call *call);
+void hubspot_properties(struct call *call);
+void hubspot_property(struct call *call);
+/* A record as the API shows it at `at_ms`. Names are arrays of text or NULL; both lend. */
+struct json *hubspot_record(struct call *call, const struct contact *c, const struct json *properties,
+			    const struct json *histories, int64_t at_ms);
+
+void certifier_search(struct call *call);
+struct json *certifier_object(struct call *call, const struct credential *c);
+/* `limit` and `cursor` of a page from the values given; false after a 400. */
+struct page {
+	size_t from, limit;
+};
+bool certifier_page(struct call *call, const struct json *limit, struct slice cursor, struct page *page);
+/* {"data": rows of the page, "pagination": …}; takes rows, which holds everything. */
+void certifier_reply_page(struct call *call, struct json *rows, const struct page *page);
+
+#endif

@@ -1,0 +1,285 @@
+#include "engine/sim.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+#define SPIN_TURNS 100000
+
+/* A request under way: at the sandbox at arrive_ms, answered at answer_ms. */
+struct sim_call {
+	char *method, *path, *query, *authorization, *version;
+	struct str body;
+	int64_t arrive_ms, answer_ms;
+	bool arrived;
+	struct sandbox_answer answer;
+	http_done *done;
+	void *arg;
+	struct sim_call *next;
+};
+
+static int64_t sim_wall(void *ctx)
+{
+	struct sim *sim = ctx;
+
+	return sim->now_ms + sim->skew_ms;
+}
+
+static int64_t sim_mono(void *ctx)
+{
+	return ((struct sim *)ctx)->now_ms;
+}
+
+/* splitmix64 */
+static uint64_t sim_random(void *ctx)
+{
+	struct sim *sim = ctx;
+	uint64_t z = sim->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static enum rc sim_secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	str_addf(out, "token-of-%s", secret->name);
+	return RC_OK;
+}
+
+/* Both services' own addresses lead to the sandbox; a path that is the sandbox's stays as it is. */
+static char *local_path(const char *url)
+{
+	static const struct { const char *host, *prefix; } hosts[] = {
+		{ "https://api.hubapi.com", "/hubspot" }, { "https://api.certifier.io", "/certifier" },
+	};
+	struct str path;
+
+	str_init(&path, LIMIT_URL_BYTES);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		size_t len = strlen(hosts[i].host);
+		if (strncmp(url, hosts[i].host, len) == 0)
+			str_addf(&path, "%s%s", hosts[i].prefix, url + len);
+	}
+	if (!path.len) {
+		const char *host = strstr(url, "://");
+		const char *slash = host ? strchr(host + 3, '/') : NULL;
+		str_add_text(&path, slash ? slash : "/");
+	}
+	return path.ptr;
+}
+
+static char *version_header(const struct http_request *request)
+{
+	static const char name[] = "Certifier-Version: ";
+
+	for (size_t i = 0; i < sizeof(request->header) / sizeof(request->header[0]); i++)
+		if (request->header[i] && strncmp(request->header[i], name, sizeof(name) - 1) == 0)
+			return mem_strdup(request->header[i] + sizeof(name) - 1);
+	return NULL;
+}
+
+static void sim_http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
+{
+	struct sim *sim = ctx;
+	struct sim_call *c = mem_alloc(sizeof(*c)), **at = &sim->call;
+	struct str bearer;
+
+	str_init(&bearer, LIMIT_SECRET_BYTES + 8);
+	str_addf(&bearer, "Bearer %s", request->bearer);
+	c->method = mem_strdup(request->method);
+	c->path = local_path(request->url);
+	char *question = strchr(c->path, '?');
+	c->query = mem_strdup(question ? question + 1 : "");
+	if (question)
+		*question = '\0';
+	c->authorization = bearer.ptr;
+	c->version = version_header(request);
+	str_init(&c->body, LIMIT_ANSWER_BYTES);
+	str_add_slice(&c->body, request->body);
+	/* Latencies differ, so that answers cross. */
+	int64_t latency = sim->latency_ms + (int64_t)(sim_random(sim) % (uint64_t)(sim->latency_ms + 1));
+	c->arrive_ms = sim->now_ms + latency / 2;
+	c->answer_ms = sim->now_ms + latency;
+	c->done = done;
+	c->arg = arg;
+	while (*at)
+		at = &(*at)->next;
+	*at = c;
+	sim->started++;
+}
+
+static void call_free(struct sim_call *c)
+{
+	mem_free(c->method);
+	mem_free(c->path);
+	mem_free(c->query);
+	mem_free(c->authorization);
+	mem_free(c->version);
+	str_release(&c->body);
+	if (c->arrived)
+		str_release(&c->answer.body);
+	mem_free(c);
+}
+
+static void call_unlink(struct sim *sim, struct sim_call *c)
+{
+	struct sim_call **at = &sim->call;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+}
+
+/* A cancelled request still arrives; nobody waits for its answer. */
+static void sim_http_cancel(void *ctx, const void *arg)
+{
+	struct sim *sim = ctx;
+
+	for (struct sim_call *c = sim->call; c; c = c->next)
+		if (c->arg == arg)
+			c->done = NULL;
+}
+
+static void arrive(struct sim *sim, struct sim_call *c)
+{
+	struct sandbox_request request = {
+		.method = c->method, .path = c->path, .query = c->query, .authorization = c->authorization,
+		.certifier_version = c->version, .body = str_slice(&c->body),
+	};
+
+	sandbox_call(sim->sandbox, sim->now_ms, &request, &c->answer);
+	c->arrived = true;
+	if (c->answer.delivery == SANDBOX_TIMEOUT)
+		c->answer_ms = sim->now_ms + 30 * MS_SECOND;
+}
+
+static const char *header(const struct sandbox_answer *answer, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(answer->header) / sizeof(answer->header[0]) && answer->header[i][0]; i++)
+		if (strncasecmp(answer->header[i], name, len) == 0 && answer->header[i][len] == ':')
+			return answer->header[i] + len + 1 + (answer->header[i][len + 1] == ' ');
+	return NULL;
+}
+
+static int64_t header_number(const struct sandbox_answer *answer, const char *name, int64_t unit)
+{
+	const char *text = header(answer, name);
+	int64_t n = 0;
+
+	if (!text || !*text)
+		return HTTP_ABSENT;
+	for (; *text >= '0' && *text <= '9'; text++)
+		n = n * 10 + (*text - '0');
+	return n * unit;
+}
+
+static void deliver(struct sim *sim, struct sim_call *c)
+{
+	const char *date = header(&c->answer, "Date");
+	struct http_response response = {
+		.outcome = c->answer.delivery == SANDBOX_WHOLE ? HTTP_ANSWER : HTTP_UNKNOWN,
+		.problem = c->answer.delivery == SANDBOX_CUT ? "connection cut" : "timed out",
+		.status = c->answer.status, .body = str_slice(&c->answer.body), .date_ms = HTTP_ABSENT,
+		.retry_after_ms = header_number(&c->answer, "Retry-After", MS_SECOND),
+		.rate_max = header_number(&c->answer, "X-HubSpot-RateLimit-Max", 1),
+		.rate_interval_ms = header_number(&c->answer, "X-HubSpot-RateLimit-Interval-Milliseconds", 1),
+	};
+
+	if (date && !clock_parse_http(slice_of(date), &response.date_ms))
+		response.date_ms = HTTP_ABSENT;
+	call_unlink(sim, c);
+	if (c->done)
+		c->done(c->arg, &response);
+	call_free(c);
+}
+
+/* The call whose next event comes first, and when. */
+static struct sim_call *next_call(const struct sim *sim, int64_t *at_ms)
+{
+	struct sim_call *best = NULL;
+
+	*at_ms = INT64_MAX;
+	for (struct sim_call *c = sim->call; c; c = c->next) {
+		int64_t at = c->arrived ? c->answer_ms : c->arrive_ms;
+		if (at < *at_ms) {
+			*at_ms = at;
+			best = c;
+		}
+	}
+	return best;
+}
+
+void sim_init(struct sim *sim, struct sandbox *sandbox, int64_t start_ms, uint64_t seed, FILE *log_out)
+{
+	*sim = (struct sim){ .sandbox = sandbox, .now_ms = start_ms, .latency_ms = 40, .random = seed };
+	sim->log = (struct log){ .out = log_out, .level = LOG_DEBUG, .now_ms = sim_wall, .ctx = sim };
+	sim->world = (struct world){
+		.ctx = sim, .wall_ms = sim_wall, .mono_ms = sim_mono, .random = sim_random,
+		.http_start = sim_http_start, .http_cancel = sim_http_cancel, .secret = sim_secret,
+		.log = &sim->log,
+	};
+}
+
+/* Jumps to whatever comes first. False: that is not before until_ms. */
+static bool advance(struct sim *sim, int64_t wake_ms, int64_t until_ms)
+{
+	int64_t at;
+	struct sim_call *c = next_call(sim, &at);
+
+	if (wake_ms < at)
+		c = NULL;
+	int64_t to = c ? at : wake_ms;
+	if (to >= until_ms) {
+		sim->now_ms = until_ms;
+		return false;
+	}
+	if (to > sim->now_ms)
+		sim->now_ms = to;
+	if (c && !c->arrived)
+		arrive(sim, c);
+	else if (c)
+		deliver(sim, c);
+	return true;
+}
+
+enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, enum once *out,
+		     struct err *err)
+{
+	enum rc rc;
+	int64_t stood_ms = sim->now_ms;
+	int turns = 0;
+
+	do {
+		rc = engine_step(engine, err);
+		if (rc == RC_OK && out && (*out = engine_once(engine)) != ONCE_WORKING)
+			break;
+		/* An engine that is always due and never does anything would keep us here for ever. */
+		turns = sim->now_ms == stood_ms ? turns + 1 : 0;
+		stood_ms = sim->now_ms;
+		if (turns > SPIN_TURNS)
+			return err_set(err, RC_BROKEN, "the engine spins: it is due and does nothing");
+	} while (rc == RC_OK && advance(sim, engine_wake_ms(engine), until_ms));
+	return rc;
+}
+
+enum rc sim_run(struct sim *sim, struct engine *engine, int64_t until_ms, struct err *err)
+{
+	return sim_run_once(sim, engine, until_ms, NULL, err);
+}
+
+void sim_abandon(struct sim *sim)
+{
+	while (sim->call) {
+		struct sim_call *c = sim->call;
+		if (!c->arrived && !sim->lose_requests)
+			arrive(sim, c);
+		call_unlink(sim, c);
+		call_free(c);
+	}
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Runs every test of one build. $1: its folder. Ends with 'N passed, N failed'.
+set -u
+cd "$(dirname "$0")/.." || exit 3
+build=$1
+passed=0
+failed=0
+failures=
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+# run NAME COMMAND…: keeps the output of what fails.
+run() {
+	name=$1
+	shift
+	if "$@" >"$build/test.log" 2>&1; then
+		passed=$((passed + 1))
+		printf '  ok    %s%s\n' "$name" "$(tail -n 1 "$build/test.log" | sed -n 's/^[a-z]*: \([0-9]* passed\).*/ (\1)/p')"
+	else
+		failed=$((failed + 1))
+		failures="$failures $name"
+		printf '  FAIL  %s\n' "$name"
+		sed 's/^/        /' "$build/test.log" | tail -n 120
+	fi
+}
+
+for test in "$build"/tests/unit/test_*; do
+	case $test in *.o | *.d) continue ;; esac
+	run "unit/$(basename "$test")" "$test"
+done
+run rules "$build/tests/rules/golden" tests/rules
+run scenes "$build/tests/scenes/scenes" tests/scenes
+for test in tests/e2e/*.sh; do
+	run "e2e/$(basename "$test" .sh)" sh "$test" "$build/hs2cert"
+done
+
+[ -z "$failures" ] || echo "failed:$failures"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

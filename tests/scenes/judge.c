@@ -1,0 +1,172 @@
+#include "tests/scenes/scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/ledger.h"
+
+/* An expected entry may be met by an id that the contact was merged into. */
+static bool same_contact(struct life *l, const char *contact, const char *wanted)
+{
+	return strcmp(contact, wanted) == 0 ||
+	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?1 AND contact = ?2", "tt", wanted, contact) ||
+	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?2 AND contact = ?1", "tt", wanted, contact);
+}
+
+static bool find_credential(struct life *l, const char *id, struct sandbox_credential *out)
+{
+	for (size_t i = 0; id && i < sandbox_credential_count(l->sandbox); i++) {
+		*out = sandbox_credential_at(l->sandbox, i);
+		if (strcmp(out->id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the judge's own record says of a field; NULL where it has none. */
+static struct slice field_of(const struct sandbox_credential *c, struct slice name)
+{
+	if (slice_is(name, "recipient.name"))
+		return slice_of(c->name);
+	if (slice_is(name, "recipient.email"))
+		return slice_of(c->email);
+	if (slice_is(name, "issue-date"))
+		return slice_of(c->issue_date);
+	if (slice_is(name, "expiry-date"))
+		return slice_of(c->expiry_date);
+	if (slice_is(name, "group"))
+		return slice_of(c->group);
+	struct slice key;
+	const struct json *value;
+	for (struct json_each e = json_each(c->custom); json_next(&e, &key, &value);)
+		if (slice_eq(key, name))
+			return json_slice(value);
+	return (struct slice){ 0 };
+}
+
+/* A crash while a send is under way parks it: that is the promise, not a fault. */
+static bool state_fits(struct life *l, const struct issuance *is, struct slice wanted)
+{
+	if (slice_is(wanted, issuance_state_names[is->state]))
+		return true;
+	return l->crashes && slice_is(wanted, "sent") && is->state == STATE_SEND_UNKNOWN;
+}
+
+static bool meets(struct life *l, const struct issuance *is, const struct node *entry)
+{
+	struct arena memory;
+	struct sandbox_credential c = { 0 };
+	bool good = true;
+
+	arena_init(&memory);
+	bool has = find_credential(l, is->credential, &c);
+	good = strcmp(is->rule, node_word(entry, "rule", "", &memory)) == 0 &&
+	       same_contact(l, is->contact, node_word(entry, "contact", "", &memory)) &&
+	       state_fits(l, is, slice_of(node_word(entry, "state", "sent", &memory)));
+	for (const struct node *m = entry->first; good && m; m = m->next) {
+		if (slice_is(m->key->text, "rule") || slice_is(m->key->text, "contact") ||
+		    slice_is(m->key->text, "state"))
+			continue;
+		if (slice_is(m->key->text, "reason"))
+			good = is->reason && strstr(is->reason, arena_text(&memory, m->text));
+		else
+			good = has && slice_eq(field_of(&c, m->key->text), m->text);
+	}
+	arena_release(&memory);
+	return good;
+}
+
+static void describe(struct life *l, const char *what, const struct issuance *is)
+{
+	str_addf(&l->trouble, "%s: %s, rule %s, contact %s, %s '%s' -> '%s'%s%s\n", what,
+		 issuance_state_names[is->state], is->rule, is->contact, is->target, is->from ? is->from : "?", is->to,
+		 is->reason ? ", " : "", is->reason ? is->reason : "");
+}
+
+/* The mail log against the ledger: what was sent was mailed once, nothing was mailed twice. */
+static bool check_mail(struct life *l, const struct issuance *is)
+{
+	struct sandbox_credential c;
+
+	if (!find_credential(l, is->credential, &c)) {
+		if (is->state != STATE_SENT)
+			return true;
+		describe(l, "sent, but no such credential", is);
+		return false;
+	}
+	int least = is->state == STATE_SENT ? 1 : 0, most = is->state == STATE_SENT || is->state == STATE_SEND_UNKNOWN;
+	if (c.mails >= least && c.mails <= most)
+		return true;
+	str_addf(&l->trouble, "mailed %d times: credential %s\n", c.mails, c.id);
+	describe(l, "which is", is);
+	return false;
+}
+
+static bool judge_row(struct life *l, const struct issuance *is, bool *met)
+{
+	size_t i = 0;
+
+	if (!check_mail(l, is))
+		return false;
+	for (const struct node *n = l->scene->expect->first; n; n = n->next, i++) {
+		if (!met[i] && meets(l, is, n)) {
+			met[i] = true;
+			return true;
+		}
+	}
+	if (is->state == STATE_SKIPPED)
+		return true; /* nobody got anything: named only by scenes that care why */
+	describe(l, "not expected", is);
+	return false;
+}
+
+/* Nothing at Certifier that the ledger does not know, but the drafts that a fault may leave. */
+static bool judge_strays(struct life *l)
+{
+	int64_t drafts = 0, issued = 0;
+
+	for (size_t i = 0; i < sandbox_credential_count(l->sandbox); i++) {
+		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
+		if (db_exists(l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1", "t", c.id))
+			continue;
+		if (strcmp(c.status, "draft") == 0)
+			drafts++;
+		else
+			issued++;
+	}
+	if (issued)
+		str_addf(&l->trouble, "%lld credentials were issued that the ledger does not know\n", (long long)issued);
+	if (drafts > l->scene->stray_drafts + l->crashes)
+		str_addf(&l->trouble, "%lld stray drafts, %lld are allowed\n", (long long)drafts,
+			 (long long)l->scene->stray_drafts);
+	return !issued && drafts <= l->scene->stray_drafts + l->crashes;
+}
+
+bool judge(struct life *l)
+{
+	bool *met = mem_alloc((l->scene->expect->count + 1) * sizeof(*met)), good = true;
+	int64_t last = db_integer(l->sim.world.db, 0, "SELECT max(id) FROM issuance", "");
+	size_t i = 0;
+
+	for (int64_t id = 1; id <= last; id++) {
+		struct arena memory;
+		struct issuance is;
+		arena_init(&memory);
+		if (ledger_load(l->sim.world.db, id, &memory, &is)) {
+			good &= judge_row(l, &is, met);
+			json_free((struct json *)(uintptr_t)is.fields);
+		}
+		arena_release(&memory);
+	}
+	for (const struct node *n = l->scene->expect->first; n; n = n->next, i++) {
+		if (met[i])
+			continue;
+		good = false;
+		str_add_text(&l->trouble, "missing:");
+		for (const struct node *m = n->first; m; m = m->next)
+			str_addf(&l->trouble, " %.*s=%.*s", SLICE_FMT(m->key->text), SLICE_FMT(m->text));
+		str_add_char(&l->trouble, '\n');
+	}
+	mem_free(met);
+	return judge_strays(l) && good;
+}

@@ -1,0 +1,84 @@
+/*
+ * scene - scripted life of the real engine on a virtual clock, with the sandbox.
+ *
+ * A scene is a YAML document in tests/scenes/: rules, what is there at the
+ * start, steps in order of time, and what must have been issued. It is lived
+ * through many times: at different poll times, page orders, lags and clocks, with
+ * restarts, and with the process ended at every durable step; what is issued must
+ * be the same each time.
+ *
+ * read.c reads it, life.c lives it, judge.c compares.
+ */
+#ifndef TESTS_SCENES_SCENE_H
+#define TESTS_SCENES_SCENE_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "dsl/node.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+
+struct step {
+	int64_t at_ms;			/* from the start */
+	const char *word;		/* set, create, restart, … */
+	const struct node *what;	/* its value */
+};
+
+struct scene {
+	const char *path, *name;
+	struct slice rules;
+	bool own_accounts;		/* the rules declare accounts themselves */
+	bool fast_only;			/* `polls: fast`: what leaves no trace is lost to slow polls */
+	int64_t start_ms;
+	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
+	struct step *step;
+	size_t steps;
+	int64_t stray_drafts;		/* drafts that a fault may leave behind */
+};
+
+/* How one life differs from another. */
+struct variant {
+	const char *name;
+	const char *poll;
+	const char *api;
+	int64_t index_lag_ms;
+	bool list_descending;
+	int64_t skew_ms;
+	int64_t restart_every_ms;	/* 0: never */
+	bool once;			/* lives by `run --once` every few minutes */
+	bool slow;			/* not for scenes that are fast_only */
+	/* The process ends at the n-th commit that counts: before it, or after it. 0: never. */
+	int crash_at;
+	bool crash_after;
+	bool lose_requests;
+};
+
+struct life {
+	const struct scene *scene;
+	const struct variant *variant;
+	struct sim sim;
+	struct sandbox *sandbox;
+	struct engine *engine;
+	struct str rules;		/* in force: what a restart loads */
+	int commits;			/* durable steps so far */
+	bool crashed;
+	int crashes;
+	int64_t next_restart_ms;
+	struct str trouble;		/* what went wrong, for the report */
+	FILE *log;
+};
+
+/* Reads every scene of a file; trouble is printed. */
+bool scenes_read(const char *path, struct arena *memory, struct scene **out, size_t *count);
+
+/* Lives the scene through. The caller judges, then life_release. False with l->trouble where it could not be lived. */
+bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log);
+void life_release(struct life *l);
+
+/* Whether what was issued is what the scene expects; else says why in l->trouble. */
+bool judge(struct life *l);
+
+/* Text of a scalar node as a C string in memory, or `otherwise`. */
+const char *node_word(const struct node *map, const char *key, const char *otherwise, struct arena *memory);
+
+#endif
