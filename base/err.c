@@ -31,5 +31,6 @@ void err_prefix(struct err *err, const char *format, ...)
 	/* A longer text than fits is cut at its end: the front names the place. */
 	size_t used = (size_t)snprintf(err->text, sizeof(err->text), "%s: ", before);
 	if (used < sizeof(err->text))
-		snprintf(err->text + used, sizeof(err->text) - used, "%s", after);
+		snprintf(err->text + used, sizeof(err->text) - used, "%.*s",
+			 (int)(sizeof(err->text) - used - 1), after);
 }

@@ -277,8 +277,10 @@ static void compile_trigger(struct compiler *c, const struct rule_draft *draft, 
 	rule->target = keep(c, target->text).ptr;
 	rule->target_is_name = rule->event == EVENT_LIST_ADDED && !rule_list_is_id(target);
 	rule->settle_ms = draft->settle_ms;
-	if (rule->event == EVENT_PROPERTY_CHANGED)
-		c->property[property_index(c, rule->source, target->text)].history = true;
+	if (rule->event == EVENT_PROPERTY_CHANGED) {
+		uint32_t property = property_index(c, rule->source, target->text);
+		c->property[property].history = true;
+	}
 	rule->from = compile_values(c, draft->from, &rule->n_from);
 	rule->to = compile_values(c, draft->to, &rule->n_to);
 	rule->filter = compile_filter(c, &draft->filter, rule->source);

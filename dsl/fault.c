@@ -96,6 +96,9 @@ void fault_hint(struct faults *f, const char *format, ...)
 	struct str hint;
 	va_list args;
 
+	/* What is past the ceiling is counted and not kept. */
+	if (f->diags->dropped)
+		return;
 	str_init(&hint, LIMIT_YAML_SCALAR_BYTES);
 	va_start(args, format);
 	str_addv(&hint, format, args);
@@ -112,7 +115,7 @@ void fault_other(struct faults *f, struct span at, const char *note)
 
 void fault_words(struct faults *f, struct slice word, const char *const *words, size_t count)
 {
-	const char *near = diag_nearest(word, words, count);
+	const char *near = f->diags->dropped ? NULL : diag_nearest(word, words, count);
 	struct str all;
 
 	if (near) {

@@ -92,7 +92,10 @@ static struct span span_at(const struct reader *r, struct place p)
 
 /* ---- the text ---------------------------------------------------------- */
 
-/* What YAML calls printable, and nothing that libyaml's reader would refuse. */
+/*
+ * What YAML calls printable, and nothing that libyaml's reader would refuse. NEL, LS and PS are line breaks
+ * to YAML and to no editor: whoever has one has it by accident.
+ */
 static bool is_printable(const char *p, size_t len)
 {
 	unsigned char a = (unsigned char)p[0], b = len > 1 ? (unsigned char)p[1] : 0;
@@ -100,7 +103,9 @@ static bool is_printable(const char *p, size_t len)
 	if (len == 1)
 		return a == '\t' || a == '\n' || a == '\r' || (a >= 0x20 && a < 0x7f);
 	if (len == 2 && a == 0xc2)
-		return b == 0x85 || b >= 0xa0;
+		return b >= 0xa0;
+	if (len == 3 && a == 0xe2 && b == 0x80)
+		return (unsigned char)p[2] != 0xa8 && (unsigned char)p[2] != 0xa9;
 	if (len == 3 && a == 0xef) {
 		unsigned char c = (unsigned char)p[2];
 		return !(b == 0xbb && c == 0xbf) && !(b == 0xbf && c >= 0xbe);
@@ -110,13 +115,17 @@ static bool is_printable(const char *p, size_t len)
 
 static void refuse_bytes(struct reader *r, struct place p)
 {
-	unsigned char byte = (unsigned char)r->text.ptr[p.at];
+	const char *at_byte = r->text.ptr + p.at;
+	size_t len = utf8_length(at_byte, r->text.ptr + r->text.len);
+	unsigned char byte = (unsigned char)*at_byte;
 	struct span at = { r->file, p.line, p.column, p.line, p.column + 1 };
 
-	if (utf8_length(r->text.ptr + p.at, r->text.ptr + r->text.len)) {
-		fault_at(r->faults, CODE_BAD_CHARACTER, at, "a control character stands here");
-		fault_hint(r->faults, byte < 0x80 ? "delete it (its code is 0x%02x)"
-						  : "delete it (its first byte is 0x%02x)", byte);
+	if (len) {
+		uint32_t c = len == 1 ? byte : byte & (0x7fu >> len);
+		for (size_t i = 1; i < len; i++)
+			c = c << 6 | ((unsigned char)at_byte[i] & 0x3f);
+		fault_at(r->faults, CODE_BAD_CHARACTER, at, "a character that does not show stands here");
+		fault_hint(r->faults, "delete it (U+%04X)", c);
 		return;
 	}
 	fault_at(r->faults, CODE_NOT_UTF8, at, "byte 0x%02x is not UTF-8", byte);
@@ -441,18 +450,19 @@ static void report_syntax(struct reader *r)
 {
 	const yaml_parser_t *y = &r->parser;
 	struct faults *f = r->faults;
-	struct place at = place_of(r, y->problem_mark);
+	struct place at = place_of(r, y->problem_mark), context = at;
 	struct slice rest = { r->text.ptr + at.at, r->text.len - at.at };
 	struct syntax_words words = syntax_words(y->problem, y->context, rest);
 
 	r->stopped = at;
-	fault_at(f, CODE_YAML_SYNTAX, span_at(r, at), "%s", words.message);
+	if (y->context)
+		context = place_of(r, y->context_mark);
+	fault_at(f, CODE_YAML_SYNTAX, span_at(r, words.at_context ? context : at), "%s", words.message);
 	if (words.hint)
 		fault_hint(f, "%s", words.hint);
-	if (!y->context || y->context_mark.index == y->problem_mark.index)
-		return;
-	fault_other(f, span_at(r, place_of(r, y->context_mark)),
-		    arena_printf(&f->diags->text, "%s that begins here", y->context));
+	if (y->context && !words.at_context && context.at != at.at)
+		fault_other(f, span_at(r, context),
+			    arena_printf(&f->diags->text, "%s that begins here", y->context));
 }
 
 /* One run of the parser from r->base on: to the end, or to what it cannot read. True at the end. */

@@ -49,4 +49,12 @@ struct http_response {
 	int64_t rate_interval_ms;	/* X-HubSpot-RateLimit-Interval-Milliseconds, or HTTP_ABSENT */
 };
 
+/*
+ * Sets the four numbers above from an answer's header lines (status line first
+ * or not; lines after an empty one are trailers and do not count). What makes
+ * no sense is absent. A Retry-After that is a date counts from the answer's
+ * Date, else from now_ms (wall clock); it is cut to 24 hours.
+ */
+void http_read_headers(struct slice lines, int64_t now_ms, struct http_response *out);
+
 #endif

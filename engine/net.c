@@ -1,3 +1,13 @@
+/*
+ * Invariants
+ *  1. A request is HTTP_NOT_SENT only if libcurl wrote no byte of it.
+ *  2. A `fresh` request is sent at most once: it never uses a connection that
+ *     was used before, the only case in which libcurl 7.88.1 sends again by
+ *     itself (facts/reliability.md, finding 1).
+ *  3. No answer takes more memory than its ceiling, whatever its headers say.
+ *  4. epoll knows file descriptors, never pointers: an event that comes late,
+ *     for a descriptor that was closed in the same turn, finds nothing.
+ */
 #include "engine/net.h"
 
 #include <errno.h>
@@ -14,19 +24,19 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-#define CONNECT_MS (10 * MS_SECOND)
-#define MOST_EVENTS 64
-#define LONGEST_RETRY_AFTER_MS MS_DAY	/* HubSpot's 477 goes up to 24 h */
-#define REUSE_AGE_S 60			/* a kept connection older than this is not used again */
+#define CONNECT_TIMEOUT_MS 10000L
+#define KEPT_CONNECTIONS 8L
+#define EVENTS_A_TURN 32
+#define OLDEST_CURL 0x075500	/* 7.85.0: CURLOPT_PROTOCOLS_STR */
 
+/* One request under way. */
 struct transfer {
 	struct net *net;
 	CURL *easy;
-	struct curl_slist *headers;
-	char *body;
-	struct str answer;
-	size_t header_bytes;
-	int64_t date_ms, retry_after_ms, retry_at_ms, rate_max, rate_interval_ms;
+	struct curl_slist *header;
+	struct str answer_header;	/* of the last answer: a 1xx gives way to what follows */
+	struct str answer_body;
+	const char *refused;		/* not begun, for this reason: said in the next turn */
 	char problem[CURL_ERROR_SIZE];
 	http_done *done;
 	void *arg;
@@ -37,80 +47,261 @@ struct watched {
 	int fd;
 	void (*ready)(void *arg);
 	void *arg;
+	struct watched *next;
 };
 
 struct net {
 	CURLM *multi;
 	int epoll;
-	int64_t curl_due_ms;	/* monotonic, when libcurl wants to be called; INT64_MAX: not */
-	struct watched watched[NET_WATCHES];
-	size_t watches;
-	struct transfer *transfer;
+	struct transfer *transfer;	/* newest first */
 	size_t in_flight;
+	struct watched *watched;
+	bool broken;
+	struct err why;
 };
 
-/* ---- clocks, chance, secrets ------------------------------------------- */
+/* ---- time, chance, secrets ---------------------------------------------- */
 
 static int64_t clock_ms(clockid_t id)
 {
-	struct timespec now;
+	struct timespec t;
 
-	clock_gettime(id, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * MS_SECOND + t.tv_nsec / 1000000;
 }
 
-static int64_t net_wall_ms(void *ctx)
+static int64_t wall_ms(void *ctx)
 {
 	(void)ctx;
 	return clock_ms(CLOCK_REALTIME);
 }
 
-/* BOOTTIME: a time-out passes while the machine sleeps, too. */
-static int64_t net_mono_ms(void *ctx)
+static int64_t mono_ms(void *ctx)
 {
 	(void)ctx;
-	return clock_ms(CLOCK_BOOTTIME);
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
-static uint64_t net_random(void *ctx)
+static uint64_t random_bits(void *ctx)
 {
-	uint64_t n = 0;
+	uint64_t bits;
 
 	(void)ctx;
-	if (getrandom(&n, sizeof(n), 0) != (ssize_t)sizeof(n))
-		abort();
-	return n;
+	while (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
+		if (errno != EINTR)
+			abort(); /* no kernel that this runs on does that */
+	return bits;
 }
 
-static enum rc net_secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+static bool has_control(struct slice text)
 {
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static void wipe(struct str *secret)
+{
+	if (secret->ptr)
+		explicit_bzero(secret->ptr, secret->cap);
+	str_release(secret);
+}
+
+static enum rc read_raw_secret(const struct secret *secret, struct str *raw, struct err *err)
+{
+	if (secret->from == SECRET_FILE)
+		return file_read(secret->name, raw, err) == RC_OK ? RC_OK : RC_REFUSED;
+	const char *value = getenv(secret->name);
+	if (!value)
+		return err_set(err, RC_REFUSED, "environment variable '%s' is not set", secret->name);
+	str_add_text(raw, value);
+	return RC_OK;
+}
+
+static enum rc read_secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+{
+	const char *kind = secret->from == SECRET_FILE ? "file" : "environment variable";
 	struct str raw;
 
 	(void)ctx;
-	if (secret->from == SECRET_ENV) {
-		const char *value = getenv(secret->name);
-		struct slice text = slice_trim(slice_of(value));
-		str_add_slice(out, text);
-		if (!text.len)
-			return err_set(err, RC_REFUSED, "the environment variable %s is %s", secret->name,
-				       value ? "empty" : "not set");
-		return RC_OK;
-	}
 	str_init(&raw, LIMIT_SECRET_BYTES);
-	enum rc rc = file_read(secret->name, &raw, err);
-	if (rc == RC_OK)
-		str_add_slice(out, slice_trim(str_slice(&raw)));
-	if (raw.ptr)
-		explicit_bzero(raw.ptr, raw.cap);
-	str_release(&raw);
-	if (rc != RC_OK)
-		return RC_REFUSED;
-	return out->len ? RC_OK : err_set(err, RC_REFUSED, "the secret file '%s' is empty", secret->name);
+	enum rc rc = read_raw_secret(secret, &raw, err);
+	struct slice value = slice_trim(str_slice(&raw));
+	str_clear(out);
+	if (rc == RC_OK && raw.overflow)
+		rc = err_set(err, RC_REFUSED, "the secret in %s '%s' is larger than %u bytes", kind,
+			     secret->name, LIMIT_SECRET_BYTES);
+	else if (rc == RC_OK && value.len == 0)
+		rc = err_set(err, RC_REFUSED, "the secret in %s '%s' is empty", kind, secret->name);
+	else if (rc == RC_OK && has_control(value))
+		rc = err_set(err, RC_REFUSED, "the secret in %s '%s' is more than one line", kind,
+			     secret->name);
+	else if (rc == RC_OK)
+		str_add_slice(out, value);
+	wipe(&raw);
+	return rc;
 }
 
-/* ---- transfers ----------------------------------------------------------- */
+/* ---- one request --------------------------------------------------------- */
+
+static size_t take_header(char *bytes, size_t one, size_t len, void *arg)
+{
+	struct transfer *t = arg;
+	struct slice line = { bytes, len * one };
+
+	if (t->answer_body.len == 0 && slice_starts(line, slice_of("HTTP/")))
+		str_clear(&t->answer_header);
+	str_add_slice(&t->answer_header, line);
+	return t->answer_header.overflow ? 0 : line.len;
+}
+
+static size_t take_body(char *bytes, size_t one, size_t len, void *arg)
+{
+	struct transfer *t = arg;
+
+	str_add(&t->answer_body, bytes, len * one);
+	return t->answer_body.overflow ? 0 : len * one;
+}
+
+/* Each row closes a door that libcurl leaves open or might: facts/reliability.md 3.4. */
+static const struct {
+	CURLoption option;
+	long value;
+} numbers[] = {
+	{ CURLOPT_NOSIGNAL, 1 },
+	{ CURLOPT_FOLLOWLOCATION, 0 },
+	{ CURLOPT_DISALLOW_USERNAME_IN_URL, 1 },
+	{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
+	{ CURLOPT_SSL_VERIFYPEER, 1 },
+	{ CURLOPT_SSL_VERIFYHOST, 2 },
+	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+	{ CURLOPT_HTTP09_ALLOWED, 0 },
+	{ CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS },
+};
+
+static const struct {
+	CURLoption option;
+	const char *value;
+} texts[] = {
+	{ CURLOPT_PROTOCOLS_STR, "http,https" },
+	{ CURLOPT_PROXY, "" },		/* else the environment is obeyed */
+	{ CURLOPT_USERAGENT, "hs2cert/" HS2CERT_VERSION },
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static CURLcode set_rows(CURL *easy)
+{
+	CURLcode code = CURLE_OK;
+
+	for (size_t i = 0; code == CURLE_OK && i < COUNT(numbers); i++)
+		code = curl_easy_setopt(easy, numbers[i].option, numbers[i].value);
+	for (size_t i = 0; code == CURLE_OK && i < COUNT(texts); i++)
+		code = curl_easy_setopt(easy, texts[i].option, texts[i].value);
+	return code;
+}
+
+static void set_answer(struct transfer *t)
+{
+	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->problem);
+	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+}
+
+static void add_header(struct transfer *t, const char *line)
+{
+	if (has_control(slice_of(line))) {
+		t->refused = "a header holds a line break or another control character";
+		return;
+	}
+	t->header = curl_slist_append(t->header, line);
+	if (!t->header)
+		abort(); /* out of memory */
+}
+
+static void set_headers(struct transfer *t, const struct http_request *request)
+{
+	struct str bearer;
+
+	str_init(&bearer, LIMIT_HEADER_BYTES);
+	if (request->bearer) {
+		str_addf(&bearer, "Authorization: Bearer %s", request->bearer);
+		add_header(t, str_text(&bearer));
+		wipe(&bearer);
+	}
+	for (size_t i = 0; i < COUNT(request->header); i++)
+		if (request->header[i])
+			add_header(t, request->header[i]);
+	/* Never "Expect: 100-continue": an answer of 417 would make libcurl send again. */
+	add_header(t, "Expect:");
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->header);
+}
+
+static CURLcode set_request(struct transfer *t, const struct http_request *request)
+{
+	CURL *easy = t->easy;
+	CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
+
+	if (code == CURLE_OK && request->has_body) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr ? request->body.ptr : "");
+	}
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	if (code == CURLE_OK && request->fresh) {
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		code = curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	return code;
+}
+
+static struct transfer *transfer_new(struct net *n, const struct http_request *request)
+{
+	struct transfer *t = mem_alloc(sizeof(*t));
+
+	t->net = n;
+	str_init(&t->answer_header, LIMIT_HEADER_BYTES);
+	str_init(&t->answer_body, LIMIT_ANSWER_BYTES);
+	t->easy = curl_easy_init();
+	if (!t->easy)
+		abort(); /* out of memory */
+	CURLcode code = set_rows(t->easy);
+	if (code == CURLE_OK)
+		code = set_request(t, request);
+	set_answer(t);
+	set_headers(t, request);
+	if (code != CURLE_OK)
+		t->refused = curl_easy_strerror(code);
+	return t;
+}
+
+/* Headers hold the token. */
+static void wipe_headers(struct curl_slist *header)
+{
+	for (struct curl_slist *h = header; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
+	curl_slist_free_all(header);
+}
 
 static void transfer_free(struct transfer *t)
+{
+	curl_easy_cleanup(t->easy);
+	wipe_headers(t->header);
+	str_release(&t->answer_header);
+	str_release(&t->answer_body);
+	mem_free(t);
+}
+
+/* Out of the list and out of libcurl's hands. */
+static void transfer_unlink(struct transfer *t)
 {
 	struct transfer **at = &t->net->transfer;
 
@@ -119,379 +310,269 @@ static void transfer_free(struct transfer *t)
 	*at = t->next;
 	t->net->in_flight--;
 	curl_multi_remove_handle(t->net->multi, t->easy);
-	curl_easy_cleanup(t->easy);
-	curl_slist_free_all(t->headers);
-	mem_free(t->body);
-	str_release(&t->answer);
-	mem_free(t);
 }
 
-static size_t take_body(char *bytes, size_t size, size_t count, void *ctx)
+static void http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
 {
-	struct transfer *t = ctx;
+	struct net *n = ctx;
+	struct transfer *t = transfer_new(n, request);
 
-	str_add(&t->answer, bytes, size * count);
-	return t->answer.overflow ? 0 : size * count;
-}
-
-static int64_t number(struct slice text)
-{
-	int64_t n = 0;
-
-	if (!text.len || text.len > 12)
-		return HTTP_ABSENT;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return HTTP_ABSENT;
-		n = n * 10 + (text.ptr[i] - '0');
-	}
-	return n;
-}
-
-static void take_date(struct transfer *t, struct slice value)
-{
-	if (!clock_parse_http(value, &t->date_ms))
-		t->date_ms = HTTP_ABSENT;
-}
-
-/* Seconds, or a date that counts from the answer's own. */
-static void take_retry_after(struct transfer *t, struct slice value)
-{
-	int64_t seconds = number(value);
-
-	if (seconds != HTTP_ABSENT)
-		t->retry_after_ms = seconds * MS_SECOND;
-	else if (!clock_parse_http(value, &t->retry_at_ms))
-		t->retry_at_ms = HTTP_ABSENT;
-}
-
-static void take_rate_max(struct transfer *t, struct slice value)
-{
-	t->rate_max = number(value);
-}
-
-static void take_rate_interval(struct transfer *t, struct slice value)
-{
-	t->rate_interval_ms = number(value);
-}
-
-static const struct {
-	const char *name;
-	void (*take)(struct transfer *t, struct slice value);
-} known_headers[] = {
-	{ "date", take_date },
-	{ "retry-after", take_retry_after },
-	{ "x-hubspot-ratelimit-max", take_rate_max },
-	{ "x-hubspot-ratelimit-interval-milliseconds", take_rate_interval },
-};
-
-static void forget_headers(struct transfer *t)
-{
-	t->date_ms = t->retry_after_ms = t->retry_at_ms = HTTP_ABSENT;
-	t->rate_max = t->rate_interval_ms = HTTP_ABSENT;
-}
-
-static size_t take_header(char *bytes, size_t size, size_t count, void *ctx)
-{
-	struct transfer *t = ctx;
-	struct slice line = { bytes, size * count };
-	const char *colon = line.len ? memchr(line.ptr, ':', line.len) : NULL;
-
-	t->header_bytes += line.len;
-	if (t->header_bytes > LIMIT_HEADER_BYTES)
-		return 0;
-	if (slice_starts(line, slice_of("HTTP/")))
-		forget_headers(t); /* what came before was a 1xx */
-	if (!colon)
-		return line.len;
-	struct slice name = { line.ptr, (size_t)(colon - line.ptr) };
-	struct slice value = slice_trim((struct slice){ colon + 1, line.len - name.len - 1 });
-	for (size_t i = 0; i < sizeof(known_headers) / sizeof(known_headers[0]); i++)
-		if (slice_eq_nocase(name, slice_of(known_headers[i].name)))
-			known_headers[i].take(t, value);
-	return line.len;
-}
-
-/* A line that would end early and begin another is not sent at all. */
-static bool add_header(struct transfer *t, const char *line)
-{
-	struct curl_slist *longer = strpbrk(line, "\r\n") ? NULL : curl_slist_append(t->headers, line);
-
-	if (!longer)
-		return false;
-	t->headers = longer;
-	return true;
-}
-
-static bool set_headers(struct transfer *t, const struct http_request *r)
-{
-	struct str bearer;
-	bool good = add_header(t, "Expect:");
-
-	for (size_t i = 0; i < sizeof(r->header) / sizeof(r->header[0]); i++)
-		if (r->header[i])
-			good = good && add_header(t, r->header[i]);
-	str_init(&bearer, LIMIT_SECRET_BYTES + 64);
-	str_addf(&bearer, "Authorization: Bearer %s", r->bearer ? r->bearer : "");
-	if (r->bearer)
-		good = good && !bearer.overflow && add_header(t, str_text(&bearer));
-	if (bearer.ptr)
-		explicit_bzero(bearer.ptr, bearer.cap);
-	str_release(&bearer);
-	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
-	return good;
-}
-
-/* facts/reliability.md 3.4: what is not needed is switched off. */
-static void set_options(struct transfer *t, const struct http_request *r)
-{
-	CURL *e = t->easy;
-
-	curl_easy_setopt(e, CURLOPT_URL, r->url);
-	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "hs2cert/" HS2CERT_VERSION);
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
-	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)REUSE_AGE_S);
-	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->fresh ? 1L : 0L);
-	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, r->fresh ? 1L : 0L);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->problem);
-	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-	if (r->has_body) {
-		t->body = mem_alloc(r->body.len + 1);
-		if (r->body.len)
-			memcpy(t->body, r->body.ptr, r->body.len);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body);
-	}
-}
-
-/* libcurl calls nobody back for a handle without a URL that it can use; one that fails at once stands in for it. */
-static void set_unusable(struct transfer *t)
-{
-	curl_easy_setopt(t->easy, CURLOPT_URL, "refused:");
-}
-
-static void net_http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
-{
-	struct net *net = ctx;
-	struct transfer *t = mem_alloc(sizeof(*t));
-
-	t->net = net;
 	t->done = done;
 	t->arg = arg;
-	t->easy = curl_easy_init();
-	if (!t->easy)
-		abort();
-	str_init(&t->answer, LIMIT_ANSWER_BYTES);
-	forget_headers(t);
-	set_options(t, request);
-	if (!set_headers(t, request))
-		set_unusable(t);
-	t->next = net->transfer;
-	net->transfer = t;
-	net->in_flight++;
-	curl_multi_add_handle(net->multi, t->easy);
+	t->next = n->transfer;
+	n->transfer = t;
+	n->in_flight++;
+	if (!t->refused && curl_multi_add_handle(n->multi, t->easy) != CURLM_OK)
+		t->refused = "libcurl does not take the request";
 }
 
-static void net_http_cancel(void *ctx, const void *arg)
+static void http_cancel(void *ctx, const void *arg)
 {
-	struct net *net = ctx;
+	struct net *n = ctx;
 
-	for (struct transfer *t = net->transfer, *next; t; t = next) {
+	for (struct transfer *t = n->transfer, *next; t; t = next) {
 		next = t->next;
-		if (t->arg == arg)
-			transfer_free(t);
+		if (t->arg != arg)
+			continue;
+		transfer_unlink(t);
+		transfer_free(t);
 	}
 }
 
-/* ---- ends ---------------------------------------------------------------- */
+/* ---- the end of a request ------------------------------------------------ */
 
-static enum http_outcome outcome_of(struct transfer *t, CURLcode code)
+static enum http_outcome outcome_of(const struct transfer *t, CURLcode code, int *status)
 {
-	long sent = 0, status = 0;
+	long number = 0, sent = 0;
 
+	if (t->refused)
+		return HTTP_NOT_SENT;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &number);
 	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (code == CURLE_OK && status >= 200)
+	*status = (int)number;
+	if (code == CURLE_OK && number >= 200)
 		return HTTP_ANSWER;
-	return sent == 0 ? HTTP_NOT_SENT : HTTP_UNKNOWN;
+	return code != CURLE_OK && sent == 0 ? HTTP_NOT_SENT : HTTP_UNKNOWN;
 }
 
-static int64_t retry_after(const struct transfer *t)
+static const char *problem_of(const struct transfer *t, CURLcode code)
 {
-	int64_t wait = t->retry_after_ms;
+	if (t->refused)
+		return t->refused;
+	if (t->answer_header.overflow || t->answer_body.overflow)
+		return "the answer is too large";
+	if (code == CURLE_OK)
+		return "not an answer of HTTP";
+	return t->problem[0] ? t->problem : curl_easy_strerror(code);
+}
 
-	if (t->retry_at_ms != HTTP_ABSENT) {
-		int64_t from = t->date_ms != HTTP_ABSENT ? t->date_ms : clock_ms(CLOCK_REALTIME);
-		wait = t->retry_at_ms > from ? t->retry_at_ms - from : 0;
+static void finish(struct transfer *t, CURLcode code)
+{
+	struct http_response r = { .date_ms = HTTP_ABSENT, .retry_after_ms = HTTP_ABSENT,
+				   .rate_max = HTTP_ABSENT, .rate_interval_ms = HTTP_ABSENT };
+
+	transfer_unlink(t);
+	r.outcome = outcome_of(t, code, &r.status);
+	if (r.outcome == HTTP_ANSWER) {
+		r.body = str_slice(&t->answer_body);
+		http_read_headers(str_slice(&t->answer_header), wall_ms(NULL), &r);
+	} else {
+		r.problem = problem_of(t, code);
+		r.status = 0;
 	}
-	return wait > LONGEST_RETRY_AFTER_MS ? LONGEST_RETRY_AFTER_MS : wait;
-}
-
-static void transfer_ended(struct transfer *t, CURLcode code)
-{
-	long status = 0;
-
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	struct http_response r = {
-		.outcome = outcome_of(t, code), .status = (int)status, .body = str_slice(&t->answer),
-		.problem = t->problem[0] ? t->problem : curl_easy_strerror(code), .date_ms = t->date_ms,
-		.retry_after_ms = retry_after(t), .rate_max = t->rate_max,
-		.rate_interval_ms = t->rate_interval_ms,
-	};
 	t->done(t->arg, &r);
 	transfer_free(t);
 }
 
-static void bring_answers(struct net *net)
+static struct transfer *find_refused(const struct net *n)
 {
-	CURLMsg *m;
+	struct transfer *t = n->transfer;
+
+	while (t && !t->refused)
+		t = t->next;
+	return t;
+}
+
+/* What `done` starts may be refused too: so begin anew after each. */
+static void finish_all(struct net *n)
+{
+	struct transfer *t;
+	CURLMsg *message;
 	int left;
 
-	while ((m = curl_multi_info_read(net->multi, &left))) {
-		char *t;
-		if (m->msg != CURLMSG_DONE)
+	while ((t = find_refused(n)))
+		finish(t, CURLE_OK);
+	while ((message = curl_multi_info_read(n->multi, &left))) {
+		CURLcode code = message->data.result;
+		if (message->msg != CURLMSG_DONE)
 			continue;
-		CURLcode code = m->data.result;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
-		transfer_ended((struct transfer *)(void *)t, code);
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+		finish(t, code);
 	}
 }
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
+static void fail(struct net *n, const char *what, const char *why)
 {
-	struct net *net = ctx;
-	struct epoll_event event = { .data.u64 = (uint64_t)(uint32_t)fd };
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		epoll_ctl(net->epoll, EPOLL_CTL_DEL, fd, NULL);
-		return 0;
-	}
-	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-	if (epoll_ctl(net->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0 && errno == ENOENT)
-		epoll_ctl(net->epoll, EPOLL_CTL_ADD, fd, &event);
-	curl_multi_assign(net->multi, fd, net);
-	return 0;
+	n->broken = true;
+	(void)err_set(&n->why, RC_BROKEN, "%s: %s", what, why);
 }
 
-static int timer_changed(CURLM *multi, long timeout_ms, void *ctx)
+static bool listen_to(struct net *n, int fd, uint32_t events)
 {
-	struct net *net = ctx;
+	struct epoll_event event = { .events = events, .data.fd = fd };
 
-	(void)multi;
-	net->curl_due_ms = timeout_ms < 0 ? INT64_MAX : clock_ms(CLOCK_BOOTTIME) + timeout_ms;
-	return 0;
+	if (epoll_ctl(n->epoll, EPOLL_CTL_MOD, fd, &event) == 0 ||
+	    (errno == ENOENT && epoll_ctl(n->epoll, EPOLL_CTL_ADD, fd, &event) == 0))
+		return true;
+	fail(n, "epoll", strerror(errno));
+	return false;
+}
+
+/* libcurl says what it wants to know of a socket. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+	struct net *n = arg;
+
+	(void)easy;
+	(void)unused;
+	if (what == CURL_POLL_REMOVE) {
+		(void)epoll_ctl(n->epoll, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	return listen_to(n, fd, events) ? 0 : -1;
+}
+
+static void act(struct net *n, curl_socket_t fd, int what)
+{
+	int running;
+	CURLMcode code = curl_multi_socket_action(n->multi, fd, what, &running);
+
+	if (code != CURLM_OK && !n->broken)
+		fail(n, "libcurl", curl_multi_strerror(code));
+}
+
+static void dispatch(struct net *n, const struct epoll_event *event)
+{
+	uint32_t e = event->events;
+	int what = (e & EPOLLIN ? CURL_CSELECT_IN : 0) | (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		   (e & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+
+	for (const struct watched *w = n->watched; w; w = w->next) {
+		if (w->fd == event->data.fd) {
+			w->ready(w->arg);
+			return;
+		}
+	}
+	act(n, event->data.fd, what);
+}
+
+/* The shorter of what the caller, libcurl and a refused request want. */
+static int sleep_ms(const struct net *n, int64_t timeout_ms)
+{
+	long timer = -1;
+
+	if (find_refused(n))
+		return 0;
+	/* Asked anew each turn: a timer that fires early would be lost with the callback. */
+	curl_multi_timeout(n->multi, &timer);
+	if (timer >= 0 && (timeout_ms < 0 || timer < timeout_ms))
+		timeout_ms = timer;
+	return timeout_ms > MS_HOUR ? (int)MS_HOUR : (int)timeout_ms;
+}
+
+enum rc net_turn(struct net *n, int64_t timeout_ms, struct err *err)
+{
+	struct epoll_event event[EVENTS_A_TURN];
+	int got = n->broken ? 0 : epoll_wait(n->epoll, event, EVENTS_A_TURN, sleep_ms(n, timeout_ms));
+
+	if (got < 0 && errno != EINTR)
+		fail(n, "epoll", strerror(errno));
+	for (int i = 0; i < got; i++)
+		dispatch(n, &event[i]);
+	act(n, CURL_SOCKET_TIMEOUT, 0);
+	finish_all(n);
+	return n->broken ? err_set(err, RC_BROKEN, "%s", n->why.text) : RC_OK;
+}
+
+void net_watch(struct net *n, int fd, void (*ready)(void *arg), void *arg)
+{
+	struct watched *w = mem_alloc(sizeof(*w));
+
+	*w = (struct watched){ fd, ready, arg, n->watched };
+	n->watched = w;
+	(void)listen_to(n, fd, EPOLLIN);
+}
+
+size_t net_in_flight(const struct net *n)
+{
+	return n->in_flight;
+}
+
+/* ---- begin and end ------------------------------------------------------- */
+
+static enum rc start_curl(struct net *n, struct err *err)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(err, RC_BROKEN, "libcurl does not start");
+	const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+	if (version->version_num < OLDEST_CURL)
+		return err_set(err, RC_BROKEN, "libcurl %s is too old, 7.85.0 is needed", version->version);
+	n->multi = curl_multi_init();
+	if (!n->multi)
+		return err_set(err, RC_BROKEN, "libcurl does not start");
+	curl_multi_setopt(n->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(n->multi, CURLMOPT_SOCKETDATA, n);
+	curl_multi_setopt(n->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
+	return RC_OK;
 }
 
 struct net *net_new(struct err *err)
 {
-	struct net *net = mem_alloc(sizeof(*net));
+	struct net *n = mem_alloc(sizeof(*n));
+	enum rc rc = RC_OK;
 
-	net->curl_due_ms = INT64_MAX;
-	net->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (net->epoll < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(net->multi = curl_multi_init())) {
-		(void)err_set(err, RC_BROKEN, "cannot set up the network: %s", strerror(errno));
-		if (net->epoll >= 0)
-			close(net->epoll);
-		mem_free(net);
-		return NULL;
-	}
-	curl_multi_setopt(net->multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
-	curl_multi_setopt(net->multi, CURLMOPT_SOCKETDATA, net);
-	curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, timer_changed);
-	curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
-	return net;
+	n->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (n->epoll < 0)
+		rc = err_set(err, RC_BROKEN, "epoll: %s", strerror(errno));
+	if (rc == RC_OK)
+		rc = start_curl(n, err);
+	if (rc == RC_OK)
+		return n;
+	net_free(n);
+	return NULL;
 }
 
-void net_free(struct net *net)
+void net_free(struct net *n)
 {
-	if (!net)
+	if (!n)
 		return;
-	while (net->transfer)
-		transfer_free(net->transfer);
-	curl_multi_cleanup(net->multi);
+	while (n->transfer) {
+		struct transfer *t = n->transfer;
+		transfer_unlink(t);
+		transfer_free(t);
+	}
+	if (n->multi)
+		curl_multi_cleanup(n->multi);
 	curl_global_cleanup();
-	close(net->epoll);
-	mem_free(net);
-}
-
-void net_world(struct net *net, struct world *world)
-{
-	world->ctx = net;
-	world->wall_ms = net_wall_ms;
-	world->mono_ms = net_mono_ms;
-	world->random = net_random;
-	world->http_start = net_http_start;
-	world->http_cancel = net_http_cancel;
-	world->secret = net_secret;
-}
-
-void net_watch(struct net *net, int fd, void (*ready)(void *arg), void *arg)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)(uint32_t)fd };
-
-	if (net->watches == NET_WATCHES || epoll_ctl(net->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-		abort();
-	net->watched[net->watches++] = (struct watched){ fd, ready, arg };
-}
-
-static void dispatch(struct net *net, const struct epoll_event *event)
-{
-	int fd = (int)event->data.u64, running;
-	int what = (event->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-		   (event->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-		   (event->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-
-	for (size_t i = 0; i < net->watches; i++) {
-		if (net->watched[i].fd == fd) {
-			net->watched[i].ready(net->watched[i].arg);
-			return;
-		}
+	for (struct watched *w = n->watched, *next; w; w = next) {
+		next = w->next;
+		mem_free(w);
 	}
-	curl_multi_socket_action(net->multi, fd, what, &running);
+	if (n->epoll >= 0)
+		close(n->epoll);
+	mem_free(n);
 }
 
-enum rc net_turn(struct net *net, int64_t timeout_ms, struct err *err)
+void net_world(struct net *n, struct world *world)
 {
-	struct epoll_event events[MOST_EVENTS];
-	int64_t now = clock_ms(CLOCK_BOOTTIME);
-	int running;
-
-	if (net->curl_due_ms != INT64_MAX) {
-		int64_t wait = net->curl_due_ms > now ? net->curl_due_ms - now : 0;
-		timeout_ms = timeout_ms < 0 || wait < timeout_ms ? wait : timeout_ms;
-	}
-	int n = epoll_wait(net->epoll, events, MOST_EVENTS,
-			   timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
-	if (n < 0 && errno != EINTR)
-		return err_set(err, RC_BROKEN, "epoll_wait: %s", strerror(errno));
-	for (int i = 0; i < n; i++)
-		dispatch(net, &events[i]);
-	if (clock_ms(CLOCK_BOOTTIME) >= net->curl_due_ms) {
-		net->curl_due_ms = INT64_MAX;
-		curl_multi_socket_action(net->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
-	bring_answers(net);
-	return RC_OK;
-}
-
-size_t net_in_flight(const struct net *net)
-{
-	return net->in_flight;
+	world->ctx = n;
+	world->wall_ms = wall_ms;
+	world->mono_ms = mono_ms;
+	world->random = random_bits;
+	world->http_start = http_start;
+	world->http_cancel = http_cancel;
+	world->secret = read_secret;
 }

@@ -118,6 +118,8 @@ void contact_touch(struct contact *c, int64_t now_ms);
 void contact_add_merged(struct contact *c, int64_t id);
 /* Makes the address lead to this contact. */
 void portal_note_email(struct sandbox *sb, struct contact *c);
+/* A value as it comes in JSON: text, or a number or a truth written out. */
+struct slice property_text(const struct json *v, struct arena *memory);
 void contact_purge(struct contact *c, int64_t now_ms);	/* gdpr-delete */
 
 struct list *portal_list(const struct sandbox *sb, int64_t id);	/* NULL where none, or deleted */
@@ -132,7 +134,7 @@ void lists_merge(struct sandbox *sb, int64_t now_ms, const struct contact *prima
 		 const struct contact *other, struct contact *result);
 void lists_release(struct sandbox *sb);
 
-/* ---- Certifier's state (certifier.c) ------------------------------------ */
+/* ---- Certifier's state (desk.c) ------------------------------------------- */
 
 struct group {
 	const char *id, *name;
@@ -141,11 +143,11 @@ struct group {
 
 struct credential {
 	const char *id, *public_id, *group, *recipient_id;
-	const char *name, *email;
-	const char *issue_date, *expiry_date;
+	const char *name, *email;		/* email NULL where none */
+	const char *issue_date, *expiry_date;	/* expiry_date NULL where none */
 	struct json *custom;
 	int64_t created_ms, updated_ms;
-	bool issued;
+	bool issued, gone;
 	int mails;
 };
 
@@ -156,17 +158,20 @@ struct desk {
 	size_t attributes, attribute_cap;
 	struct credential **credential;	/* in order of creation */
 	size_t credentials, credential_cap;
+	struct map by_id;
 	struct sandbox_mail *mail;
 	size_t mails, mail_cap;
 	bool expiry_refused;
 };
 
+void desk_init(struct sandbox *sb);
 void desk_release(struct sandbox *sb);
 const struct group *desk_group(const struct sandbox *sb, struct slice id);
 bool desk_has_attribute(const struct sandbox *sb, struct slice tag);
-struct credential *desk_credential(const struct sandbox *sb, struct slice id);
-struct credential *desk_add_credential(struct sandbox *sb);
-void desk_add_mail(struct sandbox *sb, int64_t now_ms, const struct credential *c);
+struct credential *desk_credential(const struct sandbox *sb, struct slice id);	/* NULL where none */
+struct credential *desk_add_credential(struct sandbox *sb, const char *id);
+void desk_remove_credential(struct sandbox *sb, struct credential *c);
+void desk_add_mail(struct sandbox *sb, int64_t now_ms, const char *credential, const char *email);
 /* "draft", "issued", or "expired" once the expiry date has passed. */
 const char *credential_status(const struct credential *c, int64_t now_ms);
 
@@ -199,6 +204,7 @@ struct sandbox {
 };
 
 uint64_t sandbox_random(struct sandbox *sb);
+void sandbox_count(struct sandbox *sb, const char *call);
 
 /* ---- a call in work (call.c) --------------------------------------------- */
 
@@ -268,6 +274,16 @@ void hubspot_error(struct call *call, int status, const char *category, const ch
 void certifier_error(struct call *call, int status, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+#define PORTAL_ID "1234567"
+
+void hubspot_get_contact(struct call *call);
+void hubspot_get_contacts(struct call *call);
+void hubspot_batch_read(struct call *call);
+void hubspot_create_contact(struct call *call);
+void hubspot_update_contact(struct call *call);
+void hubspot_delete_contact(struct call *call);
+void hubspot_merge_contacts(struct call *call);
+void hubspot_purge_contact(struct call *call);
 void hubspot_search(struct call *call);
 void hubspot_list_get(struct call *call);
 void hubspot_list_by_name(struct call *call);
@@ -286,12 +302,17 @@ struct json *hubspot_record(struct call *call, const struct contact *c, const st
 
 void certifier_search(struct call *call);
 struct json *certifier_object(struct call *call, const struct credential *c);
-/* `limit` and `cursor` of a page from the values given; false after a 400. */
+/* A new id of Certifier's kind, made at `at_ms`. Lent by the sandbox. */
+const char *certifier_id(struct sandbox *sb, int64_t at_ms);
+const char *certifier_public_id(struct sandbox *sb);
+
 struct page {
 	size_t from, limit;
 };
-bool certifier_page(struct call *call, const struct json *limit, struct slice cursor, struct page *page);
-/* {"data": rows of the page, "pagination": …}; takes rows, which holds everything. */
-void certifier_reply_page(struct call *call, struct json *rows, const struct page *page);
+/* Reads a page from `limit` (absent: NULL) and `cursor`; false after a 400. */
+bool certifier_page(struct call *call, const struct json *limit, struct slice cursor,
+		    struct page *page);
+/* {"data": the rows, "pagination": …}; takes rows, of which there are `total` in all. */
+void certifier_reply_page(struct call *call, struct json *rows, const struct page *page, size_t total);
 
 #endif

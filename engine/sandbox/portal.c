@@ -362,7 +362,7 @@ struct contact *contact_add(struct sandbox *sb, int64_t id, int64_t created_ms)
 }
 
 /* A property's value as it comes in JSON: text, or a number or a truth written out. */
-static struct slice value_text(const struct json *v, struct arena *memory)
+struct slice property_text(const struct json *v, struct arena *memory)
 {
 	struct str text;
 	struct slice out;
@@ -388,13 +388,13 @@ enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id, const str
 		return err_set(err, RC_INVALID, "there is a contact %lld already", (long long)id);
 	arena_init(&memory);
 	for (struct json_each e = json_each(properties); rc == RC_OK && json_next(&e, &name, &value);)
-		rc = check_value(sb, NULL, name, value_text(value, &memory), err);
+		rc = check_value(sb, NULL, name, property_text(value, &memory), err);
 	if (rc == RC_OK) {
 		struct contact *c = contact_add(sb, id ? id : sb->portal.next_contact, now_ms);
 		write_value(sb, now_ms, c, slice_of("createdate"),
 			    slice_of(stamp_text(&memory, now_ms)), source);
 		for (struct json_each e = json_each(properties); json_next(&e, &name, &value);)
-			write_value(sb, now_ms, c, name, value_text(value, &memory), source);
+			write_value(sb, now_ms, c, name, property_text(value, &memory), source);
 		*out = c;
 	}
 	arena_release(&memory);

@@ -141,6 +141,15 @@ struct sandbox_credential {
 size_t sandbox_credential_count(const struct sandbox *sb);
 struct sandbox_credential sandbox_credential_at(const struct sandbox *sb, size_t i);	/* in order of creation */
 
+/* One for each time that a credential was mailed; lent, as long as the sandbox lives. */
+struct sandbox_mail {
+	int64_t at_ms;
+	const char *credential, *email;
+};
+
+size_t sandbox_mail_count(const struct sandbox *sb);
+struct sandbox_mail sandbox_mail_at(const struct sandbox *sb, size_t i);	/* in order of time */
+
 /* Calls served since the start, by the names above; "hubspot" and "certifier" are the sums; "429" counts refusals by rate. */
 size_t sandbox_calls(const struct sandbox *sb, const char *call);
 

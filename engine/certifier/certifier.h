@@ -1,0 +1,11 @@
+/*
+ * certifier - the action Certifier, as the outbox sees it.
+ */
+#ifndef ENGINE_CERTIFIER_CERTIFIER_H
+#define ENGINE_CERTIFIER_CERTIFIER_H
+
+#include "engine/action.h"
+
+extern const struct action_ops certifier_ops;
+
+#endif

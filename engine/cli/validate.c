@@ -1,0 +1,120 @@
+/*
+ * validate - checks rule files with the very code that `run` loads them with.
+ * Needs no network, no secret and no state.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "dsl/build.h"
+#include "dsl/codes.h"
+#include "engine/cli/cli.h"
+
+enum format { FORMAT_TEXT, FORMAT_JSON };
+
+static const char *const formats[] = { "text", "json", NULL };
+
+struct validation {
+	struct sources sources;
+	struct diags diags;
+	size_t files, rules;
+};
+
+/* Folders and files in the order given, together as one folder. */
+static enum rc read_paths(struct validation *v, const struct cli *cli, struct err *err)
+{
+	const char *folder = cli_value_or(cli, "rules", "HS2CERT_RULES", "rules.d");
+	enum rc rc = RC_OK;
+
+	if (!cli->operands)
+		rc = sources_add_path(&v->sources, folder, &v->diags, err);
+	for (size_t i = 0; i < cli->operands && rc == RC_OK; i++)
+		rc = sources_add_path(&v->sources, cli->operand[i], &v->diags, err);
+	v->files = v->sources.count;
+	if (rc != RC_OK || v->files)
+		return rc;
+	const char *where = cli->operands ? cli->operand[0] : folder;
+	struct span at = { 0, 1, 1, 1, 1 };
+	sources_add_text(&v->sources, where, slice_of(""));
+	diags_add(&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at, "no rule files in '%s'", where);
+	return RC_OK;
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_text(const struct validation *v, struct str *out)
+{
+	const struct diags *d = &v->diags;
+
+	for (size_t i = 0; i < d->count; i++) {
+		diag_print_text(&v->sources, &d->list[i], cli_colour(STDOUT_FILENO), out);
+		str_add_char(out, '\n');
+	}
+	if (d->dropped)
+		str_addf(out, "%zu more not shown\n\n", d->dropped);
+	str_addf(out, "%zu file%s, %zu rule%s: %zu error%s, %zu warning%s\n", v->files, plural(v->files),
+		 v->rules, plural(v->rules), d->errors, plural(d->errors), d->warnings,
+		 plural(d->warnings));
+}
+
+static int print_findings(const struct validation *v, enum format format, bool deny_warnings)
+{
+	struct str out;
+
+	str_init(&out, SIZE_MAX / 4);
+	if (format == FORMAT_JSON) {
+		diags_print_json(&v->sources, &v->diags, v->rules, &out);
+		str_add_char(&out, '\n');
+	} else {
+		print_text(v, &out);
+	}
+	fwrite(str_text(&out), 1, out.len, stdout);
+	str_release(&out);
+	if (fflush(stdout) != 0)
+		return EXIT_COULD_NOT;
+	return v->diags.errors || (deny_warnings && v->diags.warnings) ? EXIT_FINDINGS : EXIT_FINE;
+}
+
+static int validate_run(const struct cli *cli)
+{
+	struct validation v = { 0 };
+	struct err err;
+	int format = FORMAT_TEXT;
+
+	if (!cli_word(cli, "format", formats, &format))
+		return EXIT_USAGE;
+	if (cli_has(cli, "json"))
+		format = FORMAT_JSON;
+	if (clock_set_zone("UTC", &err) != RC_OK)
+		return cli_fail(cli, "%s", err.text);
+	sources_init(&v.sources);
+	diags_init(&v.diags);
+	int status;
+	if (read_paths(&v, cli, &err) == RC_OK) {
+		table_unref(table_build(&v.sources, &v.diags, &v.rules));
+		status = print_findings(&v, (enum format)format, cli_has(cli, "deny-warnings"));
+	} else {
+		status = cli_fail(cli, "%s", err.text);
+	}
+	diags_release(&v.diags);
+	sources_release(&v.sources);
+	return status;
+}
+
+static const struct cli_option validate_options[] = {
+	CLI_OPTION_RULES,
+	{ "format", "text|json", "how findings are printed (default text)" },
+	{ "json", NULL, "the same as --format json" },
+	{ "deny-warnings", NULL, "warnings count as findings" },
+	CLI_OPTION_END,
+};
+
+const struct cli_command command_validate = {
+	.name = "validate", .summary = "check rule files", .operands = "[PATH…]",
+	.max_operands = CLI_MAX_OPERANDS, .option = validate_options, .run = validate_run,
+	.more = "PATH is a folder or a file; files are checked together as if they were a folder. Without\n"
+		"PATH the rules folder is checked. Exit status 1 where anything is wrong.",
+};
