@@ -39,15 +39,15 @@ Q := @
 say = @printf '  %-5s %s\n' '$(1)' '$(2)'
 endif
 
-# Everything but main.c, so that tests link the same objects as the program.
+# Tests link the same objects as the program, but for the command line.
 SOURCES := $(wildcard base/*.c dsl/*.c engine/*.c engine/*/*.c)
-MAIN := engine/cli/main.c
-LIB_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SOURCES)))
+OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+LIB_OBJECTS := $(filter-out $(B)/engine/cli/%,$(OBJECTS))
 
 .PHONY: all
 all: $(B)/hs2cert
 
-$(B)/hs2cert: $(B)/engine/cli/main.o $(LIB_OBJECTS)
+$(B)/hs2cert: $(OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -64,7 +64,7 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(LIB_OBJECTS:.o=.d) $(B)/engine/cli/main.d
+-include $(OBJECTS:.o=.d)
 
 # ---- what a machine needs --------------------------------------------------
 

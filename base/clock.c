@@ -257,7 +257,7 @@ bool clock_parse_http(struct slice text, int64_t *out_ms)
 	struct civil c = { 0 };
 	int end = 0;
 
-	if (text.len >= sizeof(buf))
+	if (text.len == 0 || text.len >= sizeof(buf))
 		return false;
 	memcpy(buf, text.ptr, text.len);
 	buf[text.len] = '\0';

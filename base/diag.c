@@ -21,7 +21,8 @@ void diags_release(struct diags *d)
 	diags_init(d);
 }
 
-static char *print_text(struct diags *d, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0)))
+char *print_text(struct diags *d, const char *format, va_list args)
 {
 	struct str text;
 

@@ -71,11 +71,28 @@ static enum setting_kind kind_of(enum setting_form form)
 	}
 }
 
+/* HUBSPOT_CLIENT_SECRET for oauth.client-secret: a variable's name to suggest. */
+static const char *variable_for(struct reading *r, const struct setting_row *row)
+{
+	const char *dot = strrchr(row->name, '.');
+	char *name = arena_printf(&r->f->diags->text, "%s_%s", r->type->name, dot ? dot + 1 : row->name);
+
+	for (char *p = name; *p; p++)
+		*p = *p == '-' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+	return name;
+}
+
+static bool read_secret(struct reading *r, const struct setting_row *row, const struct node *n,
+			struct secret *out)
+{
+	return value_secret(r->f, n, row->name, variable_for(r, row), r->arena, out);
+}
+
 static void read_secrets(struct reading *r, const struct setting_row *row, const struct node *n,
 			 struct setting *s)
 {
 	if (n->kind != NODE_LIST) {
-		s->n_secret = value_secret(r->f, n, row->name, r->arena, &s->secret[0]);
+		s->n_secret = read_secret(r, row, n, &s->secret[0]);
 		return;
 	}
 	if (n->count == 0 || n->count > 2) {
@@ -84,7 +101,7 @@ static void read_secrets(struct reading *r, const struct setting_row *row, const
 		return;
 	}
 	for (const struct node *e = n->first; e; e = e->next)
-		s->n_secret += value_secret(r->f, e, row->name, r->arena, &s->secret[s->n_secret]);
+		s->n_secret += read_secret(r, row, e, &s->secret[s->n_secret]);
 }
 
 static void read_setting(struct reading *r, const struct setting_row *row, const struct node *n)
@@ -116,7 +133,7 @@ static void read_setting(struct reading *r, const struct setting_row *row, const
 			s->per_second = rate_per_second(&rate);
 		return;
 	case FORM_SECRET:
-		s->n_secret = value_secret(r->f, n, row->name, r->arena, &s->secret[0]);
+		s->n_secret = read_secret(r, row, n, &s->secret[0]);
 		return;
 	case FORM_SECRETS:
 		read_secrets(r, row, n, s);
@@ -325,6 +342,13 @@ static const struct node *find_type(struct faults *f, const struct node *doc, bo
 	for (const struct node *m = doc->first; m; m = m->next) {
 		if (slice_is(m->key->text, "account"))
 			continue;
+		if (slice_is(m->key->text, "rule")) {
+			/* What follows is that rule's. */
+			fault(f, CODE_UNKNOWN_KEY, m->key, "a rule begins inside the document of an account");
+			fault_hint(f, "put '---' on a line of its own before it");
+			*unknown = true;
+			return found;
+		}
 		if (!account_type(m->key->text)) {
 			refuse_document_key(f, m->key);
 			*unknown = true;

@@ -110,6 +110,10 @@ static const struct token_row tokens[] = {
 	{ "HH", DATE_HOUR }, { "mm", DATE_MINUTE }, { "ss", DATE_SECOND },
 };
 
+static const char *const token_words[] = {
+	"YYYY", "YY", "MMMM", "MMM", "MM", "M", "DD", "D", "HH", "mm", "ss", NULL,
+};
+
 static bool is_letter(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -147,7 +151,7 @@ static const char *check_date(struct call *c, struct arena *arena, size_t *at, s
 		if (is_letter(*rest.ptr)) {
 			*from = i;
 			*to = i + run;
-			return "these letters are no part of a date: YYYY YY MMMM MMM MM M DD D HH mm ss";
+			return "these letters are no part of a date";
 		}
 		piece[c->n_piece++] = (struct date_piece){ DATE_TEXT, { rest.ptr, run } };
 	}
@@ -235,14 +239,18 @@ static const struct {
 	{ "year", "years", UNIT_YEAR, 1000 },
 };
 
+static const char *const unit_words[] = {
+	"days", "weeks", "months", "years", "day", "week", "month", "year", NULL,
+};
+
 static const char *check_add(struct call *c, struct arena *arena, size_t *at, size_t *from, size_t *to)
 {
-	struct slice text = slice_trim(c->arg[0]);
+	struct slice text = c->arg[0];
 	bool negative = text.len && text.ptr[0] == '-';
 	size_t i = text.len && (text.ptr[0] == '-' || text.ptr[0] == '+'), start = i;
 	int64_t n = 0;
 
-	(void)arena, (void)from, (void)to;
+	(void)arena;
 	*at = 0;
 	for (; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
 		n = n < 1000000 ? n * 10 + (text.ptr[i] - '0') : n;
@@ -256,7 +264,9 @@ static const char *check_add(struct call *c, struct arena *arena, size_t *at, si
 		c->unit = units[k].unit;
 		return n <= units[k].most ? NULL : "this is more than a thousand years";
 	}
-	return "the unit is day, week, month or year (or days, weeks, months, years)";
+	*from = (size_t)(unit.ptr - text.ptr);
+	*to = *from + unit.len;
+	return "this is no unit";
 }
 
 static enum render run_add(const struct call *c, struct working *w)
@@ -284,16 +294,16 @@ static enum render run_add(const struct call *c, struct working *w)
 }
 
 const struct function functions[] = {
-	{ "default", 1, 1, "default('text')", NULL, run_default, false },
-	{ "required", 0, 0, "required", NULL, run_required, false },
-	{ "trim", 0, 0, "trim", NULL, run_trim, false },
-	{ "upper", 0, 0, "upper", NULL, run_upper, false },
-	{ "lower", 0, 0, "lower", NULL, run_lower, false },
-	{ "title", 0, 0, "title", NULL, run_title, false },
-	{ "replace", 2, 2, "replace('old', 'new')", check_replace, run_replace, false },
-	{ "label", 0, 0, "label", NULL, run_label, false },
-	{ "date", 1, 1, "date('YYYY-MM-DD')", check_date, run_date, true },
-	{ "add", 1, 1, "add('1 year')", check_add, run_add, true },
+	{ "default", 1, 1, "default('text')", NULL, run_default, false, NULL },
+	{ "required", 0, 0, "required", NULL, run_required, false, NULL },
+	{ "trim", 0, 0, "trim", NULL, run_trim, false, NULL },
+	{ "upper", 0, 0, "upper", NULL, run_upper, false, NULL },
+	{ "lower", 0, 0, "lower", NULL, run_lower, false, NULL },
+	{ "title", 0, 0, "title", NULL, run_title, false, NULL },
+	{ "replace", 2, 2, "replace('old', 'new')", check_replace, run_replace, false, NULL },
+	{ "label", 0, 0, "label", NULL, run_label, false, NULL },
+	{ "date", 1, 1, "date('YYYY-MM-DD')", check_date, run_date, true, token_words },
+	{ "add", 1, 1, "add('1 year')", check_add, run_add, true, unit_words },
 };
 
 const size_t function_count = sizeof(functions) / sizeof(functions[0]);

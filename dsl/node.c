@@ -205,8 +205,8 @@ static bool check_key(struct reader *r, struct frame *top, const struct node *ke
 		const char *at = r->text.ptr + key->start.at;
 		fault(f, CODE_BAD_KEY, key, "a %s cannot be a key",
 		      key->kind == NODE_LIST ? "list" : "map");
-		if (key->start.at + 1 < r->text.len && at[0] == '{' && at[1] == '{')
-			fault_hint(f, "a value that begins with {{ needs quotes around it");
+		if (at[0] == '{' && key->start.at && at[-1] == '{')
+			fault_hint(f, "a template needs quotes around it: \"{{ … }}\"");
 		else if (at[0] == '{')
 			fault_hint(f, "a value that begins with { needs quotes around it");
 		return false;
@@ -221,6 +221,8 @@ static bool check_key(struct reader *r, struct frame *top, const struct node *ke
 		return true;
 	fault(f, CODE_DUPLICATE_KEY, key, "key %s stands twice", fault_shown(f, key->text));
 	fault_other(f, fault_span(f, first), "first here");
+	if (r->depth == 1 && first == top->node->first->key)
+		fault_hint(f, "put '---' on a line of its own between two documents");
 	return false;
 }
 
@@ -457,6 +459,8 @@ static void report_syntax(struct reader *r)
 	r->stopped = at;
 	if (y->context)
 		context = place_of(r, y->context_mark);
+	if (words.at_context && context.at == at.at && r->depth)
+		context = r->stack[r->depth - 1].node->start;
 	fault_at(f, CODE_YAML_SYNTAX, span_at(r, words.at_context ? context : at), "%s", words.message);
 	if (words.hint)
 		fault_hint(f, "%s", words.hint);

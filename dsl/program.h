@@ -184,6 +184,7 @@ struct function {
 	const char *(*check)(struct call *c, struct arena *arena, size_t *at, size_t *from, size_t *to);
 	enum render (*run)(const struct call *c, struct working *w);
 	bool needs_date;
+	const char *const *words;	/* NULL-ended: what bytes from..to could have been, for a hint */
 };
 
 extern const struct function functions[];

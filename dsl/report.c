@@ -15,6 +15,8 @@
 /* A source line is shown this wide, around the place; the rest of it is cut. */
 #define SHOWN_COLUMNS 120
 #define SHOWN_BEFORE 60
+/* A longer hint has a line of its own. */
+#define HINT_BESIDE 60
 
 #define RED "\033[1;31m"
 #define YELLOW "\033[1;33m"
@@ -162,9 +164,11 @@ static void print_source(struct printer *p, struct span at, bool hide, const cha
 	paint(p, colour);
 	str_add_text(p->out, str_text(&under) + blank);
 	paint(p, PLAIN);
-	if (behind)
+	if (behind && strlen(behind) <= HINT_BESIDE)
 		str_addf(p->out, " %s", behind);
 	str_add_char(p->out, '\n');
+	if (behind && strlen(behind) > HINT_BESIDE)
+		str_addf(p->out, "  %*s = %s\n", width, "", behind);
 	str_release(&line);
 	str_release(&under);
 }

@@ -243,13 +243,17 @@ static bool read_arguments(struct scan *s, struct call *c)
 static void refuse_argument(struct scan *s, const struct call *c, const char *problem, size_t at,
 			    size_t from, size_t to)
 {
-	size_t start = c->arg_from[at], end = c->arg_to[at];
+	size_t start = c->arg_from[at], end = c->arg_to[at], count = 0;
 
 	if (to > from && end - start == c->arg[at].len + 2) {
 		end = start + 1 + to;
 		start = start + 1 + from;
 	}
 	fault_part(s->f, CODE_BAD_ARGUMENT, s->n, start, end, "'%s': %s", c->fn->name, problem);
+	while (c->fn->words && c->fn->words[count])
+		count++;
+	if (to > from && count)
+		fault_words(s->f, (struct slice){ c->arg[at].ptr + from, to - from }, c->fn->words, count);
 }
 
 static bool check_call(struct scan *s, struct call *c)

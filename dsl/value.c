@@ -375,19 +375,8 @@ static bool is_env_name(struct slice name, bool small)
 	return name.len > 0;
 }
 
-/* `public-url` as PUBLIC_URL: a name to suggest for the variable. */
-static const char *variable_for(struct faults *f, const char *what)
-{
-	const char *dot = strrchr(what, '.');
-	char *name = arena_text(&f->diags->text, slice_of(dot ? dot + 1 : what));
-
-	for (char *p = name; *p; p++)
-		*p = *p == '-' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
-	return name;
-}
-
-bool value_secret(struct faults *f, const struct node *n, const char *what, struct arena *arena,
-		  struct secret *out)
+bool value_secret(struct faults *f, const struct node *n, const char *what, const char *variable,
+		  struct arena *arena, struct secret *out)
 {
 	if (!value_line(f, n, what))
 		return false;
@@ -418,28 +407,50 @@ bool value_secret(struct faults *f, const struct node *n, const char *what, stru
 	}
 	fault(f, CODE_INLINE_SECRET, n, "the secret '%s' is written out in the file", what);
 	fault_hint(f, "put it in the environment and write ${%s}, or in a file and write file:PATH; "
-		   "then replace the secret, for it may have been copied", variable_for(f, what));
+		   "then replace the secret, for it may have been copied", variable);
 	return false;
 }
 
 /* ---- names ------------------------------------------------------------- */
 
+static bool name_valid(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i)))
+			return false;
+	}
+	return name.len > 0 && name.len <= NAME_BYTES;
+}
+
+/* "Tier Badge" as tier-badge. */
+static struct slice name_like(struct faults *f, struct slice text)
+{
+	struct slice name = arena_slice(&f->diags->text, text);
+
+	for (char *p = (char *)name.ptr; *p; p++) {
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+		else if (*p == ' ' || *p == '_' || *p == '.')
+			*p = '-';
+	}
+	return name;
+}
+
 bool value_name(struct faults *f, const struct node *n, const char *what)
 {
 	if (!value_line(f, n, what))
 		return false;
-	struct slice name = n->text;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-		bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i);
-		if (good && i < NAME_BYTES)
-			continue;
-		fault(f, CODE_BAD_NAME, n, "%s is no name for %s %s", fault_shown(f, name),
-		      strchr("aeiou", what[0]) ? "an" : "a", what);
+	if (name_valid(n->text))
+		return true;
+	fault(f, CODE_BAD_NAME, n, "%s is no name for %s %s", fault_shown(f, n->text),
+	      strchr("aeiou", what[0]) ? "an" : "a", what);
+	struct slice like = name_like(f, n->text);
+	if (name_valid(like))
+		fault_hint(f, "did you mean '%s'?", like.ptr);
+	else
 		fault_hint(f, "a to z, 0 to 9 and -, not first -, at most %d characters", NAME_BYTES);
-		return false;
-	}
-	return true;
+	return false;
 }
 
 /* "Membership Tier" as membership_tier; NULL where nothing sensible comes of it. */

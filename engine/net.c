@@ -35,6 +35,7 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *header;
 	struct str answer_header;	/* of the last answer: a 1xx gives way to what follows */
+	bool header_whole;
 	struct str answer_body;
 	const char *refused;		/* not begun, for this reason: said in the next turn */
 	char problem[CURL_ERROR_SIZE];
@@ -150,9 +151,12 @@ static size_t take_header(char *bytes, size_t one, size_t len, void *arg)
 	struct transfer *t = arg;
 	struct slice line = { bytes, len * one };
 
-	if (t->answer_body.len == 0 && slice_starts(line, slice_of("HTTP/")))
+	if (t->answer_body.len == 0 && slice_starts(line, slice_of("HTTP/"))) {
 		str_clear(&t->answer_header);
+		t->header_whole = false;
+	}
 	str_add_slice(&t->answer_header, line);
+	t->header_whole = t->header_whole || slice_trim(line).len == 0;
 	return t->answer_header.overflow ? 0 : line.len;
 }
 
@@ -350,7 +354,8 @@ static enum http_outcome outcome_of(const struct transfer *t, CURLcode code, int
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &number);
 	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
 	*status = (int)number;
-	if (code == CURLE_OK && number >= 200)
+	/* To libcurl, an answer that is cut among its headers is an answer without a body. */
+	if (code == CURLE_OK && number >= 200 && t->header_whole)
 		return HTTP_ANSWER;
 	return code != CURLE_OK && sent == 0 ? HTTP_NOT_SENT : HTTP_UNKNOWN;
 }
@@ -362,7 +367,7 @@ static const char *problem_of(const struct transfer *t, CURLcode code)
 	if (t->answer_header.overflow || t->answer_body.overflow)
 		return "the answer is too large";
 	if (code == CURLE_OK)
-		return "not an answer of HTTP";
+		return "no whole answer of HTTP";
 	return t->problem[0] ? t->problem : curl_easy_strerror(code);
 }
 

@@ -261,6 +261,8 @@ enum rc outbox_recover(struct outbox *o, struct err *err)
 
 enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 {
+	bool reload = o->table != NULL;
+
 	o->table = table;
 	db_begin(o->db, "release");
 	for (struct lane *lane = o->lane; lane; lane = lane->next) {
@@ -273,7 +275,9 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 		if (!registry_action(account->type))
 			continue;
 		lane_load(lane_of(o, account->name), account, i);
-		ledger_release_held(o->db, account->name, wall_ms(o));
+		/* A restart may come any minute (run --once); a reload says that a person has looked. */
+		if (reload)
+			ledger_release_held(o->db, account->name, wall_ms(o));
 	}
 	return db_commit(o->db, err);
 }
@@ -479,6 +483,7 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		f->is.state = f->step.doing;
 		f->is.attempts++;
 		f->is.attempt_ms = now;
+		f->is.reason = NULL;
 		f->is.settles = 0;
 		f->is.cursor = NULL;
 		f->is.not_before_ms = 0;

@@ -26,7 +26,7 @@ void outbox_free(struct outbox *o);	/* forgets requests under way: what they did
 
 /* At process start, before anything else: parks what was being sent. */
 enum rc outbox_recover(struct outbox *o, struct err *err) MUST_CHECK;
-/* Takes a table's action accounts into use and lets what a plan or a group held go on. `table` is lent until the next load. */
+/* Takes a table's action accounts into use; on a reload, what a plan or a group held goes on. `table` is lent until the next load. */
 enum rc outbox_load(struct outbox *o, struct table *table, struct err *err) MUST_CHECK;
 /* Begins the steps that are due. RC_BROKEN where the store fails. */
 enum rc outbox_step(struct outbox *o, struct err *err) MUST_CHECK;

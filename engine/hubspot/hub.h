@@ -149,8 +149,8 @@ bool hub_id_valid(struct slice id);
 
 void labels_begin(struct source *s);
 void labels_step(struct source *s);
-void lists_load(struct source *s);		/* after a load: which lists are watched */
-void lists_release(struct source *s);
+void hub_lists_load(struct source *s);		/* after a load: which lists are watched */
+void hub_lists_release(struct source *s);
 void resolve_step(struct source *s);
 void walk_begin(struct source *s);
 void walk_step(struct source *s);

@@ -39,7 +39,7 @@ static void wipe_token(struct source *s)
 static void hubspot_close(struct source *s)
 {
 	calls_drop(s);
-	lists_release(s);
+	hub_lists_release(s);
 	labels_begin(s); /* frees them */
 	arena_release(&s->loaded);
 	wipe_token(s);
@@ -51,7 +51,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 			 struct watches *watches, struct slice token)
 {
 	calls_drop(s);
-	lists_release(s);
+	hub_lists_release(s);
 	arena_release(&s->loaded);
 	wipe_token(s);
 	str_add_slice(&s->token, token);
@@ -63,7 +63,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	for (size_t i = 0; i < watches->count; i++)
 		s->has_properties |= watches->watch[i].source == account &&
 				     watches->watch[i].event == EVENT_PROPERTY_CHANGED;
-	lists_load(s);
+	hub_lists_load(s);
 	labels_begin(s);
 	s->stopped = false;
 	s->failures = 0;

@@ -41,7 +41,7 @@ static bool serves(struct source *s, const struct watch *w, const struct hub_lis
 	return of_watch && of_watch->id.len && slice_eq(str_slice(&of_watch->id), str_slice(&l->id));
 }
 
-void lists_load(struct source *s)
+void hub_lists_load(struct source *s)
 {
 	s->list = arena_alloc(&s->loaded, (s->watches->count + 1) * sizeof(*s->list));
 	s->lists = 0;
@@ -58,7 +58,7 @@ void lists_load(struct source *s)
 	}
 }
 
-void lists_release(struct source *s)
+void hub_lists_release(struct source *s)
 {
 	for (size_t i = 0; i < s->lists; i++) {
 		str_release(&s->list[i].id);

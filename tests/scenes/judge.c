@@ -8,7 +8,7 @@
 /* An expected entry may be met by an id that the contact was merged into. */
 static bool same_contact(struct life *l, const char *contact, const char *wanted)
 {
-	return strcmp(contact, wanted) == 0 ||
+	return strcmp(contact, wanted) == 0 || strcmp(wanted, "any") == 0 ||
 	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?1 AND contact = ?2", "tt", wanted, contact) ||
 	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?2 AND contact = ?1", "tt", wanted, contact);
 }
@@ -65,7 +65,7 @@ static bool meets(struct life *l, const struct issuance *is, const struct node *
 	       state_fits(l, is, slice_of(node_word(entry, "state", "sent", &memory)));
 	for (const struct node *m = entry->first; good && m; m = m->next) {
 		if (slice_is(m->key->text, "rule") || slice_is(m->key->text, "contact") ||
-		    slice_is(m->key->text, "state"))
+		    slice_is(m->key->text, "state") || slice_is(m->key->text, "times"))
 			continue;
 		if (slice_is(m->key->text, "reason"))
 			good = is->reason && strstr(is->reason, arena_text(&memory, m->text));
@@ -102,15 +102,23 @@ static bool check_mail(struct life *l, const struct issuance *is)
 	return false;
 }
 
-static bool judge_row(struct life *l, const struct issuance *is, bool *met)
+/* An entry is met once, or as often as its `times` says. */
+static int64_t times_of(const struct node *entry)
+{
+	const struct node *n = node_get(entry, "times");
+
+	return n ? strtoll(n->text.ptr, NULL, 10) : 1;
+}
+
+static bool judge_row(struct life *l, const struct issuance *is, int64_t *met)
 {
 	size_t i = 0;
 
 	if (!check_mail(l, is))
 		return false;
 	for (const struct node *n = l->scene->expect->first; n; n = n->next, i++) {
-		if (!met[i] && meets(l, is, n)) {
-			met[i] = true;
+		if (met[i] < times_of(n) && meets(l, is, n)) {
+			met[i]++;
 			return true;
 		}
 	}
@@ -142,9 +150,24 @@ static bool judge_strays(struct life *l)
 	return !issued && drafts <= l->scene->stray_drafts + l->crashes;
 }
 
+/* `contact: any` with `times: n` means n contacts, not one n times. */
+static bool all_different(struct life *l, const struct node *entry)
+{
+	struct arena memory;
+
+	if (!node_is_text(node_get(entry, "contact"), "any"))
+		return true;
+	arena_init(&memory);
+	int64_t people = db_integer(l->sim.world.db, 0, "SELECT count(DISTINCT contact) FROM issuance WHERE rule = ?1",
+				    "t", node_word(entry, "rule", "", &memory));
+	arena_release(&memory);
+	return people == times_of(entry);
+}
+
 bool judge(struct life *l)
 {
-	bool *met = mem_alloc((l->scene->expect->count + 1) * sizeof(*met)), good = true;
+	int64_t *met = mem_alloc((l->scene->expect->count + 1) * sizeof(*met));
+	bool good = true;
 	int64_t last = db_integer(l->sim.world.db, 0, "SELECT max(id) FROM issuance", "");
 	size_t i = 0;
 
@@ -159,7 +182,7 @@ bool judge(struct life *l)
 		arena_release(&memory);
 	}
 	for (const struct node *n = l->scene->expect->first; n; n = n->next, i++) {
-		if (met[i])
+		if (met[i] == times_of(n) && all_different(l, n))
 			continue;
 		good = false;
 		str_add_text(&l->trouble, "missing:");

@@ -190,6 +190,65 @@ static enum rc do_set(struct life *l, const struct node *map, struct err *err)
 	return rc;
 }
 
+/* The same for `count` contacts from id `first` on, all at one instant: an import. */
+static enum rc each_of_many(struct life *l, const struct node *map,
+			    enum rc (*one)(struct life *l, int64_t id, const struct node *map, struct err *err),
+			    struct err *err)
+{
+	int64_t first = number_of(map, "first"), count = number_of(map, "count");
+	enum rc rc = RC_OK;
+
+	for (int64_t id = first; rc == RC_OK && id < first + count; id++)
+		rc = one(l, id, map, err);
+	return rc;
+}
+
+static enum rc create_one(struct life *l, int64_t id, const struct node *map, struct err *err)
+{
+	char email[64];
+	int64_t out;
+	struct json *p = properties_of(map, "first");
+
+	snprintf(email, sizeof(email), "person%lld@example.org", (long long)id);
+	json_set_text(p, "email", email);
+	enum rc rc = sandbox_create(l->sandbox, l->sim.now_ms, id, p, &out, err);
+	json_free(p);
+	return rc;
+}
+
+static enum rc set_one(struct life *l, int64_t id, const struct node *map, struct err *err)
+{
+	struct arena memory;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	for (const struct node *m = map->first; rc == RC_OK && m; m = m->next)
+		if (!slice_is(m->key->text, "first") && !slice_is(m->key->text, "count"))
+			rc = sandbox_set(l->sandbox, l->sim.now_ms, id, arena_text(&memory, m->key->text), m->text, err);
+	arena_release(&memory);
+	return rc;
+}
+
+static enum rc join_one(struct life *l, int64_t id, const struct node *map, struct err *err)
+{
+	return sandbox_join(l->sandbox, l->sim.now_ms, number_of(map, "list"), id, err);
+}
+
+static enum rc do_create_many(struct life *l, const struct node *map, struct err *err)
+{
+	return each_of_many(l, map, create_one, err);
+}
+
+static enum rc do_set_many(struct life *l, const struct node *map, struct err *err)
+{
+	return each_of_many(l, map, set_one, err);
+}
+
+static enum rc do_join_many(struct life *l, const struct node *map, struct err *err)
+{
+	return each_of_many(l, map, join_one, err);
+}
+
 static enum rc do_create(struct life *l, const struct node *map, struct err *err)
 {
 	return create(l, l->sim.now_ms, map, err);
@@ -334,7 +393,8 @@ static const struct {
 	{ "restore", do_restore }, { "list-processing", do_processing }, { "restart", do_restart },
 	{ "reload", do_reload }, { "reload-broken", do_reload_broken }, { "certifier", do_fault },
 	{ "hubspot", do_fault }, { "attribute", do_attribute }, { "plan", do_plan },
-	{ "index-lag", do_index_lag },
+	{ "index-lag", do_index_lag }, { "create-many", do_create_many }, { "set-many", do_set_many },
+	{ "add-many-to-list", do_join_many },
 };
 
 static bool take_step(struct life *l, const struct step *s)

@@ -29,6 +29,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MOST_CONNECTIONS 8
 #define MOST_TURNS 100000
+#define LARGE (2u << 20)	/* libcurl asks for permission above 1 MiB */
 
 /* ---- the server ---------------------------------------------------------- */
 
@@ -159,8 +160,8 @@ static void server_accept(struct server *s)
 			assert_true(++i < MOST_CONNECTIONS);
 		struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
 		s->connection[i] = (struct connection){ .fd = fd };
-		str_init(&s->connection[i].in, 1u << 20);
-		str_init(&s->connection[i].out, 1u << 20);
+		str_init(&s->connection[i].in, 2 * LARGE);
+		str_init(&s->connection[i].out, 2 * LARGE);
 		assert_int_equal(epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event), 0);
 		s->accepted++;
 	}
@@ -204,7 +205,7 @@ static void server_start(struct server *s)
 	s->listener = bind_any(&s->port);
 	assert_int_equal(listen(s->listener, 8), 0);
 	assert_int_equal(epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &event), 0);
-	str_init(&s->last, 1u << 20);
+	str_init(&s->last, 2 * LARGE);
 }
 
 static void server_stop(struct server *s)
@@ -390,15 +391,15 @@ static void a_large_body_needs_no_permission(void **state)
 	struct http_request post = request_post(b);
 	struct str body;
 
-	str_init(&body, 400000);
-	while (body.len < 300000)
+	str_init(&body, 2 * LARGE);
+	while (body.len < LARGE)
 		str_add_text(&body, "0123456789");
 	post.body = str_slice(&body);
 	script(b, &good, 1);
 	carry(b, &post, &e);
 	assert_int_equal(e.r.outcome, HTTP_ANSWER);
 	assert_null(strcasestr(str_text(&b->server.last), "\r\nExpect"));
-	assert_true(b->server.last.len > 300000);
+	assert_true(b->server.last.len > LARGE);
 	end_release(&e);
 	str_release(&body);
 }
@@ -541,19 +542,24 @@ static void what_is_refused_before_it_begins(void **state)
 		{ NULL, "tok", "X-Name: \x7f" },
 		{ "file:///etc/passwd", "tok", NULL },
 		{ "ftp://127.0.0.1/", "tok", NULL },
-		{ "http://user:word@127.0.0.1/", "tok", NULL },
 		{ "nonsense", "tok", NULL },
 		{ "", "tok", NULL },
 	};
 	struct bed *b = *state;
+	char with_user[96];
 
+	snprintf(with_user, sizeof(with_user), "http://user:word@%s", b->url + strlen("http://"));
 	script(b, &good, 1);
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i <= COUNT(rows); i++) {
 		struct http_request get = request_get(b);
 		struct end e;
-		get.url = rows[i].url ? rows[i].url : b->url;
-		get.bearer = rows[i].bearer;
-		get.header[0] = rows[i].header;
+		if (i == COUNT(rows)) {
+			get.url = with_user;
+		} else {
+			get.url = rows[i].url ? rows[i].url : b->url;
+			get.bearer = rows[i].bearer;
+			get.header[0] = rows[i].header;
+		}
 		carry(b, &get, &e);
 		assert_int_equal(e.r.outcome, HTTP_NOT_SENT);
 		assert_true(e.problem.len > 0);
@@ -602,7 +608,7 @@ static void writes_have_their_own(void **state)
 	const struct answer answers[] = { good, good, good, good };
 	struct bed *b = *state;
 	struct http_request get = request_get(b), post = request_post(b);
-	const struct http_request *order[] = { &get, &post, &post, &get };
+	const struct http_request *order[] = { &post, &get, &post, &get };
 
 	script(b, answers, COUNT(answers));
 	for (size_t i = 0; i < COUNT(order); i++) {
