@@ -242,6 +242,10 @@ bool place_in_scalar(struct slice text, const struct scalar *s, size_t offset, s
 		if (w.p >= w.end || !steps[s->style](&w))
 			return false;
 	}
+	/* An escaped line break makes nothing: what follows stands behind it. */
+	for (struct walk next = w; w.d < w.dend && next.p < next.end; w = next)
+		if (!steps[s->style](&next) || next.d != w.d)
+			break;
 	*out = place_walk(text, s->start, (size_t)(w.p - text.ptr));
 	return true;
 }

@@ -68,6 +68,28 @@ static struct table *build_table(struct run *r, size_t *errors, struct err *err)
 	return table;
 }
 
+/* Every account's secret can be had now: an account that cannot work is said at the door, not found out later. */
+static enum rc check_secrets(struct run *r, const struct table *table, struct err *err)
+{
+	for (size_t i = 0; i < table->n_account; i++) {
+		const struct account *account = &table->account[i];
+		const struct setting *token = account_setting(account, "token");
+		struct str value;
+		if (!token || !token->n_secret)
+			return err_set(err, RC_REFUSED, "account '%s': OAuth is not there yet: give it a token", account->name);
+		str_init(&value, LIMIT_SECRET_BYTES);
+		enum rc rc = r->world.secret(r->world.ctx, &token->secret[0], &value, err);
+		if (value.ptr)
+			explicit_bzero(value.ptr, value.cap);
+		str_release(&value);
+		if (rc != RC_OK) {
+			err_prefix(err, "account '%s'", account->name);
+			return rc;
+		}
+	}
+	return RC_OK;
+}
+
 static void log_loaded(struct run *r, const struct table *table)
 {
 	char rules[24], accounts[24];
@@ -83,6 +105,10 @@ static enum rc reload(struct run *r, struct err *err)
 	char n[24];
 	struct table *table = build_table(r, &errors, err);
 
+	if (table && check_secrets(r, table, err) != RC_OK) {
+		table_unref(table);
+		table = NULL;
+	}
 	if (!table) {
 		log_line(&r->log, LOG_ERROR, "reload refused: the rules in force stay", "errors",
 			 count_text(errors, n), "reason", errors ? NULL : err->text, "table",
@@ -222,6 +248,8 @@ static int start_engine(struct run *r, struct table *table)
 	enum rc rc = watch_signals(r, &err);
 	const char *state = cli_value_or(r->cli, "state", "HS2CERT_STATE", "hs2cert.db");
 
+	if (rc == RC_OK)
+		rc = check_secrets(r, table, &err);
 	if (rc == RC_OK)
 		rc = db_open(state, DB_OWN, &r->world.db, &err);
 	if (rc != RC_OK)

@@ -43,7 +43,9 @@ struct hub_list {
 	const char *target;	/* as written in the rule */
 	bool by_name;
 	struct str id;		/* empty: not resolved */
-	bool missing;		/* 404 */
+	struct watch **served;	/* the watches that a scan of this id serves, in the load's arena */
+	size_t n_served;
+	bool missing;		/* 404: asked for again now and then */
 	struct str probe;	/* what the last probe said */
 	bool processing;
 	bool scan_due;
@@ -69,6 +71,7 @@ struct source {
 	struct hub_list *list;
 	size_t lists;
 	bool has_properties;
+	bool linked;		/* lists know which watches they serve */
 
 	/* across loads */
 	struct skew skew;
@@ -86,6 +89,7 @@ struct source {
 	bool asking;		/* its request is under way */
 	int64_t next_poll_ms;	/* monotonic */
 	bool polled;
+	int64_t find_again_ms;	/* monotonic: when missing lists are asked for again */
 	size_t cursor;		/* index of the list or property that the phase is at */
 	struct walk walk;
 	bool walked;		/* a walk was completed since the load */
@@ -151,6 +155,7 @@ void labels_begin(struct source *s);
 void labels_step(struct source *s);
 void hub_lists_load(struct source *s);		/* after a load: which lists are watched */
 void hub_lists_release(struct source *s);
+void resolve_begin(struct source *s);
 void resolve_step(struct source *s);
 void walk_begin(struct source *s);
 void walk_step(struct source *s);

@@ -70,6 +70,8 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	s->wait_until_ms = 0;
 	s->asking = s->polled = s->walked = false;
 	s->looks = 0;
+	s->linked = false;
+	s->find_again_ms = 0;
 	s->phase = PHASE_LABELS;
 }
 
@@ -77,8 +79,8 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 
 static void poll_begins(struct source *s)
 {
-	s->cursor = 0;
-	s->phase = PHASE_RESOLVE;
+	resolve_begin(s);
+	phase_next(s, PHASE_RESOLVE);
 }
 
 static void poll_ends(struct source *s)

@@ -19,26 +19,34 @@
 #define PROBE_MOST 500		/* lists of one probe */
 #define SCAN_EVERY_MS MS_HOUR
 
-static bool watches_list(const struct source *s, const struct watch *w, const struct hub_list *l)
-{
-	return w->source == s->account && w->event == EVENT_LIST_ADDED && w->target_is_name == l->by_name &&
-	       strcmp(w->target, l->target) == 0;
-}
-
 static struct hub_list *list_of_watch(struct source *s, const struct watch *w)
 {
 	for (size_t i = 0; i < s->lists; i++)
-		if (watches_list(s, w, &s->list[i]))
+		if (s->list[i].by_name == w->target_is_name && strcmp(s->list[i].target, w->target) == 0)
 			return &s->list[i];
 	return NULL;
 }
 
-/* Two rules may name one list by its id and by its name: a scan of it serves both. */
-static bool serves(struct source *s, const struct watch *w, const struct hub_list *l)
+static bool is_list_watch(const struct source *s, const struct watch *w)
 {
-	const struct hub_list *of_watch = list_of_watch(s, w);
+	return w->source == s->account && w->event == EVENT_LIST_ADDED;
+}
 
-	return of_watch && of_watch->id.len && slice_eq(str_slice(&of_watch->id), str_slice(&l->id));
+/* Two rules may name one list by its id and by its name: a scan of it serves both. */
+static void link_watches(struct source *s)
+{
+	s->linked = true;
+	for (size_t i = 0; i < s->lists; i++) {
+		s->list[i].served = arena_alloc(&s->loaded, (s->watches->count + 1) * sizeof(struct watch *));
+		s->list[i].n_served = 0;
+	}
+	for (size_t i = 0; i < s->watches->count; i++) {
+		struct watch *w = &s->watches->watch[i];
+		const struct hub_list *named = is_list_watch(s, w) ? list_of_watch(s, w) : NULL;
+		for (size_t k = 0; named && named->id.len && k < s->lists; k++)
+			if (slice_eq(str_slice(&s->list[k].id), str_slice(&named->id)))
+				s->list[k].served[s->list[k].n_served++] = w;
+	}
 }
 
 void hub_lists_load(struct source *s)
@@ -47,7 +55,7 @@ void hub_lists_load(struct source *s)
 	s->lists = 0;
 	for (size_t i = 0; i < s->watches->count; i++) {
 		const struct watch *w = &s->watches->watch[i];
-		if (w->source != s->account || w->event != EVENT_LIST_ADDED || list_of_watch(s, w))
+		if (!is_list_watch(s, w) || list_of_watch(s, w))
 			continue;
 		struct hub_list *l = &s->list[s->lists++];
 		l->target = w->target;
@@ -109,6 +117,7 @@ static void resolved(struct source *s, void *arg, const struct reply *answer)
 	}
 	str_clear(&l->id);
 	str_add_slice(&l->id, id);
+	s->linked = false;
 	store_list(s, l, json_get_slice(list, "name"));
 }
 
@@ -135,6 +144,18 @@ static void ask(struct source *s, const char *method, char *url, struct json *bo
 	call_start(s, &spec);
 }
 
+/* A list that was missing may have been made, or restored, since. */
+void resolve_begin(struct source *s)
+{
+	int64_t now = hub_mono_ms(s);
+
+	if (now < s->find_again_ms)
+		return;
+	s->find_again_ms = now + SCAN_EVERY_MS;
+	for (size_t i = 0; i < s->lists; i++)
+		s->list[i].missing = false;
+}
+
 void resolve_step(struct source *s)
 {
 	struct arena memory;
@@ -142,6 +163,8 @@ void resolve_step(struct source *s)
 	while (s->cursor < s->lists && (s->list[s->cursor].id.len || s->list[s->cursor].missing))
 		s->cursor++;
 	if (s->cursor == s->lists) {
+		if (!s->linked)
+			link_watches(s);
 		phase_next(s, PHASE_WALK);
 		return;
 	}
@@ -153,19 +176,19 @@ void resolve_step(struct source *s)
 
 /* ---- probe -------------------------------------------------------------- */
 
-static bool is_building(struct source *s, const struct hub_list *l)
+static bool is_building(const struct hub_list *l)
 {
-	for (size_t i = 0; i < s->watches->count; i++)
-		if (serves(s, &s->watches->watch[i], l) && s->watches->watch[i].building)
+	for (size_t i = 0; i < l->n_served; i++)
+		if (l->served[i]->building)
 			return true;
 	return false;
 }
 
 /* The starts of all watches are known, so that no row is taken for old by mistake. */
-static bool is_started(struct source *s, const struct hub_list *l)
+static bool is_started(const struct hub_list *l)
 {
-	for (size_t i = 0; i < s->watches->count; i++)
-		if (serves(s, &s->watches->watch[i], l) && s->watches->watch[i].start_ms == INT64_MAX)
+	for (size_t i = 0; i < l->n_served; i++)
+		if (l->served[i]->start_ms == INT64_MAX)
 			return false;
 	return true;
 }
@@ -191,7 +214,7 @@ static bool scan_is_due(struct source *s, const struct hub_list *l)
 		      !long_ago(now, query_integer(q, 2), overlap);
 		query_end(q);
 	}
-	return due || is_building(s, l);
+	return due || is_building(l);
 }
 
 static bool is_processing(const struct json *list)
@@ -214,9 +237,9 @@ static void take_probe(struct hub_list *l, const struct json *list)
 /* A list that was being built when its rule was activated: its members will be the baseline. */
 static void note_building(struct source *s, const struct hub_list *l)
 {
-	for (size_t i = 0; i < s->watches->count; i++) {
-		struct watch *w = &s->watches->watch[i];
-		if (!serves(s, w, l) || w->building != 2 || !l->processing)
+	for (size_t i = 0; i < l->n_served; i++) {
+		struct watch *w = l->served[i];
+		if (w->building != 2 || !l->processing)
 			continue;
 		w->building = 1;
 		db_run(s->db, "UPDATE watch SET building = 1 WHERE id = ?1", "i", w->id);
@@ -256,7 +279,7 @@ static void probed(struct source *s, void *arg, const struct reply *answer)
 		l->missing = false;
 		take_probe(l, found);
 		note_building(s, l);
-		l->scan_due = is_started(s, l) && scan_is_due(s, l) && !(l->processing && is_building(s, l));
+		l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
 		l->scan = 0;
 	}
 	hub_commit(s);
@@ -344,9 +367,9 @@ static void take_member(struct source *s, struct hub_list *l, const struct membe
 	bool fresh = store_member(s, l, m);
 
 	l->found += fresh;
-	for (size_t i = 0; i < s->watches->count; i++) {
-		const struct watch *w = &s->watches->watch[i];
-		if (!serves(s, w, l) || m->joined_ms <= w->start_ms)
+	for (size_t i = 0; i < l->n_served; i++) {
+		const struct watch *w = l->served[i];
+		if (m->joined_ms <= w->start_ms)
 			continue;
 		if (w->building == 1)
 			add_baseline(s, w, m);
@@ -381,9 +404,9 @@ static void end_scan(struct source *s, struct hub_list *l)
 	       " WHERE account = ?1 AND list_id = ?2",
 	       "tsiisii", s->name, str_slice(&l->id), l->scan, l->scan_began_ms, str_slice(&l->probe), l->found,
 	       now);
-	for (size_t i = 0; i < s->watches->count; i++) {
-		struct watch *w = &s->watches->watch[i];
-		if (!serves(s, w, l) || !w->building)
+	for (size_t i = 0; i < l->n_served; i++) {
+		struct watch *w = l->served[i];
+		if (!w->building)
 			continue;
 		w->building = 0;
 		db_run(s->db, "UPDATE watch SET building = 0 WHERE id = ?1", "i", w->id);

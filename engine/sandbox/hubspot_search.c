@@ -74,7 +74,7 @@ static bool index_text(enum order order, struct slice text, struct indexed *out)
 	if (!out->known)
 		return true;
 	if (order == ORDER_TIME)
-		return clock_parse_value(text, &out->ms, NULL);
+		return read_number(text, &out->ms) || clock_parse_value(text, &out->ms, NULL);
 	if (order == ORDER_NUMBER)
 		out->number = strtod(text.ptr, NULL);
 	return true;
