@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -62,15 +61,26 @@ int64_t clock_instant(struct civil c)
 	       c.minute * MS_MINUTE + c.second * MS_SECOND + c.ms;
 }
 
+/* Whether it names a file of zone data: other files lie beside them. */
+static bool is_zone(const char *zone)
+{
+	char path[256], magic[4] = "";
+
+	if (!zone[0] || zone[0] == '/' || strstr(zone, "..") ||
+	    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone) >= (int)sizeof(path))
+		return false;
+	FILE *file = fopen(path, "rb");
+	if (!file)
+		return false;
+	bool whole = fread(magic, sizeof(magic), 1, file) == 1;
+	fclose(file);
+	return whole && memcmp(magic, "TZif", sizeof(magic)) == 0;
+}
+
 enum rc clock_set_zone(const char *zone, struct err *err)
 {
-	char path[256];
-	struct stat st;
-
 	/* glibc takes any unknown name for UTC without a word, so look for ourselves. */
-	bool named = zone[0] && zone[0] != '/' && !strstr(zone, "..");
-	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone);
-	if (strcmp(zone, "UTC") != 0 && (!named || stat(path, &st) != 0 || !S_ISREG(st.st_mode)))
+	if (strcmp(zone, "UTC") != 0 && !is_zone(zone))
 		return err_set(err, RC_INVALID, "unknown time zone '%s'", zone);
 	if (setenv("TZ", zone, 1) != 0)
 		return err_set(err, RC_BROKEN, "no memory for the time zone");
@@ -90,12 +100,19 @@ struct civil clock_civil_local(int64_t at_ms)
 			       (int)(at_ms - (int64_t)seconds * MS_SECOND) };
 }
 
+static int64_t zone_offset(int64_t at_ms)
+{
+	return clock_instant(clock_civil_local(at_ms)) - at_ms;
+}
+
+/* Not mktime: where the zone changes, its answer depends on what it was asked before. */
 int64_t clock_instant_local(struct civil c)
 {
-	struct tm tm = { .tm_year = c.year - 1900, .tm_mon = c.month - 1, .tm_mday = c.day,
-			 .tm_hour = c.hour, .tm_min = c.minute, .tm_sec = c.second, .tm_isdst = -1 };
+	int64_t as_utc = clock_instant(c);
+	int64_t earlier = as_utc - zone_offset(as_utc - MS_DAY);
+	int64_t later = as_utc - zone_offset(as_utc + MS_DAY);
 
-	return (int64_t)mktime(&tm) * MS_SECOND + c.ms;
+	return later + zone_offset(later) == as_utc && earlier + zone_offset(earlier) != as_utc ? later : earlier;
 }
 
 int64_t clock_day_start(int64_t at_ms)
@@ -158,12 +175,14 @@ bool clock_parse_date(struct slice text, struct civil *out)
 	return read_date(&p, end, out) && p == end;
 }
 
-static void read_fraction(const char **p, const char *end, struct civil *c)
+static bool read_fraction(const char **p, const char *end, struct civil *c)
 {
+	const char *first = *p;
 	int scale = 100;
 
 	for (; *p < end && **p >= '0' && **p <= '9'; (*p)++, scale /= 10)
 		c->ms += scale * (**p - '0');
+	return *p > first;
 }
 
 /* Minutes east of Greenwich. */
@@ -180,8 +199,8 @@ static bool read_zone(const char **p, const char *end, int *minutes)
 		return false;
 	if (!digits(p, end, 2, &hours))
 		return false;
-	(void)expect(p, end, ':');
-	if (*p < end && !digits(p, end, 2, &rest))
+	bool colon = expect(p, end, ':');
+	if ((colon || *p < end) && !digits(p, end, 2, &rest))
 		return false;
 	if (hours > 14 || rest > 59)
 		return false;
@@ -204,8 +223,8 @@ bool clock_parse_datetime(struct slice text, int64_t *out_ms)
 	if (expect(&p, end, ':')) {
 		if (!digits(&p, end, 2, &c.second))
 			return false;
-		if (expect(&p, end, '.'))
-			read_fraction(&p, end, &c);
+		if (expect(&p, end, '.') && !read_fraction(&p, end, &c))
+			return false;
 	}
 	if (c.hour > 23 || c.minute > 59 || c.second > 60 || !read_zone(&p, end, &zone) || p != end)
 		return false;

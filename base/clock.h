@@ -31,8 +31,9 @@ enum rc clock_set_zone(const char *zone, struct err *err) MUST_CHECK;
 struct civil clock_civil(int64_t at_ms);		/* in UTC */
 struct civil clock_civil_local(int64_t at_ms);		/* in the zone */
 int64_t clock_instant(struct civil c);			/* of a civil time in UTC */
-int64_t clock_instant_local(struct civil c);		/* of a civil time in the zone */
-int64_t clock_day_start(int64_t at_ms);			/* midnight, in the zone, of the day that holds at_ms */
+/* Of a civil time in the zone: the first where it came twice; as much later as the gap is long where it never came. */
+int64_t clock_instant_local(struct civil c);
+int64_t clock_day_start(int64_t at_ms);			/* first instant, in the zone, of the day that holds at_ms */
 bool clock_date_valid(int year, int month, int day);
 
 /* `YYYY-MM-DD`, exactly. */

@@ -59,7 +59,8 @@ void diags_sort(struct diags *d);
 
 /*
  * The nearest of `words` to `word` by edit distance, or NULL when none is near
- * enough to be meant. Case counts half. Deterministic: the first of equals.
+ * enough to be meant. A difference of case, or of - and _, counts nothing.
+ * Deterministic: the first of equals.
  */
 const char *diag_nearest(struct slice word, const char *const *words, size_t count);
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +47,41 @@ enum rc file_read(const char *path, struct str *out, struct err *err)
 	close(fd);
 	if (rc != RC_OK)
 		err_prefix(err, "cannot read '%s'", path);
+	return rc;
+}
+
+static bool write_all(int fd, struct slice bytes)
+{
+	for (size_t done = 0; done < bytes.len;) {
+		ssize_t put = write(fd, bytes.ptr + done, bytes.len - done);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return false;
+		done += (size_t)put;
+	}
+	return true;
+}
+
+enum rc file_write(const char *path, struct slice bytes, struct err *err)
+{
+	enum rc rc = RC_OK;
+	struct str beside;
+
+	str_init(&beside, 4096);
+	str_addf(&beside, "%s.XXXXXX", path);
+	int fd = beside.overflow ? -1 : mkostemp(beside.ptr, O_CLOEXEC);
+	if (fd < 0) {
+		rc = err_set(err, RC_BROKEN, "cannot write '%s': %s", path, strerror(errno));
+		goto out;
+	}
+	bool whole = write_all(fd, bytes) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
+	if (close(fd) != 0 || !whole || rename(beside.ptr, path) != 0) {
+		rc = err_set(err, RC_BROKEN, "cannot write '%s': %s", path, strerror(errno));
+		unlink(beside.ptr);
+	}
+out:
+	str_release(&beside);
 	return rc;
 }
 

@@ -16,6 +16,12 @@
  */
 enum rc file_read(const char *path, struct str *out, struct err *err) MUST_CHECK;
 
+/*
+ * Replaces a whole file, or makes it: written beside it and renamed, so that a
+ * reader sees the old one or the new one. On failure the old one is unchanged.
+ */
+enum rc file_write(const char *path, struct slice bytes, struct err *err) MUST_CHECK;
+
 /* Names in a folder, in byte order; the caller frees with names_release. Sub-folders and "." are left out. */
 struct names {
 	char **list;

@@ -29,13 +29,14 @@ static void add_value(struct str *line, const char *value)
 		return;
 	}
 	str_add_char(line, '"');
-	for (const char *p = value; *p; p++) {
-		if (*p == '"')
+	while (*value) {
+		size_t len = strcspn(value, "\"");
+		str_add_shown(line, (struct slice){ value, len });
+		value += len;
+		if (*value) {
 			str_add_char(line, '\'');
-		else if ((unsigned char)*p < 0x20)
-			str_addf(line, "\\x%02x", (unsigned char)*p);
-		else
-			str_add_char(line, *p);
+			value++;
+		}
 	}
 	str_add_char(line, '"');
 }

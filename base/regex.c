@@ -22,7 +22,8 @@ struct regex *regex_compile(struct slice pattern, size_t *offset, struct err *er
 		(void)err_set(err, RC_INVALID, "pattern is longer than %u bytes", LIMIT_PATTERN_BYTES);
 		return NULL;
 	}
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, options, &number, &at, NULL);
+	const char *source = pattern.ptr ? pattern.ptr : "";
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)source, pattern.len, options, &number, &at, NULL);
 	if (!code) {
 		PCRE2_UCHAR text[LIMIT_ERROR_BYTES / 2];
 		pcre2_get_error_message(number, text, sizeof(text));

@@ -218,7 +218,7 @@ void str_add_url(struct str *s, struct slice part)
 
 struct slice str_slice(const struct str *s)
 {
-	return (struct slice){ s->ptr, s->len };
+	return (struct slice){ str_text(s), s->len };
 }
 
 const char *str_text(const struct str *s)

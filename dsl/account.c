@@ -75,7 +75,8 @@ static enum setting_kind kind_of(enum setting_form form)
 static const char *variable_for(struct reading *r, const struct setting_row *row)
 {
 	const char *dot = strrchr(row->name, '.');
-	char *name = arena_printf(&r->f->diags->text, "%s_%s", r->type->name, dot ? dot + 1 : row->name);
+	char *name =
+		arena_printf(&r->f->diags->text, "%s_%s", r->type->name, dot ? dot + 1 : row->name);
 
 	for (char *p = name; *p; p++)
 		*p = *p == '-' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
@@ -96,8 +97,8 @@ static void read_secrets(struct reading *r, const struct setting_row *row, const
 		return;
 	}
 	if (n->count == 0 || n->count > 2) {
-		fault(r->f, CODE_BAD_VALUE, n, "'%s' takes one secret, or a list of two during rotation",
-		      row->name);
+		fault(r->f, CODE_BAD_VALUE, n,
+		      "'%s' takes one secret, or a list of two during rotation", row->name);
 		return;
 	}
 	for (const struct node *e = n->first; e; e = e->next)
@@ -260,7 +261,8 @@ static void check_required(struct reading *r, struct slice group, const struct n
 		if (!row->required || !slice_eq(group_of(row), group) || node_get(map, name) ||
 		    was_misspelt(r, map, group, name))
 			continue;
-		fault(r->f, CODE_MISSING_KEY, map->key, "'%.*s' needs the key '%s'", SLICE_FMT(group), name);
+		fault(r->f, CODE_MISSING_KEY, map->key, "'%.*s' needs the key '%s'",
+		      SLICE_FMT(group), name);
 	}
 }
 
@@ -289,8 +291,8 @@ static void check_token(struct reading *r, const struct node *map)
 	if (token && instead) {
 		const struct node *second = token->start.at > instead->start.at ? token : instead;
 		const struct node *first = second == token ? instead : token;
-		fault(r->f, CODE_CONFLICT, second->key, "'%s' and '%s' exclude each other", type->token,
-		      type->instead);
+		fault(r->f, CODE_CONFLICT, second->key, "'%s' and '%s' exclude each other",
+		      type->token, type->instead);
 		fault_other(r->f, fault_span(r->f, first->key), "the other one");
 	} else if (!token && !instead && !was_misspelt(r, map, slice_of(""), type->token) &&
 		   !(type->instead && was_misspelt(r, map, slice_of(""), type->instead))) {
@@ -344,7 +346,8 @@ static const struct node *find_type(struct faults *f, const struct node *doc, bo
 			continue;
 		if (slice_is(m->key->text, "rule")) {
 			/* What follows is that rule's. */
-			fault(f, CODE_UNKNOWN_KEY, m->key, "a rule begins inside the document of an account");
+			fault(f, CODE_UNKNOWN_KEY, m->key,
+			      "a rule begins inside the document of an account");
 			fault_hint(f, "put '---' on a line of its own before it");
 			*unknown = true;
 			return found;
@@ -353,7 +356,8 @@ static const struct node *find_type(struct faults *f, const struct node *doc, bo
 			refuse_document_key(f, m->key);
 			*unknown = true;
 		} else if (found) {
-			fault(f, CODE_CONFLICT, m->key, "an account has one type, and '%.*s' stands here already",
+			fault(f, CODE_CONFLICT, m->key,
+			      "an account has one type, and '%.*s' stands here already",
 			      SLICE_FMT(found->key->text));
 			fault_other(f, fault_span(f, found->key), "the first one");
 			fault_hint(f, "begin another document with '---'");
@@ -392,7 +396,8 @@ void account_read(struct faults *f, struct arena *arena, const struct node *doc,
 	drop_absent_groups(&r, type);
 }
 
-void account_default(struct arena *arena, const struct account_type *type, struct account_draft *out)
+void account_default(struct arena *arena, const struct account_type *type,
+		     struct account_draft *out)
 {
 	struct reading r = { NULL, arena, type, NULL };
 

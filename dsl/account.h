@@ -32,7 +32,8 @@ struct setting_row {
 struct account_type {
 	const char *name;
 	const char *secret_variable;	/* of its token, where a folder declares no account */
-	const char *token, *instead;	/* exactly one of the two keys; instead NULL: token is required */
+	const char *token,
+		*instead; /* exactly one of the two keys; instead NULL: token is required */
 	const struct setting_row *row;
 	size_t count;
 };
@@ -54,6 +55,7 @@ struct account_draft {
 void account_read(struct faults *f, struct arena *arena, const struct node *doc,
 		  struct account_draft *out);
 /* The account that the environment stands for. */
-void account_default(struct arena *arena, const struct account_type *type, struct account_draft *out);
+void account_default(struct arena *arena, const struct account_type *type,
+		     struct account_draft *out);
 
 #endif

@@ -65,7 +65,8 @@ static void collect_accounts(struct check *c)
 
 	c->unsure = d->incomplete;
 	if (d->n_account == 0) {
-		d->account = mem_grow(d->account, &d->cap_account, ACCOUNT_TYPES, sizeof(*d->account));
+		d->account =
+			mem_grow(d->account, &d->cap_account, ACCOUNT_TYPES, sizeof(*d->account));
 		for (; d->n_account < ACCOUNT_TYPES; d->n_account++)
 			account_default(&d->arena, &account_types[d->n_account],
 					&d->account[d->n_account]);
@@ -98,7 +99,8 @@ static uint32_t resolve(struct check *c, const struct account_type *type, const 
 		if (!a && c->unsure)
 			return 0;
 		if (a)
-			fault(c->f, CODE_WRONG_ACCOUNT, named, "account %s is of type '%s', and %s needs '%s'",
+			fault(c->f, CODE_WRONG_ACCOUNT, named,
+			      "account %s is of type '%s', and %s needs '%s'",
 			      fault_shown(c->f, named->text), a->type->name, who, type->name);
 		else
 			fault(c->f, CODE_UNKNOWN_ACCOUNT, named, "there is no account %s",
@@ -109,13 +111,13 @@ static uint32_t resolve(struct check *c, const struct account_type *type, const 
 	if (choice->count == 1)
 		return choice->first;
 	if (choice->count > 1) {
-		fault(c->f, CODE_AMBIGUOUS_ACCOUNT, holder, "several accounts of type '%s': %s must name one",
-		      type->name, who);
-		fault_hint(c->f, "add 'account:' with one of %s, %s%s", choice->name[0], choice->name[1],
-			   choice->count > 2 ? ", …" : "");
+		fault(c->f, CODE_AMBIGUOUS_ACCOUNT, holder,
+		      "several accounts of type '%s': %s must name one", type->name, who);
+		fault_hint(c->f, "add 'account:' with one of %s, %s%s", choice->name[0],
+			   choice->name[1], choice->count > 2 ? ", …" : "");
 	} else if (!c->unsure) {
-		fault(c->f, CODE_MISSING_ACCOUNT, holder, "%s needs an account of type '%s', and none is declared",
-		      who, type->name);
+		fault(c->f, CODE_MISSING_ACCOUNT, holder,
+		      "%s needs an account of type '%s', and none is declared", who, type->name);
 		fault_hint(c->f, "declare one: account: NAME with %s: below it", type->name);
 	}
 	return 0;

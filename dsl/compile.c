@@ -87,7 +87,8 @@ static struct account compile_account(struct compiler *c, const struct account_d
 
 	for (size_t i = 0; i < n; i++)
 		setting[i] = compile_setting(c, &draft->setting[i]);
-	return (struct account){ keep_text(c, draft->name), keep_text(c, draft->type->name), setting, n };
+	return (struct account){ keep_text(c, draft->name), keep_text(c, draft->type->name),
+				 setting, n };
 }
 
 static int by_account(const void *a, const void *b)
@@ -194,7 +195,8 @@ static const struct call *compile_calls(struct compiler *c, const struct part *d
 		for (size_t k = 0; k < CALL_ARGS; k++)
 			call[i].arg[k] = keep(c, from->arg[k]);
 		for (size_t k = 0; k < from->n_piece; k++)
-			piece[k] = (struct date_piece){ from->piece[k].token, keep(c, from->piece[k].text) };
+			piece[k] = (struct date_piece){ from->piece[k].token,
+							keep(c, from->piece[k].text) };
 		call[i].piece = piece;
 	}
 	return call;
@@ -257,9 +259,9 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 	for (size_t i = 0; i < draft->n_field; i++) {
 		const struct field_draft *from = &draft->field[i];
 		bool history = strcmp(from->name, "recipient.email") == 0;
-		const struct template *value = from->node
-						       ? compile_template(c, &from->template, rule, history)
-						       : default_template(c, from, rule, history);
+		const struct template *value =
+			from->node ? compile_template(c, &from->template, rule, history)
+				   : default_template(c, from, rule, history);
 		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL };
 	}
 	rule->field = field;
@@ -270,7 +272,8 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 
 static void compile_trigger(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
 {
-	const struct node *target = draft->event == EVENT_LIST_ADDED ? draft->list : draft->property;
+	const struct node *target =
+		draft->event == EVENT_LIST_ADDED ? draft->list : draft->property;
 
 	rule->event = (enum event_kind)draft->event;
 	rule->source = c->account_index[draft->source];
@@ -306,7 +309,8 @@ static struct rule compile_rule(struct compiler *c, const struct rule_draft *dra
 	struct rule rule = {
 		.id = id,
 		.name = keep_text(c, draft->name),
-		.description = draft->description ? keep(c, slice_trim(draft->description->text)).ptr : "",
+		.description =
+			draft->description ? keep(c, slice_trim(draft->description->text)).ptr : "",
 		.mode = (enum rule_mode)draft->mode,
 		.file = keep_text(c, c->sources->file[draft->doc->file].path),
 		.line = draft->doc->first->key->start.line,

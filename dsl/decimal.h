@@ -14,11 +14,13 @@
 
 struct decimal {
 	bool negative;
-	struct slice digits;	/* from the first digit that is not 0; may hold one point; lent by the text; empty: zero */
+	struct slice digits; /* from the first digit that is not 0; may hold one point; lent by the
+				text; empty: zero */
 	int64_t power;		/* power of ten of that first digit */
 };
 
-/* Sign, digits, fraction, exponent; blanks around it do not count. False where the text is no such number. */
+/* Sign, digits, fraction, exponent; blanks around it do not count. False where the text is no such
+ * number. */
 bool decimal_parse(struct slice text, struct decimal *out);
 /* Below, equal to or above 0 as a is below, equal to or above b. */
 int decimal_compare(const struct decimal *a, const struct decimal *b);

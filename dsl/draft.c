@@ -58,8 +58,8 @@ static void refuse_document(struct faults *f, struct drafts *d, const struct nod
 	d->incomplete = true;
 	for (size_t i = 0; i < KINDS; i++)
 		words[i] = kinds[i].key;
-	fault(f, CODE_UNKNOWN_DOCUMENT, key, "a document begins with 'account' or 'rule', not with %s",
-	      fault_shown(f, key->text));
+	fault(f, CODE_UNKNOWN_DOCUMENT, key,
+	      "a document begins with 'account' or 'rule', not with %s", fault_shown(f, key->text));
 	const char *near = diag_nearest(key->text, words, KINDS);
 	if (near)
 		fault_hint(f, "did you mean '%s'?", near);
@@ -95,8 +95,8 @@ void drafts_read(struct faults *f, struct drafts *d, const struct node *doc)
 		if (!m || (m != first && node_get(doc, kinds[(i + 1) % KINDS].key) == first))
 			continue;
 		if (m != first) {
-			fault(f, CODE_KEY_ORDER, m->key, "'%s' must be the first key of its document",
-			      kinds[i].key);
+			fault(f, CODE_KEY_ORDER, m->key,
+			      "'%s' must be the first key of its document", kinds[i].key);
 			fault_other(f, fault_span(f, first->key), "this one comes before it");
 		}
 		kinds[i].read(f, d, doc);

@@ -12,7 +12,7 @@ struct drafts {
 	size_t n_account, cap_account;
 	struct rule_draft *rule;	/* heap */
 	size_t n_rule, cap_rule;
-	bool incomplete;		/* a file or a document is missing: what is not found may be there */
+	bool incomplete; /* a file or a document is missing: what is not found may be there */
 	struct arena arena;
 	struct patterns patterns;
 };

@@ -138,7 +138,8 @@ static void dump_values(const char *key, const struct slice *value, size_t count
 
 static void dump_trigger(const struct table *t, const struct rule *rule, struct str *out)
 {
-	str_addf(out, "  on %s of %s", event_kind_names[rule->event], t->account[rule->source].name);
+	str_addf(out, "  on %s of %s", event_kind_names[rule->event],
+		 t->account[rule->source].name);
 	if (rule->event == EVENT_LIST_ADDED)
 		str_add_text(out, rule->target_is_name ? " named" : " id");
 	add_text(out, slice_of(rule->target));
@@ -182,7 +183,8 @@ static void dump_rule(const struct table *t, const struct rule *rule, struct str
 	dump_policy(rule, out);
 	str_addf(out, "  do issue-credential at %s\n  group", t->account[rule->action].name);
 	add_text(out, slice_of(rule->group));
-	str_addf(out, "\n  issue %s, send %s\n", rule->issue ? "yes" : "no", rule->send ? "yes" : "no");
+	str_addf(out, "\n  issue %s, send %s\n", rule->issue ? "yes" : "no",
+		 rule->send ? "yes" : "no");
 	dump_fields(t, rule, out);
 }
 

@@ -45,7 +45,8 @@ static bool domain_valid(struct slice domain)
 
 bool email_valid(struct slice address)
 {
-	if (!address.len || address.len > ADDRESS_BYTES || has_space(address) || !utf8_valid(address))
+	if (!address.len || address.len > ADDRESS_BYTES || has_space(address) ||
+	    !utf8_valid(address))
 		return false;
 	const char *at = memchr(address.ptr, '@', address.len);
 	if (!at)

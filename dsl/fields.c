@@ -34,12 +34,14 @@ const char *field_default(const char *name)
 
 static void refuse_name(struct faults *f, const struct node *key)
 {
-	static const struct { const char *said, *meant; } common[] = {
-		{ "name", "recipient.name" }, { "email", "recipient.email" },
+	static const struct { const char *said, *meant;
+	} common[] = {
+		{ "name", "recipient.name" },	 { "email", "recipient.email" },
 		{ "e-mail", "recipient.email" }, { "recipient", "recipient.name" },
-		{ "expires", "expiry-date" }, { "expiry", "expiry-date" }, { "expires-at", "expiry-date" },
-		{ "expiration-date", "expiry-date" }, { "expiration", "expiry-date" },
-		{ "date", "issue-date" }, { "issued", "issue-date" }, { "issued-at", "issue-date" },
+		{ "expires", "expiry-date" },	 { "expiry", "expiry-date" },
+		{ "expires-at", "expiry-date" }, { "expiration-date", "expiry-date" },
+		{ "expiration", "expiry-date" }, { "date", "issue-date" },
+		{ "issued", "issue-date" },	 { "issued-at", "issue-date" },
 	};
 	const char *words[ROWS];
 
@@ -58,7 +60,8 @@ static void refuse_name(struct faults *f, const struct node *key)
 	else if (!memchr(key->text.ptr, '.', key->text.len))
 		fault_hint(f, "a custom attribute is written 'custom.%.*s'", SLICE_FMT(key->text));
 	else
-		fault_hint(f, "recipient.name, recipient.email, issue-date, expiry-date or custom.<tag>");
+		fault_hint(f, "recipient.name, recipient.email, issue-date, expiry-date or "
+			   "custom.<tag>");
 }
 
 /* What follows `custom.`: letters, digits, _ - and dots. */
@@ -117,12 +120,13 @@ static void check_email(struct faults *f, const struct field_draft *field)
 	fault_hint(f, "such as \"{{ contact.email }}\"");
 }
 
-static void check_template(struct faults *f, const struct rule_draft *r, const struct field_draft *field)
+static void check_template(struct faults *f, const struct rule_draft *r,
+			   const struct field_draft *field)
 {
 	const struct node *target = r->event == EVENT_LIST_ADDED ? r->list : r->property;
 	const struct field_row *row = find_row(field->name);
-	struct template_facts facts = { r->name[0] ? r->name : NULL, target ? target->text.ptr : NULL,
-					(enum event_kind)r->event,
+	struct template_facts facts = { r->name[0] ? r->name : NULL,
+					target ? target->text.ptr : NULL, (enum event_kind)r->event,
 					r->list && !rule_list_is_id(r->list) };
 
 	template_check_dates(f, field->node, &field->template, &facts, row && row->date);

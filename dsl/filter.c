@@ -59,23 +59,52 @@ static size_t operator_words(const char *words[WORDS_MOST], bool entries)
 
 static void refuse_operator(struct walk *w, const struct node *key)
 {
-	static const struct { const char *said, *meant; } common[] = {
-		{ "equals", "is" }, { "equal", "is" }, { "eq", "is" }, { "=", "is" }, { "==", "is" },
-		{ "value", "is" }, { "not-equals", "is-not" }, { "neq", "is-not" }, { "ne", "is-not" },
-		{ "!=", "is-not" }, { "isnt", "is-not" }, { "one-of", "in" }, { "any-of", "in" },
-		{ "none-of", "not-in" }, { "gt", "more-than" }, { ">", "more-than" },
-		{ "greater-than", "more-than" }, { "gte", "at-least" }, { ">=", "at-least" },
-		{ "min", "at-least" }, { "lt", "less-than" }, { "<", "less-than" },
-		{ "fewer-than", "less-than" }, { "lte", "at-most" }, { "<=", "at-most" },
-		{ "max", "at-most" }, { "regex", "matches" }, { "pattern", "matches" },
-		{ "like", "contains" }, { "includes", "has" }, { "exists", "known" },
-		{ "is-known", "known" }, { "empty", "known" }, { "is-empty", "known" },
-		{ "since", "after" }, { "until", "before" }, { "and", "all" }, { "or", "any" },
+	static const struct { const char *said, *meant;
+	} common[] = {
+		{ "equals", "is" },
+		{ "equal", "is" },
+		{ "eq", "is" },
+		{ "=", "is" },
+		{ "==", "is" },
+		{ "value", "is" },
+		{ "not-equals", "is-not" },
+		{ "neq", "is-not" },
+		{ "ne", "is-not" },
+		{ "!=", "is-not" },
+		{ "isnt", "is-not" },
+		{ "one-of", "in" },
+		{ "any-of", "in" },
+		{ "none-of", "not-in" },
+		{ "gt", "more-than" },
+		{ ">", "more-than" },
+		{ "greater-than", "more-than" },
+		{ "gte", "at-least" },
+		{ ">=", "at-least" },
+		{ "min", "at-least" },
+		{ "lt", "less-than" },
+		{ "<", "less-than" },
+		{ "fewer-than", "less-than" },
+		{ "lte", "at-most" },
+		{ "<=", "at-most" },
+		{ "max", "at-most" },
+		{ "regex", "matches" },
+		{ "pattern", "matches" },
+		{ "like", "contains" },
+		{ "includes", "has" },
+		{ "exists", "known" },
+		{ "is-known", "known" },
+		{ "empty", "known" },
+		{ "is-empty", "known" },
+		{ "since", "after" },
+		{ "until", "before" },
+		{ "and", "all" },
+		{ "or", "any" },
 	};
 	const char *words[WORDS_MOST];
 	size_t count = operator_words(words, true);
 
-	fault(w->f, CODE_UNKNOWN_OPERATOR, key, "unknown operator %s", fault_shown(w->f, key->text));
+	fault(w->f, CODE_UNKNOWN_OPERATOR, key, "unknown operator %s",
+	      fault_shown(w->f, key->text));
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
 		if (slice_eq_nocase(key->text, slice_of(common[i].said))) {
 			fault_hint(w->f, "did you mean '%s'?", common[i].meant);
@@ -111,7 +140,8 @@ static const char *describe(struct walk *w, struct slice property, const struct 
 		add_shown(&s, operand->text);
 	else
 		str_add_char(&s, '[');
-	for (const struct node *e = operand->first; e && shown < WHAT_VALUES; e = e->next, shown++) {
+	for (const struct node *e = operand->first; e && shown < WHAT_VALUES;
+	     e = e->next, shown++) {
 		str_add_text(&s, shown ? ", " : "");
 		add_shown(&s, e->text);
 	}
@@ -160,8 +190,8 @@ static void read_test(struct walk *w, const struct node *entry)
 			refuse_operator(w, m->key);
 			unknown = true;
 		} else if (op) {
-			fault(w->f, CODE_CONFLICT, m->key, "a test has one operator, and '%s' stands here already",
-			      op->name);
+			fault(w->f, CODE_CONFLICT, m->key,
+			      "a test has one operator, and '%s' stands here already", op->name);
 			fault_other(w->f, fault_span(w->f, operand->key), "the first one");
 			fault_hint(w->f, "write two tests: all tests of a list must hold");
 		} else {
@@ -205,7 +235,8 @@ static bool check_list(struct faults *f, const struct node *list, const char *wh
 	if (list->kind == NODE_LIST && list->count > 0)
 		return true;
 	if (list->kind == NODE_LIST || node_is_missing(list)) {
-		fault(f, CODE_MISSING_VALUE, list->key ? list->key : list, "'%s' has no tests", what);
+		fault(f, CODE_MISSING_VALUE, list->key ? list->key : list, "'%s' has no tests",
+		      what);
 		return false;
 	}
 	fault(f, CODE_WRONG_TYPE, list, "'%s' takes a list of tests, not a %s", what,
@@ -262,7 +293,8 @@ static void read_entry(struct walk *w, const struct node *entry)
 	if (entry->broken && entry->kind != NODE_MAP)
 		return;
 	if (entry->kind != NODE_MAP) {
-		fault(w->f, CODE_WRONG_TYPE, entry, "a filter is a test, 'all', 'any' or 'not', not a %s",
+		fault(w->f, CODE_WRONG_TYPE, entry,
+		      "a filter is a test, 'all', 'any' or 'not', not a %s",
 		      entry->kind == NODE_LIST ? "list" : "value");
 		fault_hint(w->f, "such as { property: country, is: PL }");
 		return;

@@ -131,7 +131,8 @@ static const struct token_row *find_token(struct slice rest, size_t *run)
 	return NULL;
 }
 
-static const char *check_date(struct call *c, struct arena *arena, size_t *at, size_t *from, size_t *to)
+static const char *check_date(struct call *c, struct arena *arena, size_t *at, size_t *from,
+			      size_t *to)
 {
 	struct slice format = c->arg[0];
 	struct date_piece *piece = arena_alloc(arena, (format.len + 1) * sizeof(*piece));
@@ -243,7 +244,8 @@ static const char *const unit_words[] = {
 	"days", "weeks", "months", "years", "day", "week", "month", "year", NULL,
 };
 
-static const char *check_add(struct call *c, struct arena *arena, size_t *at, size_t *from, size_t *to)
+static const char *check_add(struct call *c, struct arena *arena, size_t *at, size_t *from,
+			     size_t *to)
 {
 	struct slice text = c->arg[0];
 	bool negative = text.len && text.ptr[0] == '-';

@@ -27,7 +27,8 @@ void keys_unknown(struct faults *f, const struct keys *keys, const struct node *
 	const char *words[KEYS_MOST];
 	size_t count = list_words(keys, words);
 
-	fault(f, CODE_UNKNOWN_KEY, key, "unknown key %s in '%s'", fault_shown(f, key->text), keys->what);
+	fault(f, CODE_UNKNOWN_KEY, key, "unknown key %s in '%s'", fault_shown(f, key->text),
+	      keys->what);
 	fault_words(f, key->text, words, count);
 }
 
@@ -62,7 +63,8 @@ static bool check_node(struct faults *f, const struct key *row, const struct nod
 	}
 }
 
-static bool read_value(struct faults *f, const struct key *row, const struct node *value, void *into)
+static bool read_value(struct faults *f, const struct key *row, const struct node *value,
+		       void *into)
 {
 	void *at = (char *)into + row->at;
 
@@ -113,7 +115,8 @@ static bool is_misspelt(const struct keys *keys, const struct node *map, const s
 	size_t count = list_words(keys, words);
 
 	for (const struct node *m = map->first; m; m = m->next)
-		if (!find_row(keys, m->key->text) && diag_nearest(m->key->text, words, count) == row->name)
+		if (!find_row(keys, m->key->text) &&
+		    diag_nearest(m->key->text, words, count) == row->name)
 			return true;
 	return false;
 }
@@ -131,7 +134,8 @@ static bool check_required(struct faults *f, const struct keys *keys, const stru
 			continue;
 		good = false;
 		if (!is_misspelt(keys, map, row))
-			fault(f, CODE_MISSING_KEY, owner, "'%s' needs the key '%s'", keys->what, row->name);
+			fault(f, CODE_MISSING_KEY, owner, "'%s' needs the key '%s'", keys->what,
+			      row->name);
 	}
 	return good;
 }

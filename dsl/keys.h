@@ -11,14 +11,14 @@
 #include "dsl/fault.h"
 
 enum key_kind {
-	KEY_NODE,	/* anything: const struct node *, looked at by the caller */
-	KEY_TEXT,	/* one text without control characters: const struct node *, NULL where refused */
-	KEY_NAME,	/* as KEY_TEXT, of the form of rule and account names */
-	KEY_MAP,	/* a map: const struct node * */
-	KEY_TEXTS,	/* a text or a list of them: const struct node * */
-	KEY_WORD,	/* one of `words`: int */
-	KEY_BOOL,	/* bool */
-	KEY_DURATION,	/* int64_t, milliseconds from least to most */
+	KEY_NODE, /* anything: const struct node *, looked at by the caller */
+	KEY_TEXT, /* one text without control characters: const struct node *, NULL where refused */
+	KEY_NAME, /* as KEY_TEXT, of the form of rule and account names */
+	KEY_MAP,  /* a map: const struct node * */
+	KEY_TEXTS,    /* a text or a list of them: const struct node * */
+	KEY_WORD,     /* one of `words`: int */
+	KEY_BOOL,     /* bool */
+	KEY_DURATION, /* int64_t, milliseconds from least to most */
 };
 
 struct key {
@@ -26,7 +26,8 @@ struct key {
 	enum key_kind kind;
 	bool required;
 	size_t at;			/* offset in the struct */
-	const char *otherwise;		/* default, as one would write it; NULL: the struct keeps what it has */
+	const char
+		*otherwise; /* default, as one would write it; NULL: the struct keeps what it has */
 	const char *const *words;	/* KEY_WORD: NULL-ended */
 	int64_t least, most;		/* KEY_DURATION */
 };

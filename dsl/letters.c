@@ -54,7 +54,9 @@ static uint32_t to_lower(uint32_t c)
 	for (size_t i = 0; i < RANGES; i++) {
 		const struct range *r = &ranges[i];
 		if (c >= r->first && c <= r->last)
-			return (c - r->first) % (uint32_t)r->step ? c : (uint32_t)((int32_t)c + r->away);
+			return (c - r->first) % (uint32_t)r->step
+				       ? c
+				       : (uint32_t)((int32_t)c + r->away);
 	}
 	return c;
 }
@@ -66,7 +68,8 @@ static uint32_t to_upper(uint32_t c)
 	for (size_t i = 0; i < RANGES; i++) {
 		const struct range *r = &ranges[i];
 		uint32_t upper = (uint32_t)((int32_t)c - r->away);
-		if (upper >= r->first && upper <= r->last && (upper - r->first) % (uint32_t)r->step == 0)
+		if (upper >= r->first && upper <= r->last &&
+		    (upper - r->first) % (uint32_t)r->step == 0)
 			return upper;
 	}
 	return c;
@@ -75,13 +78,13 @@ static uint32_t to_upper(uint32_t c)
 /* Behind these a new word begins; not behind ' (Don't), though O'Neil loses by it. */
 static bool ends_word(uint32_t c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '-' || c == '/' || c == '(' || c == 0xa0 ||
-	       c == 0x2010 || c == 0x2011 || c == 0x2013;
+	return c == ' ' || c == '\t' || c == '\n' || c == '-' || c == '/' || c == '(' ||
+	       c == 0xa0 || c == 0x2010 || c == 0x2011 || c == 0x2013;
 }
 
 void letters_add(struct str *out, struct slice text, enum letters how)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len;
+	const char *p = text.ptr ? text.ptr : "", *end = p + text.len;
 	bool first = true;
 
 	while (p < end) {

@@ -127,7 +127,8 @@ static bool has_value(const struct slice *value, size_t count, struct slice want
 }
 
 /* NULL where from and to fit, else which of them does not. */
-static const char *mismatch(const struct rule *rule, const struct event_facts *event, const char **value_note)
+static const char *mismatch(const struct rule *rule, const struct event_facts *event,
+			    const char **value_note)
 {
 	if (rule->event != EVENT_PROPERTY_CHANGED)
 		return NULL;
@@ -157,8 +158,9 @@ static struct match_note note_of(const struct table *t, const struct rule *rule,
 				    line ? (from ? p->from_column : p->to_column) : 1, value_note };
 }
 
-enum answer rule_match(const struct table *t, const struct rule *rule, const struct event_facts *event,
-		       const struct facts *facts, struct match_note *note)
+enum answer rule_match(const struct table *t, const struct rule *rule,
+		       const struct event_facts *event, const struct facts *facts,
+		       struct match_note *note)
 {
 	const char *value_note = NULL;
 	const char *what = mismatch(rule, event, &value_note);
@@ -175,7 +177,8 @@ enum answer rule_match(const struct table *t, const struct rule *rule, const str
 	struct finding found = run(&m);
 	if (note && found.answer != ANSWER_YES) {
 		const struct test *test = &rule->filter->test[found.test];
-		*note = (struct match_note){ test->what, test->file, test->line, test->column, found.note };
+		*note = (struct match_note){ test->what, test->file, test->line, test->column,
+					     found.note };
 	}
 	return found.answer;
 }

@@ -93,8 +93,8 @@ static struct span span_at(const struct reader *r, struct place p)
 /* ---- the text ---------------------------------------------------------- */
 
 /*
- * What YAML calls printable, and nothing that libyaml's reader would refuse. NEL, LS and PS are line breaks
- * to YAML and to no editor: whoever has one has it by accident.
+ * What YAML calls printable, and nothing that libyaml's reader would refuse. NEL, LS and PS are
+ * line breaks to YAML and to no editor: whoever has one has it by accident.
  */
 static bool is_printable(const char *p, size_t len)
 {
@@ -124,7 +124,8 @@ static void refuse_bytes(struct reader *r, struct place p)
 		uint32_t c = len == 1 ? byte : byte & (0x7fu >> len);
 		for (size_t i = 1; i < len; i++)
 			c = c << 6 | ((unsigned char)at_byte[i] & 0x3f);
-		fault_at(r->faults, CODE_BAD_CHARACTER, at, "a character that does not show stands here");
+		fault_at(r->faults, CODE_BAD_CHARACTER, at,
+			 "a character that does not show stands here");
 		fault_hint(r->faults, "delete it (U+%04X)", c);
 		return;
 	}
@@ -143,7 +144,8 @@ static bool check_text(struct reader *r)
 	while (p < end) {
 		size_t len = utf8_length(p, end);
 		if (!len || !is_printable(p, len)) {
-			refuse_bytes(r, place_walk(r->text, PLACE_START, (size_t)(p - r->text.ptr)));
+			refuse_bytes(r,
+				     place_walk(r->text, PLACE_START, (size_t)(p - r->text.ptr)));
 			return false;
 		}
 		p += len;
@@ -153,7 +155,8 @@ static bool check_text(struct reader *r)
 
 /* ---- building ---------------------------------------------------------- */
 
-static struct node *new_node(struct reader *r, enum node_kind kind, struct place start, struct place end)
+static struct node *new_node(struct reader *r, enum node_kind kind, struct place start,
+			     struct place end)
 {
 	struct node *n = arena_alloc(r->arena, sizeof(*n));
 
@@ -270,7 +273,8 @@ static struct span span_of_mark(struct reader *r, struct place start, char sign,
 	return span_between(r, from, place_walk(r->text, from, from.at + 1 + len));
 }
 
-/* Tags come resolved (`!!str` as a URI): their length in the text is not known, so it ends at the blank. */
+/* Tags come resolved (`!!str` as a URI): their length in the text is not known, so it ends at the
+ * blank. */
 static struct span span_of_tag(struct reader *r, struct place start)
 {
 	struct place from = start;
@@ -301,7 +305,8 @@ static void refuse_properties(struct reader *r, struct node *n, const yaml_char_
 
 static void on_alias(struct reader *r, const yaml_event_t *e)
 {
-	struct node *n = new_node(r, NODE_TEXT, place_of(r, e->start_mark), place_of(r, e->end_mark));
+	struct node *n =
+		new_node(r, NODE_TEXT, place_of(r, e->start_mark), place_of(r, e->end_mark));
 
 	n->broken = true;
 	fault(r->faults, CODE_ALIAS, n, "alias '*%s' is not allowed", (char *)e->data.alias.anchor);
@@ -328,7 +333,8 @@ static void on_scalar(struct reader *r, const yaml_event_t *e)
 	n->broken = e->data.scalar.anchor || e->data.scalar.tag;
 	if (text.len > LIMIT_YAML_SCALAR_BYTES) {
 		struct span at = span_at(r, n->start);
-		fault_at(r->faults, CODE_TOO_LARGE, at, "the text that begins here is longer than %u bytes",
+		fault_at(r->faults, CODE_TOO_LARGE, at,
+			 "the text that begins here is longer than %u bytes",
 			 LIMIT_YAML_SCALAR_BYTES);
 		n->broken = true;
 		text.len = 0;
@@ -361,7 +367,8 @@ static bool on_open(struct reader *r, const yaml_event_t *e)
 	return true;
 }
 
-/* A block ends where its last member does, not where libyaml noticed; a bracket ends behind itself. */
+/* A block ends where its last member does, not where libyaml noticed; a bracket ends behind itself.
+ */
 static void on_close(struct reader *r, const yaml_event_t *e)
 {
 	struct frame *top = &r->stack[--r->depth];
@@ -377,7 +384,8 @@ static void on_close(struct reader *r, const yaml_event_t *e)
 
 static void on_document(struct reader *r, const yaml_event_t *e)
 {
-	if (e->data.document_start.tag_directives.start == e->data.document_start.tag_directives.end)
+	if (e->data.document_start.tag_directives.start ==
+	    e->data.document_start.tag_directives.end)
 		return;
 	fault_at(r->faults, CODE_DIRECTIVE, span_at(r, place_of(r, e->start_mark)),
 		 "%%TAG directives are not allowed");
@@ -389,7 +397,8 @@ static void finish_document(struct reader *r)
 	struct documents *out = r->out;
 
 	if (r->root && !node_is_missing(r->root)) {
-		out->root = mem_grow(out->root, &out->cap, out->count + 1, sizeof(const struct node *));
+		out->root =
+			mem_grow(out->root, &out->cap, out->count + 1, sizeof(const struct node *));
 		out->root[out->count++] = r->root;
 	}
 	r->root = NULL;
@@ -461,7 +470,8 @@ static void report_syntax(struct reader *r)
 		context = place_of(r, y->context_mark);
 	if (words.at_context && context.at == at.at && r->depth)
 		context = r->stack[r->depth - 1].node->start;
-	fault_at(f, CODE_YAML_SYNTAX, span_at(r, words.at_context ? context : at), "%s", words.message);
+	fault_at(f, CODE_YAML_SYNTAX, span_at(r, words.at_context ? context : at), "%s",
+		 words.message);
 	if (words.hint)
 		fault_hint(f, "%s", words.hint);
 	if (y->context && !words.at_context && context.at != at.at)

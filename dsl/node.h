@@ -30,7 +30,7 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 struct node {
 	enum node_kind kind;
 	enum style style;		/* NODE_TEXT */
-	bool broken;			/* refused already: say no more of it; of a map: a member was left out */
+	bool broken; /* refused already: say no more of it; of a map: a member was left out */
 	uint32_t file;			/* index in sources */
 	struct place start, end;
 	struct slice text;		/* NODE_TEXT: what it came out as */

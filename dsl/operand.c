@@ -90,8 +90,10 @@ static bool read_option(struct reading *r, const struct node *n)
 	return false;
 }
 
-/* The character at which a pattern went wrong: the last one that was read, or the end where something is missing. */
-static void refuse_pattern(struct reading *r, const struct node *n, size_t offset, const char *problem)
+/* The character at which a pattern went wrong: the last one that was read, or the end where
+ * something is missing. */
+static void refuse_pattern(struct reading *r, const struct node *n, size_t offset,
+			   const char *problem)
 {
 	size_t len = n->text.len, from = offset < len ? offset : len, to = from;
 
@@ -122,7 +124,8 @@ static bool read_pattern(struct reading *r, const struct node *n)
 	if (r->t->regex)
 		return keep_one(r, n->text);
 	if (n->text.len > LIMIT_PATTERN_BYTES)
-		fault(r->f, CODE_TOO_LARGE, n, "the pattern is longer than %u bytes", LIMIT_PATTERN_BYTES);
+		fault(r->f, CODE_TOO_LARGE, n, "the pattern is longer than %u bytes",
+		      LIMIT_PATTERN_BYTES);
 	else
 		refuse_pattern(r, n, offset, err.text);
 	return false;
@@ -210,13 +213,15 @@ static void hint_moment(struct reading *r, struct slice text, char unit)
 		 parse_relative(arena_slice(r->arena, slice_of(arena_printf(r->arena, "-%.*s",
 									      SLICE_FMT(text)))),
 				&days, &rest))
-		fault_hint(r->f, "did you mean '-%.*s' (ago) or '+%.*s'?", SLICE_FMT(text), SLICE_FMT(text));
+		fault_hint(r->f, "did you mean '-%.*s' (ago) or '+%.*s'?", SLICE_FMT(text),
+			   SLICE_FMT(text));
 	else if (diag_nearest(text, words, 1))
 		fault_hint(r->f, "did you mean 'today'?");
 	else if (looks_like_date(text))
 		fault_hint(r->f, "a day that exists, written YYYY-MM-DD");
 	else
-		fault_hint(r->f, "a date 2026-01-31, a date-time 2026-01-31T09:00:00Z, today, -30d or +2w");
+		fault_hint(r->f, "a date 2026-01-31, a date-time 2026-01-31T09:00:00Z, today, -30d "
+			   "or +2w");
 }
 
 static bool read_moment(struct reading *r, const struct node *n)
@@ -247,8 +252,8 @@ static bool read_moment(struct reading *r, const struct node *n)
 		return false;
 	}
 	bool date = !wants_number || unit || looks_like_date(n->text);
-	fault(r->f, date ? CODE_BAD_DATE : CODE_BAD_NUMBER, n, "%s is %s", fault_shown(r->f, n->text),
-	      date ? "no date" : "neither a number nor a date");
+	fault(r->f, date ? CODE_BAD_DATE : CODE_BAD_NUMBER, n, "%s is %s",
+	      fault_shown(r->f, n->text), date ? "no date" : "neither a number nor a date");
 	if (date)
 		hint_moment(r, n->text, unit);
 	else

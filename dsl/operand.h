@@ -10,7 +10,8 @@
 #include "dsl/program.h"
 #include "dsl/value.h"
 
-/* Fills the operand fields of *t; what it lends lives as long as the nodes, the arena and the patterns. */
+/* Fills the operand fields of *t; what it lends lives as long as the nodes, the arena and the
+ * patterns. */
 bool operand_read(struct faults *f, struct patterns *patterns, struct arena *arena,
 		  const struct operator *op, const struct node *operand, struct test *t);
 

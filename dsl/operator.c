@@ -57,8 +57,8 @@ static enum answer run_has(const struct test *t, struct slice value, const struc
 	}
 }
 
-static enum answer run_pattern(const struct test *t, struct slice value, const struct test_moment *m,
-			       const char **note)
+static enum answer run_pattern(const struct test *t, struct slice value,
+			       const struct test_moment *m, const char **note)
 {
 	(void)m;
 	switch (regex_match(t->regex, value)) {
@@ -84,7 +84,8 @@ static int64_t instant_of(const struct quantity *q, const struct test_moment *m)
 	if (q->kind == QUANTITY_INSTANT)
 		return q->instant_ms;
 	struct civil day = clock_civil_local(m->as_of_ms);
-	day = clock_add((struct civil){ day.year, day.month, day.day, 0, 0, 0, 0 }, q->days, UNIT_DAY);
+	day = clock_add((struct civil){ day.year, day.month, day.day, 0, 0, 0, 0 }, q->days,
+			UNIT_DAY);
 	return clock_instant_local(day);
 }
 

@@ -158,7 +158,8 @@ struct part {
 	enum ref ref;
 	struct slice text;	/* of a literal; of a reference: as written, "contact.country" */
 	struct slice property;	/* REF_CONTACT: the property's name */
-	uint32_t index;		/* in table->property; of event.from and event.to with label: the trigger's */
+	uint32_t index; /* in table->property; of event.from and event.to with label: the trigger's
+			 */
 	bool label;		/* the first function is `label` */
 	const struct call *call;
 	size_t n_call;
@@ -180,11 +181,13 @@ struct function {
 	const char *name;
 	size_t min_args, max_args;
 	const char *usage;
-	/* NULL where the arguments are good; else what is wrong, and *at the argument, *from.. its bytes. */
-	const char *(*check)(struct call *c, struct arena *arena, size_t *at, size_t *from, size_t *to);
+	/* NULL where the arguments are good; else what is wrong, and *at the argument, *from.. its
+	 * bytes. */
+	const char *(*check)(struct call *c, struct arena *arena, size_t *at, size_t *from,
+			     size_t *to);
 	enum render (*run)(const struct call *c, struct working *w);
 	bool needs_date;
-	const char *const *words;	/* NULL-ended: what bytes from..to could have been, for a hint */
+	const char *const *words; /* NULL-ended: what bytes from..to could have been, for a hint */
 };
 
 extern const struct function functions[];

@@ -144,7 +144,8 @@ static struct slice first_reference(const struct template *t)
 	return slice_of("the text");
 }
 
-static enum render finish_date(struct renderer *r, const struct template *t, struct str *out, bool issue)
+static enum render finish_date(struct renderer *r, const struct template *t, struct str *out,
+			       bool issue)
 {
 	struct slice text = slice_trim(str_slice(out));
 	char day[CLOCK_TEXT];

@@ -43,7 +43,8 @@ struct width_row {
 	int width;
 };
 
-/* Source: Unicode 15, EastAsianWidth.txt (W, F) and general categories Mn, Me, Cf, in round ranges. */
+/* Source: Unicode 15, EastAsianWidth.txt (W, F) and general categories Mn, Me, Cf, in round ranges.
+ */
 static const struct width_row widths[] = {
 	{ 0x0300, 0x036f, 0 },	 { 0x0483, 0x0489, 0 },	  { 0x0591, 0x05bd, 0 },
 	{ 0x0610, 0x061a, 0 },	 { 0x064b, 0x065f, 0 },	  { 0x1100, 0x115f, 2 },
@@ -103,7 +104,8 @@ static void add_character(struct str *line, struct str *under, char mark, struct
 		str_add_char(under, mark == ' ' ? '\t' : mark);
 		return;
 	}
-	bool same = !hide && line->len - before == c.len && slice_eq(c, (struct slice){ line->ptr + before, c.len });
+	bool same = !hide && line->len - before == c.len &&
+		    slice_eq(c, (struct slice){ line->ptr + before, c.len });
 	int width = hide ? 1 : same ? width_of(c.ptr, c.len) : (int)(line->len - before);
 	for (; width > 0; width--)
 		str_add_char(under, mark);
@@ -131,7 +133,8 @@ static void draw(struct slice text, struct span at, bool hide, struct str *line,
 		bool marked = p.column >= at.column && p.column < end;
 		struct slice c = { text.ptr + p.at, next.at - p.at };
 		if (p.column == at.column || marked || p.column < at.column)
-			add_character(line, under, p.column < at.column ? ' ' : '^', c, marked && hide);
+			add_character(line, under, p.column < at.column ? ' ' : '^', c,
+				      marked && hide);
 		else
 			str_add_shown(line, c);
 	}
@@ -219,8 +222,8 @@ static void add_member(struct str *out, const char *key, const char *text)
 static void add_span(const struct sources *s, struct span at, struct str *out)
 {
 	add_member(out, "file", s->file[at.file].path);
-	str_addf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u", at.line, at.column,
-		 at.end_line, at.end_column);
+	str_addf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u", at.line,
+		 at.column, at.end_line, at.end_column);
 }
 
 static void add_diag(const struct sources *s, const struct diag *d, struct str *out)
@@ -252,6 +255,6 @@ void diags_print_json(const struct sources *s, const struct diags *d, size_t rul
 		str_add_text(out, i ? "," : "");
 		add_diag(s, &d->list[i], out);
 	}
-	str_addf(out, "],\"files\":%zu,\"rules\":%zu,\"errors\":%zu,\"warnings\":%zu}", s->count, rules,
-		 d->errors, d->warnings);
+	str_addf(out, "],\"files\":%zu,\"rules\":%zu,\"errors\":%zu,\"warnings\":%zu}", s->count,
+		 rules, d->errors, d->warnings);
 }

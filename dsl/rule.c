@@ -105,8 +105,10 @@ static bool belongs_to(struct faults *f, const struct node *key, const struct ke
 {
 	if (!has_key(there, key->text))
 		return false;
-	fault(f, CODE_UNKNOWN_KEY, key, "unknown key %s in '%s'", fault_shown(f, key->text), here->what);
-	fault_hint(f, "it belongs %s '%s'", there == &rule_keys ? "beside 'rule', not into" : "into",
+	fault(f, CODE_UNKNOWN_KEY, key, "unknown key %s in '%s'", fault_shown(f, key->text),
+	      here->what);
+	fault_hint(f, "it belongs %s '%s'",
+		   there == &rule_keys ? "beside 'rule', not into" : "into",
 		   there == &rule_keys ? here->what : there->what);
 	return true;
 }
@@ -125,7 +127,8 @@ static bool foreign_in_action(struct faults *f, const struct node *key)
 
 static bool foreign_in_event(struct faults *f, const struct node *key, enum event_kind event)
 {
-	enum event_kind other = event == EVENT_LIST_ADDED ? EVENT_PROPERTY_CHANGED : EVENT_LIST_ADDED;
+	enum event_kind other =
+		event == EVENT_LIST_ADDED ? EVENT_PROPERTY_CHANGED : EVENT_LIST_ADDED;
 
 	if (!has_key(&trigger_keys[other], key->text))
 		return belongs_to(f, key, &trigger_keys[event], &rule_keys) ||
@@ -169,8 +172,8 @@ static void warn_duplicates(struct faults *f, const struct node *list, const cha
 	for (size_t i = 1; i < count; i++) {
 		if (!slice_eq(entry[i]->text, entry[i - 1]->text))
 			continue;
-		fault_warn(f, CODE_DUPLICATE_VALUE, fault_span(f, entry[i]), "%s stands twice in '%s'",
-			   fault_shown(f, entry[i]->text), what);
+		fault_warn(f, CODE_DUPLICATE_VALUE, fault_span(f, entry[i]),
+			   "%s stands twice in '%s'", fault_shown(f, entry[i]->text), what);
 		fault_other(f, fault_span(f, entry[i - 1]), "first here");
 	}
 	mem_free(entry);
@@ -209,7 +212,8 @@ static void read_trigger(struct faults *f, struct patterns *patterns, struct are
 	if (event < 0)
 		(void)keys_read(f, &trigger_any_keys, r->trigger, r->trigger->key, r, NULL);
 	else
-		(void)keys_read(f, &trigger_keys[event], r->trigger, r->trigger->key, r, foreign[event]);
+		(void)keys_read(f, &trigger_keys[event], r->trigger, r->trigger->key, r,
+				foreign[event]);
 	if (r->property && !value_property(f, r->property))
 		r->property = NULL;
 	if (r->list && rule_list_is_id(r->list) && r->list->text.len > LIMIT_ID_BYTES)
@@ -255,7 +259,8 @@ static void read_missing_email(struct faults *f, const struct node *n, int64_t *
 	if (slice_is(text, "skip"))
 		return;
 	if (!slice_starts(text, slice_of("hold"))) {
-		fault(f, CODE_UNKNOWN_VALUE, n, "'missing-email' cannot be %s", fault_shown(f, text));
+		fault(f, CODE_UNKNOWN_VALUE, n, "'missing-email' cannot be %s",
+		      fault_shown(f, text));
 		fault_words(f, text, words, 2);
 		return;
 	}
@@ -269,8 +274,9 @@ static void read_missing_email(struct faults *f, const struct node *n, int64_t *
 			   fault_shown(f, duration));
 		fault_hint(f, "such as: hold 30d");
 	} else if (*hold_ms == 0 || *hold_ms > HOLD_MOST) {
-		fault_part(f, CODE_BAD_DURATION, n, at, text.len, *hold_ms ? "this is more than ten years"
-									  : "to hold for no time is to skip");
+		fault_part(f, CODE_BAD_DURATION, n, at, text.len,
+			   *hold_ms ? "this is more than ten years"
+				    : "to hold for no time is to skip");
 		if (!*hold_ms)
 			fault_hint(f, "did you mean 'skip'?");
 	}
@@ -320,8 +326,8 @@ static void read_small_keys(struct faults *f, struct rule_draft *r)
 		read_since(f, r->since, &r->since_ms);
 }
 
-void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena, const struct node *doc,
-	       struct rule_draft *r)
+void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
+	       const struct node *doc, struct rule_draft *r)
 {
 	const struct node *name = node_get(doc, "rule");
 

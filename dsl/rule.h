@@ -48,8 +48,8 @@ struct rule_draft {
 const char *event_account_type(enum event_kind event);
 const char *action_account_type(int act);
 
-void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena, const struct node *doc,
-	       struct rule_draft *out);
+void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
+	       const struct node *doc, struct rule_draft *out);
 void rule_draft_release(struct rule_draft *d);
 
 /* True for an unquoted number: a list's id. */

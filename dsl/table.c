@@ -195,8 +195,8 @@ void table_index_build(struct table *t)
 	add_rules(t, true);
 }
 
-static struct rule_ids look_up(const struct table *t, uint32_t source, enum event_kind event, bool any,
-			       const char *target, struct slice value)
+static struct rule_ids look_up(const struct table *t, uint32_t source, enum event_kind event,
+			       bool any, const char *target, struct slice value)
 {
 	const struct table_index *x = t->index;
 	struct index_entry key = { .hash = hash_key(source, event, any, target, value),
@@ -210,8 +210,8 @@ static struct rule_ids look_up(const struct table *t, uint32_t source, enum even
 	return (struct rule_ids){ e->id, e->count };
 }
 
-void table_candidates(const struct table *t, uint32_t source, enum event_kind event, const char *target,
-		      struct slice value, struct rule_ids out[2])
+void table_candidates(const struct table *t, uint32_t source, enum event_kind event,
+		      const char *target, struct slice value, struct rule_ids out[2])
 {
 	bool cleared = event == EVENT_PROPERTY_CHANGED && value.len == 0;
 

@@ -121,11 +121,13 @@ static bool unknown_reference(struct scan *s, struct slice name, size_t from)
 	fault_part(s->f, CODE_UNKNOWN_REFERENCE, s->n, from, s->at, "unknown reference %s",
 		   fault_shown(s->f, name));
 	if (dot && !known && near_root)
-		fault_hint(s->f, "did you mean '%s%.*s'?", near_root, (int)(name.len - root.len), dot);
+		fault_hint(s->f, "did you mean '%s%.*s'?", near_root, (int)(name.len - root.len),
+			   dot);
 	else if (!dot && !known && !near_root)
 		fault_hint(s->f, "did you mean 'contact.%.*s'?", SLICE_FMT(name));
 	else if (!dot && slice_is(root, "contact"))
-		fault_hint(s->f, "contact. and the internal name of a property, such as contact.email");
+		fault_hint(s->f,
+			   "contact. and the internal name of a property, such as contact.email");
 	else if (slice_is(root, "event") || slice_is(root, "rule"))
 		fault_words(s->f, name, words + 1, count - 1);
 	else
@@ -157,7 +159,8 @@ static bool read_reference(struct scan *s, struct part *part)
 		if (r->only < 0 || r->only == (int)s->event)
 			return true;
 		fault_part(s->f, CODE_UNKNOWN_REFERENCE, s->n, from, s->at,
-			   "'%s' does not exist in a '%s' rule", r->name, event_kind_names[s->event]);
+			   "'%s' does not exist in a '%s' rule", r->name,
+			   event_kind_names[s->event]);
 		fault_hint(s->f, "only '%s' rules have it", event_kind_names[r->only]);
 		return false;
 	}
@@ -189,7 +192,8 @@ static bool read_quoted(struct scan *s, char quote, struct slice *out)
 	size_t len = 0;
 
 	for (; s->at < s->text.len; s->at++) {
-		char c = s->text.ptr[s->at], next = s->at + 1 < s->text.len ? s->text.ptr[s->at + 1] : '\0';
+		char c = s->text.ptr[s->at],
+		     next = s->at + 1 < s->text.len ? s->text.ptr[s->at + 1] : '\0';
 		if (c == quote && next != quote) {
 			s->at++;
 			*out = (struct slice){ text, len };
@@ -253,7 +257,8 @@ static void refuse_argument(struct scan *s, const struct call *c, const char *pr
 	while (c->fn->words && c->fn->words[count])
 		count++;
 	if (to > from && count)
-		fault_words(s->f, (struct slice){ c->arg[at].ptr + from, to - from }, c->fn->words, count);
+		fault_words(s->f, (struct slice){ c->arg[at].ptr + from, to - from }, c->fn->words,
+			    count);
 }
 
 static bool check_call(struct scan *s, struct call *c)
@@ -310,7 +315,8 @@ static bool check_label(struct scan *s, struct part *part, const struct call *c,
 	fault_part(s->f, CODE_BAD_TEMPLATE, s->n, c->from, c->to,
 		   labelled ? "'label' must be the first function" : "'%.*s' has no label",
 		   SLICE_FMT(part->text));
-	fault_hint(s->f, "options have labels: contact.PROPERTY | label, event.from | label, event.to | label");
+	fault_hint(s->f, "options have labels: contact.PROPERTY | label, event.from | label, "
+		   "event.to | label");
 	return false;
 }
 
@@ -417,17 +423,19 @@ static bool read_literal(struct scan *s, struct part *part)
 	return true;
 }
 
-bool template_read(struct faults *f, struct arena *arena, const struct node *n, enum event_kind event,
-		   struct template *out)
+bool template_read(struct faults *f, struct arena *arena, const struct node *n,
+		   enum event_kind event, struct template *out)
 {
 	struct part parts[LIMIT_TEMPLATE_PARTS];
-	struct scan s = { .f = f, .arena = arena, .n = n, .event = event, .text = n->text, .part = parts };
+	struct scan s = {
+		.f = f, .arena = arena, .n = n, .event = event, .text = n->text, .part = parts
+	};
 	bool good = true;
 
 	while (s.at < s.text.len) {
 		if (s.n_part == LIMIT_TEMPLATE_PARTS) {
-			fault_part(f, CODE_TOO_LARGE, n, s.at, s.at + 1, "more than %u parts in one template",
-				   LIMIT_TEMPLATE_PARTS);
+			fault_part(f, CODE_TOO_LARGE, n, s.at, s.at + 1,
+				   "more than %u parts in one template", LIMIT_TEMPLATE_PARTS);
 			return false;
 		}
 		struct part *part = &parts[s.n_part++];

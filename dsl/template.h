@@ -14,8 +14,8 @@
  * Reads the text of node n as a template of a rule with this event. False
  * where something was wrong with it.
  */
-bool template_read(struct faults *f, struct arena *arena, const struct node *n, enum event_kind event,
-		   struct template *out);
+bool template_read(struct faults *f, struct arena *arena, const struct node *n,
+		   enum event_kind event, struct template *out);
 
 /* What is known of a rule's references before any event: for date fields. */
 struct template_facts {

@@ -66,7 +66,8 @@ static bool need_date(struct flow *flow, const char *who)
 	if (flow->shape == SHAPE_NEVER) {
 		fault_part(flow->f, CODE_NEVER_A_DATE, flow->n, flow->from, flow->to,
 			   "'%s' needs a date, and this is never one", who);
-		fault_hint(flow->f, "a date is YYYY-MM-DD, such as event.date or a property of dates");
+		fault_hint(flow->f,
+			   "a date is YYYY-MM-DD, such as event.date or a property of dates");
 		return false;
 	}
 	if (flow->otherwise) {
@@ -96,7 +97,8 @@ static bool follow_call(struct flow *flow, const struct call *c)
 			flow->shape = SHAPE_DATE;
 		else
 			never(flow, c);
-	} else if (strcmp(name, "default") == 0 && slice_trim(c->arg[0]).len && !is_date_text(c->arg[0])) {
+	} else if (strcmp(name, "default") == 0 && slice_trim(c->arg[0]).len &&
+		   !is_date_text(c->arg[0])) {
 		flow->otherwise = c;
 	} else if (strcmp(name, "replace") == 0) {
 		flow->shape = SHAPE_ANY;
@@ -141,9 +143,11 @@ static void check_whole(struct flow *flow, const struct template *t, const enum 
 	for (size_t i = 0; i < t->n_part; i++) {
 		size_t bad;
 		const struct part *part = &t->part[i];
-		if (part->ref == REF_LITERAL && t->n_part > 1 && !may_be_in_date(part->text, &bad)) {
+		if (part->ref == REF_LITERAL && t->n_part > 1 &&
+		    !may_be_in_date(part->text, &bad)) {
 			fault_part(flow->f, CODE_NEVER_A_DATE, flow->n, part->from, part->to,
-				   "with this text '%s' can never be a date", flow->n->key->text.ptr);
+				   "with this text '%s' can never be a date",
+				   flow->n->key->text.ptr);
 			goto out;
 		}
 		if (part->ref == REF_LITERAL)

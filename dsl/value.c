@@ -6,7 +6,8 @@
 #include "base/limits.h"
 
 #define NAME_BYTES 64
-/* HubSpot's own ceiling on an internal name is 100 characters (its property API refuses longer ones). */
+/* HubSpot's own ceiling on an internal name is 100 characters (its property API refuses longer
+ * ones). */
 #define PROPERTY_BYTES 100
 
 static const char *kind_name(const struct node *n)
@@ -79,7 +80,8 @@ bool value_texts(struct faults *f, const struct node *n, const char *what)
 	if (n->broken)
 		return false;
 	if (n->kind == NODE_MAP) {
-		fault(f, CODE_WRONG_TYPE, n, "'%s' takes a value or a list of values, not a map", what);
+		fault(f, CODE_WRONG_TYPE, n, "'%s' takes a value or a list of values, not a map",
+		      what);
 		return false;
 	}
 	if (node_is_missing(n)) {
@@ -128,7 +130,8 @@ bool value_bool(struct faults *f, const struct node *n, const char *what, bool *
 	*out = slice_is(n->text, "true");
 	if (*out || slice_is(n->text, "false"))
 		return true;
-	fault(f, CODE_BAD_VALUE, n, "'%s' takes true or false, not %s", what, fault_shown(f, n->text));
+	fault(f, CODE_BAD_VALUE, n, "'%s' takes true or false, not %s", what,
+	      fault_shown(f, n->text));
 	const char *meant = NULL;
 	for (size_t i = 0; i < 4; i++) {
 		if (slice_eq_nocase(n->text, slice_of(yes_words[i])))
@@ -158,11 +161,12 @@ static bool all_digits(struct slice text)
 static void hint_duration(struct faults *f, struct slice text)
 {
 	static const char *const units[][2] = {
-		{ "sec", "s" }, { "secs", "s" }, { "second", "s" }, { "seconds", "s" }, { "min", "m" },
-		{ "mins", "m" }, { "minute", "m" }, { "minutes", "m" }, { "hour", "h" }, { "hours", "h" },
-		{ "hr", "h" }, { "day", "d" }, { "days", "d" }, { "msec", "ms" }, { "S", "s" },
-		{ "M", "m" }, { "H", "h" }, { "D", "d" }, { "s", "s" }, { "m", "m" }, { "h", "h" },
-		{ "d", "d" }, { "ms", "ms" },
+		{ "sec", "s" },	 { "secs", "s" },  { "second", "s" }, { "seconds", "s" },
+		{ "min", "m" },	 { "mins", "m" },  { "minute", "m" }, { "minutes", "m" },
+		{ "hour", "h" }, { "hours", "h" }, { "hr", "h" },     { "day", "d" },
+		{ "days", "d" }, { "msec", "ms" }, { "S", "s" },      { "M", "m" },
+		{ "H", "h" },	 { "D", "d" },	   { "s", "s" },      { "m", "m" },
+		{ "h", "h" },	 { "d", "d" },	   { "ms", "ms" },
 	};
 	size_t n = 0;
 
@@ -198,8 +202,8 @@ bool value_duration(struct faults *f, const struct node *n, const char *what, in
 		return true;
 	bool low = *out_ms < least;
 	/* 24h is how people and rules.md say it, not 1d. */
-	const char *bound = !low && most == MS_DAY ? "24h"
-						   : clock_format_duration(low ? least : most, limit);
+	const char *bound =
+		!low && most == MS_DAY ? "24h" : clock_format_duration(low ? least : most, limit);
 	fault(f, CODE_BAD_DURATION, n, "'%s' of %s is %s than %s", what, fault_shown(f, n->text),
 	      low ? "less" : "more", bound);
 	return false;
@@ -246,7 +250,8 @@ bool value_parse_rate(struct slice text, struct rate *out)
 
 	if (!slash || slash + 2 != text.ptr + text.len)
 		return false;
-	if (!parse_amount((struct slice){ text.ptr, (size_t)(slash - text.ptr) }, &out->count, &out->per_ms))
+	if (!parse_amount((struct slice){ text.ptr, (size_t)(slash - text.ptr) }, &out->count,
+			  &out->per_ms))
 		return false;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (slash[1] != units[i].name)
@@ -363,7 +368,7 @@ bool value_url(struct faults *f, const struct node *n, const char *what, struct 
 	return true;
 }
 
-/* Small letters pass in ${…}, where no secret begins so; without braces `$w0rd` may be a password. */
+/* Small letters pass in ${…}, where no secret begins so; `$w0rd` without braces may be one. */
 static bool is_env_name(struct slice name, bool small)
 {
 	for (size_t i = 0; i < name.len; i++) {
@@ -381,7 +386,8 @@ bool value_secret(struct faults *f, const struct node *n, const char *what, cons
 	if (!value_line(f, n, what))
 		return false;
 	struct slice text = n->text;
-	bool braces = text.len > 3 && slice_starts(text, slice_of("${")) && text.ptr[text.len - 1] == '}';
+	bool braces =
+		text.len > 3 && slice_starts(text, slice_of("${")) && text.ptr[text.len - 1] == '}';
 	if (slice_starts(text, slice_of("file:"))) {
 		struct slice path = after(text, "file:");
 		*out = (struct secret){ SECRET_FILE, arena_text(arena, path) };
@@ -406,8 +412,10 @@ bool value_secret(struct faults *f, const struct node *n, const char *what, cons
 		return false;
 	}
 	fault(f, CODE_INLINE_SECRET, n, "the secret '%s' is written out in the file", what);
-	fault_hint(f, "put it in the environment and write ${%s}, or in a file and write file:PATH; "
-		   "then replace the secret, for it may have been copied", variable);
+	fault_hint(f,
+		   "put it in the environment and write ${%s}, or in a file and write file:PATH; "
+		   "then replace the secret, for it may have been copied",
+		   variable);
 	return false;
 }
 
@@ -449,7 +457,8 @@ bool value_name(struct faults *f, const struct node *n, const char *what)
 	if (name_valid(like))
 		fault_hint(f, "did you mean '%s'?", like.ptr);
 	else
-		fault_hint(f, "a to z, 0 to 9 and -, not first -, at most %d characters", NAME_BYTES);
+		fault_hint(f, "a to z, 0 to 9 and -, not first -, at most %d characters",
+			   NAME_BYTES);
 	return false;
 }
 
@@ -486,8 +495,8 @@ bool value_property_part(struct faults *f, const struct node *n, size_t from, si
 	if (meant)
 		fault_hint(f, "the internal name is meant, not the label: perhaps '%s'", meant);
 	else
-		fault_hint(f, "internal names are of a to z, 0 to 9 and _; HubSpot shows it behind </> in "
-			   "the property's settings");
+		fault_hint(f, "internal names are of a to z, 0 to 9 and _; HubSpot shows it "
+			   "behind </> in the property's settings");
 	return false;
 }
 

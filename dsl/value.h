@@ -37,7 +37,8 @@ bool value_rate(struct faults *f, const struct node *n, const char *what, struct
 bool value_date(struct faults *f, const struct node *n, const char *what, int64_t *out_ms);
 /* http or https with a host; no user, query or fragment. *out has no slash at its end. */
 bool value_url(struct faults *f, const struct node *n, const char *what, struct slice *out);
-/* `${NAME}` or `file:PATH`; the name is lent by the arena. `variable` is a name to suggest for a variable. */
+/* `${NAME}` or `file:PATH`; the name is lent by the arena. `variable` is a name to suggest for a
+ * variable. */
 bool value_secret(struct faults *f, const struct node *n, const char *what, const char *variable,
 		  struct arena *arena, struct secret *out);
 

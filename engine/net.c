@@ -26,6 +26,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000L
 #define KEPT_CONNECTIONS 8L
+#define KEPT_IDLE_S 60L		/* idle longer than this, a connection is not used again */
 #define EVENTS_A_TURN 32
 #define OLDEST_CURL 0x075500	/* 7.85.0: CURLOPT_PROTOCOLS_STR */
 
@@ -77,10 +78,11 @@ static int64_t wall_ms(void *ctx)
 	return clock_ms(CLOCK_REALTIME);
 }
 
+/* BOOTTIME: waiting goes on while the machine sleeps. */
 static int64_t mono_ms(void *ctx)
 {
 	(void)ctx;
-	return clock_ms(CLOCK_MONOTONIC);
+	return clock_ms(CLOCK_BOOTTIME);
 }
 
 static uint64_t random_bits(void *ctx)
@@ -183,6 +185,7 @@ static const struct {
 	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 	{ CURLOPT_HTTP09_ALLOWED, 0 },
 	{ CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS },
+	{ CURLOPT_MAXAGE_CONN, KEPT_IDLE_S },
 };
 
 static const struct {

@@ -1,14 +1,14 @@
 #include "engine/certifier/api.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 
 #define TIMEOUT_MS (30 * MS_SECOND)
-#define PAGE 100
+#define PAGE 100	/* the most there is: facts/certifier.md 1.3 */
 #define VERSION "Certifier-Version: 2022-10-26"	/* the only one there is: facts/certifier.md 1.1 */
-#define ERROR_BYTES 200
+#define MESSAGE_BYTES 200	/* of a foreign message, in our logs */
+#define SHORT_NAME 4		/* shorter ones are found inside of other words */
 
 /* ---- requests ------------------------------------------------------------- */
 
@@ -37,20 +37,28 @@ static void post(const struct action *a, const char *url, struct json *body, str
 	str_release(&text);
 }
 
-struct slice api_field(const struct issuance *is, const char *name)
+/* A write: it must not be sent twice behind our back. */
+static void post_once(const struct action *a, const char *url, struct json *body, struct arena *memory,
+		      struct http_request *out)
+{
+	post(a, url, body, memory, out);
+	out->fresh = true;
+}
+
+static struct slice field(const struct issuance *is, const char *name)
 {
 	return json_get_slice(is->fields, name);
 }
 
-static void set_text(struct json *object, const char *key, struct slice text)
+static void set_field(struct json *object, const char *key, const struct issuance *is, const char *name)
 {
-	if (text.len)
-		json_set_slice(object, slice_of(key), text);
+	if (field(is, name).len)
+		json_set_slice(object, slice_of(key), field(is, name));
 }
 
-static bool is_custom(struct slice field)
+static bool is_custom(struct slice name)
 {
-	return slice_starts(field, slice_of("custom."));
+	return slice_starts(name, slice_of("custom."));
 }
 
 static struct json *custom_attributes(const struct issuance *is)
@@ -65,48 +73,56 @@ static struct json *custom_attributes(const struct issuance *is)
 	return custom;
 }
 
-void api_create(const struct action *a, const struct issuance *is, struct arena *memory, struct http_request *out)
+void api_create(const struct action *a, const struct issuance *is, struct arena *memory,
+		struct http_request *out)
 {
-	struct json *body = json_new_object(), *recipient = json_new_object(), *custom = custom_attributes(is);
+	struct json *body = json_new_object(), *recipient = json_new_object();
+	struct json *custom = custom_attributes(is);
 
 	json_set_text(body, "groupId", is->group);
-	set_text(recipient, "name", api_field(is, "recipient.name"));
-	set_text(recipient, "email", api_field(is, "recipient.email"));
+	set_field(recipient, "name", is, "recipient.name");
+	set_field(recipient, "email", is, "recipient.email");
 	json_set(body, "recipient", recipient);
-	set_text(body, "issueDate", api_field(is, "issue-date"));
-	set_text(body, "expiryDate", api_field(is, "expiry-date"));
+	set_field(body, "issueDate", is, "issue-date");
+	set_field(body, "expiryDate", is, "expiry-date");
 	if (json_count(custom))
 		json_set(body, "customAttributes", custom);
 	else
 		json_free(custom);
-	post(a, arena_printf(memory, "%s/credentials", a->base), body, memory, out);
-	out->fresh = true;
+	post_once(a, arena_printf(memory, "%s/credentials", a->base), body, memory, out);
 }
 
-void api_issue(const struct action *a, const struct issuance *is, struct arena *memory, struct http_request *out)
+static const char *credential_url(const struct action *a, const struct issuance *is, const char *verb,
+				  struct arena *memory)
 {
-	post(a, arena_printf(memory, "%s/credentials/%s/issue", a->base, is->credential), json_new_object(), memory,
-	     out);
-	out->fresh = true;
+	return arena_printf(memory, "%s/credentials/%s%s", a->base, is->credential, verb);
 }
 
-void api_send(const struct action *a, const struct issuance *is, struct arena *memory, struct http_request *out)
+void api_issue(const struct action *a, const struct issuance *is, struct arena *memory,
+	       struct http_request *out)
+{
+	post_once(a, credential_url(a, is, "/issue", memory), json_new_object(), memory, out);
+}
+
+void api_send(const struct action *a, const struct issuance *is, struct arena *memory,
+	      struct http_request *out)
 {
 	struct json *body = json_new_object();
 
 	json_set_text(body, "deliveryMethod", "email");
-	post(a, arena_printf(memory, "%s/credentials/%s/send", a->base, is->credential), body, memory, out);
-	out->fresh = true;
+	post_once(a, credential_url(a, is, "/send", memory), body, memory, out);
 }
 
-void api_get(const struct action *a, const struct issuance *is, struct arena *memory, struct http_request *out)
+void api_get(const struct action *a, const struct issuance *is, struct arena *memory,
+	     struct http_request *out)
 {
-	get(a, arena_printf(memory, "%s/credentials/%s", a->base, is->credential), out);
+	get(a, credential_url(a, is, "", memory), out);
 }
 
 static struct json *email_equals(struct slice address)
 {
-	struct json *condition = json_new_object(), *recipient = json_new_object(), *email = json_new_object();
+	struct json *condition = json_new_object(), *recipient = json_new_object();
+	struct json *email = json_new_object();
 
 	json_set_slice(email, slice_of("equals"), address);
 	json_set(recipient, "email", email);
@@ -118,25 +134,23 @@ static struct json *email_equals(struct slice address)
 static struct json *by_email(struct slice address, struct arena *memory)
 {
 	struct json *filter = json_new_object(), *either = json_new_array();
-	struct slice lower = arena_slice(memory, address);
+	char *lower = arena_text(memory, address);
 
-	for (size_t i = 0; i < lower.len; i++) {
-		char *c = (char *)(uintptr_t)&lower.ptr[i];
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c + 32);
-	}
+	for (char *c = lower; *c; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
 	json_add(either, email_equals(address));
-	if (!slice_eq(lower, address))
-		json_add(either, email_equals(lower));
+	if (!slice_is(address, lower))
+		json_add(either, email_equals(slice_of(lower)));
 	json_set(filter, "OR", either);
 	return filter;
 }
 
-void api_search(const struct action *a, const struct issuance *is, struct arena *memory, struct http_request *out)
+void api_search(const struct action *a, const struct issuance *is, struct arena *memory,
+		struct http_request *out)
 {
 	struct json *body = json_new_object(), *sort = json_new_object();
 
-	json_set(body, "filter", by_email(api_field(is, "recipient.email"), memory));
+	json_set(body, "filter", by_email(field(is, "recipient.email"), memory));
 	json_set_text(sort, "property", "createdAt");
 	json_set_text(sort, "order", "asc");
 	json_set(body, "sort", sort);
@@ -150,7 +164,7 @@ void api_groups(const struct action *a, const char *cursor, struct arena *memory
 {
 	struct str url;
 
-	str_init(&url, LIMIT_URL_BYTES);
+	str_init(&url, 4 * LIMIT_URL_BYTES);
 	str_addf(&url, "%s/groups?limit=%d", a->base, PAGE);
 	if (cursor[0]) {
 		str_add_text(&url, "&cursor=");
@@ -167,73 +181,84 @@ void api_attributes(const struct action *a, struct arena *memory, struct http_re
 
 /* ---- answers ---------------------------------------------------------------- */
 
+bool api_is_good(const struct http_response *r)
+{
+	return r->outcome == HTTP_ANSWER && r->status >= 200 && r->status <= 299;
+}
+
+int64_t api_retry_ms(const struct http_response *r)
+{
+	return r->outcome == HTTP_ANSWER && r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms : 0;
+}
+
 bool api_id_valid(struct slice id)
 {
 	if (id.len == 0 || id.len > LIMIT_ID_BYTES)
 		return false;
 	for (size_t i = 0; i < id.len; i++) {
 		char c = id.ptr[i];
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'))
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		      c == '-'))
 			return false;
 	}
 	return true;
 }
 
-/* Puts *** in place of every occurrence of `secret`. */
-static void redact(struct str *text, struct slice secret)
+bool api_take_ids(const struct answer *an, const struct json *credential, struct verdict *out)
 {
-	if (secret.len < 2)
-		return;
-	for (char *at = text->ptr; at && (at = memmem(at, text->len - (size_t)(at - text->ptr), secret.ptr, secret.len));
-	     at += secret.len)
-		memset(at, '*', secret.len);
+	struct slice id = json_get_slice(credential, "id"), public_id = json_get_slice(credential, "publicId");
+
+	if (!api_id_valid(id))
+		return false;
+	out->credential = arena_text(an->memory, id);
+	if (api_id_valid(public_id))
+		out->public_url = arena_printf(an->memory, "%s/%.*s", an->action->portal,
+					       SLICE_FMT(public_id));
+	return true;
 }
 
-const char *api_error(const struct json *body, const struct issuance *is, struct arena *memory)
+bool api_is_issued(const struct json *credential)
 {
-	struct slice code = json_slice(json_path(body, "error.code"));
-	struct slice message = json_slice(json_path(body, "error.message"));
-	struct str text, shown;
+	struct slice status = json_get_slice(credential, "status");
 
-	str_init(&text, LIMIT_FIELD_BYTES);
-	str_init(&shown, ERROR_BYTES * 4);
-	str_addf(&text, "%.*s%s%.*s", SLICE_FMT(code), code.len && message.len ? ": " : "", SLICE_FMT(message));
-	redact(&text, api_field(is, "recipient.email"));
-	redact(&text, api_field(is, "recipient.name"));
-	struct slice head = { text.ptr, text.len < ERROR_BYTES ? text.len : ERROR_BYTES };
-	str_add_shown(&shown, head);
-	const char *out = arena_text(memory, str_slice(&shown));
-	str_release(&text);
-	str_release(&shown);
-	return out;
+	return slice_is(status, "issued") || slice_is(status, "expired");
 }
 
-/* What was sent is what is there; what was not sent is free. */
-static bool same(const struct json *there, struct slice sent)
+struct slice api_next_cursor(const struct json *page, const char *cursor)
+{
+	struct slice next = json_slice(json_path(page, "pagination.next"));
+	bool usable = json_count(json_get(page, "data")) && next.len <= LIMIT_URL_BYTES &&
+		      !(cursor && slice_is(next, cursor)) && !(next.len && memchr(next.ptr, 0, next.len));
+
+	return usable ? next : (struct slice){ 0 };
+}
+
+/* ---- is it the one that we made? -------------------------------------------- */
+
+/* What was not sent is free to be anything. */
+static bool same_if_sent(const struct json *there, struct slice sent)
 {
 	return !sent.len || slice_eq(json_slice(there), sent);
 }
 
+/* The name on the credential wins over the recipient's: facts/certifier.md 2.1. */
 static bool same_name(const struct json *credential, struct slice sent)
 {
-	const struct json *attributes = json_get(credential, "attributes");
+	struct slice own = json_get_slice(json_get(credential, "attributes"), "recipient.name");
 
-	return slice_eq(json_get_slice(attributes, "recipient.name"), sent) ||
-	       slice_eq(json_slice(json_path(credential, "recipient.name")), sent);
+	return slice_eq(own.len ? own : json_slice(json_path(credential, "recipient.name")), sent);
 }
 
-static bool same_custom(const struct json *there, const struct issuance *is)
+static bool same_custom(const struct json *there, const struct issuance *is, struct arena *memory)
 {
 	const struct json *value;
 	struct slice key;
 	size_t sent = 0, here = 0;
 
 	for (struct json_each e = json_each(is->fields); json_next(&e, &key, &value);) {
-		char name[256];
 		if (!is_custom(key) || !json_slice(value).len)
 			continue;
-		snprintf(name, sizeof(name), "%.*s", SLICE_FMT(key));
-		if (!slice_eq(json_get_slice(there, name), json_slice(value)))
+		if (!slice_eq(json_get_slice(there, arena_text(memory, key)), json_slice(value)))
 			return false;
 		sent++;
 	}
@@ -242,11 +267,84 @@ static bool same_custom(const struct json *there, const struct issuance *is)
 	return here == sent;
 }
 
-bool api_same_fields(const struct json *credential, const struct issuance *is)
+bool api_same_fields(const struct json *credential, const struct issuance *is, struct arena *memory)
 {
-	return slice_eq_nocase(json_slice(json_path(credential, "recipient.email")), api_field(is, "recipient.email")) &&
-	       same_name(credential, api_field(is, "recipient.name")) &&
-	       same(json_get(credential, "issueDate"), api_field(is, "issue-date")) &&
-	       same(json_get(credential, "expiryDate"), api_field(is, "expiry-date")) &&
-	       same_custom(json_get(credential, "customAttributes"), is);
+	struct slice email = json_slice(json_path(credential, "recipient.email"));
+
+	return slice_eq_nocase(email, field(is, "recipient.email")) &&
+	       same_name(credential, field(is, "recipient.name")) &&
+	       same_if_sent(json_get(credential, "issueDate"), field(is, "issue-date")) &&
+	       same_if_sent(json_get(credential, "expiryDate"), field(is, "expiry-date")) &&
+	       same_custom(json_get(credential, "customAttributes"), is, memory);
+}
+
+/* ---- what Certifier says when it refuses ------------------------------------ */
+
+static bool is_word_byte(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
+}
+
+static bool is_whole_word(const struct str *text, size_t at, size_t len)
+{
+	return (at == 0 || !is_word_byte(text->ptr[at - 1])) &&
+	       (at + len == text->len || !is_word_byte(text->ptr[at + len]));
+}
+
+/* Puts *** over every occurrence of what is personal, whatever its case. */
+static void redact(struct str *text, struct slice personal)
+{
+	for (size_t at = 0; personal.len && at + personal.len <= text->len; at++)
+		if (slice_eq_nocase((struct slice){ text->ptr + at, personal.len }, personal) &&
+		    (personal.len >= SHORT_NAME || is_whole_word(text, at, personal.len)))
+			memset(text->ptr + at, '*', personal.len);
+}
+
+/* At most `most` bytes of text, whole characters. */
+static struct slice head(struct slice text, size_t most)
+{
+	size_t len = 0;
+
+	while (len < text.len) {
+		size_t next = utf8_length(text.ptr + len, text.ptr + text.len);
+		len += next ? next : 1;
+		if (len > most)
+			return (struct slice){ text.ptr, len - (next ? next : 1) };
+	}
+	return text;
+}
+
+/* The head is cut off last, so that no half of a name is left at its end. */
+static void add_message(const struct json *body, const struct issuance *is, struct str *out)
+{
+	struct slice code = json_slice(json_path(body, "error.code"));
+	struct slice message = json_slice(json_path(body, "error.message"));
+	struct str text;
+
+	str_init(&text, LIMIT_FIELD_BYTES);
+	str_add_slice(&text, head(code, MESSAGE_BYTES));
+	str_add_text(&text, code.len && message.len ? ": " : "");
+	str_add_slice(&text, head(message, LIMIT_FIELD_BYTES / 2));
+	redact(&text, field(is, "recipient.email"));
+	redact(&text, field(is, "recipient.name"));
+	if (text.len)
+		str_add_char(out, ' ');
+	str_add_shown(out, head(str_slice(&text), MESSAGE_BYTES));
+	str_release(&text);
+}
+
+const char *api_problem(const struct answer *an)
+{
+	const struct http_response *r = an->response;
+	struct str line;
+
+	if (r->outcome != HTTP_ANSWER)
+		return arena_printf(an->memory, "%s: %s", r->outcome == HTTP_NOT_SENT ? "not sent" : "no answer",
+				    r->problem ? r->problem : "");
+	str_init(&line, MESSAGE_BYTES * 8);
+	str_addf(&line, "%d", r->status);
+	add_message(an->body, an->is, &line);
+	const char *text = arena_text(an->memory, str_slice(&line));
+	str_release(&line);
+	return text;
 }

@@ -1,45 +1,38 @@
 /*
- * issue - what Certifier's answers mean: behaviour.md, "Issuing".
+ * issue - the three steps at Certifier and what their answers mean:
+ * behaviour.md, "Issuing".
  *
- *   planned --create--> creating --2xx--> draft --issue--> issuing --2xx--> issued --send--> sending --2xx--> sent
- *                          |  ^                              |
- *                   unknown|  |none found              unknown, 400, 409, 412
- *                          v  |                              v
- *                        search by e-mail                  GET: issued or expired is done, draft is not
+ *   planned -> creating -> draft -> issuing -> issued -> sending -> sent
+ *      ^        |    ^       ^       |    |                 |
+ *      |        v    |       |       v    +-> refused       +-> send-unknown
+ *      +------ search        +----- GET
  *
- * Every write ends as not done, done or unknown; one row table says which
- * status is what. An unknown send cannot be settled by any call.
+ * Invariants
+ *  1. Every end of a write is not done, done or unknown; the rows of `meanings`
+ *     say which status is what, first fit.
+ *  2. What is unknown is settled by reading (settle.c), never by writing; an
+ *     unknown send cannot be settled.
+ *  3. No credential id that another issuance holds is ever taken.
  */
-#include <stdio.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/diag.h"
 #include "engine/certifier/api.h"
 #include "engine/certifier/certifier.h"
+#include "engine/certifier/settle.h"
 
-/* When an unknown create is looked for, after its attempt; the last also is the wait for the search to lag no more. */
-static const int64_t look_ms[] = { 1 * MS_SECOND, 5 * MS_SECOND, 30 * MS_SECOND };
-#define LOOKS (int)(sizeof(look_ms) / sizeof(look_ms[0]))
-#define CLOCK_SKEW_MS MS_MINUTE	/* that Certifier's createdAt may be before our attempt */
-#define ISSUE_LOOK_MS MS_SECOND
-#define SCHEDULED_LOOK_MS MS_MINUTE
-
-/* ---- life -------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------- */
 
 static struct action *certifier_open(const struct account *account, struct slice token)
 {
 	struct action *a = mem_alloc(sizeof(*a));
 
-	a->account = account;
 	a->base = mem_strdup(account_text(account, "base-url"));
 	a->portal = mem_strdup(account_text(account, "portal-url"));
 	str_init(&a->token, LIMIT_SECRET_BYTES);
 	str_add_slice(&a->token, token);
-	str_init(&a->cursor, 4096);
-	str_init(&a->problem, LIMIT_ERROR_BYTES);
-	map_init(&a->groups);
-	map_init(&a->attributes);
+	probe_init(&a->probe);
 	return a;
 }
 
@@ -48,309 +41,192 @@ static void certifier_close(struct action *a)
 	if (a->token.ptr)
 		explicit_bzero(a->token.ptr, a->token.cap);
 	str_release(&a->token);
-	str_release(&a->cursor);
-	str_release(&a->problem);
-	map_release(&a->groups);
-	map_release(&a->attributes);
+	probe_release(&a->probe);
 	mem_free(a->base);
 	mem_free(a->portal);
 	mem_free(a);
 }
 
-static void certifier_step(struct action *a, const struct issuance *is, struct arena *memory, struct step *out)
-{
-	*out = (struct step){ .write = true };
-	switch (is->state) {
-	case STATE_PLANNED:
-		out->doing = STATE_CREATING;
-		api_create(a, is, memory, &out->request);
-		return;
-	case STATE_DRAFT:
-		out->doing = STATE_ISSUING;
-		api_issue(a, is, memory, &out->request);
-		return;
-	case STATE_ISSUED:
-		out->doing = STATE_SENDING;
-		api_send(a, is, memory, &out->request);
-		return;
-	case STATE_CREATING:
-		out->write = false;
-		out->doing = STATE_CREATING;
-		api_search(a, is, memory, &out->request);
-		return;
-	default:
-		out->write = false;
-		out->doing = STATE_ISSUING;
-		api_get(a, is, memory, &out->request);
-	}
-}
+/* ---- the next request --------------------------------------------------------- */
 
-/* ---- what a status means, by step ---------------------------------------------- */
-
-enum meaning {
-	DONE, AGAIN, STOP, PLAN, GROUP, REFUSED, READ_BACK, UNKNOWN,
-};
-
-/* First row that fits. `low` to `high` are statuses; a step that is not named has the general row. */
 static const struct {
-	enum issuance_state doing;	/* STATE_COUNT: any */
-	int low, high;
-	enum meaning meaning;
-} meanings[] = {
-	{ STATE_COUNT, 200, 299, DONE },
-	{ STATE_COUNT, 401, 401, STOP },
-	{ STATE_COUNT, 403, 403, STOP },
-	{ STATE_COUNT, 429, 429, AGAIN },
-	{ STATE_COUNT, 402, 402, PLAN },
-	{ STATE_COUNT, 408, 408, UNKNOWN },
-	{ STATE_CREATING, 404, 404, GROUP },
-	{ STATE_ISSUING, 400, 400, READ_BACK },
-	{ STATE_ISSUING, 409, 409, READ_BACK },
-	{ STATE_ISSUING, 412, 412, READ_BACK },
-	{ STATE_COUNT, 400, 499, REFUSED },
-	{ STATE_COUNT, 0, 999, UNKNOWN },	/* 1xx, 3xx, 5xx */
+	enum issuance_state from;
+	bool write;
+	enum issuance_state doing;
+	void (*build)(const struct action *a, const struct issuance *is, struct arena *memory,
+		      struct http_request *out);
+} steps[] = {
+	{ STATE_PLANNED, true, STATE_CREATING, api_create },
+	{ STATE_CREATING, false, STATE_CREATING, api_search },
+	{ STATE_DRAFT, true, STATE_ISSUING, api_issue },
+	{ STATE_ISSUING, false, STATE_ISSUING, api_get },
+	{ STATE_ISSUED, true, STATE_SENDING, api_send },
 };
 
-static enum meaning meaning_of(enum issuance_state doing, int status)
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void certifier_step(struct action *a, const struct issuance *is, struct arena *memory,
+			   struct step *out)
 {
 	size_t i = 0;
 
-	while (!((meanings[i].doing == STATE_COUNT || meanings[i].doing == doing) && status >= meanings[i].low &&
-		 status <= meanings[i].high))
+	while (i < STEPS && steps[i].from != is->state)
 		i++;
-	return meanings[i].meaning;
+	if (i == STEPS)
+		abort(); /* engine/action.h: never called for other states */
+	*out = (struct step){ .write = steps[i].write, .doing = steps[i].doing };
+	steps[i].build(a, is, memory, &out->request);
 }
 
 /* The state that a write began from. */
 static enum issuance_state state_before(enum issuance_state doing)
 {
-	return doing == STATE_CREATING ? STATE_PLANNED : doing == STATE_ISSUING ? STATE_DRAFT : STATE_ISSUED;
+	size_t i = 0;
+
+	while (!steps[i].write || steps[i].doing != doing)
+		i++; /* every -ing state is in a row */
+	return steps[i].from;
 }
 
-/* ---- done ------------------------------------------------------------------------ */
+/* ---- what an answer to a write means ------------------------------------------- */
 
-static bool take_ids(const struct action *a, const struct json *credential, struct arena *memory,
-		     struct verdict *out)
+enum meaning {
+	DONE,
+	NOT_YET,	/* not done; the account waits */
+	STOP,		/* not done; the account stops */
+	PLAN,		/* not done; the workspace's issuances are held */
+	GROUP,		/* not done; the group's issuances are held */
+	GROUP_MAYBE,	/* GROUP where the text speaks of it, else REFUSED */
+	REFUSED,	/* not done, for this issuance alone */
+	READ_BACK,	/* refused because of the state that it is in: read that */
+	UNKNOWN,
+};
+
+#define ANY STATE_COUNT
+
+static const struct {
+	enum issuance_state doing;
+	int low, high;		/* statuses */
+	enum meaning meaning;
+} meanings[] = {
+	{ ANY, 200, 299, DONE },
+	{ ANY, 401, 401, STOP },
+	{ ANY, 402, 402, PLAN },
+	{ ANY, 403, 403, STOP },
+	{ ANY, 408, 408, UNKNOWN },
+	{ ANY, 429, 429, NOT_YET },
+	{ STATE_CREATING, 404, 404, GROUP },
+	{ STATE_CREATING, 400, 400, GROUP_MAYBE },
+	{ STATE_ISSUING, 400, 400, READ_BACK },
+	{ STATE_ISSUING, 409, 409, READ_BACK },
+	{ STATE_ISSUING, 412, 412, READ_BACK },
+	{ ANY, 400, 499, REFUSED },
+	{ ANY, INT_MIN, INT_MAX, UNKNOWN },	/* 3xx and 5xx: it may have been done */
+};
+
+/* An attribute may be called a group, too. */
+static bool speaks_of_group(const char *problem)
 {
-	struct slice id = json_get_slice(credential, "id"), public_id = json_get_slice(credential, "publicId");
-
-	if (!api_id_valid(id))
-		return false;
-	out->credential = arena_text(memory, id);
-	if (api_id_valid(public_id))
-		out->public_url = arena_printf(memory, "%s/%.*s", a->portal, SLICE_FMT(public_id));
-	return true;
+	return strcasestr(problem, "group") && !strcasestr(problem, "attribute");
 }
 
-static bool is_issued(const struct json *credential)
+static enum meaning meaning_of(const struct answer *an, enum issuance_state doing, const char *problem)
 {
-	struct slice status = json_get_slice(credential, "status");
+	const struct http_response *r = an->response;
+	size_t i = 0;
 
-	return slice_is(status, "issued") || slice_is(status, "expired");
+	if (r->outcome != HTTP_ANSWER)
+		return r->outcome == HTTP_NOT_SENT ? NOT_YET : UNKNOWN;
+	while ((meanings[i].doing != ANY && meanings[i].doing != doing) || r->status < meanings[i].low ||
+	       r->status > meanings[i].high)
+		i++;
+	if (meanings[i].meaning == GROUP_MAYBE)
+		return speaks_of_group(problem) ? GROUP : REFUSED;
+	return meanings[i].meaning;
 }
 
-static void unknown(enum issuance_state doing, const char *why, struct verdict *out)
+/* ---- the verdict on a write ----------------------------------------------------- */
+
+static void unknown(const struct answer *an, enum issuance_state doing, const char *why, struct verdict *out)
 {
+	int64_t asked = api_retry_ms(an->response);
+
 	out->reason = why;
 	out->state = doing == STATE_SENDING ? STATE_SEND_UNKNOWN : doing;
-	out->wait_ms = doing == STATE_CREATING ? look_ms[0] : ISSUE_LOOK_MS;
-	if (doing == STATE_SENDING)
-		out->wait_ms = 0;
+	if (doing != STATE_SENDING)
+		out->wait_ms = asked > SETTLE_FIRST_MS ? asked : SETTLE_FIRST_MS;
 }
 
-static void done(const struct action *a, enum issuance_state doing, const struct json *body, struct arena *memory,
-		 struct verdict *out)
+/* For create and issue the body must bear it out; a mail is on its way whatever the body says. */
+static bool take_done(const struct answer *an, enum issuance_state doing, struct verdict *out)
 {
-	if (doing == STATE_SENDING)
-		out->state = STATE_SENT;
-	else if (doing == STATE_ISSUING && is_issued(body))
-		out->state = STATE_ISSUED;
-	else if (doing == STATE_CREATING && take_ids(a, body, memory, out))
+	struct verdict ids = { 0 };
+	bool usable = api_take_ids(an, an->body, &ids);
+
+	switch (doing) {
+	case STATE_CREATING:
+		if (!usable || an->view->credential_held(an->view->ctx, ids.credential))
+			return false;
+		out->credential = ids.credential;
+		out->public_url = ids.public_url;
 		out->state = STATE_DRAFT;
-	else
-		unknown(doing, "the answer said done, but nothing that can be used", out);
+		return true;
+	case STATE_ISSUING:
+		if (!usable || strcmp(ids.credential, an->is->credential) != 0 || !api_is_issued(an->body))
+			return false;
+		out->public_url = ids.public_url;
+		out->state = STATE_ISSUED;
+		return true;
+	default:
+		out->state = STATE_SENT;
+		return true;
+	}
 }
 
-/* ---- the verdict on a write -------------------------------------------------------- */
-
-static const char *problem_text(const struct http_response *r, const struct json *body, const struct issuance *is,
-				struct arena *memory)
+static void hold(enum verdict_scope scope, const char *reason, struct verdict *out)
 {
-	if (r->outcome != HTTP_ANSWER)
-		return arena_printf(memory, "no answer: %s", r->problem);
-	return arena_printf(memory, "%d %s", r->status, api_error(body, is, memory));
-}
-
-/* A 400 on create that speaks of the group is an unknown group, whichever code Certifier gives it. */
-static bool speaks_of_group(const struct json *body)
-{
-	struct slice message = json_slice(json_path(body, "error.message"));
-
-	return message.len && (memmem(message.ptr, message.len, "groupId", 7) ||
-			       memmem(message.ptr, message.len, "Group", 5)) &&
-	       !memmem(message.ptr, message.len, "attribute", 9);
-}
-
-static void hold(struct verdict *out, enum issuance_state from, enum verdict_scope scope, const char *reason)
-{
+	out->held_from = out->state;
 	out->state = STATE_HELD;
-	out->held_from = from;
 	out->scope = scope;
 	out->reason = reason;
 }
 
-static void refuse(struct verdict *out, enum issuance_state from, const char *reason)
+static void judge_write(const struct answer *an, enum issuance_state doing, struct verdict *out)
 {
-	out->state = STATE_REFUSED;
-	out->held_from = from;
-	out->reason = reason;
-}
+	const char *problem = api_problem(an);
 
-static void judge_write(const struct action *a, const struct issuance *is, enum issuance_state doing,
-			const struct http_response *r, const struct json *body, struct arena *memory,
-			struct verdict *out)
-{
-	enum issuance_state before = state_before(doing);
-	const char *problem = problem_text(r, body, is, memory);
-	enum meaning meaning = r->outcome == HTTP_NOT_SENT ? AGAIN :
-			       r->outcome == HTTP_UNKNOWN ? UNKNOWN : meaning_of(doing, r->status);
-
-	if (meaning == REFUSED && doing == STATE_CREATING && r->status == 400 && speaks_of_group(body))
-		meaning = GROUP;
-	*out = (struct verdict){ .state = before, .reason = problem };
-	switch (meaning) {
+	*out = (struct verdict){ .state = state_before(doing), .reason = problem };
+	switch (meaning_of(an, doing, problem)) {
 	case DONE:
 		out->reason = NULL;
-		done(a, doing, body, memory, out);
+		if (!take_done(an, doing, out))
+			unknown(an, doing, "the answer says done, but not what was done", out);
 		break;
-	case AGAIN:
+	case NOT_YET:
 		out->scope = SCOPE_ACCOUNT_WAIT;
 		out->again = true;
-		out->wait_ms = r->outcome == HTTP_ANSWER && r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms : 0;
+		out->wait_ms = api_retry_ms(an->response);
 		break;
 	case STOP:
 		out->scope = SCOPE_ACCOUNT_STOP;
 		break;
 	case PLAN:
-		hold(out, before, SCOPE_ACCOUNT_HOLD, arena_printf(memory, "plan: %s", problem));
+		hold(SCOPE_ACCOUNT_HOLD, arena_printf(an->memory, "plan: %s", problem), out);
 		break;
 	case GROUP:
-		hold(out, before, SCOPE_GROUP_HOLD, arena_printf(memory, "group: %s", problem));
+	case GROUP_MAYBE:
+		hold(SCOPE_GROUP_HOLD, arena_printf(an->memory, "group: %s", problem), out);
 		break;
 	case REFUSED:
-		refuse(out, before, problem);
+		out->held_from = out->state;
+		out->state = STATE_REFUSED;
 		break;
 	case READ_BACK:
-	case UNKNOWN:
-		unknown(doing, problem, out);
+		unknown(an, doing, arena_printf(an->memory, SETTLE_REFUSAL "%s", problem), out);
 		break;
-	}
-}
-
-/* ---- settling: what did an unknown write do? ------------------------------------------ */
-
-static void look_failed(const struct http_response *r, const char *problem, struct verdict *out)
-{
-	bool account = r->outcome == HTTP_NOT_SENT || (r->outcome == HTTP_ANSWER && r->status == 429);
-
-	out->reason = problem;
-	out->again = true;
-	out->scope = account ? SCOPE_ACCOUNT_WAIT : SCOPE_ISSUANCE;
-	if (r->outcome == HTTP_ANSWER && r->retry_after_ms != HTTP_ABSENT)
-		out->wait_ms = r->retry_after_ms;
-	if (r->outcome == HTTP_ANSWER && (r->status == 401 || r->status == 403)) {
-		out->again = false;
-		out->scope = SCOPE_ACCOUNT_STOP;
-	}
-}
-
-/* The attempt's time by Certifier's clock, less what clocks may differ. */
-static int64_t not_created_before(const struct issuance *is, const struct http_response *r,
-				  const struct action_view *view)
-{
-	int64_t ahead = r->date_ms == HTTP_ABSENT ? 0 : r->date_ms - view->now_ms;
-
-	return is->attempt_ms + ahead - CLOCK_SKEW_MS;
-}
-
-static bool is_ours(const struct json *credential, const struct issuance *is, int64_t since_ms,
-		    const struct action_view *view)
-{
-	char id[LIMIT_ID_BYTES + 1];
-	int64_t created;
-	struct slice text = json_get_slice(credential, "id");
-
-	if (!api_id_valid(text) || !slice_is(json_get_slice(credential, "status"), "draft") ||
-	    !slice_is(json_get_slice(credential, "groupId"), is->group) || !api_same_fields(credential, is) ||
-	    !clock_parse_datetime(json_get_slice(credential, "createdAt"), &created) || created < since_ms)
-		return false;
-	memcpy(id, text.ptr, text.len);
-	id[text.len] = '\0';
-	return !view->credential_held(view->ctx, id);
-}
-
-/* The page's oldest draft that this issuance may adopt, or NULL. */
-static const struct json *find_ours(const struct json *data, const struct issuance *is, int64_t since_ms,
-				    const struct action_view *view)
-{
-	const struct json *best = NULL;
-
-	for (size_t i = 0; i < json_count(data); i++) {
-		const struct json *c = json_at(data, i);
-		if (is_ours(c, is, since_ms, view) &&
-		    (!best || slice_cmp(json_get_slice(c, "createdAt"), json_get_slice(best, "createdAt")) < 0))
-			best = c;
-	}
-	return best;
-}
-
-static void settle_create(const struct action *a, const struct issuance *is, const struct http_response *r,
-			  const struct json *body, const struct action_view *view, struct arena *memory,
-			  struct verdict *out)
-{
-	const struct json *data = json_get(body, "data");
-	struct slice next = json_slice(json_path(body, "pagination.next"));
-
-	if (r->outcome != HTTP_ANSWER || r->status < 200 || r->status > 299 || json_kind(data) != IS_ARRAY) {
-		look_failed(r, problem_text(r, body, is, memory), out);
-		return;
-	}
-	const struct json *found = find_ours(data, is, not_created_before(is, r, view), view);
-	if (found && take_ids(a, found, memory, out)) {
-		out->state = STATE_DRAFT;
-		out->reason = "found and adopted: the answer to its create was lost";
-	} else if (next.len && json_count(data)) {
-		out->cursor = arena_text(memory, next);
-	} else if (view->started_ms - is->attempt_ms >= look_ms[LOOKS - 1]) {
-		out->state = STATE_PLANNED;
-		out->reason = "not found after the search's lag: created again";
-	} else {
-		int n = is->settles + 1 < LOOKS ? is->settles + 1 : LOOKS - 1;
-		int64_t due = is->attempt_ms + look_ms[n];
-		out->settled_again = true;
-		out->wait_ms = due > view->now_ms ? due - view->now_ms : MS_SECOND;
-	}
-}
-
-static void settle_issue(const struct issuance *is, const struct http_response *r, const struct json *body,
-			 struct arena *memory, struct verdict *out)
-{
-	const char *problem = problem_text(r, body, is, memory);
-	struct slice status = json_get_slice(body, "status");
-
-	if (r->outcome == HTTP_ANSWER && r->status == 404) {
-		refuse(out, STATE_DRAFT, "the credential is gone at Certifier");
-	} else if (r->outcome != HTTP_ANSWER || r->status < 200 || r->status > 299 || !status.len) {
-		look_failed(r, problem, out);
-	} else if (is_issued(body)) {
-		out->state = STATE_ISSUED;
-	} else if (!slice_is(status, "draft")) {
-		out->wait_ms = SCHEDULED_LOOK_MS;
-	} else if (is->reason && is->reason[0] == '4' && strncmp(is->reason, "408", 3) != 0) {
-		/* It was refused, and it is a draft still: the refusal was meant. */
-		refuse(out, STATE_DRAFT, is->reason);
-	} else {
-		out->state = STATE_DRAFT;
+	case UNKNOWN:
+		unknown(an, doing, problem, out);
+		break;
 	}
 }
 
@@ -360,128 +236,20 @@ static void certifier_verdict(struct action *a, const struct issuance *is, const
 {
 	struct err ignored;
 	struct json *body = r->outcome == HTTP_ANSWER ? json_parse(r->body, &ignored) : NULL;
+	struct answer an = { a, is, r, body, view, memory };
 
 	*out = (struct verdict){ .state = is->state, .reason = is->reason };
 	if (step->write)
-		judge_write(a, is, step->doing, r, body, memory, out);
+		judge_write(&an, step->doing, out);
 	else if (step->doing == STATE_CREATING)
-		settle_create(a, is, r, body, view, memory, out);
+		settle_create(&an, out);
 	else
-		settle_issue(is, r, body, memory, out);
+		settle_issue(&an, out);
 	json_free(body);
-}
-
-/* ---- the probe ------------------------------------------------------------------------- */
-
-static bool certifier_probe_next(struct action *a, struct arena *memory, struct http_request *out)
-{
-	if (a->probe == PROBE_GROUPS)
-		api_groups(a, str_text(&a->cursor), memory, out);
-	else if (a->probe == PROBE_ATTRIBUTES)
-		api_attributes(a, memory, out);
-	return a->probe != PROBE_DONE;
-}
-
-static void remember(struct map *m, struct slice name)
-{
-	if (name.len)
-		map_put(m, name, m);
-}
-
-static void take_groups(struct action *a, const struct json *body)
-{
-	const struct json *data = json_get(body, "data");
-	struct slice next = json_slice(json_path(body, "pagination.next"));
-
-	for (size_t i = 0; i < json_count(data); i++)
-		remember(&a->groups, json_get_slice(json_at(data, i), "id"));
-	bool more = next.len && !slice_eq(next, str_slice(&a->cursor)) && json_count(data);
-	str_clear(&a->cursor);
-	if (more)
-		str_add_slice(&a->cursor, next);
-	else
-		a->probe = PROBE_ATTRIBUTES;
-}
-
-/* A bare array, or a page; tags with or without `custom.`: facts/certifier.md 3.3. */
-static void take_attributes(struct action *a, const struct json *body)
-{
-	const struct json *list = json_kind(body) == IS_ARRAY ? body : json_get(body, "data");
-	char key[512];
-
-	for (size_t i = 0; i < json_count(list); i++) {
-		struct slice tag = json_get_slice(json_at(list, i), "tag");
-		bool whole = slice_starts(tag, slice_of("custom."));
-		if (tag.len && tag.len < sizeof(key) - 8) {
-			snprintf(key, sizeof(key), "%s%.*s", whole ? "" : "custom.", SLICE_FMT(tag));
-			remember(&a->attributes, slice_of(key));
-		}
-	}
-	a->probe = PROBE_DONE;
-}
-
-static void certifier_probe_answer(struct action *a, const struct http_response *r)
-{
-	struct err err;
-	struct json *body = r->outcome == HTTP_ANSWER ? json_parse(r->body, &err) : NULL;
-
-	if (!body || r->status < 200 || r->status > 299) {
-		struct slice message = json_slice(json_path(body, "error.message"));
-		if (r->outcome == HTTP_ANSWER)
-			str_addf(&a->problem, "%d ", r->status);
-		str_add_shown(&a->problem, message.len ? message : slice_of(r->problem ? r->problem : "unusable answer"));
-		a->probe = PROBE_DONE;
-	} else if (a->probe == PROBE_GROUPS) {
-		take_groups(a, body);
-	} else {
-		take_attributes(a, body);
-	}
-	json_free(body);
-}
-
-static const char *certifier_probe_problem(const struct action *a)
-{
-	return a->problem.len ? str_text(&a->problem) : NULL;
-}
-
-static const char *nearest(const struct map *m, const char *name)
-{
-	const char **words = mem_alloc((m->count + 1) * sizeof(*words));
-
-	for (size_t i = 0; i < m->count; i++)
-		words[i] = m->entry[i].key.ptr;
-	const char *near = diag_nearest(slice_of(name), words, m->count);
-	mem_free(words);
-	return near;
-}
-
-static void report_missing(const struct map *known, const char *what, const char *name, const struct rule *rule,
-			   void (*say)(void *ctx, const char *text), void *ctx)
-{
-	struct str text;
-
-	if (map_get(known, slice_of(name)))
-		return;
-	const char *near = nearest(known, name);
-	str_init(&text, LIMIT_ERROR_BYTES * 2);
-	str_addf(&text, "rule %s (%s:%u): %s '%s' does not exist in this workspace%s%s%s", rule->name, rule->file,
-		 rule->line, what, name, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
-	say(ctx, str_text(&text));
-	str_release(&text);
-}
-
-static void certifier_probe_report(const struct action *a, const struct rule *rule,
-				   void (*say)(void *ctx, const char *text), void *ctx)
-{
-	report_missing(&a->groups, "group", rule->group, rule, say, ctx);
-	for (size_t i = 0; i < rule->n_field; i++)
-		if (strncmp(rule->field[i].name, "custom.", 7) == 0)
-			report_missing(&a->attributes, "attribute", rule->field[i].name, rule, say, ctx);
 }
 
 const struct action_ops certifier_ops = {
 	.type = "certifier", .open = certifier_open, .close = certifier_close, .step = certifier_step,
-	.verdict = certifier_verdict, .probe_next = certifier_probe_next,
-	.probe_answer = certifier_probe_answer, .probe_problem = certifier_probe_problem,
-	.probe_report = certifier_probe_report,
+	.verdict = certifier_verdict, .probe_next = probe_next, .probe_answer = probe_answer,
+	.probe_problem = probe_problem, .probe_report = probe_report,
 };

@@ -36,7 +36,8 @@ static enum rc read_paths(struct validation *v, const struct cli *cli, struct er
 	const char *where = cli->operands ? cli->operand[0] : folder;
 	struct span at = { 0, 1, 1, 1, 1 };
 	sources_add_text(&v->sources, where, slice_of(""));
-	diags_add(&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at, "no rule files in '%s'", where);
+	diags_add(&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at,
+		  "no rule files in '%s'", where);
 	return RC_OK;
 }
 
@@ -55,9 +56,9 @@ static void print_text(const struct validation *v, struct str *out)
 	}
 	if (d->dropped)
 		str_addf(out, "%zu more not shown\n\n", d->dropped);
-	str_addf(out, "%zu file%s, %zu rule%s: %zu error%s, %zu warning%s\n", v->files, plural(v->files),
-		 v->rules, plural(v->rules), d->errors, plural(d->errors), d->warnings,
-		 plural(d->warnings));
+	str_addf(out, "%zu file%s, %zu rule%s: %zu error%s, %zu warning%s\n", v->files,
+		 plural(v->files), v->rules, plural(v->rules), d->errors, plural(d->errors),
+		 d->warnings, plural(d->warnings));
 }
 
 static int print_findings(const struct validation *v, enum format format, bool deny_warnings)
@@ -113,8 +114,12 @@ static const struct cli_option validate_options[] = {
 };
 
 const struct cli_command command_validate = {
-	.name = "validate", .summary = "check rule files", .operands = "[PATH…]",
-	.max_operands = CLI_MAX_OPERANDS, .option = validate_options, .run = validate_run,
-	.more = "PATH is a folder or a file; files are checked together as if they were a folder. Without\n"
-		"PATH the rules folder is checked. Exit status 1 where anything is wrong.",
+	.name = "validate",
+	.summary = "check rule files",
+	.operands = "[PATH…]",
+	.max_operands = CLI_MAX_OPERANDS,
+	.option = validate_options,
+	.run = validate_run,
+	.more = "PATH is a folder or a file; files are checked together as if they were a folder.\n"
+		"Without PATH the rules folder is checked. Exit status 1 where anything is wrong.",
 };

@@ -81,7 +81,8 @@ static bool path_fits(const struct call *call, const char *path, size_t first)
 
 	while (*path) {
 		size_t len = strcspn(path, "/");
-		if (i == call->segments || !segment_fits(call->segment[i++], (struct slice){ path, len }))
+		if (i == call->segments ||
+		    !segment_fits(call->segment[i++], (struct slice){ path, len }))
 			return false;
 		path += len + (path[len] == '/');
 	}
@@ -106,7 +107,8 @@ bool call_authorised(const struct call *call, const char *token)
 {
 	struct slice given = slice_of(call->request->authorization), scheme = slice_of("Bearer ");
 
-	if (given.len <= scheme.len || !slice_eq_nocase((struct slice){ given.ptr, scheme.len }, scheme))
+	if (given.len <= scheme.len ||
+	    !slice_eq_nocase((struct slice){ given.ptr, scheme.len }, scheme))
 		return false;
 	given = slice_trim((struct slice){ given.ptr + scheme.len, given.len - scheme.len });
 	return token ? slice_is(given, token) : given.len > 0;
@@ -129,7 +131,8 @@ struct slice call_query(struct call *call, const char *name, size_t nth)
 		struct slice found = url_decode(&call->memory, (struct slice){ p, key }, true);
 		if (slice_is(found, name) && nth-- == 0) {
 			size_t skip = key < len ? key + 1 : key;
-			return url_decode(&call->memory, (struct slice){ p + skip, len - skip }, true);
+			return url_decode(&call->memory, (struct slice){ p + skip, len - skip },
+					  true);
 		}
 		p += len + (p[len] == '&');
 	}
@@ -149,7 +152,8 @@ void call_header(struct call *call, const char *format, ...)
 {
 	va_list args;
 
-	for (size_t i = 0; i < sizeof(call->answer->header) / sizeof(call->answer->header[0]); i++) {
+	for (size_t i = 0; i < sizeof(call->answer->header) / sizeof(call->answer->header[0]);
+	     i++) {
 		char *line = call->answer->header[i];
 		if (line[0])
 			continue;

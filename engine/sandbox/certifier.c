@@ -1,5 +1,6 @@
 /*
- * certifier - the face of Certifier's API.
+ * certifier - the face of Certifier's API: refusals, credentials, routes. Search
+ * and what is not a credential have files of their own.
  *
  * Refusals come in the order of facts/certifier.md 7: token, version, route,
  * rate, JSON, validation, plan, existence, state. A credential:
@@ -20,9 +21,8 @@
 #define BURST 3
 #define PAGE_DEFAULT 20
 #define PAGE_MOST 100
-#define DESIGN_ID "01hz2f0d3k8m4n6p7q9r1s2t3v"
 
-/* ---- refusals ---------------------------------------------------------------------- */
+/* ---- refusals ----------------------------------------------------------- */
 
 void certifier_error(struct call *call, int status, const char *code, const char *format, ...)
 {
@@ -47,7 +47,8 @@ static const struct {
 } refusals[] = {
 	{ 400, "validation_error", "The request is invalid" },
 	{ 401, "unauthorized", "Unauthorized" },
-	{ 402, "payment_required", "The requested feature is only available to premium organizations" },
+	{ 402, "payment_required",
+	  "The requested feature is only available to premium organizations" },
 	{ 403, "forbidden", "Forbidden" },
 	{ 404, "not_found", "The requested resource does not exist" },
 	{ 409, "conflict", "The request conflicts with the state of the resource" },
@@ -73,7 +74,7 @@ static bool invalid(struct call *call, const char *what)
 	return false;
 }
 
-/* ---- shapes ----------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 const char *certifier_id(struct sandbox *sb, int64_t at_ms)
 {
@@ -128,7 +129,8 @@ struct json *certifier_object(struct call *call, const struct credential *c)
 	return out;
 }
 
-bool certifier_page(struct call *call, const struct json *limit, struct slice cursor, struct page *page)
+bool certifier_page(struct call *call, const struct json *limit, struct slice cursor,
+		    struct page *page)
 {
 	int64_t most = limit ? json_int(limit, -1) : PAGE_DEFAULT, from = 0;
 
@@ -141,7 +143,8 @@ bool certifier_page(struct call *call, const struct json *limit, struct slice cu
 	return true;
 }
 
-void certifier_reply_page(struct call *call, struct json *rows, const struct page *page, size_t total)
+void certifier_reply_page(struct call *call, struct json *rows, const struct page *page,
+			  size_t total)
 {
 	struct json *body = json_new_object(), *pagination = json_new_object();
 	size_t to = page->from + page->limit;
@@ -155,7 +158,7 @@ void certifier_reply_page(struct call *call, struct json *rows, const struct pag
 	call_reply(call, 200, body);
 }
 
-static bool query_page(struct call *call, struct page *page)
+bool certifier_query_page(struct call *call, struct page *page)
 {
 	struct slice limit = call_query(call, "limit", 0);
 	struct json *given = NULL;
@@ -170,14 +173,15 @@ static bool query_page(struct call *call, struct page *page)
 	return valid;
 }
 
-/* ---- what a request asks for --------------------------------------------------------------- */
+/* ---- what a request asks for -------------------------------------------- */
 
 static bool email_plausible(struct slice email)
 {
 	const char *at = memchr(email.ptr, '@', email.len), *end = email.ptr + email.len;
 
-	return at && at > email.ptr && at + 1 < end && !memchr(at + 1, '@', (size_t)(end - at - 1)) &&
-	       !memchr(email.ptr, ' ', email.len) && memchr(at + 1, '.', (size_t)(end - at - 1));
+	return at && at > email.ptr && at + 1 < end &&
+	       !memchr(at + 1, '@', (size_t)(end - at - 1)) && !memchr(email.ptr, ' ', email.len) &&
+	       memchr(at + 1, '.', (size_t)(end - at - 1));
 }
 
 /* `required`: the name must be there; `mailed`: the address too. */
@@ -223,9 +227,10 @@ static bool custom_valid(struct call *call)
 		return invalid(call, "customAttributes must be an object");
 	for (struct json_each e = json_each(custom); json_next(&e, &key, &value);) {
 		if (!slice_starts(key, slice_of("custom.")) || !desk_has_attribute(call->sb, key)) {
-			certifier_error(call, 400, "validation_error",
-					"Custom attribute [%.*s] is not defined on the workspace level",
-					SLICE_FMT(key));
+			certifier_error(
+				call, 400, "validation_error",
+				"Custom attribute [%.*s] is not defined on the workspace level",
+				SLICE_FMT(key));
 			return false;
 		}
 		if (json_kind(value) != IS_TEXT)
@@ -260,7 +265,7 @@ static bool create_valid(struct call *call, bool mailed)
 	return false;
 }
 
-/* ---- credentials ------------------------------------------------------------------------------ */
+/* ---- credentials -------------------------------------------------------- */
 
 /* A member's text kept by the sandbox, or NULL. */
 static const char *kept(struct call *call, const struct json *object, const char *key)
@@ -320,7 +325,7 @@ static void create_issue_send(struct call *call)
 }
 
 /* The credential of the path, or NULL after a 404. */
-static struct credential *named(struct call *call)
+struct credential *certifier_named(struct call *call)
 {
 	struct credential *c = desk_credential(call->sb, call->segment[3]);
 
@@ -331,7 +336,7 @@ static struct credential *named(struct call *call)
 
 static void issue(struct call *call)
 {
-	struct credential *c = named(call);
+	struct credential *c = certifier_named(call);
 	int again = call->sb->options.issue_again_status;
 
 	if (!c)
@@ -354,7 +359,7 @@ static void send(struct call *call)
 		invalid(call, "deliveryMethod must be email");
 		return;
 	}
-	c = named(call);
+	c = certifier_named(call);
 	if (!c)
 		return;
 	if (strcmp(credential_status(c, call->now_ms), "issued") != 0) {
@@ -369,7 +374,7 @@ static void send(struct call *call)
 
 static void get(struct call *call)
 {
-	const struct credential *c = named(call);
+	const struct credential *c = certifier_named(call);
 
 	if (c)
 		call_reply(call, 200, certifier_object(call, c));
@@ -385,10 +390,11 @@ static void update(struct call *call)
 		invalid(call, "the body must be an object");
 		return;
 	}
-	if (!recipient_valid(call, recipient, false, false) || !date_valid(call, "issueDate", false) ||
-	    !date_valid(call, "expiryDate", true) || !custom_valid(call) || !plan_allows(call))
+	if (!recipient_valid(call, recipient, false, false) ||
+	    !date_valid(call, "issueDate", false) || !date_valid(call, "expiryDate", true) ||
+	    !custom_valid(call) || !plan_allows(call))
 		return;
-	c = named(call);
+	c = certifier_named(call);
 	if (!c)
 		return;
 	if (recipient) {
@@ -410,7 +416,7 @@ static void update(struct call *call)
 
 static void delete(struct call *call)
 {
-	struct credential *c = named(call);
+	struct credential *c = certifier_named(call);
 
 	if (!c)
 		return;
@@ -423,7 +429,7 @@ static void list(struct call *call)
 	const struct desk *d = &call->sb->desk;
 	struct page page;
 
-	if (!query_page(call, &page))
+	if (!certifier_query_page(call, &page))
 		return;
 	struct json *rows = json_new_array();
 	for (size_t i = page.from; i < d->credentials && i < page.from + page.limit; i++)
@@ -431,99 +437,24 @@ static void list(struct call *call)
 	certifier_reply_page(call, rows, &page, d->credentials);
 }
 
-/* ---- groups, designs, attributes ---------------------------------------------------------------- */
-
-static struct json *group_json(struct call *call, const struct group *g)
-{
-	struct json *out = json_new_object(), *designs = json_new_array();
-
-	json_set_text(out, "id", g->id);
-	json_set_text(out, "name", g->name);
-	json_set_text(out, "learningEventUrl", NULL);
-	json_add_text(designs, slice_of(DESIGN_ID));
-	json_set(out, "designIds", designs);
-	json_set_text(out, "certificateDesignId", DESIGN_ID);
-	json_set_text(out, "badgeDesignId", NULL);
-	json_set_text(out, "createdAt", call_stamp(call, g->created_ms));
-	json_set_text(out, "updatedAt", call_stamp(call, g->created_ms));
-	return out;
-}
-
-static void get_group(struct call *call)
-{
-	const struct group *g = desk_group(call->sb, call->segment[3]);
-
-	if (g)
-		call_reply(call, 200, group_json(call, g));
-	else
-		certifier_status(call, 404);
-}
-
-static void list_groups(struct call *call)
-{
-	const struct desk *d = &call->sb->desk;
-	struct page page;
-
-	if (!query_page(call, &page))
-		return;
-	struct json *rows = json_new_array();
-	for (size_t i = page.from; i < d->groups && i < page.from + page.limit; i++)
-		json_add(rows, group_json(call, d->group[i]));
-	certifier_reply_page(call, rows, &page, d->groups);
-}
-
-/* A bare array, and `tag` in one of two spellings: facts 3.3. */
-static void list_attributes(struct call *call)
-{
-	const struct desk *d = &call->sb->desk;
-	struct json *rows = json_new_array();
-
-	for (size_t i = 0; i <= d->attributes; i++) {
-		struct json *one = json_new_object();
-		const char *tag = i ? d->attribute[i - 1] : "recipient.name";
-		const char *bare = strncmp(tag, "custom.", 7) == 0 ? tag + 7 : tag;
-		json_set_text(one, "id", arena_printf(&call->memory, "01hz0000000000000000%06zu", i));
-		json_set_text(one, "tag", call->sb->options.bare_tags ? bare : tag);
-		json_set_text(one, "name", bare);
-		json_set_bool(one, "isDefault", i == 0);
-		json_add(rows, one);
-	}
-	call_reply(call, 200, rows);
-}
-
-#define DESIGN "{\"id\":\"" DESIGN_ID "\",\"name\":\"Classic\""
-
-static void list_designs(struct call *call)
-{
-	call_reply_text(call, 200, "{\"data\":[" DESIGN ",\"type\":\"certificate\",\"previewUrl\":null,"
-			"\"createdAt\":\"2026-01-01T00:00:00.000Z\","
-			"\"updatedAt\":\"2026-01-01T00:00:00.000Z\"}],"
-			"\"pagination\":{\"prev\":null,\"next\":null}}");
-}
-
-static void credential_designs(struct call *call)
-{
-	if (named(call))
-		call_reply_text(call, 200, "[" DESIGN ",\"previews\":[]}]");
-}
-
-/* ---- routes and the order of refusals -------------------------------------------------------------- */
+/* ---- routes and the order of refusals ----------------------------------- */
 
 static const struct route routes[] = {
 	{ "POST", "credentials", "create", create, ROUTE_BODY },
 	{ "GET", "credentials", "credentials", list, 0 },
 	{ "POST", "credentials/search", "search-credentials", certifier_search, ROUTE_BODY },
-	{ "POST", "credentials/create-issue-send", "create-issue-send", create_issue_send, ROUTE_BODY },
+	{ "POST", "credentials/create-issue-send", "create-issue-send", create_issue_send,
+	  ROUTE_BODY },
 	{ "GET", "credentials/*", "get-credential", get, 0 },
 	{ "PATCH", "credentials/*", "update-credential", update, ROUTE_BODY },
 	{ "DELETE", "credentials/*", "delete-credential", delete, 0 },
 	{ "POST", "credentials/*/issue", "issue", issue, 0 },
 	{ "POST", "credentials/*/send", "send", send, ROUTE_BODY },
-	{ "GET", "credentials/*/designs", "designs", credential_designs, 0 },
-	{ "GET", "groups", "groups", list_groups, 0 },
-	{ "GET", "groups/*", "groups", get_group, 0 },
-	{ "GET", "designs", "designs", list_designs, 0 },
-	{ "GET", "attributes", "attributes", list_attributes, 0 },
+	{ "GET", "credentials/*/designs", "designs", certifier_credential_designs, 0 },
+	{ "GET", "groups", "groups", certifier_list_groups, 0 },
+	{ "GET", "groups/*", "groups", certifier_get_group, 0 },
+	{ "GET", "designs", "designs", certifier_list_designs, 0 },
+	{ "GET", "attributes", "attributes", certifier_list_attributes, 0 },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
 

@@ -45,14 +45,15 @@ static const struct {
 };
 
 /* {"equals": "x"} or {"in": ["x", "y"]} against a text; `text.ptr` NULL matches nothing. */
-static enum verdict test_text(struct call *call, const struct json *tests, struct slice text, bool status,
-			      bool nocase)
+static enum verdict test_text(struct call *call, const struct json *tests, struct slice text,
+			      bool status, bool nocase)
 {
 	struct slice name;
 	const struct json *wanted;
 	struct json_each e = json_each(tests);
 
-	if (json_kind(tests) != IS_OBJECT || json_count(tests) != 1 || !json_next(&e, &name, &wanted))
+	if (json_kind(tests) != IS_OBJECT || json_count(tests) != 1 ||
+	    !json_next(&e, &name, &wanted))
 		return WRONG;
 	if (nocase)
 		text = lowered(&call->memory, text);
@@ -92,9 +93,10 @@ static enum verdict test_recipient(struct call *call, const struct json *tests,
 	return WRONG;
 }
 
-static enum verdict holds(struct call *call, const struct json *condition, const struct credential *c);
+static enum verdict holds(struct call *call, const struct json *condition,
+			  const struct credential *c);
 
-/* AND: all; OR: any; NOT: none. Every condition is looked at, so that a wrong one is always found. */
+/* AND: all; OR: any; NOT: none. Looks at every condition, so that a wrong one is always found. */
 static enum verdict test_all(struct call *call, const struct json *list, struct slice word,
 			     const struct credential *c)
 {
@@ -115,7 +117,8 @@ static enum verdict test_all(struct call *call, const struct json *list, struct 
 	return yes ? NO : YES;
 }
 
-static enum verdict holds(struct call *call, const struct json *condition, const struct credential *c)
+static enum verdict holds(struct call *call, const struct json *condition,
+			  const struct credential *c)
 {
 	struct slice name;
 	const struct json *value;
@@ -127,13 +130,14 @@ static enum verdict holds(struct call *call, const struct json *condition, const
 	if (slice_is(name, "AND") || slice_is(name, "OR") || slice_is(name, "NOT"))
 		return test_all(call, value, name, c);
 	if (slice_is(name, "status"))
-		return test_text(call, value, slice_of(credential_status(c, call->now_ms)), true, false);
+		return test_text(call, value, slice_of(credential_status(c, call->now_ms)), true,
+				 false);
 	if (slice_is(name, "recipient"))
 		return test_recipient(call, value, c);
 	return WRONG;
 }
 
-/* ---- order and pages ------------------------------------------------------------ */
+/* ---- order and pages ---------------------------------------------------- */
 
 struct found {
 	const struct credential *credential;
@@ -205,9 +209,8 @@ void certifier_search(struct call *call)
 	struct page page;
 	size_t n = 0;
 
-	if (!filter_valid(call) ||
-	    !certifier_page(call, json_get(call->body, "limit"), json_get_slice(call->body, "cursor"),
-			    &page))
+	if (!filter_valid(call) || !certifier_page(call, json_get(call->body, "limit"),
+						   json_get_slice(call->body, "cursor"), &page))
 		return;
 	property = read_sort(call, &descending);
 	if (!property)
@@ -215,8 +218,10 @@ void certifier_search(struct call *call)
 	struct found *found = mem_alloc((d->credentials + 1) * sizeof(*found));
 	for (size_t i = 0; i < d->credentials; i++) {
 		const struct credential *c = d->credential[i];
-		if (c->created_ms <= known_ms && holds(call, json_get(call->body, "filter"), c) == YES)
-			found[n++] = (struct found){ c, sort_key(call, c, property), i, descending };
+		if (c->created_ms <= known_ms &&
+		    holds(call, json_get(call->body, "filter"), c) == YES)
+			found[n++] = (struct found){ c, sort_key(call, c, property), i,
+						     descending };
 	}
 	qsort(found, n, sizeof(*found), by_key);
 	struct json *rows = json_new_array();

@@ -132,7 +132,7 @@ void desk_release(struct sandbox *sb)
 	map_release(&d->by_id);
 }
 
-/* ---- what the judge sees ------------------------------------------------------ */
+/* ---- what the judge sees ------------------------------------------------ */
 
 size_t sandbox_credential_count(const struct sandbox *sb)
 {

@@ -17,15 +17,15 @@
 
 
 static const char *const versions[] = { "2026-03", "2026-09", NULL };
-/* ---- refusals ------------------------------------------------------------------ */
+/* ---- refusals ----------------------------------------------------------- */
 
 static const char *correlation_id(struct call *call)
 {
 	uint64_t a = sandbox_random(call->sb), b = sandbox_random(call->sb);
 
 	return arena_printf(&call->memory, "%08x-%04x-7%03x-8%03x-%012llx", (unsigned)(a >> 32),
-			    (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff), (unsigned)(b >> 52),
-			    (unsigned long long)(b & 0xffffffffffff));
+			    (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+			    (unsigned)(b >> 52), (unsigned long long)(b & 0xffffffffffff));
 }
 
 static struct json *error_body(struct call *call, const char *message)
@@ -56,9 +56,10 @@ void hubspot_error(struct call *call, int status, const char *category, const ch
 
 static void refuse_missing_scopes(struct call *call)
 {
-	struct json *body = error_body(call,
-		"This app hasn't been granted all required scopes to make this call. Read more about "
-		"required scopes here: https://developers.hubspot.com/scopes.");
+	static const char message[] =
+		"This app hasn't been granted all required scopes to make this call. Read more "
+		"about required scopes here: https://developers.hubspot.com/scopes.";
+	struct json *body = error_body(call, message);
 	struct json *errors = json_new_array(), *one = json_new_object();
 
 	json_set_text(one, "message", "One or more of the following scopes are required.");
@@ -86,10 +87,11 @@ static void refuse_rate(struct call *call, bool search)
 
 static void refuse_token(struct call *call)
 {
-	hubspot_error(call, 401, "INVALID_AUTHENTICATION",
-		      "Authentication credentials not found. This API supports OAuth 2.0 authentication "
-		      "and you can find more details at "
-		      "https://developers.hubspot.com/docs/methods/auth/oauth-overview");
+	hubspot_error(
+		call, 401, "INVALID_AUTHENTICATION",
+		"Authentication credentials not found. This API supports OAuth 2.0 authentication "
+		"and you can find more details at "
+		"https://developers.hubspot.com/docs/methods/auth/oauth-overview");
 }
 
 void hubspot_status(struct call *call, int status)
@@ -101,12 +103,13 @@ void hubspot_status(struct call *call, int status)
 	else if (status == 429)
 		refuse_rate(call, strcmp(call->name, "search") == 0);
 	else if (status == 502 || status == 503 || status == 504)
-		call_reply_text(call, status, "<html><body><h1>Service unavailable</h1></body></html>");
+		call_reply_text(call, status,
+				"<html><body><h1>Service unavailable</h1></body></html>");
 	else
 		hubspot_error(call, status, NULL, "injected by the sandbox");
 }
 
-/* ---- the account ------------------------------------------------------------------------------ */
+/* ---- the account -------------------------------------------------------- */
 
 static void token_info(struct call *call)
 {
@@ -118,7 +121,8 @@ static void token_info(struct call *call)
 
 	if (key.len == 0 || bearer.len < key.len ||
 	    !slice_eq(key, (struct slice){ bearer.ptr + bearer.len - key.len, key.len })) {
-		hubspot_error(call, key.len ? 404 : 400, "VALIDATION_ERROR", "tokenKey is no token");
+		hubspot_error(call, key.len ? 404 : 400, "VALIDATION_ERROR",
+			      "tokenKey is no token");
 		return;
 	}
 	body = json_new_object();
@@ -141,13 +145,14 @@ static void account_details(struct call *call)
 			"\"dataHostingLocation\":\"eu1\"}");
 }
 
-/* ---- routes and the order of refusals ------------------------------------------------------------ */
+/* ---- routes and the order of refusals ----------------------------------- */
 
 static const struct route crm_routes[] = {
 	{ "POST", "objects/contacts/search", "search", hubspot_search, ROUTE_BODY | ROUTE_EXEMPT },
 	{ "POST", "objects/contacts/batch/read", "read", hubspot_batch_read, ROUTE_BODY },
 	{ "POST", "objects/contacts/merge", "merge", hubspot_merge_contacts, ROUTE_BODY },
-	{ "POST", "objects/contacts/gdpr-delete", "gdpr-delete", hubspot_purge_contact, ROUTE_BODY },
+	{ "POST", "objects/contacts/gdpr-delete", "gdpr-delete", hubspot_purge_contact,
+	  ROUTE_BODY },
 	{ "GET", "objects/contacts", "contacts", hubspot_get_contacts, 0 },
 	{ "POST", "objects/contacts", "create-contact", hubspot_create_contact, ROUTE_BODY },
 	{ "GET", "objects/contacts/*", "contact", hubspot_get_contact, 0 },
@@ -162,13 +167,15 @@ static const struct route crm_routes[] = {
 	{ "GET", "lists/*/memberships", "memberships", hubspot_members, 0 },
 	{ "GET", "lists/*/memberships/join-order", "memberships", hubspot_members_joined, 0 },
 	{ "PUT", "lists/*/memberships/add", "memberships-add", hubspot_members_add, ROUTE_BODY },
-	{ "PUT", "lists/*/memberships/remove", "memberships-remove", hubspot_members_remove, ROUTE_BODY },
+	{ "PUT", "lists/*/memberships/remove", "memberships-remove", hubspot_members_remove,
+	  ROUTE_BODY },
 	{ "GET", "lists/records/contacts/*/memberships", "record-lists", hubspot_record_lists, 0 },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
 
 static const struct route other_routes[] = {
-	{ "POST", "oauth/v2/private-apps/get/access-token-info", "token-info", token_info, ROUTE_BODY },
+	{ "POST", "oauth/v2/private-apps/get/access-token-info", "token-info", token_info,
+	  ROUTE_BODY },
 	{ "GET", "account-info/*/details", "account", account_details, 0 },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
@@ -254,8 +261,8 @@ void hubspot_serve(struct call *call, const struct route *route)
 		return;
 	}
 	if (search)
-		free_to_go = take_turn(sb->search_at, SEARCH_PER_SECOND, &sb->search_next, call->now_ms,
-				       MS_SECOND, sb->options.rate_limits);
+		free_to_go = take_turn(sb->search_at, SEARCH_PER_SECOND, &sb->search_next,
+				       call->now_ms, MS_SECOND, sb->options.rate_limits);
 	else
 		free_to_go = take_turn(sb->call_at, CALLS_PER_WINDOW, &sb->call_next, call->now_ms,
 				       WINDOW_MS, sb->options.rate_limits);
@@ -265,7 +272,8 @@ void hubspot_serve(struct call *call, const struct route *route)
 		sandbox_count(sb, "429");
 		refuse_rate(call, search);
 	} else if ((route->flags & ROUTE_BODY) && !call_parse_body(call)) {
-		hubspot_error(call, 400, "VALIDATION_ERROR", "Invalid input JSON on line 1, column 1");
+		hubspot_error(call, 400, "VALIDATION_ERROR",
+			      "Invalid input JSON on line 1, column 1");
 	} else {
 		route->serve(call);
 	}

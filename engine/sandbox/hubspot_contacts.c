@@ -12,10 +12,12 @@
 #define BATCH_MOST 100
 #define BATCH_MOST_HISTORY 50
 
-static const char *const default_properties[] = { "createdate", "email", "firstname", "hs_object_id",
-						  "lastmodifieddate", "lastname", NULL };
+static const char *const default_properties[] = {
+	"createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname", NULL
+};
 /* What every record shows, asked or not. */
-static const char *const own_properties[] = { "createdate", "hs_object_id", "lastmodifieddate", NULL };
+static const char *const own_properties[] = { "createdate", "hs_object_id", "lastmodifieddate",
+					      NULL };
 
 static void refuse_absent(struct call *call, struct slice id)
 {
@@ -28,10 +30,11 @@ static void refuse_absent(struct call *call, struct slice id)
 			      "Object not found.  objectId are usually numeric.");
 }
 
-/* ---- a record -------------------------------------------------------------------- */
+/* ---- a record ----------------------------------------------------------- */
 
 /* An entry's members as HubSpot writes them; only people have a user. */
-static struct json *entry_json(struct call *call, int64_t at_ms, struct slice value, const char *source)
+static struct json *entry_json(struct call *call, int64_t at_ms, struct slice value,
+			       const char *source)
 {
 	struct json *e = json_new_object();
 	bool null = value.len == 0 && call->sb->options.cleared_is_null;
@@ -54,8 +57,9 @@ static struct json *modified_history(struct call *call, const struct contact *c)
 	struct json *list = json_new_array();
 
 	for (size_t i = c->modifieds, n = 0; i > 0 && n < HISTORY_CAP; i--, n++)
-		json_add(list, entry_json(call, c->modified[i - 1],
-					  slice_of(call_stamp(call, c->modified[i - 1])), "CALCULATED"));
+		json_add(list,
+			 entry_json(call, c->modified[i - 1],
+				    slice_of(call_stamp(call, c->modified[i - 1])), "CALCULATED"));
 	return list;
 }
 
@@ -84,8 +88,8 @@ static struct json *history(struct call *call, const struct contact *c, const st
 	return list;
 }
 
-static void show_property(struct call *call, const struct contact *c, struct slice name, int64_t at_ms,
-			  struct json *to)
+static void show_property(struct call *call, const struct contact *c, struct slice name,
+			  int64_t at_ms, struct json *to)
 {
 	const struct property *p = portal_property(call->sb, name);
 
@@ -112,8 +116,9 @@ static struct json *shown_properties(struct call *call, const struct contact *c,
 	return out;
 }
 
-struct json *hubspot_record(struct call *call, const struct contact *c, const struct json *properties,
-			    const struct json *histories, int64_t at_ms)
+struct json *hubspot_record(struct call *call, const struct contact *c,
+			    const struct json *properties, const struct json *histories,
+			    int64_t at_ms)
 {
 	struct json *out = json_new_object();
 	const char *id = arena_printf(&call->memory, "%lld", (long long)c->id);
@@ -137,12 +142,13 @@ struct json *hubspot_record(struct call *call, const struct contact *c, const st
 		json_set_text(out, "archivedAt", call_stamp(call, c->archived_ms));
 	json_set_text(out, "url",
 		      arena_printf(&call->memory,
-				   "https://app.hubspot.com/contacts/" PORTAL_ID "/record/0-1/%s", id));
+				   "https://app.hubspot.com/contacts/" PORTAL_ID "/record/0-1/%s",
+				   id));
 	json_set_text(out, "objectWriteTraceId", NULL);
 	return out;
 }
 
-/* ---- reading ------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------ */
 
 /* Names of a query parameter: repeated, or separated by commas. */
 static struct json *query_names(struct call *call, const char *parameter)
@@ -168,7 +174,8 @@ static bool wants_archived(struct call *call)
 	return slice_is(call_query(call, "archived", 0), "true");
 }
 
-static struct contact *asked(struct call *call, struct slice id, struct slice id_property, bool archived)
+static struct contact *asked(struct call *call, struct slice id, struct slice id_property,
+			     bool archived)
 {
 	int64_t n;
 
@@ -231,7 +238,8 @@ void hubspot_get_contacts(struct call *call)
 {
 	struct json *histories = query_names(call, "propertiesWithHistory");
 	struct json *names = query_names(call, "properties");
-	int64_t limit = 10, after = 0, most = json_count(histories) ? BATCH_MOST_HISTORY : BATCH_MOST;
+	int64_t limit = 10, after = 0,
+		most = json_count(histories) ? BATCH_MOST_HISTORY : BATCH_MOST;
 	struct contact **found =
 		arena_alloc(&call->memory, (call->sb->portal.contact.count + 1) * sizeof(*found));
 
@@ -249,7 +257,8 @@ void hubspot_get_contacts(struct call *call)
 		struct json *paging = json_new_object(), *next = json_new_object();
 		json_set_text(next, "after",
 			      arena_printf(&call->memory, "%lld", (long long)found[limit]->id));
-		json_set_text(next, "link", "https://api.hubapi.com/crm/v3/objects/contacts?after=…");
+		json_set_text(next, "link",
+			      "https://api.hubapi.com/crm/v3/objects/contacts?after=…");
 		json_set(paging, "next", next);
 		json_set(body, "paging", paging);
 	}
@@ -259,7 +268,7 @@ out:
 	json_free(names);
 }
 
-/* ---- batch read ------------------------------------------------------------------------ */
+/* ---- batch read --------------------------------------------------------- */
 
 static bool texts(const struct json *v)
 {
@@ -275,11 +284,13 @@ static bool texts(const struct json *v)
 static bool batch_valid(struct call *call)
 {
 	const struct json *inputs = json_get(call->body, "inputs");
-	size_t n = json_count(inputs), histories = json_count(json_get(call->body, "propertiesWithHistory"));
+	size_t n = json_count(inputs),
+	       histories = json_count(json_get(call->body, "propertiesWithHistory"));
 
 	if (json_kind(inputs) != IS_ARRAY || n == 0 || !texts(json_get(call->body, "properties")) ||
 	    !texts(json_get(call->body, "propertiesWithHistory"))) {
-		hubspot_error(call, 400, "VALIDATION_ERROR", "Invalid input JSON: inputs, properties and "
+		hubspot_error(call, 400, "VALIDATION_ERROR",
+			      "Invalid input JSON: inputs, properties and "
 			      "propertiesWithHistory are required");
 		return false;
 	}
@@ -291,9 +302,10 @@ static bool batch_valid(struct call *call)
 		}
 	}
 	if (histories && n > BATCH_MOST_HISTORY) {
-		hubspot_error(call, 400, "VALIDATION_ERROR",
-			      "The maximum number of inputs supported in a batch request for property "
-			      "histories is 50. Please reduce the number of items and try again");
+		hubspot_error(
+			call, 400, "VALIDATION_ERROR",
+			"The maximum number of inputs supported in a batch request for property "
+			"histories is 50. Please reduce the number of items and try again");
 		return false;
 	}
 	if (n > BATCH_MOST) {
@@ -306,11 +318,13 @@ static bool batch_valid(struct call *call)
 
 static struct json *missing_error(struct json *ids)
 {
-	struct json *errors = json_new_array(), *one = json_new_object(), *context = json_new_object();
+	struct json *errors = json_new_array(), *one = json_new_object(),
+		    *context = json_new_object();
 
 	json_set_text(one, "status", "error");
 	json_set_text(one, "category", "OBJECT_NOT_FOUND");
-	json_set_text(one, "message", "Could not get some CONTACT objects, they may be deleted or not "
+	json_set_text(one, "message",
+		      "Could not get some CONTACT objects, they may be deleted or not "
 		      "exist. Check that ids are valid.");
 	json_set(context, "ids", ids);
 	json_set(one, "context", context);
@@ -326,7 +340,8 @@ void hubspot_batch_read(struct call *call)
 
 	if (!batch_valid(call))
 		return;
-	struct json *missing = json_new_array(), *results = json_new_array(), *body = json_new_object();
+	struct json *missing = json_new_array(), *results = json_new_array(),
+		    *body = json_new_object();
 	for (size_t i = 0; i < json_count(inputs); i++) {
 		struct slice id = json_get_slice(json_at(inputs, i), "id");
 		struct contact *c = asked(call, id, json_get_slice(call->body, "idProperty"),
@@ -339,10 +354,10 @@ void hubspot_batch_read(struct call *call)
 	qsort(found, n, sizeof(found[0]), by_id);
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || found[i] != found[i - 1])
-			json_add(results, hubspot_record(call, found[i],
-							 json_get(call->body, "properties"),
-							 json_get(call->body, "propertiesWithHistory"),
-							 ANY_TIME));
+			json_add(results,
+				 hubspot_record(call, found[i], json_get(call->body, "properties"),
+						json_get(call->body, "propertiesWithHistory"),
+						ANY_TIME));
 	size_t lost = json_count(missing);
 	json_set_text(body, "status", "COMPLETE");
 	json_set(body, "results", results);
@@ -357,7 +372,7 @@ void hubspot_batch_read(struct call *call)
 	call_reply(call, lost ? 207 : 200, body);
 }
 
-/* ---- writing ------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------ */
 
 /* What refuses a write: 409 where it is another contact's address. */
 static void refuse_write(struct call *call, const struct err *err)
@@ -365,7 +380,8 @@ static void refuse_write(struct call *call, const struct err *err)
 	if (slice_starts(slice_of(err->text), slice_of("Contact already exists")))
 		hubspot_error(call, 409, "CONFLICT", "%s", err->text);
 	else
-		hubspot_error(call, 400, "VALIDATION_ERROR", "Property values were not valid: %s", err->text);
+		hubspot_error(call, 400, "VALIDATION_ERROR", "Property values were not valid: %s",
+			      err->text);
 }
 
 /* The first member that names no property, or an empty slice. */
@@ -385,7 +401,8 @@ static const struct json *properties_given(struct call *call)
 	const struct json *properties = json_get(call->body, "properties");
 
 	if (json_kind(properties) != IS_OBJECT) {
-		hubspot_error(call, 400, "VALIDATION_ERROR", "Invalid input JSON: properties is required");
+		hubspot_error(call, 400, "VALIDATION_ERROR",
+			      "Invalid input JSON: properties is required");
 		return NULL;
 	}
 	struct slice unknown = unknown_property(call, properties);
@@ -456,13 +473,16 @@ void hubspot_merge_contacts(struct call *call)
 
 	if (!read_number(json_get_slice(call->body, "primaryObjectId"), &primary) ||
 	    !read_number(json_get_slice(call->body, "objectIdToMerge"), &other)) {
-		hubspot_error(call, 400, "VALIDATION_ERROR",
-			      "Invalid input JSON: primaryObjectId and objectIdToMerge are required");
-	} else if (sandbox_merge(call->sb, call->now_ms, primary, other, 0, &result, &err) != RC_OK) {
+		hubspot_error(
+			call, 400, "VALIDATION_ERROR",
+			"Invalid input JSON: primaryObjectId and objectIdToMerge are required");
+	} else if (sandbox_merge(call->sb, call->now_ms, primary, other, 0, &result, &err) !=
+		   RC_OK) {
 		hubspot_error(call, 404, "OBJECT_NOT_FOUND", "%s", err.text);
 	} else {
-		call_reply(call, 200, hubspot_record(call, portal_contact(call->sb, result), NULL, NULL,
-						     ANY_TIME));
+		call_reply(call, 200,
+			   hubspot_record(call, portal_contact(call->sb, result), NULL, NULL,
+					  ANY_TIME));
 	}
 }
 
@@ -472,7 +492,8 @@ void hubspot_purge_contact(struct call *call)
 	struct contact *c;
 
 	if (!id.ptr) {
-		hubspot_error(call, 400, "VALIDATION_ERROR", "Invalid input JSON: objectId is required");
+		hubspot_error(call, 400, "VALIDATION_ERROR",
+			      "Invalid input JSON: objectId is required");
 		return;
 	}
 	c = asked(call, id, json_get_slice(call->body, "idProperty"), false);

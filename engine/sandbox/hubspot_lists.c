@@ -17,7 +17,7 @@
 #define LISTS_MOST 500
 #define LISTS_DEFAULT 20
 
-/* ---- lists ------------------------------------------------------------------------ */
+/* ---- lists -------------------------------------------------------------- */
 
 static void set_id(struct call *call, struct json *to, const char *key, int64_t id)
 {
@@ -98,7 +98,7 @@ void hubspot_lists_get(struct call *call)
 	call_reply(call, 200, body);
 }
 
-/* ---- search of lists ----------------------------------------------------------------- */
+/* ---- search of lists ---------------------------------------------------- */
 
 static bool has_text(const struct json *array, struct slice text)
 {
@@ -124,7 +124,8 @@ static struct json *additional(struct call *call, const struct list *l)
 		if (slice_is(name, "hs_list_size"))
 			set_id(call, out, "hs_list_size", (int64_t)list_size(l, call->now_ms));
 		else if (slice_is(name, "hs_last_record_added_at"))
-			set_moment(call, out, "hs_last_record_added_at", list_last_added(l, call->now_ms));
+			set_moment(call, out, "hs_last_record_added_at",
+				   list_last_added(l, call->now_ms));
 		else if (slice_is(name, "hs_last_record_removed_at"))
 			set_moment(call, out, "hs_last_record_removed_at",
 				   list_last_removed(l, call->now_ms));
@@ -168,16 +169,18 @@ static bool texts_or_absent(const struct json *v)
 
 static bool list_search_valid(struct call *call, int64_t *offset, int64_t *count)
 {
-	const struct json *from = json_get(call->body, "offset"), *most = json_get(call->body, "count");
+	const struct json *from = json_get(call->body, "offset"),
+			  *most = json_get(call->body, "count");
 
 	*offset = from ? json_int(from, -1) : 0;
 	*count = most ? json_int(most, -1) : LISTS_DEFAULT;
-	if (json_kind(call->body) == IS_OBJECT && *offset >= 0 && *count >= 1 && *count <= LISTS_MOST &&
-	    texts_or_absent(json_get(call->body, "listIds")) &&
+	if (json_kind(call->body) == IS_OBJECT && *offset >= 0 && *count >= 1 &&
+	    *count <= LISTS_MOST && texts_or_absent(json_get(call->body, "listIds")) &&
 	    texts_or_absent(json_get(call->body, "processingTypes")) &&
 	    texts_or_absent(json_get(call->body, "additionalProperties")))
 		return true;
-	hubspot_error(call, 400, "VALIDATION_ERROR", "Invalid list search: count is at most 500, listIds, "
+	hubspot_error(call, 400, "VALIDATION_ERROR",
+		      "Invalid list search: count is at most 500, listIds, "
 		      "processingTypes and additionalProperties are lists of text");
 	return false;
 }
@@ -207,7 +210,7 @@ void hubspot_lists_search(struct call *call)
 	call_reply(call, 200, body);
 }
 
-/* ---- memberships ------------------------------------------------------------------------ */
+/* ---- memberships -------------------------------------------------------- */
 
 /* A row's place in its page order; also what a cursor holds. */
 struct place {
@@ -340,7 +343,8 @@ static void serve_members(struct call *call, bool joined)
 			size_t at = w.backwards ? w.to - 1 - (i - w.from) : i;
 			struct json *one = json_new_object();
 			set_id(call, one, "recordId", row[at].member->who->id);
-			json_set_text(one, "membershipTimestamp", call_stamp(call, row[at].member->at_ms));
+			json_set_text(one, "membershipTimestamp",
+				      call_stamp(call, row[at].member->at_ms));
 			json_add(results, one);
 		}
 		json_set_integer(body, "total", (int64_t)n);
@@ -361,7 +365,7 @@ void hubspot_members_joined(struct call *call)
 	serve_members(call, true);
 }
 
-/* ---- joining and leaving ------------------------------------------------------------------ */
+/* ---- joining and leaving ------------------------------------------------ */
 
 typedef enum rc move_fn(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
 			struct err *err);
@@ -375,11 +379,13 @@ static void move_members(struct call *call, move_fn *move, const char *done_key)
 	if (!l)
 		return;
 	if (strcmp(l->kind, "DYNAMIC") == 0 || !texts_or_absent(call->body)) {
-		hubspot_error(call, 400, "VALIDATION_ERROR",
-			      "Memberships of a DYNAMIC list cannot be set; the body is a list of ids");
+		hubspot_error(
+			call, 400, "VALIDATION_ERROR",
+			"Memberships of a DYNAMIC list cannot be set; the body is a list of ids");
 		return;
 	}
-	struct json *body = json_new_object(), *done = json_new_array(), *missing = json_new_array();
+	struct json *body = json_new_object(), *done = json_new_array(),
+		    *missing = json_new_array();
 	for (size_t i = 0; i < json_count(call->body); i++) {
 		struct slice text = json_slice(json_at(call->body, i));
 		bool moved = read_number(text, &id) &&
@@ -430,7 +436,7 @@ void hubspot_record_lists(struct call *call)
 	call_reply(call, 200, body);
 }
 
-/* ---- properties ------------------------------------------------------------------------------ */
+/* ---- properties --------------------------------------------------------- */
 
 static struct json *choices_json(const struct property *p)
 {

@@ -56,7 +56,7 @@ struct plan {
 	size_t tests, groups;
 };
 
-/* ---- values and operators ------------------------------------------------------- */
+/* ---- values and operators ----------------------------------------------- */
 
 static enum order order_of(const struct property *p)
 {
@@ -111,7 +111,8 @@ static int compare(enum order order, const struct indexed *a, const struct index
 		return (a->ms > b->ms) - (a->ms < b->ms);
 	if (order == ORDER_NUMBER)
 		return (a->number > b->number) - (a->number < b->number);
-	return order == ORDER_CHOICE ? slice_cmp(a->text, b->text) : compare_nocase(a->text, b->text);
+	return order == ORDER_CHOICE ? slice_cmp(a->text, b->text)
+				     : compare_nocase(a->text, b->text);
 }
 
 static bool holds_eq(const struct test *t, const struct indexed *seen)
@@ -199,11 +200,12 @@ static const struct operator operators[] = {
 	{ "NOT_HAS_PROPERTY", holds_unknown, NEEDS_NOTHING },
 };
 
-/* ---- reading the request, and what is refused ------------------------------------- */
+/* ---- reading the request, and what is refused --------------------------- */
 
 static bool refuse(struct call *call, const char *why)
 {
-	hubspot_error(call, 400, "VALIDATION_ERROR", "There was a problem with the request: %s", why);
+	hubspot_error(call, 400, "VALIDATION_ERROR", "There was a problem with the request: %s",
+		      why);
 	return false;
 }
 
@@ -307,7 +309,8 @@ static bool read_count(struct call *call, const char *key, int64_t *out)
 
 static bool read_plan(struct call *call, struct plan *plan)
 {
-	*plan = (struct plan){ .limit = 10, .at_ms = call->now_ms - call->sb->options.index_lag_ms };
+	*plan = (struct plan){ .limit = 10,
+			       .at_ms = call->now_ms - call->sb->options.index_lag_ms };
 	if (json_kind(call->body) != IS_OBJECT)
 		return refuse(call, "no object");
 	if (call->request->body.len > BODY_MOST)
@@ -323,7 +326,7 @@ static bool read_plan(struct call *call, struct plan *plan)
 	return read_filters(call, plan) && read_sort(call, plan);
 }
 
-/* ---- what is found ------------------------------------------------------------------ */
+/* ---- what is found ------------------------------------------------------ */
 
 struct hit {
 	const struct contact *contact;
@@ -396,8 +399,9 @@ void hubspot_search(struct call *call)
 	size_t from = (size_t)plan.after, to = from + (size_t)plan.limit;
 	struct json *body = json_new_object(), *results = json_new_array();
 	for (size_t i = from; i < to && i < total; i++)
-		json_add(results, hubspot_record(call, hit[i].contact,
-						 json_get(call->body, "properties"), NULL, plan.at_ms));
+		json_add(results,
+			 hubspot_record(call, hit[i].contact, json_get(call->body, "properties"),
+					NULL, plan.at_ms));
 	json_set_integer(body, "total", (int64_t)total);
 	json_set(body, "results", results);
 	if (to < total) {

@@ -92,15 +92,15 @@ void portal_release(struct sandbox *sb);
 
 #define ANY_TIME INT64_MAX
 
-/* NULL where there is none. portal_contact answers the very record of that id, merged or archived or not. */
+/* NULL where there is none. portal_contact answers that very record, merged or archived or not. */
 struct property *portal_property(const struct sandbox *sb, struct slice name);
 struct contact *portal_contact(const struct sandbox *sb, int64_t id);
-/* The record that reading this id gives: follows merges; NULL where it is gone, or archived (unless asked for). */
+/* The record that reading this id gives: follows merges; an archived one only where asked for. */
 struct contact *portal_find(const struct sandbox *sb, int64_t id, bool archived);
 /* The living contact with that address, or NULL. */
 struct contact *portal_find_email(const struct sandbox *sb, struct slice email);
 bool contact_lives(const struct contact *c);
-/* What a property held at `at_ms` (ANY_TIME: now); empty where it was unset. Text may be put into `memory`. */
+/* What a property held at `at_ms` (ANY_TIME: now); empty where unset. May use `memory` for text. */
 struct slice contact_value(const struct contact *c, const struct property *p, int64_t at_ms,
 			   struct arena *memory);
 int64_t contact_modified(const struct contact *c, int64_t at_ms);
@@ -108,8 +108,9 @@ const struct field *contact_field(const struct contact *c, const struct property
 /* Writes under the given sourceType; checks the value against the property. */
 enum rc contact_write(struct sandbox *sb, int64_t now_ms, struct contact *c, struct slice name,
 		      struct slice value, const char *source, struct err *err) MUST_CHECK;
-enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id, const struct json *properties,
-		       const char *source, struct contact **out, struct err *err) MUST_CHECK;
+enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id,
+		       const struct json *properties, const char *source, struct contact **out,
+		       struct err *err) MUST_CHECK;
 /* An empty record, without any property. */
 struct contact *contact_add(struct sandbox *sb, int64_t id, int64_t created_ms);
 struct field *contact_open_field(struct contact *c, const struct property *p);
@@ -129,12 +130,13 @@ size_t list_size(const struct list *l, int64_t now_ms);
 /* The last time a row came into view, or left; 0 for never. */
 int64_t list_last_added(const struct list *l, int64_t now_ms);
 int64_t list_last_removed(const struct list *l, int64_t now_ms);
-struct member *list_add_member(struct list *l, struct contact *who, int64_t at_ms, int64_t shows_ms);
+struct member *list_add_member(struct list *l, struct contact *who, int64_t at_ms,
+			       int64_t shows_ms);
 void lists_merge(struct sandbox *sb, int64_t now_ms, const struct contact *primary,
 		 const struct contact *other, struct contact *result);
 void lists_release(struct sandbox *sb);
 
-/* ---- Certifier's state (desk.c) ------------------------------------------- */
+/* ---- Certifier's state (desk.c) ----------------------------------------- */
 
 struct group {
 	const char *id, *name;
@@ -168,14 +170,14 @@ void desk_init(struct sandbox *sb);
 void desk_release(struct sandbox *sb);
 const struct group *desk_group(const struct sandbox *sb, struct slice id);
 bool desk_has_attribute(const struct sandbox *sb, struct slice tag);
-struct credential *desk_credential(const struct sandbox *sb, struct slice id);	/* NULL where none */
+struct credential *desk_credential(const struct sandbox *sb, struct slice id); /* NULL where none */
 struct credential *desk_add_credential(struct sandbox *sb, const char *id);
 void desk_remove_credential(struct sandbox *sb, struct credential *c);
 void desk_add_mail(struct sandbox *sb, int64_t now_ms, const char *credential, const char *email);
 /* "draft", "issued", or "expired" once the expiry date has passed. */
 const char *credential_status(const struct credential *c, int64_t now_ms);
 
-/* ---- the whole ----------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------- */
 
 struct planned_fault {
 	const char *call;
@@ -198,7 +200,7 @@ struct sandbox {
 	int64_t search_at[SEARCH_PER_SECOND];	/* the last ones, as a ring; 0: none */
 	int64_t call_at[CALLS_PER_WINDOW];
 	size_t search_next, call_next;
-	int64_t bucket_milli, bucket_ms;	/* Certifier's tokens in thousandths, when last filled */
+	int64_t bucket_milli, bucket_ms; /* Certifier's tokens in thousandths, when last filled */
 	uint64_t drawn;				/* numbers taken from the seed */
 	int64_t now_ms;				/* of the last call */
 };
@@ -206,7 +208,7 @@ struct sandbox {
 uint64_t sandbox_random(struct sandbox *sb);
 void sandbox_count(struct sandbox *sb, const char *call);
 
-/* ---- a call in work (call.c) --------------------------------------------- */
+/* ---- a call in work (call.c) -------------------------------------------- */
 
 #define MAX_SEGMENTS 12
 
@@ -235,16 +237,16 @@ struct route {
 #define ROUTE_EXEMPT 2u		/* not counted in HubSpot's 10-second limit: search */
 
 void call_split(struct call *call, const char *path);
-/* The row that serves the call, from segment `first` on; *other_method tells that only the method is wrong. */
+/* The row that serves the call, from segment `first` on; *other_method: only the method is wrong. */
 const struct route *call_route(const struct call *call, const struct route *table, size_t first,
 			       bool *other_method);
 /* `Bearer <token>` with this token, or with any where `token` is NULL. */
 bool call_authorised(const struct call *call, const char *token);
 bool call_parse_body(struct call *call);
 
-/* A query parameter, decoded; ptr is NULL where it is absent. `nth` counts repeated ones. */
+/* A query parameter, decoded; ptr NULL where it is absent. `nth` counts repeated ones. */
 struct slice call_query(struct call *call, const char *name, size_t nth);
-/* A parameter or number as whole number within min and max; `otherwise` where absent; false where it is none. */
+/* A parameter as whole number into *value, which stays where it is absent; false: does not fit. */
 bool call_query_int(struct call *call, const char *name, int64_t min, int64_t max, int64_t *value);
 /* Percent-decoded into memory; `form`: + is a space. */
 struct slice url_decode(struct arena *memory, struct slice text, bool form);
@@ -258,7 +260,7 @@ void call_reply_text(struct call *call, int status, const char *text);
 const char *call_stamp(struct call *call, int64_t at_ms);
 const char *stamp_text(struct arena *memory, int64_t at_ms);
 
-/* ---- the faces ------------------------------------------------------------ */
+/* ---- the faces ---------------------------------------------------------- */
 
 /* Each finds the row, sets call->name; then serves it. NULL after an answer was given. */
 const struct route *hubspot_route(struct call *call);
@@ -267,7 +269,21 @@ void hubspot_serve(struct call *call, const struct route *route);
 void certifier_serve(struct call *call, const struct route *route);
 void hubspot_status(struct call *call, int status);	/* the body of an injected status */
 void certifier_status(struct call *call, int status);
-void page_serve(struct call *call);
+/*
+ * All that is neither service (actions.c): `/` the page, `/sandbox/…` JSON calls
+ * and the page's forms.
+ */
+void actions_serve(struct call *call);
+/* The page as HTML; problem: what the last form was refused for, or NULL (page.c). */
+void page_reply(struct call *call, int status, const char *problem);
+
+/* An option that may be changed while the sandbox lives, by name. */
+struct option_row {
+	const char *name, *help;
+	enum { OPTION_FLAG, OPTION_MS, OPTION_STATUS } kind;
+	size_t offset;		/* in struct sandbox_options */
+};
+extern const struct option_row option_rows[];	/* ends with a NULL name */
 
 void hubspot_error(struct call *call, int status, const char *category, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -297,10 +313,18 @@ void hubspot_record_lists(struct call *call);
 void hubspot_properties(struct call *call);
 void hubspot_property(struct call *call);
 /* A record as the API shows it at `at_ms`. Names are arrays of text or NULL; both lend. */
-struct json *hubspot_record(struct call *call, const struct contact *c, const struct json *properties,
-			    const struct json *histories, int64_t at_ms);
+struct json *hubspot_record(struct call *call, const struct contact *c,
+			    const struct json *properties, const struct json *histories,
+			    int64_t at_ms);
 
 void certifier_search(struct call *call);
+void certifier_get_group(struct call *call);
+void certifier_list_groups(struct call *call);
+void certifier_list_designs(struct call *call);
+void certifier_credential_designs(struct call *call);
+void certifier_list_attributes(struct call *call);
+/* The credential that the path names, or NULL after a 404. */
+struct credential *certifier_named(struct call *call);
 struct json *certifier_object(struct call *call, const struct credential *c);
 /* A new id of Certifier's kind, made at `at_ms`. Lent by the sandbox. */
 const char *certifier_id(struct sandbox *sb, int64_t at_ms);
@@ -312,7 +336,10 @@ struct page {
 /* Reads a page from `limit` (absent: NULL) and `cursor`; false after a 400. */
 bool certifier_page(struct call *call, const struct json *limit, struct slice cursor,
 		    struct page *page);
+/* The same from the query. */
+bool certifier_query_page(struct call *call, struct page *page);
 /* {"data": the rows, "pagination": …}; takes rows, of which there are `total` in all. */
-void certifier_reply_page(struct call *call, struct json *rows, const struct page *page, size_t total);
+void certifier_reply_page(struct call *call, struct json *rows, const struct page *page,
+			  size_t total);
 
 #endif

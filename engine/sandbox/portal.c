@@ -21,7 +21,7 @@
 #define FIRST_CONTACT 101
 #define FIRST_LIST 1
 
-/* ---- properties ----------------------------------------------------------- */
+/* ---- properties --------------------------------------------------------- */
 
 static const struct {
 	const char *name, *label, *type, *field_type;
@@ -37,7 +37,8 @@ static const struct {
 	{ "createdate", "Create Date", "datetime", "date", PROPERTY_STORED },
 	{ "lastmodifieddate", "Last Modified Date", "datetime", "date", PROPERTY_MODIFIED },
 	{ "hs_object_id", "Record ID", "number", "number", PROPERTY_OBJECT_ID },
-	{ "hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", PROPERTY_MERGED_IDS },
+	{ "hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox",
+	  PROPERTY_MERGED_IDS },
 	{ "hs_additional_emails", "Additional email addresses", "enumeration", "checkbox",
 	  PROPERTY_STORED },
 };
@@ -78,7 +79,8 @@ void portal_init(struct sandbox *sb)
 	}
 }
 
-static void add_choices(struct sandbox *sb, struct property *p, const char *const *options, size_t n)
+static void add_choices(struct sandbox *sb, struct property *p, const char *const *options,
+			size_t n)
 {
 	p->choice = arena_alloc(&sb->memory, n * sizeof(*p->choice));
 	p->choices = n;
@@ -94,8 +96,12 @@ enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label
 			 const char *const *options, size_t n_options, struct err *err)
 {
 	static const char *const types[][2] = {
-		{ "string", "text" }, { "number", "number" }, { "date", "date" }, { "datetime", "date" },
-		{ "enumeration", "select" }, { "bool", "booleancheckbox" },
+		{ "string", "text" },
+		{ "number", "number" },
+		{ "date", "date" },
+		{ "datetime", "date" },
+		{ "enumeration", "select" },
+		{ "bool", "booleancheckbox" },
 		{ "phone_number", "phonenumber" },
 	};
 	static const char *const yes_no[] = { "true=Yes", "false=No" };
@@ -170,8 +176,8 @@ static enum rc check_value(struct sandbox *sb, const struct contact *c, struct s
 	if (p && p->kind != PROPERTY_STORED)
 		return err_set(err, RC_INVALID, "property '%s' is read-only", p->name);
 	if (p && !value_fits(p, value))
-		return err_set(err, RC_INVALID, "'%.*s' is no value of property '%s' (%s)", SLICE_FMT(value),
-			       p->name, p->type);
+		return err_set(err, RC_INVALID, "'%.*s' is no value of property '%s' (%s)",
+			       SLICE_FMT(value), p->name, p->type);
 	if (value.len > LIMIT_VALUE_BYTES)
 		return err_set(err, RC_INVALID, "the value of '%.*s' is too long", SLICE_FMT(name));
 	if (slice_is(name, "email") && value.len) {
@@ -183,7 +189,7 @@ static enum rc check_value(struct sandbox *sb, const struct contact *c, struct s
 	return RC_OK;
 }
 
-/* ---- records ---------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------ */
 
 bool contact_lives(const struct contact *c)
 {
@@ -283,7 +289,8 @@ static struct slice merged_text(const struct contact *c, struct arena *memory)
 	const char *text = "";
 
 	for (size_t i = 0; i < c->merged_count; i++)
-		text = arena_printf(memory, "%s%s%lld", text, i ? ";" : "", (long long)c->merged[i]);
+		text = arena_printf(memory, "%s%s%lld", text, i ? ";" : "",
+				    (long long)c->merged[i]);
 	return slice_of(text);
 }
 
@@ -313,7 +320,8 @@ void contact_touch(struct contact *c, int64_t now_ms)
 {
 	if (c->modifieds && c->modified[c->modifieds - 1] >= now_ms)
 		return;
-	c->modified = mem_grow(c->modified, &c->modified_cap, c->modifieds + 1, sizeof(*c->modified));
+	c->modified = mem_grow(c->modified, &c->modified_cap, c->modifieds + 1,
+			       sizeof(*c->modified));
 	c->modified[c->modifieds++] = now_ms;
 }
 
@@ -376,8 +384,9 @@ struct slice property_text(const struct json *v, struct arena *memory)
 	return out;
 }
 
-enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id, const struct json *properties,
-		       const char *source, struct contact **out, struct err *err)
+enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id,
+		       const struct json *properties, const char *source, struct contact **out,
+		       struct err *err)
 {
 	struct arena memory;
 	struct slice name;
@@ -387,7 +396,8 @@ enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id, const str
 	if (id < 0 || (id && portal_contact(sb, id)))
 		return err_set(err, RC_INVALID, "there is a contact %lld already", (long long)id);
 	arena_init(&memory);
-	for (struct json_each e = json_each(properties); rc == RC_OK && json_next(&e, &name, &value);)
+	for (struct json_each e = json_each(properties);
+	     rc == RC_OK && json_next(&e, &name, &value);)
 		rc = check_value(sb, NULL, name, property_text(value, &memory), err);
 	if (rc == RC_OK) {
 		struct contact *c = contact_add(sb, id ? id : sb->portal.next_contact, now_ms);
@@ -426,7 +436,7 @@ void portal_release(struct sandbox *sb)
 	map_release(&sb->portal.email);
 }
 
-/* ---- what people do ---------------------------------------------------------- */
+/* ---- what people do ----------------------------------------------------- */
 
 /* The living record that this very id names. */
 static enum rc living(struct sandbox *sb, int64_t id, struct contact **out, struct err *err)
@@ -439,8 +449,8 @@ static enum rc living(struct sandbox *sb, int64_t id, struct contact **out, stru
 	return RC_OK;
 }
 
-enum rc sandbox_create(struct sandbox *sb, int64_t now_ms, int64_t id, const struct json *properties,
-		       int64_t *out_id, struct err *err)
+enum rc sandbox_create(struct sandbox *sb, int64_t now_ms, int64_t id,
+		       const struct json *properties, int64_t *out_id, struct err *err)
 {
 	struct contact *c;
 	enum rc rc = contact_create(sb, now_ms, id, properties, "CRM_UI", &c, err);
@@ -482,7 +492,8 @@ enum rc sandbox_restore(struct sandbox *sb, int64_t now_ms, int64_t id, struct e
 	const struct property *p = portal_property(sb, slice_of("email"));
 	struct slice email = contact_value(c, p, ANY_TIME, NULL);
 	if (email.len && portal_find_email(sb, email))
-		return err_set(err, RC_INVALID, "the address of contact %lld is in use", (long long)id);
+		return err_set(err, RC_INVALID, "the address of contact %lld is in use",
+			       (long long)id);
 	c->archived = false;
 	contact_touch(c, now_ms);
 	portal_note_email(sb, c);

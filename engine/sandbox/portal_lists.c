@@ -90,8 +90,8 @@ static struct member *current(struct list *l, const struct contact *who)
 	return NULL;
 }
 
-enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name, const char *kind,
-		     int64_t *out_id, struct err *err)
+enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name,
+		     const char *kind, int64_t *out_id, struct err *err)
 {
 	struct portal *p = &sb->portal;
 	size_t k = 0, n_kinds = sizeof(kinds) / sizeof(kinds[0]);
@@ -160,7 +160,8 @@ static enum rc find_both(struct sandbox *sb, int64_t list, int64_t contact, stru
 	return RC_OK;
 }
 
-enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact, struct err *err)
+enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
+		     struct err *err)
 {
 	struct list *l;
 	struct contact *c;
@@ -175,7 +176,8 @@ enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t c
 	return rc;
 }
 
-enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact, struct err *err)
+enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
+		      struct err *err)
 {
 	struct list *l;
 	struct contact *c;
@@ -185,8 +187,8 @@ enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t 
 		return rc;
 	struct member *m = current(l, c);
 	if (!m)
-		return err_set(err, RC_INVALID, "contact %lld is not in list %lld", (long long)contact,
-			       (long long)list);
+		return err_set(err, RC_INVALID, "contact %lld is not in list %lld",
+			       (long long)contact, (long long)list);
 	m->left_ms = now_ms;
 	l->updated_ms = now_ms;
 	l->version++;
@@ -194,7 +196,7 @@ enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t 
 	return RC_OK;
 }
 
-/* The result stands in both rows' place, with the older one's timestamp, or the merge's by option. */
+/* The result stands in both rows' place, with the older timestamp, or by option the merge's. */
 void lists_merge(struct sandbox *sb, int64_t now_ms, const struct contact *primary,
 		 const struct contact *other, struct contact *result)
 {

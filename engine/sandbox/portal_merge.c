@@ -39,7 +39,8 @@ static struct field blend(const struct field *a, const struct field *b, const st
 	return out;
 }
 
-static void settle_value(const struct sandbox *sb, int64_t now_ms, struct field *f, struct slice value)
+static void settle_value(const struct sandbox *sb, int64_t now_ms, struct field *f,
+			 struct slice value)
 {
 	struct slice newest = f->count ? f->entry[f->count - 1].value : (struct slice){ 0 };
 	bool shown = sb->options.merge_writes_entry && value.len;
@@ -49,7 +50,8 @@ static void settle_value(const struct sandbox *sb, int64_t now_ms, struct field 
 }
 
 static void merge_field(struct sandbox *sb, int64_t now_ms, const struct contact *primary,
-			const struct contact *other, struct contact *result, const struct property *p)
+			const struct contact *other, struct contact *result,
+			const struct property *p)
 {
 	struct slice value = value_of(primary, p);
 	struct field f = blend(contact_field(primary, p), contact_field(other, p), p);
@@ -104,12 +106,14 @@ static void note_ids(struct contact *result, const struct contact *from)
 enum rc sandbox_merge(struct sandbox *sb, int64_t now_ms, int64_t primary_id, int64_t other_id,
 		      int64_t into, int64_t *out_id, struct err *err)
 {
-	struct contact *primary = portal_contact(sb, primary_id), *other = portal_contact(sb, other_id);
+	struct contact *primary = portal_contact(sb, primary_id),
+		       *other = portal_contact(sb, other_id);
 	bool keeps = sb->options.merge_keeps_id && (into == 0 || into == primary_id);
 
 	if (!primary || !contact_lives(primary) || !other || !contact_lives(other))
-		return err_set(err, RC_INVALID, "there is no contact %lld",
-			       (long long)(primary && contact_lives(primary) ? other_id : primary_id));
+		return err_set(
+			err, RC_INVALID, "there is no contact %lld",
+			(long long)(primary && contact_lives(primary) ? other_id : primary_id));
 	if (primary == other)
 		return err_set(err, RC_INVALID, "a contact cannot be merged with itself");
 	if (into < 0 || (into && !keeps && portal_contact(sb, into)))

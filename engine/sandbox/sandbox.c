@@ -87,7 +87,7 @@ size_t sandbox_calls(const struct sandbox *sb, const char *call)
 	return n ? *n : 0;
 }
 
-/* ---- faults ------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------- */
 
 static const char *const faulty[] = {
 	"hubspot", "search", "read", "list-search", "memberships", "list", "properties", "contact",
@@ -107,7 +107,8 @@ enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault f
 	if (i == n)
 		return err_set(err, RC_INVALID, "there is no call '%s' to fail", call);
 	if (needs_status && (status < 400 || status > 599))
-		return err_set(err, RC_INVALID, "a fault's status is from 400 to 599, not %d", status);
+		return err_set(err, RC_INVALID, "a fault's status is from 400 to 599, not %d",
+			       status);
 	if (skip < 0 || times < 1)
 		return err_set(err, RC_INVALID, "a fault happens at least once");
 	sb->fault = mem_grow(sb->fault, &sb->fault_cap, sb->faults + 1, sizeof(*sb->fault));
@@ -122,7 +123,8 @@ void sandbox_faults_clear(struct sandbox *sb)
 }
 
 /* The fault that this call meets, or NULL. Every fault counts the calls that it lets pass. */
-static const struct planned_fault *next_fault(struct sandbox *sb, const char *service, const char *name)
+static const struct planned_fault *next_fault(struct sandbox *sb, const char *service,
+					      const char *name)
 {
 	const struct planned_fault *met = NULL;
 
@@ -140,7 +142,7 @@ static const struct planned_fault *next_fault(struct sandbox *sb, const char *se
 	return met;
 }
 
-/* ---- a call --------------------------------------------------------------------- */
+/* ---- a call ------------------------------------------------------------- */
 
 static const struct service {
 	const char *name;
@@ -152,7 +154,8 @@ static const struct service {
 	{ "certifier", certifier_route, certifier_serve, certifier_status },
 };
 
-static void fail_with_status(struct call *call, const struct service *s, const struct planned_fault *f)
+static void fail_with_status(struct call *call, const struct service *s,
+			     const struct planned_fault *f)
 {
 	memset(call->answer->header, 0, sizeof(call->answer->header));
 	s->status(call, f->status);
@@ -224,7 +227,7 @@ void sandbox_call(struct sandbox *sb, int64_t now_ms, const struct sandbox_reque
 	if (s)
 		serve(&call, s);
 	else
-		page_serve(&call);
+		actions_serve(&call);
 	json_free(call.body);
 	arena_release(&call.memory);
 }

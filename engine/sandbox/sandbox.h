@@ -23,18 +23,18 @@
 
 struct sandbox;
 
-/* What the facts call uncertain, and what a test wants to vary. Zeroed is a good start: sandbox_defaults. */
+/* What the facts call uncertain, and what a test wants to vary. See sandbox_defaults. */
 struct sandbox_options {
 	uint64_t seed;
 	const char *hubspot_token;	/* NULL: any non-empty bearer is taken */
 	const char *certifier_token;
-	int64_t index_lag_ms;		/* HubSpot search sees a change this much later; default 10 s */
-	int64_t list_lag_ms;		/* a membership row shows this much after its timestamp; default 0 */
+	int64_t index_lag_ms; /* HubSpot search sees a change this much later; default 10 s */
+	int64_t list_lag_ms;  /* a membership row shows this much after its timestamp; default 0 */
 	bool list_descending;		/* page order of memberships/join-order: newest first */
 	bool cleared_is_null;		/* a cleared value is null in history, not "" */
 	bool merge_keeps_id;		/* the older kind of merge: primary's id survives */
 	bool merge_writes_entry;	/* a merge adds MERGE_OBJECTS entries */
-	bool merge_rejoins;		/* a merge stamps the result's membership rows with its own time */
+	bool merge_rejoins; /* a merge stamps the result's membership rows with its own time */
 	bool same_value_writes;		/* writing the same value adds a history entry */
 	bool rate_limits;		/* enforce 5/s search, 100 per 10 s, Certifier 3/s */
 	int64_t certifier_search_lag_ms;
@@ -50,11 +50,11 @@ struct sandbox *sandbox_new(const struct sandbox_options *o);	/* copies */
 void sandbox_free(struct sandbox *sb);
 struct sandbox_options *sandbox_options(struct sandbox *sb);	/* may be changed while it lives */
 
-/* ---- over the wire ----------------------------------------------------- */
+/* ---- over the wire ------------------------------------------------------ */
 
 struct sandbox_request {
 	const char *method;
-	const char *path;		/* "/hubspot/crm/v3/…" or "/certifier/v1/…"; percent-encoded as received */
+	const char *path;		/* "/hubspot/crm/v3/…", "/certifier/v1/…"; as received */
 	const char *query;		/* without '?', "" where there is none */
 	const char *authorization;	/* header value or NULL */
 	const char *certifier_version;	/* header value or NULL */
@@ -77,26 +77,41 @@ struct sandbox_answer {
 void sandbox_call(struct sandbox *sb, int64_t now_ms, const struct sandbox_request *request,
 		  struct sandbox_answer *answer);
 
-/* ---- what people and tests do in HubSpot's user interface -------------- */
+/* ---- what people and tests do in HubSpot's user interface --------------- */
 
-/* Properties are pairs name, value; `id` 0 draws the next free one. Answers the id; RC_INVALID with err where it cannot be. */
-enum rc sandbox_create(struct sandbox *sb, int64_t now_ms, int64_t id, const struct json *properties,
-		       int64_t *out_id, struct err *err) MUST_CHECK;
+/*
+ * HubSpot keeps an address to one living contact, and checks values against the
+ * property's type and options: RC_INVALID otherwise. Contacts are named by the id
+ * that they have now, not by one that was merged away.
+ */
+
+/* Properties are pairs name, value; `id` 0 draws the next free one. out_id may be NULL. */
+enum rc sandbox_create(struct sandbox *sb, int64_t now_ms, int64_t id,
+		       const struct json *properties, int64_t *out_id, struct err *err) MUST_CHECK;
 enum rc sandbox_set(struct sandbox *sb, int64_t now_ms, int64_t id, const char *property,
 		    struct slice value, struct err *err) MUST_CHECK;
 enum rc sandbox_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err) MUST_CHECK;
 enum rc sandbox_restore(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err) MUST_CHECK;
 /* into 0 draws a new id (or keeps primary's, by the option). */
-enum rc sandbox_merge(struct sandbox *sb, int64_t now_ms, int64_t primary, int64_t other, int64_t into,
-		      int64_t *out_id, struct err *err) MUST_CHECK;
-/* kind: "MANUAL", "DYNAMIC", "SNAPSHOT". id 0 draws one. */
-enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name, const char *kind,
-		     int64_t *out_id, struct err *err) MUST_CHECK;
-enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing, struct err *err) MUST_CHECK;
-enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err) MUST_CHECK;
-enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact, struct err *err) MUST_CHECK;
-enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact, struct err *err) MUST_CHECK;
-/* Defines a property; options are `value=Label` texts, NULL for none. Unknown properties are defined as text on first use. */
+enum rc sandbox_merge(struct sandbox *sb, int64_t now_ms, int64_t primary, int64_t other,
+		      int64_t into, int64_t *out_id, struct err *err) MUST_CHECK;
+/* kind: "MANUAL" (or NULL), "DYNAMIC", "SNAPSHOT". id 0 draws one. Names ignore case. */
+enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name,
+		     const char *kind, int64_t *out_id, struct err *err) MUST_CHECK;
+/* Changes what the list says of itself; its rows show as they are. */
+enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing,
+				struct err *err) MUST_CHECK;
+enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id,
+			    struct err *err) MUST_CHECK;
+/* Joining twice is no second join; leaving without being in is RC_INVALID. */
+enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
+		     struct err *err) MUST_CHECK;
+enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
+		      struct err *err) MUST_CHECK;
+/*
+ * Defines a property; type NULL is "string", options are `value=Label` texts,
+ * NULL for none. Unknown properties are defined as text on first use.
+ */
 enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label, const char *type,
 			 const char *const *options, size_t n_options, struct err *err) MUST_CHECK;
 
@@ -107,10 +122,29 @@ void sandbox_group(struct sandbox *sb, const char *id, const char *name);
 void sandbox_attribute(struct sandbox *sb, const char *tag);	/* "custom.tier" */
 void sandbox_plan(struct sandbox *sb, bool expiry_allowed);	/* false: 402 on expiryDate */
 
+/* ---- the whole as JSON -------------------------------------------------- */
+
+/*
+ * Puts what `data` describes into a new sandbox (engine/sandbox/data.c has the
+ * format). Contacts without `created` were made a day before now_ms. RC_INVALID
+ * with the member's place where it cannot be; what came before it is loaded.
+ */
+enum rc sandbox_load(struct sandbox *sb, int64_t now_ms, const struct json *data,
+		     struct err *err) MUST_CHECK;
+/* The same form, with every history, membership, credential and mail; the caller frees it. */
+struct json *sandbox_save(const struct sandbox *sb, int64_t now_ms);
+/* A small portal and workspace that fit the example rules. */
+extern const char sandbox_demo[];
+
 /* ---- faults ------------------------------------------------------------- */
 
-/* Which call: "create", "issue", "send", "search-credentials", "get-credential", "groups", "attributes"; "search", "read",
- * "list-search", "memberships", "list", "properties" for HubSpot; or "hubspot" / "certifier" for every call of one service. */
+/*
+ * Which call: "create", "issue", "send", "create-issue-send",
+ * "search-credentials", "get-credential", "groups", "attributes" for Certifier;
+ * "search", "read", "contact", "contacts", "list-search", "memberships", "list",
+ * "properties", "token-info", "account" for HubSpot; or "hubspot" / "certifier"
+ * for every call of one service.
+ */
 enum sandbox_fault {
 	FAULT_STATUS,		/* this status, nothing done */
 	FAULT_STATUS_AFTER,	/* done, then this status */
@@ -122,7 +156,11 @@ enum sandbox_fault {
 	FAULT_EMPTY,		/* done, 200 with nothing */
 };
 
-/* The next `times` such calls, after `skip` that pass, fail so. status counts for FAULT_STATUS*; retry_after_s < 0 sends no header. */
+/*
+ * The next `times` such calls, after `skip` that pass, fail so. status (400 to
+ * 599) counts for FAULT_STATUS*; retry_after_s < 0 sends no header. Of several
+ * faults that a call would meet the one planned first happens.
+ */
 enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault fault, int status,
 		      int retry_after_s, int skip, int times, struct err *err) MUST_CHECK;
 void sandbox_faults_clear(struct sandbox *sb);
@@ -139,7 +177,8 @@ struct sandbox_credential {
 };
 
 size_t sandbox_credential_count(const struct sandbox *sb);
-struct sandbox_credential sandbox_credential_at(const struct sandbox *sb, size_t i);	/* in order of creation */
+struct sandbox_credential sandbox_credential_at(const struct sandbox *sb,
+						size_t i); /* in order of creation */
 
 /* One for each time that a credential was mailed; lent, as long as the sandbox lives. */
 struct sandbox_mail {
@@ -148,9 +187,12 @@ struct sandbox_mail {
 };
 
 size_t sandbox_mail_count(const struct sandbox *sb);
-struct sandbox_mail sandbox_mail_at(const struct sandbox *sb, size_t i);	/* in order of time */
+struct sandbox_mail sandbox_mail_at(const struct sandbox *sb, size_t i); /* in order of time */
 
-/* Calls served since the start, by the names above; "hubspot" and "certifier" are the sums; "429" counts refusals by rate. */
+/*
+ * Calls that came since the start, by the names above; "hubspot" and "certifier"
+ * are the sums; "429" counts refusals by the rate limits, not injected ones.
+ */
 size_t sandbox_calls(const struct sandbox *sb, const char *call);
 
 #endif

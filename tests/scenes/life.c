@@ -508,7 +508,8 @@ static bool live_scene(struct life *l)
 	for (size_t i = 0; i < s->steps; i++)
 		if (!live_until(l, s->start_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
 			return false;
-	return live_until(l, l->sim.now_ms + (l->variant->slow ? SLOW_TAIL_MS : TAIL_MS));
+	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms : l->variant->slow ? SLOW_TAIL_MS : TAIL_MS;
+	return live_until(l, l->sim.now_ms + tail);
 }
 
 bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log)

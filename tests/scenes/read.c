@@ -49,7 +49,7 @@ static bool read_steps(const struct node *list, struct arena *memory, struct sce
 }
 
 static const char *const known_keys[] = { "scene", "about", "rules", "start", "sandbox", "contacts", "lists", "groups",
-					  "attributes", "steps", "expect", "polls", "stray-drafts" };
+					  "attributes", "steps", "expect", "polls", "stray-drafts", "ends" };
 
 static bool keys_known(const char *path, const struct node *doc)
 {
@@ -86,6 +86,7 @@ static bool read_scene(const char *path, const struct node *doc, struct arena *m
 	s->attributes = node_get(doc, "attributes");
 	s->expect = node_get(doc, "expect");
 	s->fast_only = slice_is(slice_of(node_word(doc, "polls", "", memory)), "fast");
+	s->no_ends = slice_is(slice_of(node_word(doc, "ends", "", memory)), "none");
 	(void)sscanf(node_word(doc, "stray-drafts", "0", memory), "%ld", &s->stray_drafts);
 	return read_steps(node_get(doc, "steps"), memory, s);
 }

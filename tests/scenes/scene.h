@@ -29,6 +29,7 @@ struct scene {
 	struct slice rules;
 	bool own_accounts;		/* the rules declare accounts themselves */
 	bool fast_only;			/* `polls: fast`: what leaves no trace is lost to slow polls */
+	bool no_ends;			/* `ends: none`: too long to be ended everywhere */
 	int64_t start_ms;
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
 	struct step *step;
@@ -45,6 +46,7 @@ struct variant {
 	bool list_descending;
 	int64_t skew_ms;
 	int64_t restart_every_ms;	/* 0: never */
+	int64_t tail_ms;		/* after the last step; 0: three hours, nine for slow ones */
 	bool once;			/* lives by `run --once` every few minutes */
 	bool slow;			/* not for scenes that are fast_only */
 	/* The process ends at the n-th commit that counts: before it, or after it. 0: never. */

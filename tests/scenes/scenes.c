@@ -1,9 +1,10 @@
 /*
  * scenes - lives every scene of a folder in every variant.
  *
- *   scenes FOLDER [--scene WORDS] [--variant NAME] [--log]
+ *   scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,7 +13,7 @@
 
 static const struct variant variants[] = {
 	{ .name = "plain", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND },
-	{ .name = "poll-13s", .poll = "13s", .api = "v3", .index_lag_ms = 0, .list_descending = true },
+	{ .name = "poll-13s", .poll = "13s", .api = "v3", .index_lag_ms = 0, .list_descending = true, .tail_ms = MS_HOUR },
 	{ .name = "poll-7m", .poll = "7m", .api = "2026-09", .index_lag_ms = 45 * MS_SECOND, .slow = true },
 	{ .name = "poll-1h", .poll = "1h", .api = "2026-03", .index_lag_ms = 3 * MS_MINUTE, .list_descending = true, .slow = true },
 	{ .name = "clock-ahead", .poll = "60s", .api = "2026-03", .skew_ms = 47 * MS_MINUTE },
@@ -23,7 +24,7 @@ static const struct variant variants[] = {
 #define N_VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
 struct tally {
-	int passed, failed, lives;
+	int passed, failed, ends;
 	const char *only_scene, *only_variant;
 	FILE *log;
 };
@@ -34,7 +35,6 @@ static int live_one(struct tally *t, const struct scene *s, const struct variant
 	bool good = life_live(&l, s, v, t->log) && judge(&l);
 	int commits = l.commits;
 
-	t->lives++;
 	if (good) {
 		t->passed++;
 	} else {
@@ -49,17 +49,19 @@ static int live_one(struct tally *t, const struct scene *s, const struct variant
 	return commits;
 }
 
-/* Scenes with more durable steps than this are ended at so many of them, evenly spread. */
+/* Scenes with more durable steps than this are ended at so many of them, evenly spread; `--ends N` says another number. */
 #define MOST_ENDS 60
 
 /* The process ends at every durable step there is: before the commit, after it, and with what was under way lost. */
 static void end_everywhere(struct tally *t, const struct scene *s, int commits)
 {
-	struct variant v = { .name = "ended", .poll = "5m", .api = "2026-03" };
+	struct variant v = { .name = "ended", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR };
 
-	for (int n = 1; n <= commits && t->failed == 0; n += commits / MOST_ENDS + 1) {
+	for (int n = 1; n <= commits && t->failed == 0; n += commits / t->ends + 1) {
 		for (int how = 0; how < 4; how++) {
 			v.crash_at = n;
+			if (how == 2)
+				continue; /* before the commit nothing of it is under way that could be lost */
 			v.crash_after = how & 1;
 			v.lose_requests = how & 2;
 			live_one(t, s, &v);
@@ -69,7 +71,8 @@ static void end_everywhere(struct tally *t, const struct scene *s, int commits)
 
 static void live_scene(struct tally *t, const struct scene *s)
 {
-	static const struct variant counting = { .name = "counting", .poll = "5m", .api = "2026-03" };
+	static const struct variant counting = { .name = "counting", .poll = "5m", .api = "2026-03",
+						 .tail_ms = 2 * MS_HOUR };
 	int failed = t->failed;
 
 	if (t->only_scene && !strstr(s->name, t->only_scene) && !strstr(s->path, t->only_scene))
@@ -80,7 +83,7 @@ static void live_scene(struct tally *t, const struct scene *s)
 		if (!(s->fast_only && variants[i].slow))
 			live_one(t, s, &variants[i]);
 	}
-	if (failed == t->failed && !s->fast_only && (!t->only_variant || strcmp(t->only_variant, "ended") == 0))
+	if (failed == t->failed && !s->fast_only && !s->no_ends && (!t->only_variant || strcmp(t->only_variant, "ended") == 0))
 		end_everywhere(t, s, live_one(t, s, &counting));
 }
 
@@ -100,14 +103,14 @@ static bool live_file(struct tally *t, const char *path)
 
 int main(int argc, char **argv)
 {
-	struct tally t = { 0 };
+	struct tally t = { .ends = MOST_ENDS };
 	struct names names;
 	struct err err;
 	char path[512];
 
 	json_start();
 	if (argc < 2 || folder_list(argv[1], 10000, &names, &err) != RC_OK) {
-		fprintf(stderr, "usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--log]\n");
+		fprintf(stderr, "usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]\n");
 		return 2;
 	}
 	for (int i = 2; i < argc; i++) {
@@ -117,6 +120,8 @@ int main(int argc, char **argv)
 			t.only_scene = argv[++i];
 		else if (i + 1 < argc && strcmp(argv[i], "--variant") == 0)
 			t.only_variant = argv[++i];
+		else if (i + 1 < argc && strcmp(argv[i], "--ends") == 0)
+			t.ends = atoi(argv[++i]);
 	}
 	if (clock_set_zone("UTC", &err) != RC_OK)
 		return 3;

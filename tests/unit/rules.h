@@ -76,14 +76,16 @@ static inline enum fact pairs_value(void *ctx, uint32_t property, struct slice *
 }
 
 /* The label of a value is the value in brackets; that of "?" could not be read. */
-static inline enum fact pairs_label(void *ctx, uint32_t property, struct slice value, struct slice *label)
+static inline enum fact pairs_label(void *ctx, uint32_t property, struct slice value,
+				    struct slice *label)
 {
 	static char text[128];
 	struct pairs *p = ctx;
 
 	if (slice_is(value, "unread"))
 		return FACT_UNSURE;
-	snprintf(text, sizeof(text), "[%s %.*s]", p->table->property[property].name, SLICE_FMT(value));
+	snprintf(text, sizeof(text), "[%s %.*s]", p->table->property[property].name,
+		 SLICE_FMT(value));
 	*label = slice_of(text);
 	return FACT_KNOWN;
 }

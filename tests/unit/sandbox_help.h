@@ -31,7 +31,9 @@ static inline void wire_open(struct wire *w)
 	struct sandbox_options o;
 
 	sandbox_defaults(&o);
-	*w = (struct wire){ .sb = sandbox_new(&o), .now_ms = T0, .authorization = "Bearer pat-eu1-x",
+	*w = (struct wire){ .sb = sandbox_new(&o),
+			    .now_ms = T0,
+			    .authorization = "Bearer pat-eu1-x",
 			    .version = "2022-10-26" };
 }
 

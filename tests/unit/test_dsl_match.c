@@ -19,8 +19,9 @@ static struct event_facts event_of(const char *from, const char *to)
 				     .at_ms = AT, .as_of_ms = AT };
 }
 
-static enum answer match_text(const char *rule, const char *const *pair, const struct event_facts *event,
-			      struct match_note *note, size_t *asked)
+static enum answer match_text(const char *rule, const char *const *pair,
+			      const struct event_facts *event, struct match_note *note,
+			      size_t *asked)
 {
 	struct table *t = table_of(rule);
 	struct pairs p = { t, pair, 0 };
@@ -199,7 +200,10 @@ static const char *test_of(char letter)
 
 static enum answer answer_of(char letter)
 {
-	return letter == 'y' ? YES : letter == 'n' ? NO : letter == 'u' ? ANSWER_UNSURE : ANSWER_LIMIT;
+	return letter == 'y'   ? YES
+	       : letter == 'n' ? NO
+	       : letter == 'u' ? ANSWER_UNSURE
+			       : ANSWER_LIMIT;
 }
 
 static enum answer match_group(const char *kind, const char *members, bool negated)
@@ -237,20 +241,32 @@ static void test_truth_table(void **state)
 		enum answer all = expected_of("nuly", members), any = expected_of("yuln", members);
 		assert_int_equal(match_group("all", members, false), all);
 		assert_int_equal(match_group("any", members, false), any);
-		assert_int_equal(match_group("all", members, true), all == YES ? NO : all == NO ? YES : all);
-		assert_int_equal(match_group("any", members, true), any == YES ? NO : any == NO ? YES : any);
+		assert_int_equal(match_group("all", members, true), all == YES	? NO
+								    : all == NO ? YES
+										: all);
+		assert_int_equal(match_group("any", members, true), any == YES	? NO
+								    : any == NO ? YES
+										: any);
 	}
 }
 
 static void test_nesting(void **state)
 {
 	(void)state;
-	assert_int_equal(match_entry("any: [ { all: [ { property: n, is: x }, { property: y, is: x } ] }, "
-				     "{ not: { not: { property: y, is: x } } } ]", letters, NULL), YES);
-	assert_int_equal(match_entry("all: [ { any: [ { property: n, is: x }, { property: u, is: x } ] }, "
-				     "{ property: y, is: x } ]", letters, NULL), ANSWER_UNSURE);
+	assert_int_equal(
+		match_entry("any: [ { all: [ { property: n, is: x }, { property: y, is: x } ] }, "
+			    "{ not: { not: { property: y, is: x } } } ]",
+			    letters, NULL),
+		YES);
+	assert_int_equal(
+		match_entry("all: [ { any: [ { property: n, is: x }, { property: u, is: x } ] }, "
+			    "{ property: y, is: x } ]",
+			    letters, NULL),
+		ANSWER_UNSURE);
 	assert_int_equal(match_entry("all: [ { any: [ { property: u, is: x } ] }, "
-				     "{ not: { any: [ { property: y, is: x } ] } } ]", letters, NULL), NO);
+				     "{ not: { any: [ { property: y, is: x } ] } } ]",
+				     letters, NULL),
+			 NO);
 }
 
 /* What cannot change the answer is not asked. */
@@ -261,11 +277,14 @@ static void test_short_circuit(void **state)
 	size_t asked;
 
 	(void)state;
-	snprintf(rule, sizeof(rule), "%s    - { property: n, is: x }\n    - { property: y, is: x }\n%s", head, tail);
+	snprintf(rule, sizeof(rule),
+		 "%s    - { property: n, is: x }\n    - { property: y, is: x }\n%s", head, tail);
 	assert_int_equal(match_text(rule, letters, &event, NULL, &asked), NO);
 	assert_int_equal(asked, 1);
-	snprintf(rule, sizeof(rule), "%s    - any: [ { property: y, is: x }, { property: n, is: x } ]\n"
-		 "    - { property: y, is-not: z }\n%s", head, tail);
+	snprintf(rule, sizeof(rule),
+		 "%s    - any: [ { property: y, is: x }, { property: n, is: x } ]\n"
+		 "    - { property: y, is-not: z }\n%s",
+		 head, tail);
 	assert_int_equal(match_text(rule, letters, &event, NULL, &asked), YES);
 	assert_int_equal(asked, 2);
 }
@@ -283,13 +302,18 @@ static void test_notes(void **state)
 	assert_int_equal(note.column, 7);
 	assert_int_equal(match_entry("not: { property: y, is: x }", letters, &note), NO);
 	assert_string_equal(note.what, "not y is x");
-	assert_int_equal(match_entry("{ property: u, at-least: 80 }", letters, &note), ANSWER_UNSURE);
+	assert_int_equal(match_entry("{ property: u, at-least: 80 }", letters, &note),
+			 ANSWER_UNSURE);
 	assert_string_equal(note.what, "u at-least 80");
-	assert_int_equal(match_entry("{ property: n, in: [a, b, c, d, e, f, g, h, i, j] }", letters, &note), NO);
+	assert_int_equal(
+		match_entry("{ property: n, in: [a, b, c, d, e, f, g, h, i, j] }", letters, &note),
+		NO);
 	assert_string_equal(note.what, "n in [a, b, c, d, e, f, g, h, … 2 more]");
 	/* Of several that fail in `all`, the first; a definite no before what is unsure. */
-	snprintf(rule, sizeof(rule), "%s    - { property: u, is: x }\n    - { property: n, is: x }\n"
-		 "    - { property: n, is: y }\n%s", head, tail);
+	snprintf(rule, sizeof(rule),
+		 "%s    - { property: u, is: x }\n    - { property: n, is: x }\n"
+		 "    - { property: n, is: y }\n%s",
+		 head, tail);
 	assert_int_equal(match_text(rule, letters, &event, &note, NULL), NO);
 	assert_string_equal(note.what, "n is x");
 	assert_int_equal(note.line, 7);
@@ -336,8 +360,9 @@ static void test_cleared_value(void **state)
 {
 	static const char any[] = "rule: r\ntrigger: { event: property-changed, property: tier }\n"
 				  "action: { do: issue-credential, group: g }\n";
-	static const char named[] = "rule: r\ntrigger: { event: property-changed, property: tier, to: \"\" }\n"
-				    "action: { do: issue-credential, group: g }\n";
+	static const char named[] =
+		"rule: r\ntrigger: { event: property-changed, property: tier, to: \"\" }\n"
+		"action: { do: issue-credential, group: g }\n";
 	struct event_facts event = event_of("Bronze", "");
 	struct match_note note;
 
@@ -388,11 +413,13 @@ static void test_days_in_the_zone(void **state)
 
 static void test_email_valid(void **state)
 {
-	static const char *const good[] = { "a@b.c", "ana.maria+x@mail.example.org", "a@b.c.d", "\"@x.org",
-					    "z\xc3\xa9@ex.org" };
-	static const char *const bad[] = { "", "@", "a@", "@b.c", "a@b", "a@b.", "a@.b", "a@b..c", "a b@c.d",
-					   "a@b.c ", " a@b.c", "a@b@c.d", "a\t@b.c", "a@b.c\n", "a\x7f@b.c",
-					   "a\xc2\xa0@b.c", "a.b.c", "a@b.\xff" };
+	static const char *const good[] = { "a@b.c", "ana.maria+x@mail.example.org", "a@b.c.d",
+					    "\"@x.org", "z\xc3\xa9@ex.org" };
+	static const char *const bad[] = { "",	      "@",	 "a@",	      "@b.c",
+					   "a@b",     "a@b.",	 "a@.b",      "a@b..c",
+					   "a b@c.d", "a@b.c ",	 " a@b.c",    "a@b@c.d",
+					   "a\t@b.c", "a@b.c\n", "a\x7f@b.c", "a\xc2\xa0@b.c",
+					   "a.b.c",   "a@b.\xff" };
 	char longest[400];
 
 	(void)state;

@@ -67,12 +67,14 @@ static void test_line_ends(void **state)
 	built_release(&b);
 }
 
-/* Every byte of what was decoded has a place; `expected` lists columns of the source, line by line. */
-static void check_map(const char *source, enum style style, const char *decoded, size_t offset, uint32_t line,
-		      uint32_t column)
+/* Every byte of what was decoded has a place; `expected` lists columns of the source, line by line.
+ */
+static void check_map(const char *source, enum style style, const char *decoded, size_t offset,
+		      uint32_t line, uint32_t column)
 {
 	struct slice text = slice_of(source);
-	struct scalar s = { style, PLACE_START, place_walk(text, PLACE_START, text.len), slice_of(decoded) };
+	struct scalar s = { style, PLACE_START, place_walk(text, PLACE_START, text.len),
+			    slice_of(decoded) };
 	struct place p;
 
 	assert_true(place_in_scalar(text, &s, offset, &p));
@@ -104,7 +106,8 @@ static void test_scalar_places(void **state)
 static void test_scalar_places_disagree(void **state)
 {
 	struct slice text = slice_of("'abc'");
-	struct scalar s = { STYLE_SINGLE, PLACE_START, place_walk(text, PLACE_START, text.len), slice_of("axc") };
+	struct scalar s = { STYLE_SINGLE, PLACE_START, place_walk(text, PLACE_START, text.len),
+			    slice_of("axc") };
 	struct place p;
 
 	(void)state;
@@ -142,21 +145,28 @@ static void test_ceilings(void **state)
 	check_repeated("", "- ", 100000, "", (struct expected){ "too-deep", 1, 65, 0 });
 	check_repeated("", "{a: ", 50000, "", (struct expected){ "too-deep", 1, 129, 0 });
 	check_repeated("rule: x\ntrigger: { event: list-added, list: 1 }\n"
-		       "action: { do: issue-credential, group: g }\ndescription: \"", "a",
-		       LIMIT_YAML_SCALAR_BYTES + 1, "\"\n", (struct expected){ "too-large", 4, 14, 0 });
-	check_repeated("rule: x\ntrigger:\n  event: property-changed\n  property: p\n  to: [", "a, ",
-		       LIMIT_VALUES + 1, "b]\naction: { do: issue-credential, group: g }\n",
+		       "action: { do: issue-credential, group: g }\ndescription: \"",
+		       "a", LIMIT_YAML_SCALAR_BYTES + 1, "\"\n",
+		       (struct expected){ "too-large", 4, 14, 0 });
+	check_repeated("rule: x\ntrigger:\n  event: property-changed\n  property: p\n  to: [",
+		       "a, ", LIMIT_VALUES + 1, "b]\naction: { do: issue-credential, group: g }\n",
 		       (struct expected){ "too-large", 5, 7, 0 });
-	check_repeated("", "---\n", LIMIT_YAML_EVENTS / 2, "", (struct expected){ "too-large", 666668, 1, 0 });
-	check_repeated("rule: x\ntrigger: { event: list-added, list: 1, filters: [ { property: p, matches: '", "a",
-		       LIMIT_PATTERN_BYTES + 1, "' } ] }\naction: { do: issue-credential, group: g }\n",
-		       (struct expected){ "too-large", 2, 75, 0 });
+	check_repeated("", "---\n", LIMIT_YAML_EVENTS / 2, "",
+		       (struct expected){ "too-large", 666668, 1, 0 });
+	check_repeated(
+		"rule: x\ntrigger: { event: list-added, list: 1, filters: [ { property: p, matches: '",
+		"a", LIMIT_PATTERN_BYTES + 1,
+		"' } ] }\naction: { do: issue-credential, group: g }\n",
+		(struct expected){ "too-large", 2, 75, 0 });
 	check_repeated("rule: x\ntrigger: { event: list-added, list: 1 }\n"
-		       "action: { do: issue-credential, group: g, fields: { custom.a: '", "{{ contact.a }}",
-		       LIMIT_TEMPLATE_PARTS + 1, "' } }\n", (struct expected){ "too-large", 3, 3904, 0 });
-	check_repeated("rule: x\ntrigger: { event: list-added, list: 1 }\n"
-		       "action: { do: issue-credential, group: g, fields: { custom.a: '{{ contact.a", " | trim",
-		       LIMIT_TEMPLATE_FUNCTIONS + 1, " }}' } }\n", (struct expected){ "too-large", 3, 301, 302 });
+		       "action: { do: issue-credential, group: g, fields: { custom.a: '",
+		       "{{ contact.a }}", LIMIT_TEMPLATE_PARTS + 1, "' } }\n",
+		       (struct expected){ "too-large", 3, 3904, 0 });
+	check_repeated(
+		"rule: x\ntrigger: { event: list-added, list: 1 }\n"
+		"action: { do: issue-credential, group: g, fields: { custom.a: '{{ contact.a",
+		" | trim", LIMIT_TEMPLATE_FUNCTIONS + 1, " }}' } }\n",
+		(struct expected){ "too-large", 3, 301, 302 });
 }
 
 static void test_syntax_errors_are_counted(void **state)
@@ -175,7 +185,8 @@ static void test_syntax_errors_are_counted(void **state)
 static void test_diagnostics_ceiling(void **state)
 {
 	struct built b;
-	struct slice text = repeated("rule: x\ntrigger: { filters: [", "{ property: A, is: x }, ", 5000, "] }\n");
+	struct slice text = repeated("rule: x\ntrigger: { filters: [", "{ property: A, is: x }, ",
+				     5000, "] }\n");
 
 	(void)state;
 	build_slice(&b, text);
@@ -205,7 +216,8 @@ static void test_goes_on_behind_a_broken_document(void **state)
 
 static void test_empty_files(void **state)
 {
-	static const char *const texts[] = { "", "\n", "# only a comment\n", "---\n", "---\n---\n...\n" };
+	static const char *const texts[] = { "", "\n", "# only a comment\n", "---\n",
+					     "---\n---\n...\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -270,13 +282,17 @@ static void test_json_report(void **state)
 	struct str out;
 
 	(void)state;
-	build_slice(&b, slice_of("rule: tier-badge\nmode: \"\\\"liv\"\ntrigger: { event: list-added, list: 1 }\n"
-				 "action: { do: issue-credential, group: g }\n---\nrule: tier-badge\n"
-				 "trigger: { event: list-added, list: 1 }\n"
-				 "action: { do: issue-credential, group: g }\n"));
+	build_slice(
+		&b,
+		slice_of(
+			"rule: tier-badge\nmode: \"\\\"liv\"\ntrigger: { event: list-added, list: 1 }\n"
+			"action: { do: issue-credential, group: g }\n---\nrule: tier-badge\n"
+			"trigger: { event: list-added, list: 1 }\n"
+			"action: { do: issue-credential, group: g }\n"));
 	str_init(&out, 65536);
 	diags_print_json(&b.sources, &b.diags, b.rules, &out);
-	assert_string_equal(str_text(&out),
+	assert_string_equal(
+		str_text(&out),
 		"{\"diagnostics\":[{\"file\":\"test.yaml\",\"line\":2,\"column\":7,\"end_line\":2,\"end_column\":14,"
 		"\"severity\":\"error\",\"code\":\"unknown-value\",\"message\":\"'mode' cannot be '\\\"liv'\","
 		"\"hint\":\"did you mean 'live'?\",\"rule\":\"tier-badge\"},"

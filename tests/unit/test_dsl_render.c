@@ -6,11 +6,21 @@
 #define AT INT64_C(1798416000123)	/* 2026-12-28T00:00:00.123Z */
 
 static const char *const facts_list[] = {
-	"email", " Ana@Example.org ", "firstname", "  Ana\t Maria ", "lastname", "Kowalska",
-	"country", "PL", "day", "2026-01-31", "leap", "2024-02-29", "instant", "2026-01-31T10:20:30Z",
-	"epoch", "1767603600000", "word", "soon", "gone", "?", "label_gone", "unread",
-	"mixed", "\xc5\x81\xc3\xb3\x44\xc5\xba mary-ann o'neil", "blank", "  ",
-	"far", "9999-12-31", NULL,
+	"email",      " Ana@Example.org ",
+	"firstname",  "  Ana\t Maria ",
+	"lastname",   "Kowalska",
+	"country",    "PL",
+	"day",	      "2026-01-31",
+	"leap",	      "2024-02-29",
+	"instant",    "2026-01-31T10:20:30Z",
+	"epoch",      "1767603600000",
+	"word",	      "soon",
+	"gone",	      "?",
+	"label_gone", "unread",
+	"mixed",      "\xc5\x81\xc3\xb3\x44\xc5\xba mary-ann o'neil",
+	"blank",      "  ",
+	"far",	      "9999-12-31",
+	NULL,
 };
 
 struct rendered {
@@ -28,7 +38,8 @@ static size_t field_index(const struct rule *rule, const char *name)
 	return 0;
 }
 
-static struct rendered render_rule(const char *rule, const char *field, const char *const *pair, size_t most)
+static struct rendered render_rule(const char *rule, const char *field, const char *const *pair,
+				   size_t most)
 {
 	struct rendered r;
 	struct str out;
@@ -48,7 +59,8 @@ static struct rendered render_rule(const char *rule, const char *field, const ch
 		event.from_known = true;
 	}
 	str_init(&out, most);
-	r.answer = rule_render(t, &t->rule[0], field_index(&t->rule[0], field), &event, &facts, &out, r.why);
+	r.answer = rule_render(t, &t->rule[0], field_index(&t->rule[0], field), &event, &facts,
+			       &out, r.why);
 	snprintf(r.text, sizeof(r.text), "%s", str_text(&out));
 	str_release(&out);
 	table_unref(t);
@@ -62,7 +74,8 @@ static struct rendered render_field(const char *field, const char *template)
 
 	snprintf(rule, sizeof(rule),
 		 "rule: gold-badge\ntrigger: { event: property-changed, property: tier }\n"
-		 "action:\n  do: issue-credential\n  group: g\n  fields:\n    %s: \"%s\"\n", field, template);
+		 "action:\n  do: issue-credential\n  group: g\n  fields:\n    %s: \"%s\"\n",
+		 field, template);
 	return render_rule(rule, field, facts_list, LIMIT_FIELD_BYTES);
 }
 
@@ -75,7 +88,8 @@ static void check(const char *template, const char *expected)
 	assert_string_equal(r.text, expected);
 }
 
-static void check_fails(const char *field, const char *template, enum render answer, const char *why)
+static void check_fails(const char *field, const char *template, enum render answer,
+			const char *why)
 {
 	struct rendered r = render_field(field, template);
 
@@ -92,7 +106,8 @@ static void test_references(void **state)
 	check("{{contact.country}}", "PL");
 	check("a {{ contact.country }} b {{ contact.absent }} c", "a PL b  c");
 	check("{{ event.property }} {{ event.from }} {{ event.to }}", "tier Bronze gold");
-	check("{{ event.at }} {{ event.date }} {{ rule.name }}", "2026-12-28T00:00:00.123Z 2026-12-28 gold-badge");
+	check("{{ event.at }} {{ event.date }} {{ rule.name }}",
+	      "2026-12-28T00:00:00.123Z 2026-12-28 gold-badge");
 	check("{{ contact.country | label }}", "[country PL]");
 	check("{{ event.to | label | upper }}", "[TIER GOLD]");
 	check("{{ contact.absent | label }}", "");
@@ -117,7 +132,8 @@ static void test_text_functions(void **state)
 	check("{{ contact.country | replace('P', 'XP') | replace('L', '') }}", "XP");
 	check("{{ contact.word | replace('o', 'oo') }}", "soooon");
 	check("{{ contact.absent | replace('a', 'b') | upper }}", "");
-	check("{{ contact.absent | default('it''s') }}{{ contact.absent | default('a\\\\'b') }}", "it'sa'b");
+	check("{{ contact.absent | default('it''s') }}{{ contact.absent | default('a\\\\'b') }}",
+	      "it'sa'b");
 	check("{{ contact.absent | default('a | b }} {{ c') }}", "a | b }} {{ c");
 	check("{{ contact.absent | default('\xce\xac\xcf\x83\xcf\x82 \xc3\x9f \xd1\x8f') | upper }}",
 	      "\xce\x86\xce\xa3\xce\xa3 \xc3\x9f \xd0\xaf");
@@ -127,7 +143,8 @@ static void test_dates(void **state)
 {
 	(void)state;
 	check("{{ contact.day | date('D.M.YY') }}", "31.1.26");
-	check("{{ contact.day | date('DD MMM YYYY, MMMM MM HH:mm:ss') }}", "31 Jan 2026, January 01 00:00:00");
+	check("{{ contact.day | date('DD MMM YYYY, MMMM MM HH:mm:ss') }}",
+	      "31 Jan 2026, January 01 00:00:00");
 	check("{{ contact.instant | date('YYYY-MM-DD HH:mm:ss') }}", "2026-01-31 10:20:30");
 	check("{{ contact.epoch | date('YYYY-MM-DD HH') }}", "2026-01-05 09");
 	check("{{ contact.absent | date('YYYY') }}", "");
@@ -141,8 +158,10 @@ static void test_dates(void **state)
 	check("{{ contact.instant | add('1 day') }}", "2026-02-01T10:20:30.000Z");
 	check("{{ contact.absent | add('1 day') }}", "");
 	check("{{ contact.absent | add('1 day') | default('none') }}", "none");
-	check_fails("custom.x", "{{ contact.word | date('YYYY') }}", RENDER_BAD, "custom.x: contact.word is not a date");
-	check_fails("custom.x", "{{ contact.word | add('1 day') }}", RENDER_BAD, "custom.x: contact.word is not a date");
+	check_fails("custom.x", "{{ contact.word | date('YYYY') }}", RENDER_BAD,
+		    "custom.x: contact.word is not a date");
+	check_fails("custom.x", "{{ contact.word | add('1 day') }}", RENDER_BAD,
+		    "custom.x: contact.word is not a date");
 	check_fails("custom.x", "{{ contact.far | add('1 day') }}", RENDER_BAD,
 		    "custom.x: contact.far leaves the years 1 to 9999");
 }
@@ -166,31 +185,41 @@ static void test_date_fields(void **state)
 {
 	(void)state;
 	assert_string_equal(render_field("issue-date", "{{ contact.day }}").text, "2026-01-31");
-	assert_string_equal(render_field("issue-date", " {{ contact.instant }} ").text, "2026-01-31");
+	assert_string_equal(render_field("issue-date", " {{ contact.instant }} ").text,
+			    "2026-01-31");
 	assert_string_equal(render_field("issue-date", "{{ contact.epoch }}").text, "2026-01-05");
 	assert_string_equal(render_field("issue-date", "{{ contact.absent }}").text, "2026-12-28");
 	assert_string_equal(render_field("issue-date", "").text, "2026-12-28");
-	assert_string_equal(render_field("expiry-date", "{{ event.date | add('1 year') }}").text, "2027-12-28");
+	assert_string_equal(render_field("expiry-date", "{{ event.date | add('1 year') }}").text,
+			    "2027-12-28");
 	struct rendered r = render_field("expiry-date", "{{ contact.absent | add('1 year') }}");
 	assert_int_equal(r.answer, RENDER_OK);
 	assert_string_equal(r.text, "");
-	check_fails("expiry-date", "{{ contact.word }}", RENDER_BAD, "expiry-date: contact.word is not a date");
-	check_fails("issue-date", "{{ contact.word }}", RENDER_BAD, "issue-date: contact.word is not a date");
+	check_fails("expiry-date", "{{ contact.word }}", RENDER_BAD,
+		    "expiry-date: contact.word is not a date");
+	check_fails("issue-date", "{{ contact.word }}", RENDER_BAD,
+		    "issue-date: contact.word is not a date");
 }
 
 static void test_recipient(void **state)
 {
-	static const char *const nameless[] = { "email", " Ana@Example.org ", "firstname", " ", NULL };
+	static const char *const nameless[] = { "email", " Ana@Example.org ", "firstname", " ",
+						NULL };
 	static const char rule[] = "rule: r\ntrigger: { event: property-changed, property: tier }\n"
 				   "action: { do: issue-credential, group: g }\n";
 
 	(void)state;
-	assert_string_equal(render_rule(rule, "recipient.name", facts_list, 100).text, "Ana Maria Kowalska");
-	assert_string_equal(render_rule(rule, "recipient.email", facts_list, 100).text, "Ana@Example.org");
+	assert_string_equal(render_rule(rule, "recipient.name", facts_list, 100).text,
+			    "Ana Maria Kowalska");
+	assert_string_equal(render_rule(rule, "recipient.email", facts_list, 100).text,
+			    "Ana@Example.org");
 	assert_string_equal(render_rule(rule, "issue-date", facts_list, 100).text, "2026-12-28");
-	assert_string_equal(render_rule(rule, "recipient.name", nameless, 100).text, "Ana@Example.org");
-	assert_string_equal(render_field("recipient.name", "\\u00a0{{ contact.lastname }}\\u00a0\\u00a0X ").text,
-			    "Kowalska X");
+	assert_string_equal(render_rule(rule, "recipient.name", nameless, 100).text,
+			    "Ana@Example.org");
+	assert_string_equal(
+		render_field("recipient.name", "\\u00a0{{ contact.lastname }}\\u00a0\\u00a0X ")
+			.text,
+		"Kowalska X");
 	assert_string_equal(render_field("recipient.name", "").text, "Ana@Example.org");
 }
 
@@ -207,7 +236,8 @@ static void test_what_cannot_be(void **state)
 		    "custom.x: the labels of contact.label_gone could not be read now");
 	struct rendered r = render_rule("rule: r\ntrigger: { event: list-added, list: 1 }\n"
 					"action: { do: issue-credential, group: g, fields: "
-					"{ custom.x: '{{ contact.lastname }}' } }\n", "custom.x", facts_list, 5);
+					"{ custom.x: '{{ contact.lastname }}' } }\n",
+					"custom.x", facts_list, 5);
 	assert_int_equal(r.answer, RENDER_BAD);
 	assert_string_equal(r.why, "custom.x: contact.lastname is too long");
 }

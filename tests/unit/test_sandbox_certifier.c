@@ -51,7 +51,7 @@ static const char *draft(const char *body)
 	return sandbox_credential_at(w.sb, sandbox_credential_count(w.sb) - 1).id;
 }
 
-/* ---- who may, and where ---------------------------------------------------------- */
+/* ---- who may, and where ------------------------------------------------- */
 
 static void test_order_of_refusals(void **state)
 {
@@ -100,12 +100,13 @@ static void test_rate(void **state)
 	assert_int_equal(wire(&w, "GET", "/certifier/v1/groups", NULL), 429);
 }
 
-/* ---- create ------------------------------------------------------------------------- */
+/* ---- create ------------------------------------------------------------- */
 
 static void test_create_shape(void **state)
 {
 	(void)state;
-	wire(&w, "POST", CREDENTIALS, "{\"groupId\":\"" GROUP "\"," ANA ",\"expiryDate\":\"2027-11-23\","
+	wire(&w, "POST", CREDENTIALS,
+	     "{\"groupId\":\"" GROUP "\"," ANA ",\"expiryDate\":\"2027-11-23\","
 	     "\"customAttributes\":{\"custom.tier\":\"Gold\"},\"nonsense\":1}");
 	assert_int_equal(w.status, 201);
 	assert_int_equal(json_get_slice(w.json, "id").len, 26);
@@ -175,7 +176,7 @@ static void test_unknown_group_and_plan(void **state)
 	assert_int_equal(wire(&w, "POST", CREDENTIALS, expiring), 201);
 }
 
-/* ---- issue and send --------------------------------------------------------------------- */
+/* ---- issue and send ----------------------------------------------------- */
 
 static void test_issue(void **state)
 {
@@ -258,13 +259,16 @@ static void test_update_and_delete(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), CREDENTIALS "/%s", id);
-	assert_int_equal(wire(&w, "PATCH", path, "{\"expiryDate\":\"2030-01-01\",\"customAttributes\":"
-			      "{\"custom.tier\":\"Gold\"}}"), 200);
+	assert_int_equal(wire(&w, "PATCH", path,
+			      "{\"expiryDate\":\"2030-01-01\",\"customAttributes\":"
+			      "{\"custom.tier\":\"Gold\"}}"),
+			 200);
 	assert_member(&w, "expiryDate", "2030-01-01");
 	assert_member(&w, "recipient.name", "Ana");
 	assert_int_equal(wire(&w, "PATCH", path, "{\"expiryDate\":null}"), 200);
 	assert_int_equal(json_kind(json_get(w.json, "expiryDate")), IS_NULL);
-	assert_int_equal(wire(&w, "PATCH", path, "{\"customAttributes\":{\"custom.x\":\"1\"}}"), 400);
+	assert_int_equal(wire(&w, "PATCH", path, "{\"customAttributes\":{\"custom.x\":\"1\"}}"),
+			 400);
 	assert_int_equal(wire(&w, "PATCH", path, "{\"recipient\":{\"email\":\"x@y.org\"}}"), 400);
 	assert_int_equal(wire(&w, "DELETE", path, NULL), 204);
 	assert_int_equal(w.answer.body.len, 0);
@@ -273,7 +277,7 @@ static void test_update_and_delete(void **state)
 	assert_int_equal(sandbox_credential_count(w.sb), 0);
 }
 
-/* ---- search and lists ------------------------------------------------------------------------ */
+/* ---- search and lists --------------------------------------------------- */
 
 static int found(const char *filter)
 {
@@ -317,7 +321,8 @@ static void test_search(void **state)
 
 	(void)state;
 	act(draft(DRAFT), "issue", NULL);
-	draft("{\"groupId\":\"" GROUP "\",\"recipient\":{\"name\":\"Bo\",\"email\":\"bo@example.org\"}}");
+	draft("{\"groupId\":\"" GROUP
+	      "\",\"recipient\":{\"name\":\"Bo\",\"email\":\"bo@example.org\"}}");
 	draft("{\"groupId\":\"" GROUP "\",\"recipient\":{\"name\":\"Cy\"}}");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (found(cases[i].filter) != cases[i].found)
@@ -343,9 +348,11 @@ static void test_search_sort_and_pages(void **state)
 	wire(&w, "POST", CREDENTIALS "/search",
 	     "{" EVERY ",\"limit\":2,\"sort\":{\"property\":\"createdAt\",\"order\":\"desc\"}}");
 	assert_int_equal(json_count(json_get(w.json, "data")), 2);
-	assert_text(json_get(json_at(json_get(w.json, "data"), 0), "createdAt"), "2026-11-23T10:00:02Z");
+	assert_text(json_get(json_at(json_get(w.json, "data"), 0), "createdAt"),
+		    "2026-11-23T10:00:02Z");
 	next = json_slice(json_path(w.json, "pagination.next"));
-	snprintf(body, sizeof(body), "{" EVERY ",\"limit\":2,\"cursor\":\"%.*s\"}", SLICE_FMT(next));
+	snprintf(body, sizeof(body), "{" EVERY ",\"limit\":2,\"cursor\":\"%.*s\"}",
+		 SLICE_FMT(next));
 	wire(&w, "POST", CREDENTIALS "/search", body);
 	assert_int_equal(json_count(json_get(w.json, "data")), 1);
 	assert_int_equal(json_kind(json_path(w.json, "pagination.next")), IS_NULL);
@@ -353,7 +360,8 @@ static void test_search_sort_and_pages(void **state)
 	assert_int_equal(wire(&w, "POST", CREDENTIALS "/search",
 			      "{" EVERY ",\"sort\":{\"property\":\"createdAt\"}}"), 400);
 	assert_int_equal(wire(&w, "POST", CREDENTIALS "/search",
-			      "{" EVERY ",\"sort\":{\"property\":\"name\",\"order\":\"asc\"}}"), 400);
+			      "{" EVERY ",\"sort\":{\"property\":\"name\",\"order\":\"asc\"}}"),
+			 400);
 }
 
 static void test_search_lag(void **state)
@@ -394,7 +402,7 @@ static void test_groups_and_attributes(void **state)
 	assert_true(json_bool(json_get(json_at(w.json, 0), "isDefault"), false));
 }
 
-/* ---- faults ---------------------------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------- */
 
 static void test_faults(void **state)
 {
@@ -406,7 +414,8 @@ static void test_faults(void **state)
 	wire(&w, "POST", CREDENTIALS, DRAFT);
 	assert_error(500, "internal_server_error");
 	assert_int_equal(sandbox_credential_count(w.sb), 0);
-	assert_int_equal(sandbox_fault(w.sb, "create", FAULT_STATUS_AFTER, 503, -1, 0, 1, &err), RC_OK);
+	assert_int_equal(sandbox_fault(w.sb, "create", FAULT_STATUS_AFTER, 503, -1, 0, 1, &err),
+			 RC_OK);
 	assert_int_equal(wire(&w, "POST", CREDENTIALS, DRAFT), 503);
 	assert_null(w.json);
 	assert_int_equal(sandbox_credential_count(w.sb), 1);
@@ -446,11 +455,22 @@ static void test_deterministic(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_order_of_refusals), CASE(test_rate), CASE(test_create_shape),
-		CASE(test_create_refusals), CASE(test_unknown_group_and_plan), CASE(test_issue),
-		CASE(test_send), CASE(test_all_in_one), CASE(test_expiry), CASE(test_update_and_delete),
-		CASE(test_search), CASE(test_search_sort_and_pages), CASE(test_search_lag),
-		CASE(test_groups_and_attributes), CASE(test_faults), CASE(test_deterministic),
+		CASE(test_order_of_refusals),
+		CASE(test_rate),
+		CASE(test_create_shape),
+		CASE(test_create_refusals),
+		CASE(test_unknown_group_and_plan),
+		CASE(test_issue),
+		CASE(test_send),
+		CASE(test_all_in_one),
+		CASE(test_expiry),
+		CASE(test_update_and_delete),
+		CASE(test_search),
+		CASE(test_search_sort_and_pages),
+		CASE(test_search_lag),
+		CASE(test_groups_and_attributes),
+		CASE(test_faults),
+		CASE(test_deterministic),
 	};
 
 	json_start();

@@ -49,7 +49,7 @@ static size_t entries(const char *property)
 	return json_count(json_get(json_get(result(0), "propertiesWithHistory"), property));
 }
 
-/* ---- who may, and where ------------------------------------------------------- */
+/* ---- who may, and where ------------------------------------------------- */
 
 static void test_bearer(void **state)
 {
@@ -71,12 +71,16 @@ static void test_bearer(void **state)
 
 static void test_paths(void **state)
 {
-	static const char *const good[] = { V3 "/101", DATED "/101", "/hubspot/crm/v3/objects/0-1/101",
+	static const char *const good[] = { V3 "/101", DATED "/101",
+					    "/hubspot/crm/v3/objects/0-1/101",
 					    "/hubspot/crm/objects/2026-09/0-1/101" };
 	static const char *const bad[] = { "/hubspot/crm/v4/objects/contacts/101",
 					   "/hubspot/crm/objects/2025-03/contacts/101",
-					   "/hubspot/crm/v3/objects/companies/101", "/hubspot/crm/v3",
-					   "/hubspot", V3 "/101/more", "/hubspot/" };
+					   "/hubspot/crm/v3/objects/companies/101",
+					   "/hubspot/crm/v3",
+					   "/hubspot",
+					   V3 "/101/more",
+					   "/hubspot/" };
 
 	(void)state;
 	make_contact(&w, 101, "{}");
@@ -102,7 +106,7 @@ static void test_answer_headers(void **state)
 	assert_null(wire_header(&w, "Date"));
 }
 
-/* ---- a record ------------------------------------------------------------------- */
+/* ---- a record ----------------------------------------------------------- */
 
 static void test_record_shape(void **state)
 {
@@ -165,27 +169,35 @@ static void test_values_are_checked(void **state)
 
 	(void)state;
 	make_contact(&w, 101, "{\"email\":\"ana@example.org\"}");
-	assert_int_equal(sandbox_property(sb, "tier", "Tier", "enumeration", options, 2, &err), RC_OK);
+	assert_int_equal(sandbox_property(sb, "tier", "Tier", "enumeration", options, 2, &err),
+			 RC_OK);
 	assert_int_equal(sandbox_property(sb, "score", NULL, "number", NULL, 0, &err), RC_OK);
 	assert_int_equal(sandbox_property(sb, "x", NULL, "colour", NULL, 0, &err), RC_INVALID);
-	assert_int_equal(sandbox_set(sb, T0, 101, "tier", slice_of("Gold member"), &err), RC_INVALID);
+	assert_int_equal(sandbox_set(sb, T0, 101, "tier", slice_of("Gold member"), &err),
+			 RC_INVALID);
 	assert_int_equal(sandbox_set(sb, T0, 101, "tier", slice_of("Gold"), &err), RC_OK);
 	assert_int_equal(sandbox_set(sb, T0, 101, "score", slice_of("many"), &err), RC_INVALID);
 	assert_int_equal(sandbox_set(sb, T0, 101, "score", slice_of("9.5"), &err), RC_OK);
-	assert_int_equal(sandbox_set(sb, T0, 101, "lastmodifieddate", slice_of("1"), &err), RC_INVALID);
+	assert_int_equal(sandbox_set(sb, T0, 101, "lastmodifieddate", slice_of("1"), &err),
+			 RC_INVALID);
 	assert_int_equal(sandbox_set(sb, T0, 999, "score", slice_of("1"), &err), RC_INVALID);
-	assert_int_equal(wire(&w, "POST", V3, "{\"properties\":{\"email\":\"ANA@example.org\"}}"), 409);
+	assert_int_equal(wire(&w, "POST", V3, "{\"properties\":{\"email\":\"ANA@example.org\"}}"),
+			 409);
 	assert_member(&w, "message", "Contact already exists. Existing ID: 101");
 	assert_int_equal(wire(&w, "POST", V3, "{\"properties\":{\"nonsense\":\"1\"}}"), 400);
-	assert_int_equal(wire(&w, "POST", V3, "{\"properties\":{\"email\":\"bo@example.org\"}}"), 201);
-	assert_int_equal(wire(&w, "PATCH", V3 "/101", "{\"properties\":{\"tier\":\"Silver\"}}"), 400);
-	assert_int_equal(wire(&w, "PATCH", V3 "/101", "{\"properties\":{\"tier\":\"Bronze\"}}"), 200);
-	assert_int_equal(wire(&w, "PATCH", V3 "/999", "{\"properties\":{\"tier\":\"Bronze\"}}"), 404);
+	assert_int_equal(wire(&w, "POST", V3, "{\"properties\":{\"email\":\"bo@example.org\"}}"),
+			 201);
+	assert_int_equal(wire(&w, "PATCH", V3 "/101", "{\"properties\":{\"tier\":\"Silver\"}}"),
+			 400);
+	assert_int_equal(wire(&w, "PATCH", V3 "/101", "{\"properties\":{\"tier\":\"Bronze\"}}"),
+			 200);
+	assert_int_equal(wire(&w, "PATCH", V3 "/999", "{\"properties\":{\"tier\":\"Bronze\"}}"),
+			 404);
 	wire(&w, "GET", V3 "/101?properties=tier", NULL);
 	assert_member(&w, "properties.tier", "Bronze");
 }
 
-/* ---- batch read and history --------------------------------------------------------- */
+/* ---- batch read and history --------------------------------------------- */
 
 static void test_batch_missing_members(void **state)
 {
@@ -196,8 +208,8 @@ static void test_batch_missing_members(void **state)
 		"{\"inputs\":[],\"properties\":[],\"propertiesWithHistory\":[]}",
 		"{\"inputs\":[{\"id\":101}],\"properties\":[],\"propertiesWithHistory\":[]}",
 		"{\"inputs\":[{\"id\":\"101\"}],\"properties\":[1],\"propertiesWithHistory\":[]}",
-		"{\"inputs\":[{\"id\":\"101\"}],\"properties\":[],\"propertiesWithHistory\":[],"
-		"\"idProperty\":\"phone\"}",
+		("{\"inputs\":[{\"id\":\"101\"}],\"properties\":[],\"propertiesWithHistory\":[],"
+		 "\"idProperty\":\"phone\"}"),
 		"{\"inputs\":", "", "[1]",
 	};
 
@@ -243,11 +255,14 @@ static void test_batch_partial(void **state)
 	(void)state;
 	make_contact(&w, 101, "{}");
 	make_contact(&w, 102, "{}");
-	assert_int_equal(read_history("{\"id\":\"999\"},{\"id\":\"102\"},{\"id\":\"101\"},{\"id\":\"102\"}",
-				      "tier"), 207);
+	assert_int_equal(
+		read_history("{\"id\":\"999\"},{\"id\":\"102\"},{\"id\":\"101\"},{\"id\":\"102\"}",
+			     "tier"),
+		207);
 	assert_int_equal(json_count(json_get(w.json, "results")), 2);
 	assert_text(json_get(result(0), "id"), "101");
-	assert_text(json_at(json_path(json_at(json_get(w.json, "errors"), 0), "context.ids"), 0), "999");
+	assert_text(json_at(json_path(json_at(json_get(w.json, "errors"), 0), "context.ids"), 0),
+		    "999");
 	assert_int_equal(read_history("{\"id\":\"101\"}", "tier"), 200);
 	assert_null(json_get(w.json, "errors"));
 	/* a property that nobody defined has no history either */
@@ -310,13 +325,14 @@ static void test_same_value(void **state)
 	assert_int_equal(entries("tier"), 2);
 }
 
-/* ---- merges --------------------------------------------------------------------------- */
+/* ---- merges ------------------------------------------------------------- */
 
 static void two_to_merge(void)
 {
 	make_contact(&w, 101, "{\"email\":\"a@example.org\",\"tier\":\"Bronze\"}");
 	w.now_ms += 1000;
-	make_contact(&w, 102, "{\"email\":\"b@example.org\",\"tier\":\"Silver\",\"city\":\"Rome\"}");
+	make_contact(&w, 102,
+		     "{\"email\":\"b@example.org\",\"tier\":\"Silver\",\"city\":\"Rome\"}");
 	w.now_ms += 1000;
 }
 
@@ -397,7 +413,7 @@ static void test_merge_equal_stamps(void **state)
 	assert_text(json_get(entry("tier", 0), "value"), "Bronze");
 }
 
-/* ---- search ------------------------------------------------------------------------------ */
+/* ---- search ------------------------------------------------------------- */
 
 static int search(const char *body)
 {
@@ -447,9 +463,12 @@ static void test_search_operators(void **state)
 	} cases[] = {
 		{ "{\"propertyName\":\"firstname\",\"operator\":\"EQ\",\"value\":\"ana\"}", 1 },
 		{ "{\"propertyName\":\"firstname\",\"operator\":\"NEQ\",\"value\":\"ana\"}", 2 },
-		{ "{\"propertyName\":\"firstname\",\"operator\":\"IN\",\"values\":[\"ana\",\"bo\"]}", 2 },
+		{ "{\"propertyName\":\"firstname\",\"operator\":\"IN\",\"values\":[\"ana\",\"bo\"]"
+		  "}",
+		  2 },
 		{ "{\"propertyName\":\"firstname\",\"operator\":\"IN\",\"values\":[\"Ana\"]}", 0 },
-		{ "{\"propertyName\":\"firstname\",\"operator\":\"NOT_IN\",\"values\":[\"ana\"]}", 2 },
+		{ "{\"propertyName\":\"firstname\",\"operator\":\"NOT_IN\",\"values\":[\"ana\"]}",
+		  2 },
 		{ "{\"propertyName\":\"land\",\"operator\":\"EQ\",\"value\":\"pl\"}", 0 },
 		{ "{\"propertyName\":\"land\",\"operator\":\"EQ\",\"value\":\"PL\"}", 1 },
 		{ "{\"propertyName\":\"land\",\"operator\":\"HAS_PROPERTY\"}", 2 },
@@ -457,16 +476,20 @@ static void test_search_operators(void **state)
 		{ "{\"propertyName\":\"hs_object_id\",\"operator\":\"GT\",\"value\":\"99\"}", 2 },
 		{ "{\"propertyName\":\"hs_object_id\",\"operator\":\"LTE\",\"value\":\"99\"}", 1 },
 		{ "{\"propertyName\":\"hs_object_id\",\"operator\":\"BETWEEN\",\"value\":\"100\","
-		  "\"highValue\":\"101\"}", 1 },
+		  "\"highValue\":\"101\"}",
+		  1 },
 		{ "{\"propertyName\":\"lastmodifieddate\",\"operator\":\"LT\","
-		  "\"value\":\"2026-11-23T10:00:00Z\"}", 0 },
+		  "\"value\":\"2026-11-23T10:00:00Z\"}",
+		  0 },
 		{ "{\"propertyName\":\"lastmodifieddate\",\"operator\":\"LTE\","
-		  "\"value\":\"2026-11-23T10:00:00Z\"}", 3 },
+		  "\"value\":\"2026-11-23T10:00:00Z\"}",
+		  3 },
 	};
 	struct err err;
 
 	(void)state;
-	assert_int_equal(sandbox_property(w.sb, "land", NULL, "enumeration", options, 2, &err), RC_OK);
+	assert_int_equal(sandbox_property(w.sb, "land", NULL, "enumeration", options, 2, &err),
+			 RC_OK);
 	make_contact(&w, 99, "{\"firstname\":\"Ana\",\"land\":\"PL\"}");
 	make_contact(&w, 101, "{\"firstname\":\"Bo\",\"land\":\"de\"}");
 	make_contact(&w, 1000, "{\"firstname\":\"Cy\"}");
@@ -479,16 +502,23 @@ static void test_search_operators(void **state)
 static void test_search_refusals(void **state)
 {
 	static const char *const bad[] = {
-		"{\"limit\":201}", "{\"limit\":0}", "{\"after\":\"x\"}", "{\"limit\":200,\"after\":\"9801\"}",
-		"{\"sorts\":[\"email\",\"firstname\"]}", "{\"sorts\":[\"nonsense\"]}",
+		"{\"limit\":201}",
+		"{\"limit\":0}",
+		"{\"after\":\"x\"}",
+		"{\"limit\":200,\"after\":\"9801\"}",
+		"{\"sorts\":[\"email\",\"firstname\"]}",
+		"{\"sorts\":[\"nonsense\"]}",
 		"{\"filterGroups\":[{}]}",
-		"{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"nonsense\",\"operator\":\"EQ\","
-		"\"value\":\"1\"}]}]}",
-		"{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"email\",\"operator\":\"LIKE\","
-		"\"value\":\"1\"}]}]}",
-		"{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"email\",\"operator\":\"EQ\"}]}]}",
-		"{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"lastmodifieddate\","
-		"\"operator\":\"GTE\",\"value\":\"soon\"}]}]}",
+		("{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"nonsense\",\"operator\":"
+		 "\"EQ\","
+		 "\"value\":\"1\"}]}]}"),
+		("{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"email\",\"operator\":"
+		 "\"LIKE\","
+		 "\"value\":\"1\"}]}]}"),
+		"{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"email\",\"operator\":\"EQ\"}]"
+		"}]}",
+		("{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"lastmodifieddate\","
+		 "\"operator\":\"GTE\",\"value\":\"soon\"}]}]}"),
 		"no json",
 	};
 	struct str long_body;
@@ -543,13 +573,14 @@ static void test_search_and_archive(void **state)
 	assert_int_equal(json_int(json_get(w.json, "total"), -1), 0);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists -------------------------------------------------------------- */
 
 static void some_list(int members)
 {
 	struct err err;
 
-	assert_int_equal(sandbox_list(w.sb, w.now_ms, 42, "Course Graduates", "MANUAL", NULL, &err), RC_OK);
+	assert_int_equal(sandbox_list(w.sb, w.now_ms, 42, "Course Graduates", "MANUAL", NULL, &err),
+			 RC_OK);
 	for (int i = 0; i < members; i++) {
 		make_contact(&w, 1000 - i, "{}");
 		assert_int_equal(sandbox_join(w.sb, w.now_ms, 42, 1000 - i, &err), RC_OK);
@@ -577,7 +608,8 @@ static void test_list_get(void **state)
 	assert_int_equal(sandbox_list_processing(w.sb, 42, true, &err), RC_OK);
 	wire(&w, "GET", LISTS "/42", NULL);
 	assert_member(&w, "list.processingStatus", "PROCESSING");
-	assert_int_equal(sandbox_list(w.sb, T0, 0, "COURSE graduates", NULL, NULL, &err), RC_INVALID);
+	assert_int_equal(sandbox_list(w.sb, T0, 0, "COURSE graduates", NULL, NULL, &err),
+			 RC_INVALID);
 	assert_int_equal(sandbox_list_delete(w.sb, w.now_ms, 42, &err), RC_OK);
 	assert_int_equal(wire(&w, "GET", LISTS "/42", NULL), 404);
 }
@@ -589,7 +621,8 @@ static void test_list_get(void **state)
 static const struct json *probed(const char *name)
 {
 	assert_int_equal(wire(&w, "POST", LISTS "/search", PROBE), 200);
-	return json_get(json_get(json_at(json_get(w.json, "lists"), 0), "additionalProperties"), name);
+	return json_get(json_get(json_at(json_get(w.json, "lists"), 0), "additionalProperties"),
+			name);
 }
 
 static void test_list_probe(void **state)
@@ -635,7 +668,8 @@ static const char *walk(const char *path, int limit)
 		struct slice after = json_slice(json_path(w.json, "paging.next.after"));
 		if (!after.len)
 			return ids;
-		snprintf(target, sizeof(target), "%s?limit=%d&after=%.*s", path, limit, SLICE_FMT(after));
+		snprintf(target, sizeof(target), "%s?limit=%d&after=%.*s", path, limit,
+			 SLICE_FMT(after));
 	}
 	fail_msg("the pages of %s never end", path);
 	return NULL;
@@ -664,11 +698,13 @@ static void test_member_backwards(void **state)
 	some_list(5);
 	wire(&w, "GET", LISTS "/42/memberships?limit=3", NULL);
 	struct slice after = json_slice(json_path(w.json, "paging.next.after"));
-	snprintf(target, sizeof(target), LISTS "/42/memberships?limit=3&after=%.*s", SLICE_FMT(after));
+	snprintf(target, sizeof(target), LISTS "/42/memberships?limit=3&after=%.*s",
+		 SLICE_FMT(after));
 	wire(&w, "GET", target, NULL);
 	assert_text(json_get(result(0), "recordId"), "999");
 	struct slice before = json_slice(json_path(w.json, "paging.prev.before"));
-	snprintf(target, sizeof(target), LISTS "/42/memberships?limit=2&before=%.*s", SLICE_FMT(before));
+	snprintf(target, sizeof(target), LISTS "/42/memberships?limit=2&before=%.*s",
+		 SLICE_FMT(before));
 	wire(&w, "GET", target, NULL);
 	assert_text(json_get(result(0), "recordId"), "998"); /* `before` alone: descending */
 	assert_text(json_get(result(1), "recordId"), "997");
@@ -684,7 +720,8 @@ static void test_rejoin_delete_and_merge(void **state)
 	assert_int_equal(sandbox_leave(w.sb, w.now_ms, 42, 999, &err), RC_OK);
 	assert_string_equal(walk(LISTS "/42/memberships", 9), "1000 ");
 	assert_int_equal(sandbox_join(w.sb, w.now_ms, 42, 999, &err), RC_OK);
-	assert_int_equal(sandbox_join(w.sb, w.now_ms + 1, 42, 999, &err), RC_OK); /* is in already */
+	assert_int_equal(sandbox_join(w.sb, w.now_ms + 1, 42, 999, &err),
+			 RC_OK); /* is in already */
 	walk(LISTS "/42/memberships", 9);
 	assert_text(json_get(result(0), "membershipTimestamp"), "2026-11-23T10:00:02Z");
 	assert_int_equal(sandbox_merge(w.sb, w.now_ms, 999, 1000, 0, &id, &err), RC_OK);
@@ -713,7 +750,7 @@ static void test_member_writes(void **state)
 	assert_string_equal(walk(LISTS "/42/memberships", 9), "");
 }
 
-/* ---- properties and the account -------------------------------------------------------------------- */
+/* ---- properties and the account ----------------------------------------- */
 
 static void test_properties(void **state)
 {
@@ -721,7 +758,8 @@ static void test_properties(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(sandbox_property(w.sb, "tier", "Tier", "enumeration", options, 2, &err), RC_OK);
+	assert_int_equal(sandbox_property(w.sb, "tier", "Tier", "enumeration", options, 2, &err),
+			 RC_OK);
 	assert_int_equal(wire(&w, "GET", "/hubspot/crm/properties/2026-03/contacts", NULL), 200);
 	assert_null(json_get(w.json, "paging"));
 	assert_true(json_count(json_get(w.json, "results")) > 5);
@@ -745,7 +783,7 @@ static void test_account(void **state)
 	assert_int_equal(wire(&w, "GET", "/hubspot/account-info/2026-03/details", NULL), 200);
 }
 
-/* ---- limits and faults -------------------------------------------------------------------------------- */
+/* ---- limits and faults -------------------------------------------------- */
 
 static void test_search_limit(void **state)
 {
@@ -781,8 +819,10 @@ static void test_faults(void **state)
 
 	(void)state;
 	make_contact(&w, 101, "{}");
-	assert_int_equal(sandbox_fault(w.sb, "nonsense", FAULT_STATUS, 500, -1, 0, 1, &err), RC_INVALID);
-	assert_int_equal(sandbox_fault(w.sb, "search", FAULT_STATUS, 200, -1, 0, 1, &err), RC_INVALID);
+	assert_int_equal(sandbox_fault(w.sb, "nonsense", FAULT_STATUS, 500, -1, 0, 1, &err),
+			 RC_INVALID);
+	assert_int_equal(sandbox_fault(w.sb, "search", FAULT_STATUS, 200, -1, 0, 1, &err),
+			 RC_INVALID);
 	assert_int_equal(sandbox_fault(w.sb, "search", FAULT_STATUS, 429, 7, 1, 2, &err), RC_OK);
 	assert_int_equal(search("{}"), 200);
 	assert_int_equal(search("{}"), 429);
@@ -790,7 +830,8 @@ static void test_faults(void **state)
 	assert_int_equal(wire(&w, "GET", V3, NULL), 200);
 	assert_int_equal(search("{}"), 429);
 	assert_int_equal(search("{}"), 200);
-	assert_int_equal(sandbox_fault(w.sb, "hubspot", FAULT_CUT_BEFORE, 0, -1, 0, 1, &err), RC_OK);
+	assert_int_equal(sandbox_fault(w.sb, "hubspot", FAULT_CUT_BEFORE, 0, -1, 0, 1, &err),
+			 RC_OK);
 	wire(&w, "DELETE", V3 "/101", NULL);
 	assert_int_equal(w.answer.delivery, SANDBOX_CUT);
 	assert_int_equal(wire(&w, "GET", V3 "/101", NULL), 200);
@@ -811,17 +852,39 @@ static void test_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_bearer), CASE(test_paths), CASE(test_answer_headers), CASE(test_record_shape),
-		CASE(test_absent_records), CASE(test_delete_and_restore), CASE(test_values_are_checked),
-		CASE(test_batch_missing_members), CASE(test_batch_ceilings), CASE(test_batch_partial),
-		CASE(test_history_order_and_clearing), CASE(test_history_cap), CASE(test_same_value),
-		CASE(test_merge_new_id), CASE(test_merge_again), CASE(test_merge_older_kind),
-		CASE(test_merge_equal_stamps), CASE(test_search_lag), CASE(test_search_operators),
-		CASE(test_search_refusals), CASE(test_search_pages), CASE(test_search_and_archive),
-		CASE(test_list_get), CASE(test_list_probe), CASE(test_members),
-		CASE(test_member_backwards), CASE(test_rejoin_delete_and_merge), CASE(test_member_writes),
-		CASE(test_properties), CASE(test_account), CASE(test_search_limit),
-		CASE(test_window_limit), CASE(test_faults),
+		CASE(test_bearer),
+		CASE(test_paths),
+		CASE(test_answer_headers),
+		CASE(test_record_shape),
+		CASE(test_absent_records),
+		CASE(test_delete_and_restore),
+		CASE(test_values_are_checked),
+		CASE(test_batch_missing_members),
+		CASE(test_batch_ceilings),
+		CASE(test_batch_partial),
+		CASE(test_history_order_and_clearing),
+		CASE(test_history_cap),
+		CASE(test_same_value),
+		CASE(test_merge_new_id),
+		CASE(test_merge_again),
+		CASE(test_merge_older_kind),
+		CASE(test_merge_equal_stamps),
+		CASE(test_search_lag),
+		CASE(test_search_operators),
+		CASE(test_search_refusals),
+		CASE(test_search_pages),
+		CASE(test_search_and_archive),
+		CASE(test_list_get),
+		CASE(test_list_probe),
+		CASE(test_members),
+		CASE(test_member_backwards),
+		CASE(test_rejoin_delete_and_merge),
+		CASE(test_member_writes),
+		CASE(test_properties),
+		CASE(test_account),
+		CASE(test_search_limit),
+		CASE(test_window_limit),
+		CASE(test_faults),
 	};
 
 	json_start();

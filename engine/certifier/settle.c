@@ -1,0 +1,169 @@
+#include "engine/certifier/settle.h"
+
+#include <string.h>
+
+#include "engine/backoff.h"
+
+/* Looks for an unknown create, after its attempt: when the last began so late, the search lags no more. */
+static const int64_t look_ms[] = { SETTLE_FIRST_MS, 5 * MS_SECOND, 30 * MS_SECOND };
+#define LOOKS (sizeof(look_ms) / sizeof(look_ms[0]))
+#define LAST_LOOK_MS look_ms[LOOKS - 1]
+#define SKEW_MS MS_MINUTE		/* Certifier's createdAt may be so much before our attempt */
+#define SETTLES_MOST 100		/* pages and looks: a clock that was set back, a cursor without end */
+#define OTHER_STATUS_LOOK_MS MS_MINUTE	/* scheduled, or a word that we do not know */
+#define FREE_ATTEMPTS 2			/* writes that are repeated at once */
+
+/* A write that keeps ending unknown comes back ever later, so that it leaves the rate to others. */
+static int64_t repeat_ms(const struct issuance *is)
+{
+	uint64_t spread = (uint64_t)is->id * 0x9e3779b97f4a7c15u;
+
+	return is->attempts > FREE_ATTEMPTS ? backoff_ms(is->attempts - FREE_ATTEMPTS, spread >> 32) : 0;
+}
+
+static void look_failed(const struct answer *an, struct verdict *out)
+{
+	const struct http_response *r = an->response;
+	int status = r->outcome == HTTP_ANSWER ? r->status : 0;
+	bool refused = an->is->reason && slice_starts(slice_of(an->is->reason), slice_of(SETTLE_REFUSAL));
+
+	out->reason = refused ? an->is->reason : api_problem(an);
+	out->wait_ms = api_retry_ms(r);
+	out->again = true;
+	if (status == 401 || status == 403) {
+		out->scope = SCOPE_ACCOUNT_STOP;
+		out->again = false;
+	} else if (status == 429 || r->outcome == HTTP_NOT_SENT) {
+		out->scope = SCOPE_ACCOUNT_WAIT;
+	}
+}
+
+/* ---- create ---------------------------------------------------------------- */
+
+/* The attempt's time by Certifier's clock, less what clocks may differ. */
+static int64_t not_created_before(const struct answer *an)
+{
+	int64_t date = an->response->date_ms;
+	int64_t ahead = date == HTTP_ABSENT ? 0 : date - an->view->now_ms;
+
+	return an->is->attempt_ms + ahead - SKEW_MS;
+}
+
+static bool is_ours(const struct answer *an, const struct json *credential, int64_t *created_ms)
+{
+	struct slice id = json_get_slice(credential, "id");
+
+	return api_id_valid(id) && slice_is(json_get_slice(credential, "status"), "draft") &&
+	       slice_is(json_get_slice(credential, "groupId"), an->is->group) &&
+	       api_same_fields(credential, an->is, an->memory) &&
+	       clock_parse_datetime(json_get_slice(credential, "createdAt"), created_ms) &&
+	       *created_ms >= not_created_before(an) &&
+	       !an->view->credential_held(an->view->ctx, arena_text(an->memory, id));
+}
+
+/* The page's oldest draft that this issuance may adopt, or NULL. */
+static const struct json *find_ours(const struct answer *an, const struct json *data)
+{
+	const struct json *best = NULL;
+	int64_t best_ms = 0, created_ms;
+
+	for (size_t i = 0; i < json_count(data); i++) {
+		const struct json *credential = json_at(data, i);
+		if (!is_ours(an, credential, &created_ms) || (best && created_ms >= best_ms))
+			continue;
+		best = credential;
+		best_ms = created_ms;
+	}
+	return best;
+}
+
+/* Pages come oldest first: the last one, where a late draft would be, began `elapsed` after the attempt. */
+static void none_found(const struct answer *an, struct verdict *out)
+{
+	const struct issuance *is = an->is;
+	int64_t elapsed = an->view->started_ms - is->attempt_ms;
+	size_t i = 0;
+
+	if (elapsed >= LAST_LOOK_MS || is->settles >= SETTLES_MOST) {
+		out->state = STATE_PLANNED;
+		out->reason = "not found after the search's lag: created again";
+		out->wait_ms = repeat_ms(is);
+		return;
+	}
+	while (look_ms[i] <= elapsed)
+		i++;
+	int64_t wait = is->attempt_ms + look_ms[i] - an->view->now_ms;
+	out->settled_again = true;
+	out->wait_ms = wait < MS_SECOND ? MS_SECOND : wait > LAST_LOOK_MS ? LAST_LOOK_MS : wait;
+}
+
+void settle_create(const struct answer *an, struct verdict *out)
+{
+	const struct json *data = json_get(an->body, "data");
+
+	if (!api_is_good(an->response) || json_kind(data) != IS_ARRAY) {
+		look_failed(an, out);
+		return;
+	}
+	const struct json *found = find_ours(an, data);
+	struct slice next = api_next_cursor(an->body, an->is->cursor);
+	if (found && api_take_ids(an, found, out)) {
+		out->state = STATE_DRAFT;
+		out->reason = "found and adopted: the answer to its create was lost";
+	} else if (next.len && an->is->settles < SETTLES_MOST) {
+		out->cursor = arena_text(an->memory, next);
+		out->settled_again = true;
+	} else {
+		none_found(an, out);
+	}
+}
+
+/* ---- issue ----------------------------------------------------------------- */
+
+static void still_draft(const struct answer *an, struct verdict *out)
+{
+	const char *reason = an->is->reason;
+
+	if (reason && slice_starts(slice_of(reason), slice_of(SETTLE_REFUSAL))) {
+		out->state = STATE_REFUSED;
+		out->held_from = STATE_DRAFT;
+		return;
+	}
+	out->state = STATE_DRAFT;
+	out->reason = "read back: not issued yet";
+	out->wait_ms = repeat_ms(an->is);
+}
+
+static void other_status(const struct answer *an, struct slice status, struct verdict *out)
+{
+	struct str shown;
+
+	str_init(&shown, LIMIT_ERROR_BYTES);
+	str_add_shown(&shown, status.len > LIMIT_ID_BYTES ? slice_of("…") : status);
+	out->reason = arena_printf(an->memory, "read back: its status is '%s'", str_text(&shown));
+	out->again = true;
+	out->wait_ms = OTHER_STATUS_LOOK_MS;
+	str_release(&shown);
+}
+
+void settle_issue(const struct answer *an, struct verdict *out)
+{
+	const struct http_response *r = an->response;
+	struct slice status = json_get_slice(an->body, "status");
+
+	if (r->outcome == HTTP_ANSWER && r->status == 404) {
+		out->state = STATE_REFUSED;
+		out->held_from = STATE_DRAFT;
+		out->reason = "the credential is gone at Certifier";
+	} else if (!api_is_good(r) || !status.len ||
+		   !slice_is(json_get_slice(an->body, "id"), an->is->credential)) {
+		look_failed(an, out);
+	} else if (api_is_issued(an->body)) {
+		out->state = STATE_ISSUED;
+		out->reason = NULL;
+	} else if (slice_is(status, "draft")) {
+		still_draft(an, out);
+	} else {
+		other_status(an, status, out);
+	}
+}

@@ -1,0 +1,222 @@
+/* The HTTP server under `hs2cert sandbox`, over a real socket in one thread. */
+#include "tests/unit/sandbox_help.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/sandbox/server.h"
+
+static struct server *server;
+static int64_t now_ms;
+static int served;
+static char answer_text[65536];
+
+/* Says what it was asked; paths that begin with /cut and /hold fail so. */
+static void echo(void *ctx, const struct server_request *r, struct sandbox_answer *answer)
+{
+	const char *token = server_header(r, "authorization");
+
+	(void)ctx;
+	served++;
+	answer->status = 207;
+	snprintf(answer->header[0], sizeof(answer->header[0]),
+		 "Date: Mon, 23 Nov 2026 10:00:00 GMT");
+	snprintf(answer->header[1], sizeof(answer->header[1]), "Retry-After: 1");
+	str_release(&answer->body);
+	str_init(&answer->body, 4096);
+	str_addf(&answer->body, "%s %s ? %s %s [%zu]", r->method, r->path, r->query,
+		 token ? token : "-", r->body.len);
+	if (strncmp(r->path, "/cut", 4) == 0)
+		answer->delivery = SANDBOX_CUT;
+	if (strncmp(r->path, "/hold", 5) == 0)
+		answer->delivery = SANDBOX_TIMEOUT;
+}
+
+static int open_server(void **state)
+{
+	struct err err;
+
+	(void)state;
+	now_ms = T0;
+	served = 0;
+	return server_open(&server, "127.0.0.1:0", echo, NULL, &err) == RC_OK ? 0 : -1;
+}
+
+static int close_server(void **state)
+{
+	(void)state;
+	server_close(server);
+	return 0;
+}
+
+static int connect_client(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons((in_port_t)server_port(server)) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+/* Sends all of it while the server works. */
+static void send_all(int fd, const char *bytes, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t put = send(fd, bytes + done, len - done, MSG_NOSIGNAL);
+		done += put > 0 ? (size_t)put : 0;
+		server_work(server, now_ms);
+	}
+}
+
+/* Waits as a caller of the server does, and for the client (or -1); then lets the server work. */
+static void turn(int fd)
+{
+	struct pollfd on[2] = { { .fd = server_fd(server), .events = POLLIN },
+				{ .fd = fd, .events = POLLIN } };
+	int wait_ms = server_wait_ms(server);
+	int ready = poll(on, 2, wait_ms < 0 ? 10000 : wait_ms);
+
+	assert_true(ready > 0 || wait_ms >= 0);
+	server_work(server, now_ms);
+}
+
+/* Reads until the server ends the connection: requests say `Connection: close`. */
+static const char *read_to_end(int fd)
+{
+	size_t len = 0;
+
+	for (int turns = 0;; turns++) {
+		assert_true(turns < 10000);
+		turn(fd);
+		ssize_t got = recv(fd, answer_text + len, sizeof(answer_text) - 1 - len, 0);
+		if (got == 0)
+			break;
+		len += got > 0 ? (size_t)got : 0;
+	}
+	answer_text[len] = '\0';
+	return answer_text;
+}
+
+static const char *ask(const char *request)
+{
+	int fd = connect_client();
+
+	send_all(fd, request, strlen(request));
+	const char *text = read_to_end(fd);
+	close(fd);
+	return text;
+}
+
+#define END "Host: x\r\nConnection: close\r\n"
+
+static void test_request_and_answer(void **state)
+{
+	const char *text;
+
+	(void)state;
+	text = ask("PATCH /a%20b/c?x=%41&y HTTP/1.1\r\nAuthorization: Bearer t\r\n" END
+		   "Content-Length: 5\r\n\r\nhello");
+	assert_non_null(strstr(text, "HTTP/1.1 207"));
+	assert_non_null(strstr(text, "\r\nRetry-After: 1\r\n"));
+	assert_non_null(strstr(text, "\r\nDate: Mon, 23 Nov 2026 10:00:00 GMT\r\n"));
+	assert_null(strstr(strstr(text, "Date:") + 1, "Date:"));
+	assert_non_null(strstr(text, "PATCH /a%20b/c ? x=%41&y Bearer t [5]"));
+	assert_non_null(strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "GET / ?  - [0]"));
+}
+
+static void test_cut(void **state)
+{
+	(void)state;
+	assert_string_equal(ask("GET /cut HTTP/1.1\r\n" END "\r\n"), "");
+	assert_int_equal(served, 1);
+}
+
+static void test_hold(void **state)
+{
+	const char *request = "GET /hold HTTP/1.1\r\n" END "\r\n";
+	int fd = connect_client();
+	char byte;
+
+	(void)state;
+	send_all(fd, request, strlen(request));
+	while (!served)
+		turn(-1);
+	assert_true(server_wait_ms(server) >= 0);
+	assert_non_null(
+		strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "207")); /* others are served */
+	assert_int_equal(recv(fd, &byte, 1, 0), -1);
+	now_ms += MS_HOUR;
+	assert_string_equal(read_to_end(fd), "");
+	assert_int_equal(served, 2);
+	close(fd);
+}
+
+/* One that is still held when the server ends must not keep it. */
+static void test_close_while_held(void **state)
+{
+	struct err err;
+	const char *request = "GET /hold HTTP/1.1\r\n" END "\r\n";
+	int fd = connect_client();
+
+	(void)state;
+	send_all(fd, request, strlen(request));
+	while (!served)
+		turn(-1);
+	server_close(server);
+	close(fd);
+	assert_int_equal(server_open(&server, "127.0.0.1:0", echo, NULL, &err), RC_OK);
+}
+
+static void test_body_ceiling(void **state)
+{
+	static char much[64 * 1024];
+	const char *head = "POST / HTTP/1.1\r\n" END "Content-Length: 9437184\r\n\r\n";
+	int fd = connect_client();
+
+	(void)state;
+	send_all(fd, head, strlen(head));
+	for (int i = 0; i < 144; i++)
+		send_all(fd, much, sizeof(much));
+	assert_non_null(strstr(read_to_end(fd), "HTTP/1.1 413"));
+	assert_int_equal(served, 0);
+	close(fd);
+}
+
+static void test_addresses(void **state)
+{
+	static const char *const bad[] = {
+		"",           "8787",        ":8787",           "127.0.0.1",
+		"127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "example.org:80",
+		"[::1:80",    "[]:80"
+	};
+	char taken[32];
+	struct server *other;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (server_open(&other, bad[i], echo, NULL, &err) != RC_INVALID)
+			fail_msg("'%s' was taken", bad[i]);
+	snprintf(taken, sizeof(taken), "localhost:%d", server_port(server));
+	assert_int_equal(server_open(&other, taken, echo, NULL, &err), RC_BROKEN);
+	assert_non_null(strstr(err.text, "in use"));
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, open_server, close_server)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_request_and_answer), CASE(test_cut), CASE(test_hold),
+		CASE(test_close_while_held), CASE(test_body_ceiling), CASE(test_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
