@@ -153,6 +153,8 @@ bool hub_id_valid(struct slice id);
 
 void labels_begin(struct source *s);
 void labels_step(struct source *s);
+/* What HubSpot shows for a value; the value itself where it has no label. Lent until the next load. */
+struct slice labels_of(struct source *s, const char *property, struct slice value);
 void hub_lists_load(struct source *s);		/* after a load: which lists are watched */
 void hub_lists_release(struct source *s);
 void resolve_begin(struct source *s);

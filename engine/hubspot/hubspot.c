@@ -234,9 +234,7 @@ static enum fact hubspot_label(struct source *s, uint32_t property, struct slice
 {
 	if (!s->labels_known)
 		return FACT_UNSURE;
-	const struct map *options = map_get(&s->labels, slice_of(s->table->property[property].name));
-	const char *text = options ? map_get(options, value) : NULL;
-	*label = text ? slice_of(text) : value;
+	*label = labels_of(s, s->table->property[property].name, value);
 	return FACT_KNOWN;
 }
 

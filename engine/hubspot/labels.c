@@ -5,6 +5,8 @@
  */
 #include "engine/hubspot/hub.h"
 
+#include <string.h>
+
 static void forget_labels(struct source *s)
 {
 	for (size_t i = 0; i < s->labels.count; i++) {
@@ -54,6 +56,42 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 			 p->name, NULL);
 	else
 		take_options(s, p->name, answer->json);
+}
+
+#define JOINED_LABELS 10000	/* values with several options whose labels are kept */
+
+/* The labels of `a;b`, joined the same way. */
+static char *join_labels(const struct map *options, struct slice value)
+{
+	struct str out;
+
+	str_init(&out, LIMIT_VALUE_BYTES);
+	while (value.len) {
+		const char *end = memchr(value.ptr, ';', value.len);
+		struct slice one = { value.ptr, end ? (size_t)(end - value.ptr) : value.len };
+		const char *label = map_get(options, one);
+		value.ptr += one.len + (end != NULL);
+		value.len -= one.len + (end != NULL);
+		str_add_slice(&out, label ? slice_of(label) : one);
+		if (end)
+			str_add_char(&out, ';');
+	}
+	char *text = mem_strdup(str_text(&out));
+	str_release(&out);
+	return text;
+}
+
+struct slice labels_of(struct source *s, const char *property, struct slice value)
+{
+	struct map *options = map_get(&s->labels, slice_of(property));
+	const char *label = options ? map_get(options, value) : NULL;
+
+	if (!options || label || !value.len || !memchr(value.ptr, ';', value.len) || options->count >= JOINED_LABELS)
+		return label ? slice_of(label) : value;
+	/* A checkbox with several options: kept beside the single ones, so that the answer can be lent. */
+	char *joined = join_labels(options, value);
+	map_put(options, value, joined);
+	return slice_of(joined);
 }
 
 void labels_step(struct source *s)

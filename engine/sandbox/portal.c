@@ -463,7 +463,7 @@ enum rc sandbox_create(struct sandbox *sb, int64_t now_ms, int64_t id,
 enum rc sandbox_set(struct sandbox *sb, int64_t now_ms, int64_t id, const char *property,
 		    struct slice value, struct err *err)
 {
-	struct contact *c;
+	struct contact *c = NULL;
 	enum rc rc = living(sb, id, &c, err);
 
 	return rc != RC_OK ? rc
@@ -472,7 +472,7 @@ enum rc sandbox_set(struct sandbox *sb, int64_t now_ms, int64_t id, const char *
 
 enum rc sandbox_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err)
 {
-	struct contact *c;
+	struct contact *c = NULL;
 	enum rc rc = living(sb, id, &c, err);
 
 	if (rc != RC_OK)
