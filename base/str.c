@@ -150,6 +150,12 @@ void str_addf(struct str *s, const char *format, ...)
 	va_end(args);
 }
 
+/* An empty slice may have no place at all, and nothing may be added to that. */
+static const char *slice_end(struct slice s)
+{
+	return s.len ? s.ptr + s.len : s.ptr;
+}
+
 /* Control characters of ASCII and of Latin-1 (U+0080 to U+009F), and the line separators U+2028/9. */
 static bool is_control(const char *p, size_t len)
 {
@@ -165,7 +171,7 @@ static bool is_control(const char *p, size_t len)
 
 void str_add_shown(struct str *s, struct slice part)
 {
-	const char *p = part.ptr, *end = part.ptr + part.len;
+	const char *p = part.ptr, *end = slice_end(part);
 
 	while (p < end) {
 		size_t len = utf8_length(p, end);
@@ -180,7 +186,7 @@ void str_add_shown(struct str *s, struct slice part)
 
 void str_add_json(struct str *s, struct slice part)
 {
-	const char *p = part.ptr, *end = part.ptr + part.len;
+	const char *p = part.ptr, *end = slice_end(part);
 
 	str_add_char(s, '"');
 	while (p < end) {
@@ -261,7 +267,7 @@ size_t utf8_length(const char *p, const char *end)
 
 bool utf8_valid(struct slice text)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len;
+	const char *p = text.ptr, *end = slice_end(text);
 
 	while (p < end) {
 		size_t len = utf8_length(p, end);

@@ -30,9 +30,12 @@ static struct slice header_value(struct slice lines, const char *name)
 		struct slice line = take_line(&lines);
 		if (line.len == 0)
 			break;
-		if (line.len > want.len && line.ptr[want.len] == ':' &&
-		    slice_eq_nocase((struct slice){ line.ptr, want.len }, want))
-			return slice_trim((struct slice){ line.ptr + want.len + 1, line.len - want.len - 1 });
+		if (line.len <= want.len || line.ptr[want.len] != ':' ||
+		    !slice_eq_nocase((struct slice){ line.ptr, want.len }, want))
+			continue;
+		line.ptr += want.len + 1;
+		line.len -= want.len + 1;
+		return slice_trim(line);
 	}
 	return (struct slice){ 0 };
 }

@@ -117,7 +117,8 @@ static enum rc read_raw_secret(const struct secret *secret, struct str *raw, str
 		return file_read(secret->name, raw, err) == RC_OK ? RC_OK : RC_REFUSED;
 	const char *value = getenv(secret->name);
 	if (!value)
-		return err_set(err, RC_REFUSED, "environment variable '%s' is not set", secret->name);
+		return err_set(err, RC_REFUSED, "environment variable '%s' is not set",
+			       secret->name);
 	str_add_text(raw, value);
 	return RC_OK;
 }
@@ -252,12 +253,13 @@ static void set_headers(struct transfer *t, const struct http_request *request)
 static CURLcode set_request(struct transfer *t, const struct http_request *request)
 {
 	CURL *easy = t->easy;
+	const char *body = request->body.ptr ? request->body.ptr : "";
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 
 	if (code == CURLE_OK && request->has_body) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr ? request->body.ptr : "");
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
 	}
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
@@ -449,7 +451,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
 		(void)epoll_ctl(n->epoll, EPOLL_CTL_DEL, fd, NULL);
 		return 0;
 	}
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
+			  (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
 	return listen_to(n, fd, events) ? 0 : -1;
 }
 
@@ -494,8 +497,10 @@ static int sleep_ms(const struct net *n, int64_t timeout_ms)
 enum rc net_turn(struct net *n, int64_t timeout_ms, struct err *err)
 {
 	struct epoll_event event[EVENTS_A_TURN];
-	int got = n->broken ? 0 : epoll_wait(n->epoll, event, EVENTS_A_TURN, sleep_ms(n, timeout_ms));
+	int got = 0;
 
+	if (!n->broken)
+		got = epoll_wait(n->epoll, event, EVENTS_A_TURN, sleep_ms(n, timeout_ms));
 	if (got < 0 && errno != EINTR)
 		fail(n, "epoll", strerror(errno));
 	for (int i = 0; i < got; i++)
@@ -527,7 +532,8 @@ static enum rc start_curl(struct net *n, struct err *err)
 		return err_set(err, RC_BROKEN, "libcurl does not start");
 	const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
 	if (version->version_num < OLDEST_CURL)
-		return err_set(err, RC_BROKEN, "libcurl %s is too old, 7.85.0 is needed", version->version);
+		return err_set(err, RC_BROKEN, "libcurl %s is too old, 7.85.0 is needed",
+			       version->version);
 	n->multi = curl_multi_init();
 	if (!n->multi)
 		return err_set(err, RC_BROKEN, "libcurl does not start");

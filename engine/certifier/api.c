@@ -38,8 +38,8 @@ static void post(const struct action *a, const char *url, struct json *body, str
 }
 
 /* A write: it must not be sent twice behind our back. */
-static void post_once(const struct action *a, const char *url, struct json *body, struct arena *memory,
-		      struct http_request *out)
+static void post_once(const struct action *a, const char *url, struct json *body,
+		      struct arena *memory, struct http_request *out)
 {
 	post(a, url, body, memory, out);
 	out->fresh = true;
@@ -50,7 +50,8 @@ static struct slice field(const struct issuance *is, const char *name)
 	return json_get_slice(is->fields, name);
 }
 
-static void set_field(struct json *object, const char *key, const struct issuance *is, const char *name)
+static void set_field(struct json *object, const char *key, const struct issuance *is,
+		      const char *name)
 {
 	if (field(is, name).len)
 		json_set_slice(object, slice_of(key), field(is, name));
@@ -92,8 +93,8 @@ void api_create(const struct action *a, const struct issuance *is, struct arena 
 	post_once(a, arena_printf(memory, "%s/credentials", a->base), body, memory, out);
 }
 
-static const char *credential_url(const struct action *a, const struct issuance *is, const char *verb,
-				  struct arena *memory)
+static const char *credential_url(const struct action *a, const struct issuance *is,
+				  const char *verb, struct arena *memory)
 {
 	return arena_printf(memory, "%s/credentials/%s%s", a->base, is->credential, verb);
 }
@@ -130,7 +131,7 @@ static struct json *email_equals(struct slice address)
 	return condition;
 }
 
-/* Whether e-mails are compared with case is not known: ask for the address as sent and in lower case. */
+/* Whether the search minds case is not known: ask for the address as sent and in lower case. */
 static struct json *by_email(struct slice address, struct arena *memory)
 {
 	struct json *filter = json_new_object(), *either = json_new_array();
@@ -160,7 +161,8 @@ void api_search(const struct action *a, const struct issuance *is, struct arena 
 	post(a, arena_printf(memory, "%s/credentials/search", a->base), body, memory, out);
 }
 
-void api_groups(const struct action *a, const char *cursor, struct arena *memory, struct http_request *out)
+void api_groups(const struct action *a, const char *cursor, struct arena *memory,
+		struct http_request *out)
 {
 	struct str url;
 
@@ -188,7 +190,9 @@ bool api_is_good(const struct http_response *r)
 
 int64_t api_retry_ms(const struct http_response *r)
 {
-	return r->outcome == HTTP_ANSWER && r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms : 0;
+	bool said = r->outcome == HTTP_ANSWER && r->retry_after_ms != HTTP_ABSENT;
+
+	return said ? r->retry_after_ms : 0;
 }
 
 bool api_id_valid(struct slice id)
@@ -206,7 +210,8 @@ bool api_id_valid(struct slice id)
 
 bool api_take_ids(const struct answer *an, const struct json *credential, struct verdict *out)
 {
-	struct slice id = json_get_slice(credential, "id"), public_id = json_get_slice(credential, "publicId");
+	struct slice id = json_get_slice(credential, "id");
+	struct slice public_id = json_get_slice(credential, "publicId");
 
 	if (!api_id_valid(id))
 		return false;
@@ -227,10 +232,10 @@ bool api_is_issued(const struct json *credential)
 struct slice api_next_cursor(const struct json *page, const char *cursor)
 {
 	struct slice next = json_slice(json_path(page, "pagination.next"));
-	bool usable = json_count(json_get(page, "data")) && next.len <= LIMIT_URL_BYTES &&
-		      !(cursor && slice_is(next, cursor)) && !(next.len && memchr(next.ptr, 0, next.len));
+	bool seen = cursor && slice_is(next, cursor);
+	bool fits = next.len && next.len <= LIMIT_URL_BYTES && !memchr(next.ptr, 0, next.len);
 
-	return usable ? next : (struct slice){ 0 };
+	return fits && !seen && json_count(json_get(page, "data")) ? next : (struct slice){ 0 };
 }
 
 /* ---- is it the one that we made? -------------------------------------------- */
@@ -282,7 +287,8 @@ bool api_same_fields(const struct json *credential, const struct issuance *is, s
 
 static bool is_word_byte(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c & 0x80);
 }
 
 static bool is_whole_word(const struct str *text, size_t at, size_t len)
@@ -338,9 +344,10 @@ const char *api_problem(const struct answer *an)
 	const struct http_response *r = an->response;
 	struct str line;
 
-	if (r->outcome != HTTP_ANSWER)
-		return arena_printf(an->memory, "%s: %s", r->outcome == HTTP_NOT_SENT ? "not sent" : "no answer",
-				    r->problem ? r->problem : "");
+	if (r->outcome != HTTP_ANSWER) {
+		const char *what = r->outcome == HTTP_NOT_SENT ? "not sent" : "no answer";
+		return arena_printf(an->memory, "%s: %s", what, r->problem ? r->problem : "");
+	}
 	str_init(&line, MESSAGE_BYTES * 8);
 	str_addf(&line, "%d", r->status);
 	add_message(an->body, an->is, &line);

@@ -52,12 +52,13 @@ int64_t api_retry_ms(const struct http_response *r);
 
 /* Letters, digits and hyphens, 1 to LIMIT_ID_BYTES: what may go into paths and keys. */
 bool api_id_valid(struct slice id);
-/* Sets credential, and public_url where there is one. False where there is no id that can be used. */
+/* Sets credential, and public_url where there is one. False where no id can be used. */
 bool api_take_ids(const struct answer *an, const struct json *credential, struct verdict *out);
 /* "issued", or "expired", which it can only be after that. */
 bool api_is_issued(const struct json *credential);
 /* Whether a credential has recipient, dates and attributes with which this issuance was created. */
-bool api_same_fields(const struct json *credential, const struct issuance *is, struct arena *memory);
+bool api_same_fields(const struct json *credential, const struct issuance *is,
+		     struct arena *memory);
 /* The next page's cursor; empty where this was the last, or where it cannot be used. */
 struct slice api_next_cursor(const struct json *page, const char *cursor);
 

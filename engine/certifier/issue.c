@@ -130,15 +130,17 @@ static bool speaks_of_group(const char *problem)
 	return strcasestr(problem, "group") && !strcasestr(problem, "attribute");
 }
 
-static enum meaning meaning_of(const struct answer *an, enum issuance_state doing, const char *problem)
+static enum meaning meaning_of(const struct answer *an, enum issuance_state doing,
+			       const char *problem)
 {
 	const struct http_response *r = an->response;
+	int status = r->status;
 	size_t i = 0;
 
 	if (r->outcome != HTTP_ANSWER)
 		return r->outcome == HTTP_NOT_SENT ? NOT_YET : UNKNOWN;
-	while ((meanings[i].doing != ANY && meanings[i].doing != doing) || r->status < meanings[i].low ||
-	       r->status > meanings[i].high)
+	while ((meanings[i].doing != ANY && meanings[i].doing != doing) ||
+	       status < meanings[i].low || status > meanings[i].high)
 		i++;
 	if (meanings[i].meaning == GROUP_MAYBE)
 		return speaks_of_group(problem) ? GROUP : REFUSED;
@@ -147,7 +149,8 @@ static enum meaning meaning_of(const struct answer *an, enum issuance_state doin
 
 /* ---- the verdict on a write ----------------------------------------------------- */
 
-static void unknown(const struct answer *an, enum issuance_state doing, const char *why, struct verdict *out)
+static void unknown(const struct answer *an, enum issuance_state doing, const char *why,
+		    struct verdict *out)
 {
 	int64_t asked = api_retry_ms(an->response);
 
@@ -172,7 +175,8 @@ static bool take_done(const struct answer *an, enum issuance_state doing, struct
 		out->state = STATE_DRAFT;
 		return true;
 	case STATE_ISSUING:
-		if (!usable || strcmp(ids.credential, an->is->credential) != 0 || !api_is_issued(an->body))
+		if (!usable || strcmp(ids.credential, an->is->credential) != 0 ||
+		    !api_is_issued(an->body))
 			return false;
 		out->public_url = ids.public_url;
 		out->state = STATE_ISSUED;
@@ -249,7 +253,13 @@ static void certifier_verdict(struct action *a, const struct issuance *is, const
 }
 
 const struct action_ops certifier_ops = {
-	.type = "certifier", .open = certifier_open, .close = certifier_close, .step = certifier_step,
-	.verdict = certifier_verdict, .probe_next = probe_next, .probe_answer = probe_answer,
-	.probe_problem = probe_problem, .probe_report = probe_report,
+	.type = "certifier",
+	.open = certifier_open,
+	.close = certifier_close,
+	.step = certifier_step,
+	.verdict = certifier_verdict,
+	.probe_next = probe_next,
+	.probe_answer = probe_answer,
+	.probe_problem = probe_problem,
+	.probe_report = probe_report,
 };

@@ -103,7 +103,8 @@ void probe_answer(struct action *a, const struct http_response *r)
 	if (!body || !api_is_good(r)) {
 		end_with_answer(p, r, body);
 	} else {
-		const char *problem = p->asks == PROBE_GROUPS ? take_groups(p, body) : take_attributes(p, body);
+		bool groups = p->asks == PROBE_GROUPS;
+		const char *problem = groups ? take_groups(p, body) : take_attributes(p, body);
 		if (problem)
 			end_with(p, problem);
 	}
@@ -154,8 +155,8 @@ static void report_missing(const struct report *to, const struct map *known, con
 	str_release(&text);
 }
 
-void probe_report(const struct action *a, const struct rule *rule, void (*say)(void *ctx, const char *text),
-		  void *ctx)
+void probe_report(const struct action *a, const struct rule *rule,
+		  void (*say)(void *ctx, const char *text), void *ctx)
 {
 	struct report to = { rule, say, ctx };
 

@@ -24,7 +24,7 @@ void probe_release(struct probe *p);
 bool probe_next(struct action *a, struct arena *memory, struct http_request *out);
 void probe_answer(struct action *a, const struct http_response *r);
 const char *probe_problem(const struct action *a);
-void probe_report(const struct action *a, const struct rule *rule, void (*say)(void *ctx, const char *text),
-		  void *ctx);
+void probe_report(const struct action *a, const struct rule *rule,
+		  void (*say)(void *ctx, const char *text), void *ctx);
 
 #endif

@@ -4,30 +4,36 @@
 
 #include "engine/backoff.h"
 
-/* Looks for an unknown create, after its attempt: when the last began so late, the search lags no more. */
+/* When an unknown create is looked for, after its attempt; by the last the search lags no more. */
 static const int64_t look_ms[] = { SETTLE_FIRST_MS, 5 * MS_SECOND, 30 * MS_SECOND };
 #define LOOKS (sizeof(look_ms) / sizeof(look_ms[0]))
 #define LAST_LOOK_MS look_ms[LOOKS - 1]
-#define SKEW_MS MS_MINUTE		/* Certifier's createdAt may be so much before our attempt */
-#define SETTLES_MOST 100		/* pages and looks: a clock that was set back, a cursor without end */
-#define OTHER_STATUS_LOOK_MS MS_MINUTE	/* scheduled, or a word that we do not know */
-#define FREE_ATTEMPTS 2			/* writes that are repeated at once */
+#define SKEW_MS MS_MINUTE	/* Certifier's createdAt may be so much before our attempt */
+#define SETTLES_MOST 100	/* looks and pages: our clock was set back, or cursors never end */
+#define OTHER_STATUS_LOOK_MS MS_MINUTE /* scheduled, or a word that we do not know */
+#define FREE_ATTEMPTS 2		/* writes that are repeated at once */
 
 /* A write that keeps ending unknown comes back ever later, so that it leaves the rate to others. */
 static int64_t repeat_ms(const struct issuance *is)
 {
 	uint64_t spread = (uint64_t)is->id * 0x9e3779b97f4a7c15u;
+	int more = is->attempts - FREE_ATTEMPTS;
 
-	return is->attempts > FREE_ATTEMPTS ? backoff_ms(is->attempts - FREE_ATTEMPTS, spread >> 32) : 0;
+	return more > 0 ? backoff_ms(more, spread >> 32) : 0;
+}
+
+/* Whether the issue that is being settled was refused. */
+static bool was_refused(const struct issuance *is)
+{
+	return slice_starts(slice_of(is->reason), slice_of(SETTLE_REFUSAL));
 }
 
 static void look_failed(const struct answer *an, struct verdict *out)
 {
 	const struct http_response *r = an->response;
 	int status = r->outcome == HTTP_ANSWER ? r->status : 0;
-	bool refused = an->is->reason && slice_starts(slice_of(an->is->reason), slice_of(SETTLE_REFUSAL));
 
-	out->reason = refused ? an->is->reason : api_problem(an);
+	out->reason = was_refused(an->is) ? an->is->reason : api_problem(an);
 	out->wait_ms = api_retry_ms(r);
 	out->again = true;
 	if (status == 401 || status == 403) {
@@ -77,7 +83,7 @@ static const struct json *find_ours(const struct answer *an, const struct json *
 	return best;
 }
 
-/* Pages come oldest first: the last one, where a late draft would be, began `elapsed` after the attempt. */
+/* Pages come oldest first: the last, where a late draft would be, was asked for `elapsed` after. */
 static void none_found(const struct answer *an, struct verdict *out)
 {
 	const struct issuance *is = an->is;
@@ -122,9 +128,7 @@ void settle_create(const struct answer *an, struct verdict *out)
 
 static void still_draft(const struct answer *an, struct verdict *out)
 {
-	const char *reason = an->is->reason;
-
-	if (reason && slice_starts(slice_of(reason), slice_of(SETTLE_REFUSAL))) {
+	if (was_refused(an->is)) {
 		out->state = STATE_REFUSED;
 		out->held_from = STATE_DRAFT;
 		return;

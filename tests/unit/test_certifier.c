@@ -434,6 +434,7 @@ static void reasons_name_nobody(void **state)
 		{ "ADA@EXAMPLE.ORG, Ada@example.org!", "400 bad: ***************, ***************!" },
 		{ "ADA BYRON is Ada Byron", "400 bad: ********* is *********" },
 		{ "<ada@example.org>", "400 bad: <***************>" },
+		{ "xada@example.org2", "400 bad: x***************2" },
 		{ "Ada", "400 bad: Ada" },
 		{ "a\\nb\\u001b[31m", "400 bad: a\\x0ab\\x1b[31m" },
 	};
@@ -557,6 +558,7 @@ static void of_several_the_oldest(void **state)
 		{ .id = "other-group", .group = "g2", .created = "2026-11-23T10:00:00Z" },
 		{ .id = "late", .created = "2026-11-23T10:00:02.500Z" },
 		{ .id = "older", .created = "2026-11-23T10:00:02Z" },
+		{ .id = "later", .created = "2026-11-23T10:00:03Z" },
 		{ .id = "held", .created = "2026-11-23T10:00:01Z" },
 		{ .id = "before", .created = "2026-11-22T10:00:00Z" },
 	};

@@ -190,7 +190,7 @@ static void many_equal_times(void **state)
 	const struct contact_property *p = read_versions(r, str_text(&text));
 	assert_int_equal(p->entries, 40);
 	for (size_t i = 0; i < p->entries; i++) {
-		char expected[8];
+		char expected[32];
 		snprintf(expected, sizeof(expected), "%02zu", i);
 		assert_true(slice_is(p->entry[i].value, expected));
 	}

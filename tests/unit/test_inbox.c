@@ -1,0 +1,250 @@
+/* News, what waits for its time, and contacts that became one. */
+#include "tests/unit/stored.h"
+
+#include "engine/merge.h"
+
+/* ---- the inbox ------------------------------------------------------------ */
+
+static void news_in_order_of_arrival(void **state)
+{
+	(void)state;
+	inbox_add(db, "hubspot", slice_of("9"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "another", slice_of("5"), NOW);
+	inbox_add(db, "hubspot", slice_of("5"), NOW);
+	inbox_add(db, "hubspot", slice_of("9"), NOW + 1); /* keeps its place */
+	struct news *list = take(NOW, 10, 3);
+	assert_string_equal(list[0].contact, "9");
+	assert_int_equal(list[0].modified_ms, NOW + 1);
+	assert_string_equal(list[1].contact, "1");
+	assert_string_equal(list[2].contact, "5");
+	assert_string_equal(take(NOW, 2, 2)[1].contact, "1");
+	assert_int_equal(inbox_count(db, "hubspot"), 3);
+	assert_int_equal(inbox_count(db, "another"), 1);
+	assert_int_equal(inbox_count(db, "nobody"), 0);
+}
+
+static void older_news_is_nothing_new(void **state)
+{
+	(void)state;
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	int64_t seq = take(NOW, 1, 1)->seq;
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW - 1);
+	assert_int_equal(take(NOW, 1, 1)->seq, seq);
+	inbox_add(db, "hubspot", slice_of("1"), 0); /* not known when: it may be newer */
+	assert_true(take(NOW, 1, 1)->seq > seq);
+	assert_int_equal(take(NOW, 1, 1)->modified_ms, NOW);
+}
+
+static void done_unless_more_came_meanwhile(void **state)
+{
+	(void)state;
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "hubspot", slice_of("2"), NOW);
+	struct news *list = take(NOW, 2, 2);
+	inbox_add(db, "hubspot", slice_of("1"), NOW + 1);
+	inbox_done(db, "hubspot", &list[0]);
+	inbox_done(db, "hubspot", &list[1]);
+	assert_string_equal(take(NOW, 2, 1)->contact, "1");
+	inbox_done(db, "another", take(NOW, 1, 1));
+	assert_int_equal(inbox_count(db, "hubspot"), 1);
+	inbox_done(db, "hubspot", take(NOW, 1, 1));
+	assert_int_equal(inbox_count(db, "hubspot"), 0);
+}
+
+static void a_failed_look_waits_longer_each_time(void **state)
+{
+	(void)state;
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "hubspot", slice_of("2"), NOW);
+	inbox_again(db, "hubspot", take(NOW, 1, 1), NOW, 0);
+	assert_string_equal(take(NOW + 499, 2, 1)->contact, "2");
+	assert_int_equal(inbox_next(db, "hubspot", NOW), NOW + 500);
+	struct news *again = take(NOW + 500, 2, 2);
+	assert_string_equal(again->contact, "1"); /* still the oldest */
+	assert_int_equal(again->failures, 1);
+	inbox_again(db, "hubspot", again, NOW + 500, 0);
+	assert_int_equal(inbox_next(db, "hubspot", NOW + 500), NOW + 1500);
+	assert_int_equal(inbox_next(db, "hubspot", NOW + 1500), INT64_MAX);
+	assert_int_equal(inbox_next(db, "another", NOW), INT64_MAX);
+	inbox_add(db, "hubspot", slice_of("1"), NOW + 9); /* news do not shorten the wait */
+	(void)take(NOW + 1499, 2, 1);
+}
+
+/* ---- what waits for its time ---------------------------------------------- */
+
+static void bursts_wait_by_watch_and_time(void **state)
+{
+	int64_t one = add_watch(), two = add_watch();
+
+	(void)state;
+	wait_for(two, "1", NOW, "", "a");
+	wait_for(one, "1", NOW + 5, "x", "y");
+	wait_for(one, "1", NOW, NULL, "x");
+	wait_for(one, "2", NOW, "", "z");
+	struct pending *list = pending("1", 3);
+	assert_int_equal(list[0].watch, one);
+	assert_int_equal(list[0].at_ms, NOW);
+	assert_false(list[0].from_known);
+	assert_true(slice_is(list[0].to, "x"));
+	assert_int_equal(list[1].at_ms, NOW + 5);
+	assert_true(list[1].from_known);
+	assert_true(slice_is(list[1].from, "x"));
+	assert_int_equal(list[2].watch, two);
+	assert_true(list[2].from_known); /* empty is known */
+	assert_int_equal(list[2].from.len, 0);
+	assert_int_equal(inbox_pending_count(db, "hubspot"), 4);
+	assert_int_equal(inbox_next_due(db, "hubspot"), NOW + 60000);
+	assert_int_equal(inbox_next_due(db, "another"), INT64_MAX);
+	inbox_forget(db, "1", &list[0]);
+	assert_int_equal(inbox_pending_count(db, "hubspot"), 3);
+	assert_int_equal(pending("1", 2)[0].at_ms, NOW + 5);
+}
+
+static void the_same_burst_again_is_the_same_row(void **state)
+{
+	int64_t watch = add_watch();
+
+	(void)state;
+	wait_for(watch, "1", NOW, "", "x");
+	wait_for(watch, "1", NOW, NULL, "y");
+	struct pending *list = pending("1", 1);
+	assert_false(list->from_known);
+	assert_true(slice_is(list->to, "y"));
+	wait_for(watch, "1", NOW, "w", "z");
+	assert_true(slice_is(pending("1", 1)->from, "w"));
+}
+
+static void what_falls_due_becomes_news(void **state)
+{
+	int64_t one = add_watch(), two = add_watch();
+
+	(void)state;
+	wait_for(one, "1", NOW, "", "x");
+	wait_for(two, "1", NOW, "", "x");
+	wait_for(one, "2", NOW + 1, "", "x");
+	assert_int_equal(inbox_promote(db, "hubspot", NOW + 59999), 0);
+	assert_int_equal(inbox_promote(db, "another", NOW + 60000), 0);
+	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60000), 1); /* one contact, however many watches */
+	assert_string_equal(take(NOW, 9, 1)->contact, "1");
+	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60001), 1);
+	assert_int_equal(inbox_pending_count(db, "hubspot"), 3); /* they go when they are decided */
+}
+
+/* ---- merges --------------------------------------------------------------- */
+
+static int64_t note(const char *asked, const char *id, const char *const *merged, size_t n)
+{
+	struct contact c = { .asked = asked, .id = id, .merged = merged, .n_merged = n, .created_ms = NOW,
+			     .modified_ms = NOW + 500 };
+
+	return merge_note(db, "hubspot", &c, &memory);
+}
+
+static void who_absorbed_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(note("1", "1", NULL, 0), 0);
+	assert_false(db_exists(db, "SELECT 1 FROM alias", ""));
+	assert_false(db_exists(db, "SELECT 1 FROM contact", ""));
+}
+
+static void a_new_record_out_of_a_merge(void **state)
+{
+	static const char *const merged[] = { "1", "2" };
+	int64_t watch = add_watch();
+
+	(void)state;
+	wait_for(watch, "1", NOW - 9, "", "x");
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "hubspot", slice_of("2"), NOW);
+	inbox_add(db, "hubspot", slice_of("3"), NOW);
+	assert_int_equal(note("1", "3", merged, 2), NOW); /* its creation is the merge */
+	struct pending *p = pending("3", 1);
+	assert_true(p->frozen);
+	assert_true(slice_is(p->to, "x"));
+	(void)pending("1", 0);
+	assert_string_equal(take(NOW, 9, 1)->contact, "3");
+	/* Told again, the answer is the same. */
+	db_run(db, "UPDATE contact SET modified_ms = 5 WHERE contact = '3'", "");
+	assert_int_equal(note("3", "3", merged, 2), NOW);
+	assert_true(pending("3", 1)->frozen);
+}
+
+static void two_bursts_of_one_time_are_one_after_the_merge(void **state)
+{
+	static const char *const merged[] = { "1", "2" };
+	int64_t watch = add_watch();
+
+	(void)state;
+	wait_for(watch, "1", NOW, "", "x");
+	wait_for(watch, "2", NOW, "", "x");
+	wait_for(watch, "2", NOW + 1, "", "y");
+	(void)note("3", "3", merged, 2);
+	assert_true(slice_is(pending("3", 2)[1].to, "y"));
+	assert_int_equal(inbox_pending_count(db, "hubspot"), 2);
+}
+
+static void the_older_kind_of_merge_keeps_a_record(void **state)
+{
+	static const char *const merged[] = { "2" };
+	struct contact c = { .asked = "1", .id = "1", .merged = merged, .n_merged = 1, .created_ms = NOW,
+			     .modified_ms = NOW + 500 };
+
+	(void)state;
+	db_run(db, "INSERT INTO contact (account, contact, modified_ms, watches) VALUES ('hubspot', '1', 5, 't')",
+	       "");
+	assert_int_equal(merge_note(db, "hubspot", &c, &memory), NOW + 500); /* read before: its last change */
+	assert_true(db_exists(db, "SELECT 1 FROM contact WHERE modified_ms = 5 AND watches = 't'", ""));
+	static const char *const more[] = { "2", "4" };
+	c.merged = more;
+	c.n_merged = 2;
+	c.merge_entry_ms = NOW + 300; /* an entry that says when */
+	assert_int_equal(merge_note(db, "hubspot", &c, &memory), NOW + 300);
+}
+
+static void member(const char *contact, int64_t joined_ms, const char *gone)
+{
+	db_run(db,
+	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan, gone_ms)"
+	       " VALUES ('hubspot', '7', ?1, ?2, 1, CAST(?3 AS INTEGER))", "tit", contact, joined_ms, gone);
+}
+
+static void rows_that_a_merge_carried_over(void **state)
+{
+	static const char *const merged[] = { "1", "2" };
+
+	(void)state;
+	member("1", NOW - 9, "1000"); /* left the list long before the merge */
+	(void)note("3", "3", merged, 2);
+	assert_false(merge_carried_over(db, "hubspot", "3", "7", NOW));
+	member("2", NOW - 9, NULL);
+	assert_true(merge_carried_over(db, "hubspot", "3", "7", NOW));
+	assert_false(merge_carried_over(db, "hubspot", "3", "8", NOW));
+	assert_false(merge_carried_over(db, "another", "3", "7", NOW));
+	assert_false(merge_carried_over(db, "hubspot", "4", "7", NOW));
+	db_run(db, "UPDATE membership SET gone_ms = ?1 WHERE contact = '2'", "i", NOW);
+	assert_true(merge_carried_over(db, "hubspot", "3", "7", NOW)); /* the merge took it out */
+	assert_false(merge_carried_over(db, "hubspot", "3", "7", NOW + 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		stored(news_in_order_of_arrival),
+		stored(older_news_is_nothing_new),
+		stored(done_unless_more_came_meanwhile),
+		stored(a_failed_look_waits_longer_each_time),
+		stored(bursts_wait_by_watch_and_time),
+		stored(the_same_burst_again_is_the_same_row),
+		stored(what_falls_due_becomes_news),
+		stored(who_absorbed_nobody),
+		stored(a_new_record_out_of_a_merge),
+		stored(two_bursts_of_one_time_are_one_after_the_merge),
+		stored(the_older_kind_of_merge_keeps_a_record),
+		stored(rows_that_a_merge_carried_over),
+	};
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

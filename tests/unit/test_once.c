@@ -1,0 +1,174 @@
+/* The last word of `run --once`: commands.md, through the whole engine and the sandbox. */
+#include "tests/unit/rules.h"
+
+#include "base/json.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+
+#define START INT64_C(1795435220000)
+
+struct pass {
+	struct sandbox *sandbox;
+	struct sim sim;
+	struct db *db;
+};
+
+static const char rules[] =
+	"rule: a\n"
+	"trigger:\n  event: property-changed\n  property: tier\n"
+	"action:\n  do: issue-credential\n  group: g\n";
+
+static int pass_setup(void **state)
+{
+	struct pass *p = mem_alloc(sizeof(*p));
+	struct sandbox_options o;
+	struct json *properties = json_new_object();
+	struct err err;
+	int64_t id;
+
+	sandbox_defaults(&o);
+	p->sandbox = sandbox_new(&o);
+	sandbox_group(p->sandbox, "g", "Gold");
+	json_set_text(properties, "email", "ada@example.com");
+	json_set_text(properties, "firstname", "Ada");
+	enum rc rc = sandbox_create(p->sandbox, START - MS_DAY, 101, properties, &id, &err);
+	json_free(properties);
+	sim_init(&p->sim, p->sandbox, START, 7, NULL);
+	if (rc == RC_OK)
+		rc = db_open(":memory:", DB_OWN, &p->db, &err);
+	p->sim.world.db = p->db;
+	*state = p;
+	return rc == RC_OK ? 0 : -1;
+}
+
+static int pass_teardown(void **state)
+{
+	struct pass *p = *state;
+
+	db_close(p->db);
+	sandbox_free(p->sandbox);
+	mem_free(p);
+	return 0;
+}
+
+/* One process that runs once, a while after the one before. */
+static enum once run_after(struct pass *p, int64_t wait_ms)
+{
+	struct table *table = table_of(rules);
+	struct engine *engine;
+	enum once last = ONCE_WORKING;
+	struct err err;
+
+	p->sim.now_ms += wait_ms;
+	engine = engine_new(&p->sim.world);
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	table_unref(table);
+	assert_int_equal(engine_once(engine), ONCE_WORKING); /* nothing has been asked yet */
+	int64_t patience_ms = p->sim.now_ms + MS_HOUR;
+	if (sim_run_once(&p->sim, engine, patience_ms, &last, &err) != RC_OK)
+		fail_msg("%s", err.text);
+	assert_true(p->sim.now_ms < patience_ms); /* it ended by itself */
+	engine_free(engine);
+	sim_abandon(&p->sim);
+	return last;
+}
+
+static void set_tier(struct pass *p, const char *value)
+{
+	struct err err;
+
+	assert_int_equal(sandbox_set(p->sandbox, p->sim.now_ms, 101, "tier", slice_of(value), &err), RC_OK);
+}
+
+static void fault(struct pass *p, const char *call, int status, int times)
+{
+	struct err err;
+
+	assert_int_equal(sandbox_fault(p->sandbox, call, FAULT_STATUS, status, -1, 0, times, &err), RC_OK);
+}
+
+static void nothing_to_do_is_done(void **state)
+{
+	struct pass *p = *state;
+
+	assert_int_equal(run_after(p, 0), ONCE_DONE);
+	assert_int_equal(run_after(p, MS_HOUR), ONCE_DONE);
+	assert_int_equal(sandbox_credential_count(p->sandbox), 0);
+}
+
+static void a_change_settles_and_the_next_pass_issues(void **state)
+{
+	struct pass *p = *state;
+
+	assert_int_equal(run_after(p, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tier(p, "Gold");
+	assert_int_equal(run_after(p, 20 * MS_SECOND), ONCE_SETTLING);
+	assert_int_equal(sandbox_credential_count(p->sandbox), 0);
+	assert_int_equal(run_after(p, 2 * MS_MINUTE), ONCE_DONE);
+	assert_int_equal(sandbox_credential_count(p->sandbox), 1);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+	assert_int_equal(run_after(p, MS_HOUR), ONCE_DONE);
+	assert_int_equal(sandbox_credential_count(p->sandbox), 1);
+}
+
+static void what_a_person_must_look_at_is_parked(void **state)
+{
+	struct pass *p = *state;
+
+	assert_int_equal(run_after(p, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tier(p, "Gold");
+	fault(p, "create", 422, 1);
+	assert_int_equal(run_after(p, 5 * MS_MINUTE), ONCE_PARKED);
+	assert_int_equal(sandbox_credential_count(p->sandbox), 0);
+	assert_int_equal(run_after(p, MS_HOUR), ONCE_PARKED); /* and stays so */
+}
+
+static void a_short_failure_is_waited_out(void **state)
+{
+	struct pass *p = *state;
+
+	assert_int_equal(run_after(p, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tier(p, "Gold");
+	fault(p, "search", 503, 1);
+	fault(p, "create", 429, 1);
+	assert_int_equal(run_after(p, 5 * MS_MINUTE), ONCE_DONE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+}
+
+static void a_source_that_is_down(void **state)
+{
+	struct pass *p = *state;
+
+	fault(p, "hubspot", 503, 1000);
+	assert_int_equal(run_after(p, 0), ONCE_NO_SOURCE);
+	sandbox_faults_clear(p->sandbox);
+	assert_int_equal(run_after(p, MS_MINUTE), ONCE_DONE);
+}
+
+static void a_source_that_says_no(void **state)
+{
+	struct pass *p = *state;
+
+	fault(p, "hubspot", 401, 1000);
+	assert_int_equal(run_after(p, 0), ONCE_NO_SOURCE);
+	assert_true(sandbox_calls(p->sandbox, "hubspot") <= 2); /* it is not asked again and again */
+}
+
+#define passing(f) cmocka_unit_test_setup_teardown(f, pass_setup, pass_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		passing(nothing_to_do_is_done),
+		passing(a_change_settles_and_the_next_pass_issues),
+		passing(what_a_person_must_look_at_is_parked),
+		passing(a_short_failure_is_waited_out),
+		passing(a_source_that_is_down),
+		passing(a_source_that_says_no),
+	};
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+/* Activation: what is watched, and from when on. */
+#include "tests/unit/stored.h"
+
+#include "engine/watch.h"
+
+/* ---- activation ----------------------------------------------------------- */
+
+#define RULE(name, more) \
+	"---\nrule: " name "\n" more "action:\n  do: issue-credential\n  group: g\n"
+#define CHANGED(property, more) \
+	"trigger:\n  event: property-changed\n  property: " property "\n" more
+
+static const struct log silent;
+
+/* Loads `text` at `now_ms`; the caller releases watches and table. */
+static struct table *sync(const char *text, int64_t now_ms, struct watches *w)
+{
+	struct err err;
+	struct table *table = table_of(text);
+
+	if (watches_sync(db, table, now_ms, &silent, w, &err) != RC_OK)
+		fail_msg("%s", err.text);
+	return table;
+}
+
+static void done(struct table *table, struct watches *w)
+{
+	watches_release(w);
+	table_unref(table);
+}
+
+/* The watch of a rule after a load; loaded_ms and id are what tests look at. */
+static struct watch watch_of(const char *text, int64_t now_ms, const char *rule)
+{
+	struct watches w;
+	struct table *table = sync(text, now_ms, &w);
+	const struct watch *of = w.of_rule[table_rule(table, rule)->id];
+	struct watch copy = of ? *of : (struct watch){ 0 };
+
+	copy.target = NULL;
+	done(table, &w);
+	return copy;
+}
+
+static void activation_is_once(void **state)
+{
+	static const char text[] = RULE("a", CHANGED("tier", ""));
+	struct watch first = watch_of(text, NOW, "a");
+
+	(void)state;
+	assert_int_equal(first.loaded_ms, NOW);
+	assert_int_equal(first.start_ms, INT64_MAX);
+	assert_int_equal(first.settle_ms, MS_MINUTE);
+	assert_int_equal(first.event, EVENT_PROPERTY_CHANGED);
+	assert_int_equal(first.building, 0);
+	/* The same again, or with another group, filter or mode, keeps it. */
+	assert_int_equal(watch_of(text, NOW + 1, "a").loaded_ms, NOW);
+	assert_int_equal(watch_of(RULE("a", CHANGED("tier", "  to: Gold\n") "mode: shadow\n"), NOW + 2, "a").id,
+			 first.id);
+}
+
+static void alike_rules_share_a_watch(void **state)
+{
+	struct watches w;
+	struct table *t = sync(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("tier", "  to: Gold\n"))
+			       RULE("c", CHANGED("tier", "  settle: 5m\n")) RULE("d", CHANGED("rank", ""))
+			       RULE("e", "mode: off\n" CHANGED("tier", "")), NOW, &w);
+
+	(void)state;
+	assert_int_equal(w.count, 3);
+	assert_ptr_equal(w.of_rule[0], w.of_rule[1]);
+	assert_ptr_not_equal(w.of_rule[0], w.of_rule[2]);
+	assert_ptr_not_equal(w.of_rule[0], w.of_rule[3]);
+	assert_null(w.of_rule[4]);
+	assert_string_equal(t->property[w.of_rule[3]->property].name, "rank");
+	for (size_t i = 1; i < w.count; i++)
+		assert_true(w.watch[i - 1].id < w.watch[i].id);
+	done(t, &w);
+	/* A rule that comes later has a later activation, so a watch of its own. */
+	t = sync(RULE("a", CHANGED("tier", "")) RULE("f", CHANGED("tier", "")), NOW + 5, &w);
+	assert_ptr_not_equal(w.of_rule[0], w.of_rule[1]);
+	assert_int_equal(w.of_rule[1]->loaded_ms, NOW + 5);
+	assert_int_equal(w.count, 2);
+	done(t, &w);
+}
+
+static void another_trigger_is_another_activation(void **state)
+{
+	struct watch first = watch_of(RULE("a", CHANGED("tier", "")), NOW, "a");
+	struct watch second = watch_of(RULE("a", CHANGED("rank", "")), NOW + 1, "a");
+
+	(void)state;
+	assert_int_not_equal(first.id, second.id);
+	assert_int_equal(second.loaded_ms, NOW + 1);
+	assert_int_equal(watch_of(RULE("a", CHANGED("tier", "")), NOW + 2, "a").loaded_ms, NOW + 2);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM watch", ""), 1); /* nobody uses the others */
+}
+
+static void off_or_absent_and_back(void **state)
+{
+	static const char on[] = RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("rank", ""));
+
+	(void)state;
+	(void)watch_of(on, NOW, "a");
+	wait_for(watch_of(on, NOW, "a").id, "1", NOW, "", "x");
+	assert_int_equal(watch_of(RULE("a", "mode: off\n" CHANGED("tier", "")) RULE("b", CHANGED("rank", "")), NOW + 1,
+				  "a").id, 0);
+	assert_int_equal(inbox_pending_count(db, "hubspot"), 0);
+	assert_int_equal(watch_of(on, NOW + 2, "a").loaded_ms, NOW + 2);
+	assert_int_equal(watch_of(on, NOW + 2, "b").loaded_ms, NOW);
+	(void)watch_of(RULE("b", CHANGED("rank", "")), NOW + 3, "b");
+	assert_int_equal(watch_of(on, NOW + 4, "a").loaded_ms, NOW + 4);
+}
+
+static void an_edited_settle_inherits_what_was_decided(void **state)
+{
+	struct watch first = watch_of(RULE("a", CHANGED("tier", "")), NOW, "a");
+
+	(void)state;
+	db_run(db, "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, '1', 7, 'x')", "i", first.id);
+	wait_for(first.id, "2", NOW, "", "y");
+	struct watch second = watch_of(RULE("a", CHANGED("tier", "  settle: 5m\n")), NOW + 9, "a");
+	assert_int_not_equal(second.id, first.id);
+	assert_int_equal(second.loaded_ms, NOW);
+	assert_int_equal(second.settle_ms, 5 * MS_MINUTE);
+	assert_true(db_exists(db, "SELECT 1 FROM decided WHERE watch = ?1 AND contact = '1' AND at_ms = 7", "i",
+			      second.id));
+	assert_string_equal(take(NOW, 9, 1)->contact, "2"); /* its burst is cut anew */
+}
+
+static void since_reaches_back_at_the_first_load_only(void **state)
+{
+	static const char since[] = RULE("a", CHANGED("tier", "") "since: 2026-01-01\n");
+	int64_t then = clock_instant((struct civil){ 2026, 1, 1, 0, 0, 0, 0 });
+	struct watch first = watch_of(since, NOW, "a");
+
+	(void)state;
+	assert_int_equal(first.start_ms, then - 1); /* a change at that very moment counts */
+	assert_int_equal(db_integer(db, 0, "SELECT reach_ms FROM source WHERE account = 'hubspot'", ""), then);
+	(void)watch_of(RULE("a", "mode: off\n" CHANGED("tier", "") "since: 2026-01-01\n"), NOW + 1, "a");
+	assert_int_equal(watch_of(since, NOW + 2, "a").start_ms, INT64_MAX);
+}
+
+static void lists_begin_by_looking_whether_they_are_built(void **state)
+{
+	static const char list[] = "trigger:\n  event: list-added\n  list: ";
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), RULE("a", "%s42\n"), list);
+	struct watch w = watch_of(text, NOW, "a");
+	assert_int_equal(w.event, EVENT_LIST_ADDED);
+	assert_int_equal(w.building, 2);
+	assert_int_equal(w.property, UINT32_MAX);
+	assert_false(w.target_is_name);
+}
+
+static void starts_wait_for_the_sources_clock(void **state)
+{
+	static const char text[] = RULE("a", CHANGED("tier", ""));
+	struct watches w;
+	struct err err;
+	struct table *t = sync(text, NOW, &w);
+	uint32_t source = w.watch[0].source;
+
+	(void)state;
+	assert_int_equal(watches_start(db, &w, source + 1, "another", 77, &err), RC_OK);
+	assert_int_equal(w.watch[0].start_ms, INT64_MAX);
+	assert_int_equal(watches_start(db, &w, source, "hubspot", -500, &err), RC_OK);
+	assert_int_equal(w.watch[0].start_ms, NOW - 500);
+	assert_int_equal(watches_start(db, &w, source, "hubspot", 9000, &err), RC_OK); /* only once */
+	assert_int_equal(w.watch[0].start_ms, NOW - 500);
+	done(t, &w);
+	assert_int_equal(watch_of(text, NOW + 1, "a").start_ms, NOW - 500);
+}
+
+static void the_tag_changes_with_property_watches(void **state)
+{
+	static const char text[] = RULE("a", CHANGED("tier", ""));
+	char one[17], two[17];
+	struct watches w;
+	struct table *t = sync(text, NOW, &w);
+
+	(void)state;
+	strcpy(one, w.tag);
+	done(t, &w);
+	t = sync(text, NOW + 1, &w);
+	assert_string_equal(w.tag, one);
+	done(t, &w);
+	t = sync(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("rank", "")), NOW + 2, &w);
+	strcpy(two, w.tag);
+	assert_string_not_equal(two, one);
+	done(t, &w);
+	t = sync(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("rank", ""))
+		 RULE("c", "trigger:\n  event: list-added\n  list: 42\n"), NOW + 3, &w);
+	assert_string_equal(w.tag, two);
+	done(t, &w);
+}
+
+static bool refuse(void *ctx, const char *tag, bool after)
+{
+	(void)ctx;
+	return strcmp(tag, "activate") != 0 || after;
+}
+
+static void an_activation_that_is_not_written_is_none(void **state)
+{
+	struct table *t = table_of(RULE("a", CHANGED("tier", "")));
+	struct watches w;
+	struct err err;
+
+	(void)state;
+	db_hook(db, refuse, NULL);
+	assert_int_equal(watches_sync(db, t, NOW, &silent, &w, &err), RC_BROKEN);
+	db_hook(db, NULL, NULL);
+	assert_false(db_exists(db, "SELECT 1 FROM watch", ""));
+	assert_false(db_exists(db, "SELECT 1 FROM rule", ""));
+	table_unref(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		stored(activation_is_once),
+		stored(alike_rules_share_a_watch),
+		stored(another_trigger_is_another_activation),
+		stored(off_or_absent_and_back),
+		stored(an_edited_settle_inherits_what_was_decided),
+		stored(since_reaches_back_at_the_first_load_only),
+		stored(lists_begin_by_looking_whether_they_are_built),
+		stored(starts_wait_for_the_sources_clock),
+		stored(the_tag_changes_with_property_watches),
+		stored(an_activation_that_is_not_written_is_none),
+	};
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
