@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 program=$(realpath "$1")
+source=$PWD
 speed=2880	# a day in 30 seconds
 work=$(mktemp -d)
 sandbox= daemon=
@@ -66,10 +67,12 @@ sed -e "s|# base-url: .*/hubspot.*|base-url: $url/hubspot|" -e "s|# base-url: .*
 
 say "rules.d:"
 "$program" validate rules.d | sed 's/^/  /'
-export HUBSPOT_TOKEN=demo CERTIFIER_TOKEN=demo HS2CERT_STATE="$work/state.db" HS2CERT_RULES="$work/rules.d"
+export HUBSPOT_TOKEN=demo CERTIFIER_TOKEN=demo
+unset HS2CERT_STATE HS2CERT_RULES
+cd "$work"
 "$program" run --log-level debug 2>"$work/log" &
 daemon=$!
-wait_for 'the daemon' test -s "$work/state.db"
+wait_for 'the daemon' test -s "$work/hs2cert.db"
 # Rules count from the moment they are loaded: the first poll has to be over before the day begins.
 wait_for 'the first poll' sh -c "curl -s '$url/sandbox/state' >/dev/null; grep -q 'rules loaded' '$work/log'"
 hour 2
@@ -101,10 +104,10 @@ act set '{"contact":"ben@example.org","property":"member_number","value":""}' \
 	set '{"contact":"ben@example.org","property":"membership_paid_until","value":"2030-12-31"}'
 hour 1
 say "  17:00  Somebody saves a rule with a typo and reloads: the rules in force stay"
-sed 's/property: membership_tier/propertey: membership_tier/' rules.d/10-tier-badge.yaml >"$work/rules.d/10-tier-badge.yaml"
+sed -i 's/property: membership_tier/propertey: membership_tier/' rules.d/10-tier-badge.yaml
 kill -HUP "$daemon"
 wait_for 'the refused reload' grep -q 'reload refused' "$work/log"
-cp rules.d/10-tier-badge.yaml "$work/rules.d/10-tier-badge.yaml"
+cp "$source/rules.d/10-tier-badge.yaml" rules.d/
 say "  17:05  The daemon is killed, with no warning; Chloé is signed off as a trainer; it is started again"
 kill -9 "$daemon"
 wait "$daemon" 2>/dev/null || true
@@ -131,8 +134,8 @@ say "What was issued, and what was not (hs2cert runs):"
 say
 say "Why others got nothing (from the log):"
 grep -E ' no-match | no-event ' "$work/log" |
-	sed -n 's/.* \(rule=[^ ]* \)\{0,1\}account=[^ ]* contact=\([^ ]*\) event=[^ ]* of=\([^ ]*\) .*reason="\(.*\)"$/  contact \2, \3: \1\4/p' |
-	sed 's/rule=\([^ ]*\) /\1: /' | sort -u
+	sed -n -e 's/.* no-[a-z]* \(.*\)account=[^ ]* contact=\([^ ]*\) event=[^ ]* of=\([^ ]*\) .*reason="\(.*\)"$/  contact \2  \3  \1 \4/p' |
+	sed -e 's/rule=\([^ ]*\) /\1:/' -e 's/  */ /g' -e 's/^ /  /' | sort -u
 say
 "$program" runs --json >"$work/runs"
 sent=$(grep -c '"state":"sent"' "$work/runs" || true)
