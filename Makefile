@@ -1,4 +1,4 @@
-# hs2cert: make | demo | check | bench | lint | fuzz | install
+# hs2cert: make | demo | check | bench | lint | bless | install | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers) or clang.
@@ -120,6 +120,8 @@ check: check-deps
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
+	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes
+	@build/tests/scenes/scenes tests/scenes
 	@$(MAKE) --no-print-directory -j2 VARIANT=san test
 
 .PHONY: bless

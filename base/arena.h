@@ -28,14 +28,14 @@ void *mem_grow(void *array, size_t *cap, size_t need, size_t element_bytes);
 struct arena_block;
 
 struct arena {
-	struct arena_block *block;	/* newest first */
-	size_t used;			/* bytes handed out, for figures */
+	struct arena_block *block; /* newest first */
+	size_t used;		   /* bytes handed out, for figures */
 };
 
 void arena_init(struct arena *a);
 void arena_release(struct arena *a);
-void *arena_alloc(struct arena *a, size_t bytes);	/* zeroed, aligned for any type */
-char *arena_text(struct arena *a, struct slice part);	/* copy with a NUL */
+void *arena_alloc(struct arena *a, size_t bytes);     /* zeroed, aligned for any type */
+char *arena_text(struct arena *a, struct slice part); /* copy with a NUL */
 struct slice arena_slice(struct arena *a, struct slice part);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

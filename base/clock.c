@@ -26,9 +26,11 @@ static void civil_from_days(int64_t days, struct civil *c)
 	days += 719468;
 	int64_t era = (days >= 0 ? days : days - 146096) / 146097;
 	int64_t day_of_era = days - era * 146097;
-	int64_t year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
+			       day_of_era / 146096) /
+			      365;
+	int64_t day_of_year = day_of_era -
+			      (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t mp = (5 * day_of_year + 2) / 153;
 
 	c->day = (int)(day_of_year - (153 * mp + 2) / 5 + 1);
@@ -95,8 +97,12 @@ struct civil clock_civil_local(int64_t at_ms)
 
 	if (!localtime_r(&seconds, &tm))
 		return clock_civil(at_ms);
-	return (struct civil){ tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			       tm.tm_hour, tm.tm_min, tm.tm_sec,
+	return (struct civil){ tm.tm_year + 1900,
+			       tm.tm_mon + 1,
+			       tm.tm_mday,
+			       tm.tm_hour,
+			       tm.tm_min,
+			       tm.tm_sec,
 			       (int)(at_ms - (int64_t)seconds * MS_SECOND) };
 }
 
@@ -112,7 +118,9 @@ int64_t clock_instant_local(struct civil c)
 	int64_t earlier = as_utc - zone_offset(as_utc - MS_DAY);
 	int64_t later = as_utc - zone_offset(as_utc + MS_DAY);
 
-	return later + zone_offset(later) == as_utc && earlier + zone_offset(earlier) != as_utc ? later : earlier;
+	return later + zone_offset(later) == as_utc && earlier + zone_offset(earlier) != as_utc
+		       ? later
+		       : earlier;
 }
 
 int64_t clock_day_start(int64_t at_ms)
@@ -247,7 +255,10 @@ bool clock_parse_value(struct slice text, int64_t *out_ms, bool *is_date)
 	}
 	if (clock_parse_datetime(text, out_ms))
 		return true;
-	/* Epoch milliseconds: 9 digits are 1970-01-12, 14 are the year 5138. A shorter number is a number. */
+	/*
+	 * Epoch milliseconds: 9 digits are 1970-01-12, 14 are the year 5138. A shorter number
+	 * is a number.
+	 */
 	if (text.len < 9 || text.len > 14)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
@@ -281,21 +292,25 @@ bool clock_parse_http(struct slice text, int64_t *out_ms)
 	memcpy(buf, text.ptr, text.len);
 	buf[text.len] = '\0';
 	/* All three forms of RFC 9110 section 5.6.7, each tried whole. */
-	if (sscanf(buf, "%*3[A-Za-z], %2d %3s %4d %2d:%2d:%2d GMT%n", &c.day, name, &c.year, &c.hour,
-		   &c.minute, &c.second, &end) != 6 || !end) {
+	if (sscanf(buf, "%*3[A-Za-z], %2d %3s %4d %2d:%2d:%2d GMT%n", &c.day, name, &c.year,
+		   &c.hour, &c.minute, &c.second, &end) != 6 ||
+	    !end) {
 		end = 0;
 		if (sscanf(buf, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &c.day, name,
-			   &c.year, &c.hour, &c.minute, &c.second, &end) == 6 && end) {
+			   &c.year, &c.hour, &c.minute, &c.second, &end) == 6 &&
+		    end) {
 			c.year += c.year < 70 ? 2000 : 1900;
 		} else {
 			end = 0;
-			if (sscanf(buf, "%*3[A-Za-z] %3s %2d %2d:%2d:%2d %4d%n", name, &c.day, &c.hour,
-				   &c.minute, &c.second, &c.year, &end) != 6 || !end)
+			if (sscanf(buf, "%*3[A-Za-z] %3s %2d %2d:%2d:%2d %4d%n", name, &c.day,
+				   &c.hour, &c.minute, &c.second, &c.year, &end) != 6 ||
+			    !end)
 				return false;
 		}
 	}
 	if (buf[end] || !month_of(name, &c.month) || !clock_date_valid(c.year, c.month, c.day) ||
-	    c.hour > 23 || c.minute > 59 || c.second > 60 || c.hour < 0 || c.minute < 0 || c.second < 0)
+	    c.hour > 23 || c.minute > 59 || c.second > 60 || c.hour < 0 || c.minute < 0 ||
+	    c.second < 0)
 		return false;
 	*out_ms = clock_instant(c);
 	return true;
@@ -303,8 +318,12 @@ bool clock_parse_http(struct slice text, int64_t *out_ms)
 
 bool clock_parse_duration(struct slice text, int64_t *out_ms)
 {
-	static const struct { const char *name; int64_t ms; } units[] = {
-		{ "ms", 1 }, { "s", MS_SECOND }, { "m", MS_MINUTE }, { "h", MS_HOUR }, { "d", MS_DAY },
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {
+		{ "ms", 1 },	  { "s", MS_SECOND }, { "m", MS_MINUTE },
+		{ "h", MS_HOUR }, { "d", MS_DAY },
 	};
 	int64_t n = 0;
 	size_t i = 0;
@@ -330,8 +349,8 @@ const char *clock_format(int64_t at_ms, char out[CLOCK_TEXT])
 {
 	struct civil c = clock_civil(at_ms);
 
-	snprintf(out, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year % 10000, c.month, c.day,
-		 c.hour, c.minute, c.second, c.ms);
+	snprintf(out, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year % 10000, c.month,
+		 c.day, c.hour, c.minute, c.second, c.ms);
 	return out;
 }
 
@@ -348,8 +367,9 @@ const char *clock_format_http(int64_t at_ms, char out[CLOCK_TEXT])
 	struct civil c = clock_civil(at_ms);
 	int64_t day = floor_div(at_ms, MS_DAY);
 
-	snprintf(out, CLOCK_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT", weekdays[(day % 7 + 7) % 7], c.day,
-		 months[c.month - 1], c.year % 10000, c.hour, c.minute, c.second);
+	snprintf(out, CLOCK_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+		 weekdays[(day % 7 + 7) % 7], c.day, months[c.month - 1], c.year % 10000, c.hour,
+		 c.minute, c.second);
 	return out;
 }
 
@@ -371,7 +391,9 @@ const char *clock_format_duration(int64_t ms, char out[CLOCK_TEXT])
 struct civil clock_add(struct civil c, int64_t n, enum calendar_unit unit)
 {
 	if (unit == UNIT_DAY || unit == UNIT_WEEK) {
-		civil_from_days(days_from_civil(c.year, c.month, c.day) + n * (unit == UNIT_WEEK ? 7 : 1), &c);
+		civil_from_days(days_from_civil(c.year, c.month, c.day) +
+					n * (unit == UNIT_WEEK ? 7 : 1),
+				&c);
 		return c;
 	}
 	int64_t month = (int64_t)c.year * 12 + (c.month - 1) + n * (unit == UNIT_YEAR ? 12 : 1);

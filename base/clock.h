@@ -21,19 +21,26 @@
 #define MS_DAY (24 * MS_HOUR)
 
 struct civil {
-	int year, month, day;		/* month and day from 1 */
+	int year, month, day; /* month and day from 1 */
 	int hour, minute, second, ms;
 };
 
-/* The zone in which days begin (`UTC`, `Europe/Warsaw`, …). RC_INVALID where the system does not know it. */
+/*
+ * The zone in which days begin (`UTC`, `Europe/Warsaw`, …). RC_INVALID where the system does
+ * not know it.
+ */
 enum rc clock_set_zone(const char *zone, struct err *err) MUST_CHECK;
 
-struct civil clock_civil(int64_t at_ms);		/* in UTC */
-struct civil clock_civil_local(int64_t at_ms);		/* in the zone */
-int64_t clock_instant(struct civil c);			/* of a civil time in UTC */
-/* Of a civil time in the zone: the first where it came twice; as much later as the gap is long where it never came. */
+struct civil clock_civil(int64_t at_ms);       /* in UTC */
+struct civil clock_civil_local(int64_t at_ms); /* in the zone */
+int64_t clock_instant(struct civil c);	       /* of a civil time in UTC */
+/*
+ * Of a civil time in the zone: the first where it came twice; as much later as the gap is long
+ * where it never came.
+ */
 int64_t clock_instant_local(struct civil c);
-int64_t clock_day_start(int64_t at_ms);			/* first instant, in the zone, of the day that holds at_ms */
+int64_t
+clock_day_start(int64_t at_ms); /* first instant, in the zone, of the day that holds at_ms */
 bool clock_date_valid(int year, int month, int day);
 
 /* `YYYY-MM-DD`, exactly. */

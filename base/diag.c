@@ -21,8 +21,8 @@ void diags_release(struct diags *d)
 	diags_init(d);
 }
 
-static __attribute__((format(printf, 2, 0)))
-char *print_text(struct diags *d, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) char *print_text(struct diags *d, const char *format,
+							      va_list args)
 {
 	struct str text;
 
@@ -117,7 +117,10 @@ static char fold(char c)
 	return c == '_' ? '-' : c;
 }
 
-/* Levenshtein distance, a swap of neighbours counts one; a difference of case or of - and _ counts nothing. */
+/*
+ * Levenshtein distance, a swap of neighbours counts one; a difference of case or of - and _
+ * counts nothing.
+ */
 static size_t distance(struct slice a, struct slice b)
 {
 	size_t row[3][NEAREST_BYTES + 1];

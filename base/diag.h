@@ -17,7 +17,7 @@
 #include "base/str.h"
 
 struct span {
-	uint32_t file;		/* index into the list of files that the run has read */
+	uint32_t file; /* index into the list of files that the run has read */
 	uint32_t line, column;
 	uint32_t end_line, end_column;
 };
@@ -27,19 +27,19 @@ enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
 struct diag {
 	struct span at;
 	enum severity severity;
-	const char *code;	/* a stable word, e.g. "unknown-key" */
+	const char *code; /* a stable word, e.g. "unknown-key" */
 	const char *message;
 	const char *hint;	/* NULL where there is none */
 	const char *rule;	/* name of the rule it belongs to, or NULL */
 	struct span other;	/* a second place; other.line is 0 where there is none */
-	const char *other_note;	/* what stands there, e.g. "first defined here" */
+	const char *other_note; /* what stands there, e.g. "first defined here" */
 };
 
 struct diags {
 	struct diag *list;
 	size_t count, cap;
 	size_t errors, warnings;
-	size_t dropped;		/* past LIMIT_DIAGNOSTICS: counted, not kept */
+	size_t dropped; /* past LIMIT_DIAGNOSTICS: counted, not kept */
 	struct arena text;
 };
 

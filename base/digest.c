@@ -10,7 +10,10 @@ const char *digest_sha256(struct slice bytes, char out[DIGEST_HEX])
 	unsigned char raw[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
 
-	/* It fails only where OpenSSL itself cannot work: no answer would be worse than stopping. */
+	/*
+	 * It fails only where OpenSSL itself cannot work: no answer would be worse than
+	 * stopping.
+	 */
 	if (EVP_Digest(bytes.ptr, bytes.len, raw, &len, EVP_sha256(), NULL) != 1 || len != 32)
 		abort();
 	for (unsigned int i = 0; i < len; i++)

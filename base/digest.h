@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 
-#define DIGEST_HEX 65	/* 64 digits and the NUL */
+#define DIGEST_HEX 65 /* 64 digits and the NUL */
 
 /* SHA-256 of bytes as lower-case hex; the answer is `out`. */
 const char *digest_sha256(struct slice bytes, char out[DIGEST_HEX]);

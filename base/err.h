@@ -13,10 +13,10 @@
 
 enum rc {
 	RC_OK,
-	RC_AGAIN,	/* not now: try again later */
-	RC_REFUSED,	/* somebody said no: a person must act */
-	RC_INVALID,	/* what was given cannot be understood */
-	RC_BROKEN,	/* our own ground gives way (disk, memory, store): stop */
+	RC_AGAIN,   /* not now: try again later */
+	RC_REFUSED, /* somebody said no: a person must act */
+	RC_INVALID, /* what was given cannot be understood */
+	RC_BROKEN,  /* our own ground gives way (disk, memory, store): stop */
 };
 
 struct err {
@@ -25,7 +25,10 @@ struct err {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Writes the text, answers rc, so that one can `return err_set(err, RC_BROKEN, …)`. `err` may be NULL. */
+/*
+ * Writes the text, answers rc, so that one can `return err_set(err, RC_BROKEN, …)`. `err` may
+ * be NULL.
+ */
 enum rc err_set(struct err *err, enum rc rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Puts "context: " in front of what err says. */

@@ -104,7 +104,8 @@ enum rc folder_list(const char *path, size_t most, struct names *out, struct err
 
 	*out = (struct names){ 0 };
 	if (!dir)
-		return err_set(err, RC_BROKEN, "cannot open folder '%s': %s", path, strerror(errno));
+		return err_set(err, RC_BROKEN, "cannot open folder '%s': %s", path,
+			       strerror(errno));
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (is_folder(dirfd(dir), entry->d_name))
 			continue;

@@ -22,7 +22,10 @@ enum rc file_read(const char *path, struct str *out, struct err *err) MUST_CHECK
  */
 enum rc file_write(const char *path, struct slice bytes, struct err *err) MUST_CHECK;
 
-/* Names in a folder, in byte order; the caller frees with names_release. Sub-folders and "." are left out. */
+/*
+ * Names in a folder, in byte order; the caller frees with names_release. Sub-folders and "."
+ * are left out.
+ */
 struct names {
 	char **list;
 	size_t count, cap;

@@ -30,7 +30,10 @@ void json_start(void)
 	json_object_seed(0);
 }
 
-/* jansson recurses: refuse depth before it is called. Strings are skipped, so brackets in them do not count. */
+/*
+ * jansson recurses: refuse depth before it is called. Strings are skipped, so brackets in them
+ * do not count.
+ */
 static bool depth_fits(struct slice text)
 {
 	size_t depth = 0;
@@ -51,9 +54,89 @@ static bool depth_fits(struct slice text)
 	return true;
 }
 
+static bool is_hex4(const char *p, const char *end)
+{
+	if (end - p < 4)
+		return false;
+	for (int i = 0; i < 4; i++)
+		if (!strchr("0123456789abcdefABCDEF", p[i]) || !p[i])
+			return false;
+	return true;
+}
+
+/* The code unit of an escape `\uXXXX` at p, or -1. */
+static long escape_at(const char *p, const char *end)
+{
+	char hex[5] = "";
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u' || !is_hex4(p + 2, end))
+		return -1;
+	memcpy(hex, p + 2, 4);
+	return strtol(hex, NULL, 16);
+}
+
+static bool is_high(long unit)
+{
+	return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static bool is_low(long unit)
+{
+	return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+/*
+ * Appends the escape at p, or U+FFFD where jansson would refuse the whole text for it; answers
+ * its length.
+ */
+static size_t repair_escape(const char *p, const char *end, struct str *out)
+{
+	long unit = escape_at(p, end);
+
+	if (is_high(unit) && is_low(escape_at(p + 6, end))) {
+		str_add(out, p, 12);
+		return 12;
+	}
+	if (unit == 0 || is_high(unit) || is_low(unit)) {
+		str_add_text(out, "\\ufffd");
+		return 6;
+	}
+	size_t len = end - p < 2 ? (size_t)(end - p) : 2;
+	str_add(out, p, len);
+	return len;
+}
+
+/*
+ * A value that was cut amid a character must not make a whole answer, and all
+ * that wait for it, unreadable: halves of surrogate pairs, NULs and bytes that
+ * are no UTF-8 become U+FFFD.
+ */
+static void repair(struct slice text, struct str *out)
+{
+	for (const char *p = text.ptr, *end = text.ptr + text.len; p < end;) {
+		size_t len = utf8_length(p, end);
+		if (*p == '\\') {
+			p += repair_escape(p, end, out);
+		} else if (len) {
+			str_add(out, p, len);
+			p += len;
+		} else {
+			str_add_text(out, "\xef\xbf\xbd");
+			p++;
+		}
+	}
+}
+
+static json_t *load(struct slice text, json_error_t *why)
+{
+	return json_loadb(text.ptr ? text.ptr : "", text.len,
+			  JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, why);
+}
+
 struct json *json_parse(struct slice text, struct err *err)
 {
-	json_error_t why;
+	json_error_t why, ignored;
+	struct str repaired;
 
 	if (text.len > LIMIT_ANSWER_BYTES) {
 		(void)err_set(err, RC_INVALID, "JSON is larger than %u bytes", LIMIT_ANSWER_BYTES);
@@ -63,7 +146,13 @@ struct json *json_parse(struct slice text, struct err *err)
 		(void)err_set(err, RC_INVALID, "JSON is nested deeper than %u", LIMIT_JSON_DEPTH);
 		return NULL;
 	}
-	json_t *v = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	json_t *v = load(text, &why);
+	if (v)
+		return ours(v);
+	str_init(&repaired, (size_t)LIMIT_ANSWER_BYTES * 3);
+	repair(text, &repaired);
+	v = load(str_slice(&repaired), &ignored);
+	str_release(&repaired);
 	if (!v)
 		(void)err_set(err, RC_INVALID, "not JSON: %s at byte %d", why.text, why.position);
 	return ours(v);
@@ -193,7 +282,10 @@ struct json *json_clone(const struct json *v)
 	return made(json_deep_copy(raw(v)));
 }
 
-/* Bytes that are no UTF-8 become U+FFFD one by one: a foreign value must not make us drop a member. */
+/*
+ * Bytes that are no UTF-8 become U+FFFD one by one: a foreign value must not make us drop a
+ * member.
+ */
 static json_t *text_value(struct slice text)
 {
 	json_t *v = json_stringn(text.ptr ? text.ptr : "", text.len);

@@ -21,7 +21,10 @@ bool log_level_of(const char *name, enum log_level *out)
 	return false;
 }
 
-/* A value with a space, a quote or nothing in it is quoted, so that a line splits in one way only. */
+/*
+ * A value with a space, a quote or nothing in it is quoted, so that a line splits in one way
+ * only.
+ */
 static void add_value(struct str *line, const char *value)
 {
 	if (value[0] && !strpbrk(value, " \"=")) {
@@ -41,8 +44,8 @@ static void add_value(struct str *line, const char *value)
 	str_add_char(line, '"');
 }
 
-static void add_text(struct str *line, const struct log *log, enum log_level level, const char *when,
-		     const char *fact, va_list args)
+static void add_text(struct str *line, const struct log *log, enum log_level level,
+		     const char *when, const char *fact, va_list args)
 {
 	str_addf(line, "%s %s%-5s%s %s", when, log->colour ? colours[level] : "", names[level],
 		 log->colour && colours[level][0] ? "\033[0m" : "", fact);
@@ -86,7 +89,14 @@ void log_line(const struct log *log, enum log_level level, const char *fact, ...
 	else
 		add_text(&line, log, level, when, fact, args);
 	va_end(args);
-	fprintf(log->out, "%s\n", str_text(&line));
+	if (line.overflow)
+		fprintf(log->out,
+			log->json
+				? "{\"time\":\"%s\",\"level\":\"%s\",\"fact\":\"a line that was too long\"}\n"
+				: "%s %s a line that was too long\n",
+			when, names[level]);
+	else
+		fprintf(log->out, "%s\n", str_text(&line));
 	fflush(log->out);
 	str_release(&line);
 }

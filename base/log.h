@@ -19,8 +19,8 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 struct log {
-	FILE *out;		/* NULL: silent */
-	enum log_level level;	/* the lowest that is written */
+	FILE *out;	      /* NULL: silent */
+	enum log_level level; /* the lowest that is written */
 	bool json;
 	bool colour;
 	int64_t (*now_ms)(void *ctx);

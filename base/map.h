@@ -23,17 +23,17 @@ struct map_entry {
 };
 
 struct map {
-	struct map_entry *entry;	/* in order of insertion */
+	struct map_entry *entry; /* in order of insertion */
 	size_t count;
 	size_t cap;
-	uint32_t *slot;			/* index + 1 into entry, 0 is free */
+	uint32_t *slot; /* index + 1 into entry, 0 is free */
 	size_t slots;
 	struct arena keys;
 };
 
 void map_init(struct map *m);
 void map_release(struct map *m);
-void *map_get(const struct map *m, struct slice key);	/* NULL where absent */
+void *map_get(const struct map *m, struct slice key); /* NULL where absent */
 /* Sets key to value (not NULL); answers the value that was there before, or NULL. */
 void *map_put(struct map *m, struct slice key, void *value);
 

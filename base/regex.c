@@ -19,11 +19,13 @@ struct regex *regex_compile(struct slice pattern, size_t *offset, struct err *er
 
 	*offset = 0;
 	if (pattern.len > LIMIT_PATTERN_BYTES) {
-		(void)err_set(err, RC_INVALID, "pattern is longer than %u bytes", LIMIT_PATTERN_BYTES);
+		(void)err_set(err, RC_INVALID, "pattern is longer than %u bytes",
+			      LIMIT_PATTERN_BYTES);
 		return NULL;
 	}
 	const char *source = pattern.ptr ? pattern.ptr : "";
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)source, pattern.len, options, &number, &at, NULL);
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)source, pattern.len, options, &number, &at,
+					 NULL);
 	if (!code) {
 		PCRE2_UCHAR text[LIMIT_ERROR_BYTES / 2];
 		pcre2_get_error_message(number, text, sizeof(text));
@@ -63,7 +65,8 @@ enum regex_answer regex_match(const struct regex *re, struct slice text)
 	if (got >= 0)
 		return REGEX_YES;
 	/* UTF-8 errors are -3 to -23: the value is not text. */
-	if (got == PCRE2_ERROR_NOMATCH || (got <= PCRE2_ERROR_UTF8_ERR1 && got >= PCRE2_ERROR_UTF8_ERR21))
+	if (got == PCRE2_ERROR_NOMATCH ||
+	    (got <= PCRE2_ERROR_UTF8_ERR1 && got >= PCRE2_ERROR_UTF8_ERR21))
 		return REGEX_NO;
 	return REGEX_LIMIT;
 }

@@ -77,6 +77,13 @@ void str_release(struct str *s)
 	*s = (struct str){ .max = s->max };
 }
 
+void str_wipe(struct str *s)
+{
+	if (s->ptr)
+		explicit_bzero(s->ptr, s->cap);
+	str_release(s);
+}
+
 void str_clear(struct str *s)
 {
 	s->len = 0;
@@ -156,7 +163,10 @@ static const char *slice_end(struct slice s)
 	return s.len ? s.ptr + s.len : s.ptr;
 }
 
-/* Control characters of ASCII and of Latin-1 (U+0080 to U+009F), and the line separators U+2028/9. */
+/*
+ * Control characters of ASCII and of Latin-1 (U+0080 to U+009F), and the line separators
+ * U+2028/9.
+ */
 static bool is_control(const char *p, size_t len)
 {
 	unsigned char a = (unsigned char)p[0];

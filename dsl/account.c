@@ -75,8 +75,8 @@ static enum setting_kind kind_of(enum setting_form form)
 static const char *variable_for(struct reading *r, const struct setting_row *row)
 {
 	const char *dot = strrchr(row->name, '.');
-	char *name =
-		arena_printf(&r->f->diags->text, "%s_%s", r->type->name, dot ? dot + 1 : row->name);
+	char *name = arena_printf(&r->f->diags->text, "%s_%s", r->type->name,
+				  dot ? dot + 1 : row->name);
 
 	for (char *p = name; *p; p++)
 		*p = *p == '-' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);

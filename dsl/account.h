@@ -16,22 +16,22 @@ enum setting_form {
 	FORM_DURATION,
 	FORM_RATE,
 	FORM_SECRET,
-	FORM_SECRETS,	/* one, or two during rotation */
+	FORM_SECRETS, /* one, or two during rotation */
 };
 
 /* A key of an account type. A key of a sub-map is written with its dot. */
 struct setting_row {
 	const char *name;
 	enum setting_form form;
-	bool required;			/* of a sub-map's key: where the sub-map stands */
-	const char *otherwise;		/* default, as one would write it; NULL: none */
-	const char *const *words;	/* FORM_WORD: NULL-ended */
-	int64_t least, most;		/* FORM_DURATION */
+	bool required;		  /* of a sub-map's key: where the sub-map stands */
+	const char *otherwise;	  /* default, as one would write it; NULL: none */
+	const char *const *words; /* FORM_WORD: NULL-ended */
+	int64_t least, most;	  /* FORM_DURATION */
 };
 
 struct account_type {
 	const char *name;
-	const char *secret_variable;	/* of its token, where a folder declares no account */
+	const char *secret_variable; /* of its token, where a folder declares no account */
 	const char *token,
 		*instead; /* exactly one of the two keys; instead NULL: token is required */
 	const struct setting_row *row;
@@ -45,10 +45,10 @@ extern const struct account_type account_types[ACCOUNT_TYPES];
 const struct account_type *account_type(struct slice name);
 
 struct account_draft {
-	const char *name;		/* "" where it was refused */
-	const struct node *name_node;	/* NULL for one that the environment stands for */
-	const struct account_type *type;	/* NULL where it could not be told */
-	struct setting *setting;	/* one for each row of the type */
+	const char *name;		 /* "" where it was refused */
+	const struct node *name_node;	 /* NULL for one that the environment stands for */
+	const struct account_type *type; /* NULL where it could not be told */
+	struct setting *setting;	 /* one for each row of the type */
 };
 
 /* Reads one account document; what it keeps lives in the arena. */

@@ -13,7 +13,7 @@
 #include "dsl/table.h"
 
 struct source_file {
-	const char *path;	/* as shown to people */
+	const char *path; /* as shown to people */
 	struct slice text;
 };
 
@@ -31,7 +31,8 @@ void sources_release(struct sources *s);
  * RC_BROKEN where it cannot be read. A file that is too large or no regular
  * file becomes a diagnostic.
  */
-enum rc sources_add_path(struct sources *s, const char *path, struct diags *diags, struct err *err) MUST_CHECK;
+enum rc sources_add_path(struct sources *s, const char *path, struct diags *diags,
+			 struct err *err) MUST_CHECK;
 /* Adds a text that is already in memory: for tests and fuzzing. */
 void sources_add_text(struct sources *s, const char *path, struct slice text);
 
@@ -45,6 +46,7 @@ struct table *table_build(const struct sources *s, struct diags *diags, size_t *
 /* `file:line:column: error: message [code]`, source line, underline and hint, as in commands.md. */
 void diag_print_text(const struct sources *s, const struct diag *d, bool colour, struct str *out);
 /* The whole JSON object of commands.md. */
-void diags_print_json(const struct sources *s, const struct diags *d, size_t rules, struct str *out);
+void diags_print_json(const struct sources *s, const struct diags *d, size_t rules,
+		      struct str *out);
 
 #endif

@@ -10,7 +10,7 @@
 
 /* Accounts of one type. */
 struct choice {
-	const char *name[WORDS_MOST];	/* the first ones, for hints */
+	const char *name[WORDS_MOST]; /* the first ones, for hints */
 	size_t count;
 	uint32_t first;
 };
@@ -18,9 +18,9 @@ struct choice {
 struct check {
 	struct faults *f;
 	struct drafts *d;
-	struct map accounts;			/* name to account_draft */
+	struct map accounts; /* name to account_draft */
 	struct choice choice[ACCOUNT_TYPES];
-	bool unsure;				/* an account's type or name could not be told */
+	bool unsure; /* an account's type or name could not be told */
 };
 
 static void check_duplicate(struct check *c, struct map *seen, const struct node *name,
@@ -65,8 +65,8 @@ static void collect_accounts(struct check *c)
 
 	c->unsure = d->incomplete;
 	if (d->n_account == 0) {
-		d->account =
-			mem_grow(d->account, &d->cap_account, ACCOUNT_TYPES, sizeof(*d->account));
+		d->account = mem_grow(d->account, &d->cap_account, ACCOUNT_TYPES,
+				      sizeof(*d->account));
 		for (; d->n_account < ACCOUNT_TYPES; d->n_account++)
 			account_default(&d->arena, &account_types[d->n_account],
 					&d->account[d->n_account]);

@@ -16,14 +16,14 @@
 struct compiler {
 	struct drafts *d;
 	const struct sources *sources;
-	struct arena *arena;		/* the table's */
+	struct arena *arena; /* the table's */
 	struct table *t;
-	struct map strings;		/* text to its one copy */
-	struct map properties;		/* "source name" to index + 1 */
-	struct property *property;	/* heap */
+	struct map strings;	   /* text to its one copy */
+	struct map properties;	   /* "source name" to index + 1 */
+	struct property *property; /* heap */
 	size_t cap_property;
-	struct map defaults;		/* "source field" to struct template */
-	uint32_t *account_index;	/* draft's index to table's */
+	struct map defaults;	 /* "source field" to struct template */
+	uint32_t *account_index; /* draft's index to table's */
 };
 
 /* ---- texts and properties ---------------------------------------------- */
@@ -259,9 +259,10 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 	for (size_t i = 0; i < draft->n_field; i++) {
 		const struct field_draft *from = &draft->field[i];
 		bool history = strcmp(from->name, "recipient.email") == 0;
-		const struct template *value =
-			from->node ? compile_template(c, &from->template, rule, history)
-				   : default_template(c, from, rule, history);
+		const struct template *value = from->node
+						       ? compile_template(c, &from->template, rule,
+									  history)
+						       : default_template(c, from, rule, history);
 		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL };
 	}
 	rule->field = field;
@@ -272,8 +273,8 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 
 static void compile_trigger(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
 {
-	const struct node *target =
-		draft->event == EVENT_LIST_ADDED ? draft->list : draft->property;
+	const struct node *target = draft->event == EVENT_LIST_ADDED ? draft->list
+								     : draft->property;
 
 	rule->event = (enum event_kind)draft->event;
 	rule->source = c->account_index[draft->source];
@@ -309,8 +310,9 @@ static struct rule compile_rule(struct compiler *c, const struct rule_draft *dra
 	struct rule rule = {
 		.id = id,
 		.name = keep_text(c, draft->name),
-		.description =
-			draft->description ? keep(c, slice_trim(draft->description->text)).ptr : "",
+		.description = draft->description
+				       ? keep(c, slice_trim(draft->description->text)).ptr
+				       : "",
 		.mode = (enum rule_mode)draft->mode,
 		.file = keep_text(c, c->sources->file[draft->doc->file].path),
 		.line = draft->doc->first->key->start.line,

@@ -16,7 +16,7 @@ struct decimal {
 	bool negative;
 	struct slice digits; /* from the first digit that is not 0; may hold one point; lent by the
 				text; empty: zero */
-	int64_t power;		/* power of ten of that first digit */
+	int64_t power;	     /* power of ten of that first digit */
 };
 
 /* Sign, digits, fraction, exponent; blanks around it do not count. False where the text is no such

@@ -8,9 +8,9 @@
 #include "dsl/rule.h"
 
 struct drafts {
-	struct account_draft *account;	/* heap */
+	struct account_draft *account; /* heap */
 	size_t n_account, cap_account;
-	struct rule_draft *rule;	/* heap */
+	struct rule_draft *rule; /* heap */
 	size_t n_rule, cap_rule;
 	bool incomplete; /* a file or a document is missing: what is not found may be there */
 	struct arena arena;

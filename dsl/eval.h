@@ -12,26 +12,32 @@
 #include "dsl/table.h"
 
 enum fact {
-	FACT_KNOWN,	/* *value is set; empty, absent and null are all the empty value */
-	FACT_UNSURE,	/* it could not be read now */
+	FACT_KNOWN,  /* *value is set; empty, absent and null are all the empty value */
+	FACT_UNSURE, /* it could not be read now */
 };
 
-/* What is known of one contact. `property` is an index in table->property. What is lent lives as long as the call's caller keeps ctx. */
+/*
+ * What is known of one contact. `property` is an index in table->property. What is lent lives
+ * as long as the call's caller keeps ctx.
+ */
 struct facts {
 	void *ctx;
 	enum fact (*value)(void *ctx, uint32_t property, struct slice *value);
-	/* The label of a property's value; FACT_KNOWN with the value itself where it has none. May be NULL. */
+	/*
+	 * The label of a property's value; FACT_KNOWN with the value itself where it has none.
+	 * May be NULL.
+	 */
 	enum fact (*label)(void *ctx, uint32_t property, struct slice value, struct slice *label);
 };
 
 /* The event that a rule's from/to and the event.* references read. */
 struct event_facts {
 	enum event_kind kind;
-	struct slice property, from, to;	/* property-changed */
-	struct slice list_name, list_id;	/* list-added */
-	bool from_known;			/* false: what was before is not known */
+	struct slice property, from, to; /* property-changed */
+	struct slice list_name, list_id; /* list-added */
+	bool from_known;		 /* false: what was before is not known */
 	int64_t at_ms;
-	int64_t as_of_ms;			/* at plus settle: what `today` and `-30d` count from */
+	int64_t as_of_ms; /* at plus settle: what `today` and `-30d` count from */
 };
 
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNSURE, ANSWER_LIMIT };
@@ -41,21 +47,31 @@ enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNSURE, ANSWER_LIMIT };
  * Lent by the table; value_note is a constant or NULL, e.g. "not a number".
  */
 struct match_note {
-	const char *what;	/* the test in the words of the file: "country in [PL, DE, FR]", "from", "to" */
+	const char *
+		/* the test in the words of the file: "country in [PL, DE, FR]", "from", "to" */
+		what;
 	const char *file;
 	uint32_t line, column;
 	const char *value_note;
 };
 
-/* The rule's from, to and filters, in that order. `note` may be NULL; it is set on every answer but yes. */
-enum answer rule_match(const struct table *t, const struct rule *rule, const struct event_facts *event,
-		       const struct facts *facts, struct match_note *note);
+/*
+ * The rule's from, to and filters, in that order. `note` may be NULL; it is set on every
+ * answer but yes.
+ */
+enum answer rule_match(const struct table *t, const struct rule *rule,
+		       const struct event_facts *event, const struct facts *facts,
+		       struct match_note *note);
 
 enum render {
 	RENDER_OK,
-	RENDER_REQUIRED,	/* `required` met an empty value */
-	RENDER_UNSURE,		/* a fact could not be read now */
-	RENDER_BAD,		/* the value cannot become what the field needs (date arithmetic on what is no date, too long) */
+	RENDER_REQUIRED, /* `required` met an empty value */
+	RENDER_UNSURE,	 /* a fact could not be read now */
+	/*
+	 * the value cannot become what the field needs (date arithmetic on what is no date,
+	 * too long)
+	 */
+	RENDER_BAD,
 };
 
 /*
@@ -71,7 +87,10 @@ enum render rule_render(const struct table *t, const struct rule *rule, size_t i
 			const struct event_facts *event, const struct facts *facts, struct str *out,
 			char *why);
 
-/* One `@`, local part of 1 to 64, at least two labels, no spaces or controls, 254 at most: behaviour.md. */
+/*
+ * One `@`, local part of 1 to 64, at least two labels, no spaces or controls, 254 at most:
+ * behaviour.md.
+ */
 bool email_valid(struct slice address);
 
 #endif

@@ -42,16 +42,16 @@ struct span fault_span(const struct faults *f, const struct node *n)
 	return span_of(n->file, n->start, end);
 }
 
-__attribute__((format(printf, 5, 0)))
-static void add(struct faults *f, enum severity severity, enum code code, struct span at,
-		const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void add(struct faults *f, enum severity severity,
+						      enum code code, struct span at,
+						      const char *format, va_list args)
 {
 	struct str message;
 
 	str_init(&message, LIMIT_YAML_SCALAR_BYTES);
 	str_addv(&message, format, args);
-	f->last =
-		diags_add(f->diags, severity, diag_codes[code].word, at, "%s", str_text(&message));
+	f->last = diags_add(f->diags, severity, diag_codes[code].word, at, "%s",
+			    str_text(&message));
 	f->last->rule = f->rule;
 	str_release(&message);
 }

@@ -17,8 +17,8 @@
 struct faults {
 	const struct sources *sources;
 	struct diags *diags;
-	const char *rule;	/* name of the rule that is being read; lives as long as diags */
-	struct diag *last;	/* what the hint and the second place belong to */
+	const char *rule;  /* name of the rule that is being read; lives as long as diags */
+	struct diag *last; /* what the hint and the second place belong to */
 };
 
 /* The whole node; for a map or list its first line; for a block scalar its content. */

@@ -9,7 +9,7 @@
 
 struct field_row {
 	const char *name;
-	const char *otherwise;	/* default template; NULL: left out where it is not given */
+	const char *otherwise; /* default template; NULL: left out where it is not given */
 	bool date;
 };
 
@@ -34,7 +34,8 @@ const char *field_default(const char *name)
 
 static void refuse_name(struct faults *f, const struct node *key)
 {
-	static const struct { const char *said, *meant;
+	static const struct {
+		const char *said, *meant;
 	} common[] = {
 		{ "name", "recipient.name" },	 { "email", "recipient.email" },
 		{ "e-mail", "recipient.email" }, { "recipient", "recipient.name" },
@@ -61,7 +62,7 @@ static void refuse_name(struct faults *f, const struct node *key)
 		fault_hint(f, "a custom attribute is written 'custom.%.*s'", SLICE_FMT(key->text));
 	else
 		fault_hint(f, "recipient.name, recipient.email, issue-date, expiry-date or "
-			   "custom.<tag>");
+			      "custom.<tag>");
 }
 
 /* What follows `custom.`: letters, digits, _ - and dots. */

@@ -14,7 +14,7 @@ struct walk {
 	struct patterns *patterns;
 	struct arena *arena;
 	struct filter_draft *out;
-	bool negated;		/* under an odd number of `not` */
+	bool negated; /* under an odd number of `not` */
 };
 
 static void read_entry(struct walk *w, const struct node *entry);
@@ -37,7 +37,7 @@ static size_t emit(struct walk *w, enum step_op op, size_t arg)
 
 /* ---- tests ------------------------------------------------------------- */
 
-static const struct operator *find_operator(struct slice name)
+static const struct operator* find_operator(struct slice name)
 {
 	for (size_t i = 0; i < operator_count; i++)
 		if (slice_is(name, operators[i].name))
@@ -59,7 +59,8 @@ static size_t operator_words(const char *words[WORDS_MOST], bool entries)
 
 static void refuse_operator(struct walk *w, const struct node *key)
 {
-	static const struct { const char *said, *meant;
+	static const struct {
+		const char *said, *meant;
 	} common[] = {
 		{ "equals", "is" },
 		{ "equal", "is" },
@@ -154,7 +155,7 @@ static const char *describe(struct walk *w, struct slice property, const struct 
 	return what;
 }
 
-static void emit_test(struct walk *w, const struct operator *op, const struct node *property,
+static void emit_test(struct walk *w, const struct operator* op, const struct node *property,
 		      const struct node *operand, const struct node *entry)
 {
 	struct filter_draft *d = w->out;
@@ -179,13 +180,13 @@ static void emit_test(struct walk *w, const struct operator *op, const struct no
 static void read_test(struct walk *w, const struct node *entry)
 {
 	const struct node *property = node_get(entry, "property"), *operand = NULL;
-	const struct operator *op = NULL;
+	const struct operator* op = NULL;
 	bool unknown = false;
 
 	for (const struct node *m = entry->first; m; m = m->next) {
 		if (m == property)
 			continue;
-		const struct operator *found = find_operator(m->key->text);
+		const struct operator* found = find_operator(m->key->text);
 		if (!found) {
 			refuse_operator(w, m->key);
 			unknown = true;

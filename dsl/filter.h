@@ -12,9 +12,9 @@
 #include "dsl/program.h"
 
 struct filter_draft {
-	struct step *step;	/* heap */
+	struct step *step; /* heap */
 	size_t n_step, cap_step;
-	struct test *test;	/* heap */
+	struct test *test; /* heap */
 	size_t n_test, cap_test;
 };
 

@@ -12,9 +12,9 @@
 #include "dsl/letters.h"
 #include "dsl/program.h"
 
-static const char *const month_names[] = { "January", "February", "March", "April", "May", "June",
-					    "July", "August", "September", "October", "November",
-					    "December" };
+static const char *const month_names[] = { "January",	"February", "March",	"April",
+					   "May",	"June",	    "July",	"August",
+					   "September", "October",  "November", "December" };
 
 /* ---- text -------------------------------------------------------------- */
 
@@ -103,11 +103,10 @@ struct token_row {
 
 /* Longer tokens stand before those that they begin with. */
 static const struct token_row tokens[] = {
-	{ "YYYY", DATE_YEAR }, { "YY", DATE_YEAR2 },
-	{ "MMMM", DATE_MONTH_NAME }, { "MMM", DATE_MONTH_SHORT }, { "MM", DATE_MONTH },
-	{ "M", DATE_MONTH1 },
-	{ "DD", DATE_DAY }, { "D", DATE_DAY1 },
-	{ "HH", DATE_HOUR }, { "mm", DATE_MINUTE }, { "ss", DATE_SECOND },
+	{ "YYYY", DATE_YEAR },	     { "YY", DATE_YEAR2 },  { "MMMM", DATE_MONTH_NAME },
+	{ "MMM", DATE_MONTH_SHORT }, { "MM", DATE_MONTH },  { "M", DATE_MONTH1 },
+	{ "DD", DATE_DAY },	     { "D", DATE_DAY1 },    { "HH", DATE_HOUR },
+	{ "mm", DATE_MINUTE },	     { "ss", DATE_SECOND },
 };
 
 static const char *const token_words[] = {
@@ -205,11 +204,12 @@ static void add_piece(struct str *out, const struct date_piece *piece, const str
 	default:
 		break;
 	}
-	str_addf(out, "%02d", piece->token == DATE_MONTH    ? c->month
-			      : piece->token == DATE_DAY    ? c->day
-			      : piece->token == DATE_HOUR   ? c->hour
-			      : piece->token == DATE_MINUTE ? c->minute
-							    : c->second);
+	str_addf(out, "%02d",
+		 piece->token == DATE_MONTH    ? c->month
+		 : piece->token == DATE_DAY    ? c->day
+		 : piece->token == DATE_HOUR   ? c->hour
+		 : piece->token == DATE_MINUTE ? c->minute
+					       : c->second);
 }
 
 static enum render run_date(const struct call *c, struct working *w)

@@ -25,16 +25,16 @@ struct key {
 	const char *name;
 	enum key_kind kind;
 	bool required;
-	size_t at;			/* offset in the struct */
+	size_t at; /* offset in the struct */
 	const char
 		*otherwise; /* default, as one would write it; NULL: the struct keeps what it has */
-	const char *const *words;	/* KEY_WORD: NULL-ended */
-	int64_t least, most;		/* KEY_DURATION */
+	const char *const *words; /* KEY_WORD: NULL-ended */
+	int64_t least, most;	  /* KEY_DURATION */
 };
 
 /* The keys of one kind of map. */
 struct keys {
-	const char *what;		/* "rule", "trigger": for messages */
+	const char *what; /* "rule", "trigger": for messages */
 	const struct key *row;
 	size_t count;
 };

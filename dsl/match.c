@@ -34,10 +34,12 @@ struct machine {
 /* How much an answer weighs against the others in a group; more wins. */
 static int weight(bool any, enum answer answer)
 {
-	static const int in_all[] = { [ANSWER_NO] = 3, [ANSWER_UNSURE] = 2, [ANSWER_LIMIT] = 1,
-				      [ANSWER_YES] = 0 };
-	static const int in_any[] = { [ANSWER_YES] = 3, [ANSWER_UNSURE] = 2, [ANSWER_LIMIT] = 1,
-				      [ANSWER_NO] = 0 };
+	static const int in_all[] = {
+		[ANSWER_NO] = 3, [ANSWER_UNSURE] = 2, [ANSWER_LIMIT] = 1, [ANSWER_YES] = 0
+	};
+	static const int in_any[] = {
+		[ANSWER_YES] = 3, [ANSWER_UNSURE] = 2, [ANSWER_LIMIT] = 1, [ANSWER_NO] = 0
+	};
 
 	return any ? in_any[answer] : in_all[answer];
 }
@@ -99,7 +101,7 @@ static struct finding run(struct machine *m)
 			break;
 		case STEP_JOIN:
 			if (join_group(m))
-				i = step->arg - 1;	/* the loop goes on to the close */
+				i = step->arg - 1; /* the loop goes on to the close */
 			break;
 		case STEP_CLOSE:
 			m->last = m->stack[--m->depth].so_far;
@@ -172,7 +174,8 @@ enum answer rule_match(const struct table *t, const struct rule *rule,
 	}
 	if (!rule->filter)
 		return ANSWER_YES;
-	struct machine m = { .filter = rule->filter, .facts = facts,
+	struct machine m = { .filter = rule->filter,
+			     .facts = facts,
 			     .moment = { event->as_of_ms } };
 	struct finding found = run(&m);
 	if (note && found.answer != ANSWER_YES) {

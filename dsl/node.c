@@ -27,13 +27,13 @@
 
 struct cursor {
 	struct place place;
-	size_t index;		/* characters from where the parser began */
+	size_t index; /* characters from where the parser began */
 };
 
 struct frame {
-	struct node *node;	/* a list or map that is open */
-	struct node *key;	/* a map's key that waits for its value */
-	struct map *seen;	/* keys of a map with more than FEW_KEYS */
+	struct node *node; /* a list or map that is open */
+	struct node *key;  /* a map's key that waits for its value */
+	struct map *seen;  /* keys of a map with more than FEW_KEYS */
 };
 
 struct reader {
@@ -43,13 +43,13 @@ struct reader {
 	uint32_t file;
 	struct slice text;
 	yaml_parser_t parser;
-	struct place base;		/* where the parser began */
-	struct cursor now, before;	/* `before`: the event before this one */
+	struct place base;	   /* where the parser began */
+	struct cursor now, before; /* `before`: the event before this one */
 	struct frame stack[LIMIT_YAML_DEPTH];
 	size_t depth;
 	struct node *root;
-	struct place stopped;		/* where it could not be read on */
-	size_t events;			/* of the whole file */
+	struct place stopped; /* where it could not be read on */
+	size_t events;	      /* of the whole file */
 };
 
 void documents_release(struct documents *d)
@@ -305,8 +305,8 @@ static void refuse_properties(struct reader *r, struct node *n, const yaml_char_
 
 static void on_alias(struct reader *r, const yaml_event_t *e)
 {
-	struct node *n =
-		new_node(r, NODE_TEXT, place_of(r, e->start_mark), place_of(r, e->end_mark));
+	struct node *n = new_node(r, NODE_TEXT, place_of(r, e->start_mark),
+				  place_of(r, e->end_mark));
 
 	n->broken = true;
 	fault(r->faults, CODE_ALIAS, n, "alias '*%s' is not allowed", (char *)e->data.alias.anchor);
@@ -397,8 +397,8 @@ static void finish_document(struct reader *r)
 	struct documents *out = r->out;
 
 	if (r->root && !node_is_missing(r->root)) {
-		out->root =
-			mem_grow(out->root, &out->cap, out->count + 1, sizeof(const struct node *));
+		out->root = mem_grow(out->root, &out->cap, out->count + 1,
+				     sizeof(const struct node *));
 		out->root[out->count++] = r->root;
 	}
 	r->root = NULL;
@@ -511,8 +511,12 @@ static bool read_stream(struct reader *r)
 
 void node_read_file(struct faults *f, uint32_t file, struct arena *arena, struct documents *out)
 {
-	struct reader r = { .faults = f, .arena = arena, .out = out, .file = file,
-			    .text = f->sources->file[file].text, .base = PLACE_START };
+	struct reader r = { .faults = f,
+			    .arena = arena,
+			    .out = out,
+			    .file = file,
+			    .text = f->sources->file[file].text,
+			    .base = PLACE_START };
 	size_t errors = f->diags->errors;
 
 	if (!check_text(&r)) {

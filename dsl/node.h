@@ -29,21 +29,21 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 
 struct node {
 	enum node_kind kind;
-	enum style style;		/* NODE_TEXT */
-	bool broken; /* refused already: say no more of it; of a map: a member was left out */
-	uint32_t file;			/* index in sources */
+	enum style style; /* NODE_TEXT */
+	bool broken;	  /* refused already: say no more of it; of a map: a member was left out */
+	uint32_t file;	  /* index in sources */
 	struct place start, end;
-	struct slice text;		/* NODE_TEXT: what it came out as */
-	const struct node *key;		/* of a map's member: its key, a NODE_TEXT */
-	struct node *first, *last;	/* members of a list or map, in order */
-	struct node *next;		/* the next member beside this one */
+	struct slice text;	   /* NODE_TEXT: what it came out as */
+	const struct node *key;	   /* of a map's member: its key, a NODE_TEXT */
+	struct node *first, *last; /* members of a list or map, in order */
+	struct node *next;	   /* the next member beside this one */
 	size_t count;
 };
 
 struct documents {
-	const struct node **root;	/* heap */
+	const struct node **root; /* heap */
 	size_t count, cap;
-	bool incomplete;		/* a file or a document could not be read whole */
+	bool incomplete; /* a file or a document could not be read whole */
 };
 
 void documents_release(struct documents *d);

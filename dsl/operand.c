@@ -13,7 +13,7 @@ struct reading {
 	struct faults *f;
 	struct patterns *patterns;
 	struct arena *arena;
-	const struct operator *op;
+	const struct operator* op;
 	struct test *t;
 };
 
@@ -211,7 +211,7 @@ static void hint_moment(struct reading *r, struct slice text, char unit)
 		fault_hint(r->f, "relative days are counted in d and w, such as -30d or +2w");
 	else if (first >= '1' && first <= '9' && text.len < 8 &&
 		 parse_relative(arena_slice(r->arena, slice_of(arena_printf(r->arena, "-%.*s",
-									      SLICE_FMT(text)))),
+									    SLICE_FMT(text)))),
 				&days, &rest))
 		fault_hint(r->f, "did you mean '-%.*s' (ago) or '+%.*s'?", SLICE_FMT(text),
 			   SLICE_FMT(text));
@@ -221,7 +221,7 @@ static void hint_moment(struct reading *r, struct slice text, char unit)
 		fault_hint(r->f, "a day that exists, written YYYY-MM-DD");
 	else
 		fault_hint(r->f, "a date 2026-01-31, a date-time 2026-01-31T09:00:00Z, today, -30d "
-			   "or +2w");
+				 "or +2w");
 }
 
 static bool read_moment(struct reading *r, const struct node *n)
@@ -262,7 +262,7 @@ static bool read_moment(struct reading *r, const struct node *n)
 }
 
 bool operand_read(struct faults *f, struct patterns *patterns, struct arena *arena,
-		  const struct operator *op, const struct node *operand, struct test *t)
+		  const struct operator* op, const struct node *operand, struct test *t)
 {
 	struct reading r = { f, patterns, arena, op, t };
 

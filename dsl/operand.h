@@ -13,6 +13,6 @@
 /* Fills the operand fields of *t; what it lends lives as long as the nodes, the arena and the
  * patterns. */
 bool operand_read(struct faults *f, struct patterns *patterns, struct arena *arena,
-		  const struct operator *op, const struct node *operand, struct test *t);
+		  const struct operator* op, const struct node *operand, struct test *t);
 
 #endif

@@ -8,8 +8,8 @@
 #include "base/regex.h"
 
 struct patterns {
-	struct map by_text;	/* pattern to struct regex */
-	struct regex **list;	/* heap, owned */
+	struct map by_text;  /* pattern to struct regex */
+	struct regex **list; /* heap, owned */
 	size_t count, cap;
 };
 

@@ -29,9 +29,9 @@ struct place place_walk(struct slice text, struct place p, size_t at)
 }
 
 struct walk {
-	const char *p, *end;	/* source */
-	const char *d, *dend;	/* decoded */
-	size_t indent;		/* of a block scalar */
+	const char *p, *end;  /* source */
+	const char *d, *dend; /* decoded */
+	size_t indent;	      /* of a block scalar */
 };
 
 static bool is_blank(char c)
@@ -54,8 +54,8 @@ static bool step_same(struct walk *w)
 {
 	size_t len = utf8_length(w->d, w->dend);
 
-	if (!len || (size_t)(w->end - w->p) < len || !slice_eq((struct slice){ w->p, len },
-							      (struct slice){ w->d, len }))
+	if (!len || (size_t)(w->end - w->p) < len ||
+	    !slice_eq((struct slice){ w->p, len }, (struct slice){ w->d, len }))
 		return false;
 	w->p += len;
 	w->d += len;
@@ -220,15 +220,15 @@ static bool enter_block(struct walk *w)
 bool place_in_scalar(struct slice text, const struct scalar *s, size_t offset, struct place *out)
 {
 	static bool (*const steps[])(struct walk *) = {
-		[STYLE_PLAIN] = step_plain,	[STYLE_SINGLE] = step_single,
-		[STYLE_DOUBLE] = step_double,	[STYLE_LITERAL] = step_literal,
+		[STYLE_PLAIN] = step_plain,   [STYLE_SINGLE] = step_single,
+		[STYLE_DOUBLE] = step_double, [STYLE_LITERAL] = step_literal,
 		[STYLE_FOLDED] = step_folded,
 	};
 	bool block = s->style == STYLE_LITERAL || s->style == STYLE_FOLDED;
 	bool quoted = s->style == STYLE_SINGLE || s->style == STYLE_DOUBLE;
 	const char *wanted = s->decoded.ptr + offset;
-	struct walk w = { text.ptr + s->start.at, text.ptr + s->end.at,
-			  s->decoded.ptr, s->decoded.ptr + s->decoded.len, 0 };
+	struct walk w = { text.ptr + s->start.at, text.ptr + s->end.at, s->decoded.ptr,
+			  s->decoded.ptr + s->decoded.len, 0 };
 
 	if (offset > s->decoded.len || s->end.at > text.len || s->start.at > s->end.at)
 		return false;

@@ -14,7 +14,7 @@
 #include "base/str.h"
 
 struct place {
-	uint32_t at;		/* bytes from the start of the text */
+	uint32_t at; /* bytes from the start of the text */
 	uint32_t line, column;
 };
 

@@ -31,16 +31,16 @@ struct operator;
 
 /* One test. Operands are what the operator's row says. */
 struct test {
-	const struct operator *op;
-	uint32_t property;		/* index in table->property */
+	const struct operator* op;
+	uint32_t property; /* index in table->property */
 	struct slice property_name;
-	const struct slice *value;	/* texts; of `in`: sorted, each once */
+	const struct slice *value; /* texts; of `in`: sorted, each once */
 	size_t n_value;
 	struct quantity quantity;
-	bool flag;			/* of `known` */
-	const struct regex *regex;	/* lent by the table */
-	struct slice pattern;		/* what regex was compiled from */
-	const char *what;		/* for notes */
+	bool flag;		   /* of `known` */
+	const struct regex *regex; /* lent by the table */
+	struct slice pattern;	   /* what regex was compiled from */
+	const char *what;	   /* for notes */
 	const char *file;
 	uint32_t line, column;
 };
@@ -51,12 +51,12 @@ struct test {
  * jumps to the group's STEP_CLOSE once nothing can change it any more.
  */
 enum step_op {
-	STEP_TEST,	/* answer = test[arg] */
-	STEP_NOT,	/* answer = its contrary; unsure and limit stay */
-	STEP_ALL,	/* open a group that all must hold in */
-	STEP_ANY,	/* open a group that one must hold in */
-	STEP_JOIN,	/* add the answer to the group; decided: go to step arg */
-	STEP_CLOSE,	/* answer = the group's */
+	STEP_TEST,  /* answer = test[arg] */
+	STEP_NOT,   /* answer = its contrary; unsure and limit stay */
+	STEP_ALL,   /* open a group that all must hold in */
+	STEP_ANY,   /* open a group that one must hold in */
+	STEP_JOIN,  /* add the answer to the group; decided: go to step arg */
+	STEP_CLOSE, /* answer = the group's */
 };
 
 struct step {
@@ -80,26 +80,27 @@ struct test_moment {
 };
 
 enum operand_form {
-	OPERAND_TEXT,		/* one text, compared exactly */
-	OPERAND_TEXTS,		/* one or several, compared exactly */
-	OPERAND_PIECE,		/* a part of a text, case ignored: a pattern made by us */
-	OPERAND_PATTERN,	/* a regular expression */
-	OPERAND_OPTION,		/* one option of a multi-checkbox */
-	OPERAND_QUANTITY,	/* a number, a date or a date-time, or a relative day */
-	OPERAND_MOMENT,		/* as before, but no number */
-	OPERAND_FLAG,		/* true or false */
+	OPERAND_TEXT,	  /* one text, compared exactly */
+	OPERAND_TEXTS,	  /* one or several, compared exactly */
+	OPERAND_PIECE,	  /* a part of a text, case ignored: a pattern made by us */
+	OPERAND_PATTERN,  /* a regular expression */
+	OPERAND_OPTION,	  /* one option of a multi-checkbox */
+	OPERAND_QUANTITY, /* a number, a date or a date-time, or a relative day */
+	OPERAND_MOMENT,	  /* as before, but no number */
+	OPERAND_FLAG,	  /* true or false */
 };
 
 #define ORDER_LESS 1u
 #define ORDER_EQUAL 2u
 #define ORDER_MORE 4u
 
-struct operator {
+struct operator
+{
 	const char *name;
 	enum operand_form form;
-	bool contrary;			/* holds where `run` says no, and on the empty value */
-	unsigned order;			/* of comparisons: ORDER_* that hold */
-	const char *before, *behind;	/* OPERAND_PIECE: the pattern around the text */
+	bool contrary;		     /* holds where `run` says no, and on the empty value */
+	unsigned order;		     /* of comparisons: ORDER_* that hold */
+	const char *before, *behind; /* OPERAND_PIECE: the pattern around the text */
 	enum answer (*run)(const struct test *t, struct slice value, const struct test_moment *m,
 			   const char **note);
 };
@@ -114,7 +115,7 @@ enum answer test_run(const struct test *t, struct slice value, const struct test
 /* ---- templates --------------------------------------------------------- */
 
 enum ref {
-	REF_LITERAL,		/* no reference: text */
+	REF_LITERAL, /* no reference: text */
 	REF_CONTACT,
 	REF_EVENT_PROPERTY,
 	REF_EVENT_FROM,
@@ -131,8 +132,17 @@ enum ref {
 /* A token of date('…'), or text between tokens. */
 enum date_token {
 	DATE_TEXT,
-	DATE_YEAR, DATE_YEAR2, DATE_MONTH, DATE_MONTH1, DATE_MONTH_SHORT, DATE_MONTH_NAME,
-	DATE_DAY, DATE_DAY1, DATE_HOUR, DATE_MINUTE, DATE_SECOND,
+	DATE_YEAR,
+	DATE_YEAR2,
+	DATE_MONTH,
+	DATE_MONTH1,
+	DATE_MONTH_SHORT,
+	DATE_MONTH_NAME,
+	DATE_DAY,
+	DATE_DAY1,
+	DATE_HOUR,
+	DATE_MINUTE,
+	DATE_SECOND,
 };
 
 struct date_piece {
@@ -146,27 +156,28 @@ struct call {
 	const struct function *fn;
 	struct slice arg[CALL_ARGS];
 	size_t n_arg;
-	int64_t amount;				/* add: how many */
-	enum calendar_unit unit;		/* add */
-	const struct date_piece *piece;		/* date */
+	int64_t amount;			/* add: how many */
+	enum calendar_unit unit;	/* add */
+	const struct date_piece *piece; /* date */
 	size_t n_piece;
-	uint32_t from, to;			/* the name, in the template's text */
+	uint32_t from, to; /* the name, in the template's text */
 	uint32_t arg_from[CALL_ARGS], arg_to[CALL_ARGS];
 };
 
 struct part {
 	enum ref ref;
-	struct slice text;	/* of a literal; of a reference: as written, "contact.country" */
-	struct slice property;	/* REF_CONTACT: the property's name */
+	struct slice text;     /* of a literal; of a reference: as written, "contact.country" */
+	struct slice property; /* REF_CONTACT: the property's name */
 	uint32_t index; /* in table->property; of event.from and event.to with label: the trigger's
 			 */
-	bool label;		/* the first function is `label` */
+	bool label;	/* the first function is `label` */
 	const struct call *call;
 	size_t n_call;
-	uint32_t from, to;	/* the reference, in the template's text */
+	uint32_t from, to; /* the reference, in the template's text */
 };
 
-struct template {
+struct template
+{
 	const struct part *part;
 	size_t n_part;
 };
@@ -174,7 +185,7 @@ struct template {
 /* The value that a function works on: two buffers that change places. */
 struct working {
 	struct str *now, *next;
-	const char *problem;	/* set with RENDER_BAD */
+	const char *problem; /* set with RENDER_BAD */
 };
 
 struct function {
@@ -201,10 +212,10 @@ struct rule_place {
 
 struct table_memory {
 	struct arena arena;
-	struct regex **regex;		/* heap; owned */
+	struct regex **regex; /* heap; owned */
 	size_t n_regex, cap_regex;
 	size_t regex_bytes;
-	const struct rule_place *place;	/* by rule id */
+	const struct rule_place *place; /* by rule id */
 };
 
 /* Builds t->index from the rules. */

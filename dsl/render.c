@@ -11,13 +11,13 @@ struct renderer {
 	const struct rule *rule;
 	const struct event_facts *event;
 	const struct facts *facts;
-	struct str now, next;	/* what the functions of one reference work on */
+	struct str now, next; /* what the functions of one reference work on */
 	char *why;
 	const char *field;
 };
 
-__attribute__((format(printf, 3, 4)))
-static enum render fail(struct renderer *r, enum render answer, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static enum render
+fail(struct renderer *r, enum render answer, const char *format, ...)
 {
 	va_list args;
 
@@ -237,8 +237,11 @@ enum render rule_render(const struct table *t, const struct rule *rule, size_t i
 {
 	char unread[LIMIT_ERROR_BYTES];
 	(void)t;
-	struct renderer r = { .rule = rule, .event = event, .facts = facts,
-			      .why = why ? why : unread, .field = rule->field[i].name };
+	struct renderer r = { .rule = rule,
+			      .event = event,
+			      .facts = facts,
+			      .why = why ? why : unread,
+			      .field = rule->field[i].name };
 	const struct template *template = rule->field[i].value;
 
 	str_init(&r.now, LIMIT_VALUE_BYTES);

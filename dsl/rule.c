@@ -79,7 +79,7 @@ static const struct keys trigger_keys[] = {
 
 const char *event_account_type(enum event_kind event)
 {
-	(void)event;	/* both are HubSpot's */
+	(void)event; /* both are HubSpot's */
 	return "hubspot";
 }
 
@@ -127,8 +127,8 @@ static bool foreign_in_action(struct faults *f, const struct node *key)
 
 static bool foreign_in_event(struct faults *f, const struct node *key, enum event_kind event)
 {
-	enum event_kind other =
-		event == EVENT_LIST_ADDED ? EVENT_PROPERTY_CHANGED : EVENT_LIST_ADDED;
+	enum event_kind other = event == EVENT_LIST_ADDED ? EVENT_PROPERTY_CHANGED
+							  : EVENT_LIST_ADDED;
 
 	if (!has_key(&trigger_keys[other], key->text))
 		return belongs_to(f, key, &trigger_keys[event], &rule_keys) ||

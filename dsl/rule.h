@@ -14,34 +14,34 @@
 
 struct field_draft {
 	const char *name;
-	const struct node *node;	/* NULL: the default */
+	const struct node *node; /* NULL: the default */
 	struct template template;
 };
 
 struct rule_draft {
 	const struct node *doc, *name_node;
-	const char *name;		/* "" where it was refused */
-	const char *shown;		/* for diagnostics; NULL where there is none */
+	const char *name;  /* "" where it was refused */
+	const char *shown; /* for diagnostics; NULL where there is none */
 	const struct node *description, *trigger, *action;
 	const struct node *missing_email, *brake, *since;
 	int mode, repeat;
 
 	const struct node *trigger_account, *property, *from, *to, *list, *filters;
-	int event;			/* enum event_kind, -1 where it could not be told */
+	int event; /* enum event_kind, -1 where it could not be told */
 	int64_t settle_ms;
 	struct filter_draft filter;
 
 	const struct node *action_account, *group, *fields;
 	int act;
 	bool issue, send;
-	struct field_draft *field;	/* in the order of rules.md, custom fields by name */
+	struct field_draft *field; /* in the order of rules.md, custom fields by name */
 	size_t n_field;
 
 	int64_t hold_email_ms;
-	struct rate brake_rate;		/* count 0: off */
+	struct rate brake_rate; /* count 0: off */
 	int64_t since_ms;
 
-	uint32_t source, target_account;	/* set by dsl/check.c */
+	uint32_t source, target_account; /* set by dsl/check.c */
 };
 
 /* The account type that an event's source and an action have. */

@@ -9,8 +9,8 @@
 
 struct syntax_words {
 	const char *message;
-	const char *hint;	/* NULL where there is none */
-	bool at_context; /* it is seen best where the thing begins, not where it went wrong */
+	const char *hint; /* NULL where there is none */
+	bool at_context;  /* it is seen best where the thing begins, not where it went wrong */
 };
 
 /* `problem` and `context` (may be NULL) as libyaml says them; `rest` is the text from the problem

@@ -17,7 +17,7 @@ struct index_entry {
 	uint64_t hash;
 	uint32_t source;
 	enum event_kind event;
-	bool any;		/* rules without `to:` */
+	bool any; /* rules without `to:` */
 	const char *target;
 	struct slice value;
 	uint32_t *id;
@@ -27,8 +27,8 @@ struct index_entry {
 struct table_index {
 	struct index_entry *entry;
 	size_t count;
-	uint32_t *slot;		/* index + 1 into entry, 0 is free */
-	size_t slots;		/* a power of two */
+	uint32_t *slot; /* index + 1 into entry, 0 is free */
+	size_t slots;	/* a power of two */
 };
 
 /* ---- life -------------------------------------------------------------- */
@@ -200,7 +200,10 @@ static struct rule_ids look_up(const struct table *t, uint32_t source, enum even
 {
 	const struct table_index *x = t->index;
 	struct index_entry key = { .hash = hash_key(source, event, any, target, value),
-				   .source = source, .event = event, .any = any, .target = target,
+				   .source = source,
+				   .event = event,
+				   .any = any,
+				   .target = target,
 				   .value = value };
 	size_t i = find_slot(x, &key);
 

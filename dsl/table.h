@@ -24,83 +24,88 @@ enum secret_from { SECRET_ENV, SECRET_FILE };
 /* Where a secret is to be found; never the secret. */
 struct secret {
 	enum secret_from from;
-	const char *name;	/* of the environment variable, or a path as written */
+	const char *name; /* of the environment variable, or a path as written */
 };
 
 enum setting_kind { SETTING_TEXT, SETTING_DURATION, SETTING_RATE, SETTING_SECRET };
 
-/* One key under `hubspot:` or `certifier:`, default filled in. Keys inside a sub-map are written `webhook.public-url`. */
+/*
+ * One key under `hubspot:` or `certifier:`, default filled in. Keys inside a sub-map are
+ * written `webhook.public-url`.
+ */
 struct setting {
 	const char *key;
 	enum setting_kind kind;
-	bool given;			/* false: the default of rules.md */
-	const char *text;		/* SETTING_TEXT */
-	int64_t duration_ms;		/* SETTING_DURATION */
-	double per_second;		/* SETTING_RATE */
-	struct secret secret[2];	/* SETTING_SECRET: one, or two during rotation */
+	bool given;		 /* false: the default of rules.md */
+	const char *text;	 /* SETTING_TEXT */
+	int64_t duration_ms;	 /* SETTING_DURATION */
+	double per_second;	 /* SETTING_RATE */
+	struct secret secret[2]; /* SETTING_SECRET: one, or two during rotation */
 	size_t n_secret;
 };
 
 struct account {
 	const char *name;
-	const char *type;		/* the key that says which: "hubspot", "certifier" */
-	const struct setting *setting;	/* every key of the type: given, or with a default, or neither (absent) */
+	const char *type; /* the key that says which: "hubspot", "certifier" */
+	const struct setting
+		*setting; /* every key of the type: given, or with a default, or neither (absent) */
 	size_t n_setting;
 };
 
 /* NULL where the account does not have the key and it has no default. */
 const struct setting *account_setting(const struct account *account, const char *key);
-const char *account_text(const struct account *account, const char *key);	/* NULL likewise */
-int64_t account_ms(const struct account *account, const char *key);		/* 0 likewise */
+const char *account_text(const struct account *account, const char *key); /* NULL likewise */
+int64_t account_ms(const struct account *account, const char *key);	  /* 0 likewise */
 
 /* ---- rules ------------------------------------------------------------- */
 
 enum event_kind { EVENT_PROPERTY_CHANGED, EVENT_LIST_ADDED };
-extern const char *const event_kind_names[];		/* "property-changed", "list-added" */
+extern const char *const event_kind_names[]; /* "property-changed", "list-added" */
 
 enum rule_mode { MODE_LIVE, MODE_SHADOW, MODE_OFF };
 extern const char *const rule_mode_names[];
 
 enum repeat { REPEAT_EVERY_CHANGE, REPEAT_ONCE_PER_VALUE, REPEAT_ONCE_PER_CONTACT };
 
-struct filter;		/* a compiled filter, dsl/eval.h */
-struct template;	/* a compiled template, dsl/eval.h */
+struct filter;	 /* a compiled filter, dsl/eval.h */
+struct template; /* a compiled template, dsl/eval.h */
 
 struct field {
-	const char *name;			/* "recipient.name", "issue-date", "custom.tier" */
-	const struct template *value;		/* as written, or the default of rules.md */
+	const char *name;	      /* "recipient.name", "issue-date", "custom.tier" */
+	const struct template *value; /* as written, or the default of rules.md */
 	bool given;
 };
 
 #define SINCE_NOW INT64_MIN
 
 struct rule {
-	uint32_t id;				/* index in table->rule */
+	uint32_t id; /* index in table->rule */
 	const char *name;
-	const char *description;		/* "" where there is none */
+	const char *description; /* "" where there is none */
 	enum rule_mode mode;
-	const char *file;			/* place of the rule's first line */
+	const char *file; /* place of the rule's first line */
 	uint32_t line;
 
 	enum event_kind event;
-	uint32_t source;			/* index in table->account */
-	const char *target;			/* property name, list id, or list name */
-	bool target_is_name;			/* list-added: target is a list's name, not its id */
+	uint32_t source;     /* index in table->account */
+	const char *target;  /* property name, list id, or list name */
+	bool target_is_name; /* list-added: target is a list's name, not its id */
 	int64_t settle_ms;
-	const struct slice *from, *to;		/* NULL and 0: any */
+	const struct slice *from, *to; /* NULL and 0: any */
 	size_t n_from, n_to;
-	const struct filter *filter;		/* NULL: none */
+	const struct filter *filter; /* NULL: none */
 
-	uint32_t action;			/* index in table->account */
+	uint32_t action; /* index in table->account */
 	const char *group;
 	bool issue, send;
-	const struct field *field;		/* all: the four with defaults and every custom.* that is given */
+	const struct field
+		*field; /* all: the four with defaults and every custom.* that is given */
 	size_t n_field;
 
 	enum repeat repeat;
-	int64_t hold_email_ms;			/* missing-email: 0 is skip */
-	int64_t brake_count, brake_per_ms;	/* brake_count 0: off */
-	int64_t since_ms;			/* or SINCE_NOW */
+	int64_t hold_email_ms;		   /* missing-email: 0 is skip */
+	int64_t brake_count, brake_per_ms; /* brake_count 0: off */
+	int64_t since_ms;		   /* or SINCE_NOW */
 };
 
 /* ---- the properties that a source must read ---------------------------- */
@@ -111,10 +116,10 @@ struct rule {
  * `property` of struct facts.
  */
 struct property {
-	uint32_t source;		/* index in table->account */
+	uint32_t source; /* index in table->account */
 	const char *name;
-	bool history;			/* a trigger, a filter or an e-mail template reads it as of a time */
-	bool label;			/* a template wants the label of its value */
+	bool history; /* a trigger, a filter or an e-mail template reads it as of a time */
+	bool label;   /* a template wants the label of its value */
 };
 
 /* ---- the table --------------------------------------------------------- */
@@ -122,19 +127,19 @@ struct property {
 struct table {
 	const struct account *account;
 	size_t n_account;
-	const struct rule *rule;	/* in order of their names */
+	const struct rule *rule; /* in order of their names */
 	size_t n_rule;
 	const struct property *property;
 	size_t n_property;
-	char hash[DIGEST_HEX];		/* of what the rules mean, not of how they are written */
-	size_t bytes;			/* memory that it holds */
+	char hash[DIGEST_HEX]; /* of what the rules mean, not of how they are written */
+	size_t bytes;	       /* memory that it holds */
 	struct table_index *index;
 	int refs;
 	struct table_memory *memory;
 };
 
-struct table *table_ref(struct table *t);	/* answers t */
-void table_unref(struct table *t);		/* NULL does nothing; the last one frees */
+struct table *table_ref(struct table *t); /* answers t */
+void table_unref(struct table *t);	  /* NULL does nothing; the last one frees */
 
 /* NULL where there is none. */
 const struct account *table_account(const struct table *t, const char *name);
@@ -153,8 +158,8 @@ struct rule_ids {
  * property-changed is matched only by rules that name "": behaviour.md P7.
  * Costs one or two look-ups, however many rules there are.
  */
-void table_candidates(const struct table *t, uint32_t source, enum event_kind event, const char *target,
-		      struct slice value, struct rule_ids out[2]);
+void table_candidates(const struct table *t, uint32_t source, enum event_kind event,
+		      const char *target, struct slice value, struct rule_ids out[2]);
 
 /* Canonical text of what was compiled, for golden tests and the hash. */
 void table_dump(const struct table *t, struct str *out);

@@ -22,14 +22,14 @@ struct scan {
 	enum event_kind event;
 	struct slice text;
 	size_t at;
-	struct part *part;	/* LIMIT_TEMPLATE_PARTS of them */
+	struct part *part; /* LIMIT_TEMPLATE_PARTS of them */
 	size_t n_part;
 };
 
 struct reference {
 	const char *name;
 	enum ref ref;
-	int only;		/* the event kind that has it, or -1 */
+	int only; /* the event kind that has it, or -1 */
 };
 
 static const struct reference references[] = {
@@ -316,7 +316,7 @@ static bool check_label(struct scan *s, struct part *part, const struct call *c,
 		   labelled ? "'label' must be the first function" : "'%.*s' has no label",
 		   SLICE_FMT(part->text));
 	fault_hint(s->f, "options have labels: contact.PROPERTY | label, event.from | label, "
-		   "event.to | label");
+			 "event.to | label");
 	return false;
 }
 

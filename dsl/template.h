@@ -19,8 +19,8 @@ bool template_read(struct faults *f, struct arena *arena, const struct node *n,
 
 /* What is known of a rule's references before any event: for date fields. */
 struct template_facts {
-	const char *rule;	/* its name, or NULL */
-	const char *target;	/* property name, or list name or id */
+	const char *rule;   /* its name, or NULL */
+	const char *target; /* property name, or list name or id */
 	enum event_kind event;
 	bool target_is_name;
 };

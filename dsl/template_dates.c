@@ -11,10 +11,10 @@
 #include "dsl/template.h"
 
 enum shape {
-	SHAPE_ANY,	/* not known before the event */
-	SHAPE_DATE,	/* YYYY-MM-DD */
-	SHAPE_INSTANT,	/* a date-time */
-	SHAPE_NEVER,	/* never a date */
+	SHAPE_ANY,     /* not known before the event */
+	SHAPE_DATE,    /* YYYY-MM-DD */
+	SHAPE_INSTANT, /* a date-time */
+	SHAPE_NEVER,   /* never a date */
 };
 
 struct flow {
@@ -22,8 +22,8 @@ struct flow {
 	const struct node *n;
 	const struct template_facts *facts;
 	enum shape shape;
-	uint32_t from, to;	/* what made it SHAPE_NEVER, in the text */
-	const struct call *otherwise;	/* a default() whose text is no date */
+	uint32_t from, to;	      /* what made it SHAPE_NEVER, in the text */
+	const struct call *otherwise; /* a default() whose text is no date */
 };
 
 static bool is_date_text(struct slice text)

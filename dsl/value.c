@@ -202,8 +202,9 @@ bool value_duration(struct faults *f, const struct node *n, const char *what, in
 		return true;
 	bool low = *out_ms < least;
 	/* 24h is how people and rules.md say it, not 1d. */
-	const char *bound =
-		!low && most == MS_DAY ? "24h" : clock_format_duration(low ? least : most, limit);
+	const char *bound = !low && most == MS_DAY
+				    ? "24h"
+				    : clock_format_duration(low ? least : most, limit);
 	fault(f, CODE_BAD_DURATION, n, "'%s' of %s is %s than %s", what, fault_shown(f, n->text),
 	      low ? "less" : "more", bound);
 	return false;
@@ -243,8 +244,14 @@ static bool parse_amount(struct slice text, int64_t *count, int64_t *per)
 
 bool value_parse_rate(struct slice text, struct rate *out)
 {
-	static const struct { char name; int64_t ms; } units[] = {
-		{ 's', MS_SECOND }, { 'm', MS_MINUTE }, { 'h', MS_HOUR }, { 'd', MS_DAY },
+	static const struct {
+		char name;
+		int64_t ms;
+	} units[] = {
+		{ 's', MS_SECOND },
+		{ 'm', MS_MINUTE },
+		{ 'h', MS_HOUR },
+		{ 'd', MS_DAY },
 	};
 	const char *slash = text.len ? memchr(text.ptr, '/', text.len) : NULL;
 
@@ -386,8 +393,8 @@ bool value_secret(struct faults *f, const struct node *n, const char *what, cons
 	if (!value_line(f, n, what))
 		return false;
 	struct slice text = n->text;
-	bool braces =
-		text.len > 3 && slice_starts(text, slice_of("${")) && text.ptr[text.len - 1] == '}';
+	bool braces = text.len > 3 && slice_starts(text, slice_of("${")) &&
+		      text.ptr[text.len - 1] == '}';
 	if (slice_starts(text, slice_of("file:"))) {
 		struct slice path = after(text, "file:");
 		*out = (struct secret){ SECRET_FILE, arena_text(arena, path) };
@@ -496,7 +503,7 @@ bool value_property_part(struct faults *f, const struct node *n, size_t from, si
 		fault_hint(f, "the internal name is meant, not the label: perhaps '%s'", meant);
 	else
 		fault_hint(f, "internal names are of a to z, 0 to 9 and _; HubSpot shows it "
-			   "behind </> in the property's settings");
+			      "behind </> in the property's settings");
 	return false;
 }
 

@@ -14,7 +14,7 @@
 #include "engine/http.h"
 #include "engine/issuance.h"
 
-struct action;	/* one account's: base URL, token, what was learnt at the start */
+struct action; /* one account's: base URL, token, what was learnt at the start */
 
 /*
  * The next request for an issuance. A write is preceded by a commit of state
@@ -22,30 +22,31 @@ struct action;	/* one account's: base URL, token, what was learnt at the start *
  */
 struct step {
 	bool write;
-	enum issuance_state doing;	/* STATE_CREATING, STATE_ISSUING, STATE_SENDING */
+	enum issuance_state doing; /* STATE_CREATING, STATE_ISSUING, STATE_SENDING */
 	struct http_request request;
 };
 
 /* Who is affected beside this issuance. */
 enum verdict_scope {
 	SCOPE_ISSUANCE,
-	SCOPE_ACCOUNT_STOP,	/* 401, 403: no further request until reload, restart or a new secret */
-	SCOPE_ACCOUNT_WAIT,	/* 429, no connection: nothing of this account before wait_ms */
-	SCOPE_ACCOUNT_HOLD,	/* 402: every issuance of the workspace is held */
-	SCOPE_GROUP_HOLD,	/* unknown group: every issuance of the group is held */
+	SCOPE_ACCOUNT_STOP, /* 401, 403: no further request until reload, restart or a new secret */
+	SCOPE_ACCOUNT_WAIT, /* 429, no connection: nothing of this account before wait_ms */
+	SCOPE_ACCOUNT_HOLD, /* 402: every issuance of the workspace is held */
+	SCOPE_GROUP_HOLD,   /* unknown group: every issuance of the group is held */
 };
 
 struct verdict {
-	enum issuance_state state;	/* to commit now */
-	enum issuance_state held_from;	/* with STATE_HELD and STATE_REFUSED: the state to go on from */
+	enum issuance_state state; /* to commit now */
+	enum issuance_state
+		held_from; /* with STATE_HELD and STATE_REFUSED: the state to go on from */
 	enum verdict_scope scope;
-	const char *reason;		/* one line for people, or NULL; never an address or a token */
-	bool again;			/* a temporary failure: back off, `wait_ms` wins where it is longer */
-	int64_t wait_ms;		/* 0: the next step may follow at once */
-	const char *credential;		/* newly learnt, else NULL */
+	const char *reason; /* one line for people, or NULL; never an address or a token */
+	bool again;	    /* a temporary failure: back off, `wait_ms` wins where it is longer */
+	int64_t wait_ms;    /* 0: the next step may follow at once */
+	const char *credential; /* newly learnt, else NULL */
 	const char *public_url;
-	bool settled_again;		/* a look-up that must go on: counts one more settle */
-	const char *cursor;		/* its next page, or NULL */
+	bool settled_again; /* a look-up that must go on: counts one more settle */
+	const char *cursor; /* its next page, or NULL */
 };
 
 /* What an action may ask while it judges. */
@@ -53,13 +54,16 @@ struct action_view {
 	void *ctx;
 	/* Whether some other issuance holds this credential id. */
 	bool (*credential_held)(void *ctx, const char *credential);
-	int64_t now_ms;			/* wall clock */
-	/* When the request left, and the answer's Date where it has one: the service's clock is now_ms + (date - now). */
+	int64_t now_ms; /* wall clock */
+	/*
+	 * When the request left, and the answer's Date where it has one: the service's clock
+	 * is now_ms + (date - now).
+	 */
 	int64_t started_ms;
 };
 
 struct action_ops {
-	const char *type;	/* the account's type in the rule files */
+	const char *type; /* the account's type in the rule files */
 
 	/* `token` is copied and wiped on close. */
 	struct action *(*open)(const struct account *account, struct slice token);
@@ -71,8 +75,12 @@ struct action_ops {
 	 * called for other states (a sending without a request under way is
 	 * parked by the outbox). What is built lives in `memory`.
 	 */
-	void (*step)(struct action *action, const struct issuance *is, struct arena *memory, struct step *out);
-	/* What the answer means. Texts live in `memory`. Called for every end of a request, also for HTTP_UNKNOWN and HTTP_NOT_SENT. */
+	void (*step)(struct action *action, const struct issuance *is, struct arena *memory,
+		     struct step *out);
+	/*
+	 * What the answer means. Texts live in `memory`. Called for every end of a request,
+	 * also for HTTP_UNKNOWN and HTTP_NOT_SENT.
+	 */
 	void (*verdict)(struct action *action, const struct issuance *is, const struct step *step,
 			const struct http_response *response, const struct action_view *view,
 			struct arena *memory, struct verdict *out);

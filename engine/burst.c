@@ -1,6 +1,6 @@
 #include "engine/burst.h"
 
-#define LONGEST_SETTLES 10	/* a burst lasts at most this many settles */
+#define LONGEST_SETTLES 10 /* a burst lasts at most this many settles */
 
 /* The value that reigns while the entries are walked. */
 struct reign {
@@ -16,7 +16,8 @@ static size_t decided_entries(const struct burst_input *in)
 	if (!in->decided)
 		return 0;
 	for (size_t i = 0; i < in->entries && in->entry[i].at_ms <= in->decided_ms; i++)
-		if (in->entry[i].at_ms < in->decided_ms || slice_eq(in->entry[i].value, in->decided_value))
+		if (in->entry[i].at_ms < in->decided_ms ||
+		    slice_eq(in->entry[i].value, in->decided_value))
 			n = i + 1;
 	return n;
 }
@@ -51,7 +52,8 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 	struct burst *open = NULL;
 	int64_t first_ms = 0;
 
-	*out = (struct burst_output){ .burst = arena_alloc(memory, (in->entries + 1) * sizeof(struct burst)) };
+	*out = (struct burst_output){ .burst = arena_alloc(memory, (in->entries + 1) *
+									   sizeof(struct burst)) };
 	if (in->cut && in->entries && in->entry[0].at_ms > in->start_ms &&
 	    !(in->decided && in->entry[0].at_ms <= in->decided_ms))
 		out->lost = true;

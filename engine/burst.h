@@ -9,33 +9,34 @@
 #include "engine/contact.h"
 
 struct burst_input {
-	const struct entry *entry;	/* oldest first */
+	const struct entry *entry; /* oldest first */
 	size_t entries;
-	bool cut;			/* older entries are gone */
-	int64_t start_ms;		/* entries at or before it only give the value to start from */
-	bool decided;			/* something was decided before … */
-	int64_t decided_ms;		/* … up to this entry … */
-	struct slice decided_value;	/* … which had this value */
+	bool cut;		    /* older entries are gone */
+	int64_t start_ms;	    /* entries at or before it only give the value to start from */
+	bool decided;		    /* something was decided before … */
+	int64_t decided_ms;	    /* … up to this entry … */
+	struct slice decided_value; /* … which had this value */
 	int64_t settle_ms;
-	int64_t created_ms;		/* of the contact */
+	int64_t created_ms; /* of the contact */
 	int64_t creation_window_ms;
-	bool from_merge;		/* the record came out of a merge: point 5 does not apply */
+	bool from_merge; /* the record came out of a merge: point 5 does not apply */
 };
 
 struct burst {
-	int64_t last_ms;		/* time of its last entry: the event's `at` */
+	int64_t last_ms; /* time of its last entry: the event's `at` */
 	struct slice from, to;
 	bool from_known;
-	bool change;			/* from differs from to: it is an event once decided */
+	bool change; /* from differs from to: it is an event once decided */
 };
 
 struct burst_output {
-	struct burst *burst;		/* in order of time, in the caller's arena */
+	struct burst *burst; /* in order of time, in the caller's arena */
 	size_t bursts;
-	bool created_with;		/* the first entry after the start was the value that the contact was created with … */
-	struct slice created_value;	/* … this one … */
-	int64_t created_at_ms;		/* … then */
-	bool lost;			/* entries since the start are gone unseen */
+	/* the first entry after the start was the value that the contact was created with … */
+	bool created_with;
+	struct slice created_value; /* … this one … */
+	int64_t created_at_ms;	    /* … then */
+	bool lost;		    /* entries since the start are gone unseen */
 };
 
 void burst_find(const struct burst_input *in, struct arena *memory, struct burst_output *out);

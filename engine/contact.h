@@ -16,27 +16,31 @@
 struct entry {
 	int64_t at_ms;
 	struct slice value;
-	bool merge;		/* made by a merge: sets the value before, is never itself a change */
+	bool merge; /* made by a merge: sets the value before, is never itself a change */
 };
 
 struct contact_property {
-	bool read;			/* it was asked for and answered */
+	bool read; /* it was asked for and answered */
 	struct slice current;
-	const struct entry *entry;	/* oldest first; equal times in the reverse of the source's newest-first order */
+	const struct entry *
+		/* oldest first; equal times in the reverse of the source's newest-first order */
+		entry;
 	size_t entries;
-	bool cut;			/* older entries than these are gone */
+	bool cut; /* older entries than these are gone */
 };
 
 struct contact {
-	const char *asked;		/* the id that was asked for */
-	const char *id;			/* the id that it has now; differs after a merge */
-	bool gone;			/* deleted: nothing below is set */
-	const char *const *merged;	/* other ids that it absorbed */
+	const char *asked;	   /* the id that was asked for */
+	const char *id;		   /* the id that it has now; differs after a merge */
+	bool gone;		   /* deleted: nothing below is set */
+	const char *const *merged; /* other ids that it absorbed */
 	size_t n_merged;
-	int64_t merge_entry_ms;		/* newest entry that says it was made by a merge, 0 where none does */
+	/* newest entry that says it was made by a merge, 0 where none does */
+	int64_t merge_entry_ms;
 	int64_t created_ms;
 	int64_t modified_ms;
-	struct contact_property *property;	/* by index in table->property; other sources' are not read */
+	struct contact_property
+		*property; /* by index in table->property; other sources' are not read */
 };
 
 #endif

@@ -10,7 +10,10 @@
 #include "engine/plan.h"
 #include "engine/view.h"
 
-/* A search that showed a newer change than the look did: so often we look again before we believe the look. */
+/*
+ * A search that showed a newer change than the look did: so often we look again before we
+ * believe the look.
+ */
 #define STALE_LOOKS 4
 
 /* One contact being decided. */
@@ -21,7 +24,7 @@ struct deciding {
 	int64_t began_ms, wall_ms;
 	int64_t merged_ms;
 	struct arena *memory;
-	bool unsure;		/* something could not be decided now */
+	bool unsure; /* something could not be decided now */
 };
 
 /* One event of one watch. */
@@ -30,7 +33,7 @@ struct happening {
 	int64_t at_ms;
 	struct slice from, to;
 	bool from_known;
-	const char *list_id, *list_name;	/* list-added */
+	const char *list_id, *list_name; /* list-added */
 };
 
 /* What one rule says of a happening, before anything is written. */
@@ -52,7 +55,8 @@ static const struct watch *find_watch(const struct decide *d, int64_t id)
 
 /* ---- what is written --------------------------------------------------- */
 
-static void mark_decided(struct deciding *g, const struct watch *w, int64_t at_ms, struct slice value)
+static void mark_decided(struct deciding *g, const struct watch *w, int64_t at_ms,
+			 struct slice value)
 {
 	db_run(g->d->db,
 	       "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, ?2, ?3, ?4)"
@@ -67,8 +71,8 @@ static const char *slice_or_null(struct deciding *g, bool known, struct slice te
 }
 
 /* One row of `decision` and one line of log: what became of an event, by rule or as a whole. */
-static void record(struct deciding *g, const struct happening *h, const struct rule *rule, const char *outcome,
-		   const char *reason)
+static void record(struct deciding *g, const struct happening *h, const struct rule *rule,
+		   const char *outcome, const char *reason)
 {
 	char at[CLOCK_TEXT];
 	const char *event = event_kind_names[h->watch->event];
@@ -79,10 +83,10 @@ static void record(struct deciding *g, const struct happening *h, const struct r
 	       " at_ms, outcome, reason, table_hash)"
 	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	       "itttttttittt", g->wall_ms, g->account, g->c->id, rule ? rule->name : NULL, event,
-	       h->watch->target, slice_or_null(g, h->from_known, h->from), arena_text(g->memory, h->to),
-	       h->at_ms, outcome, reason, g->d->table->hash);
-	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account", g->account,
-		 "contact", g->c->id, "event", event, "of", h->watch->target, "at",
+	       h->watch->target, slice_or_null(g, h->from_known, h->from),
+	       arena_text(g->memory, h->to), h->at_ms, outcome, reason, g->d->table->hash);
+	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account",
+		 g->account, "contact", g->c->id, "event", event, "of", h->watch->target, "at",
 		 clock_format(h->at_ms, at), "reason", reason, NULL);
 }
 
@@ -90,7 +94,9 @@ static void record(struct deciding *g, const struct happening *h, const struct r
 
 static struct event_facts event_facts(const struct happening *h)
 {
-	struct event_facts e = { .kind = h->watch->event, .from_known = h->from_known, .at_ms = h->at_ms,
+	struct event_facts e = { .kind = h->watch->event,
+				 .from_known = h->from_known,
+				 .at_ms = h->at_ms,
 				 .as_of_ms = h->at_ms + h->watch->settle_ms };
 
 	if (h->watch->event == EVENT_PROPERTY_CHANGED) {
@@ -107,28 +113,36 @@ static struct event_facts event_facts(const struct happening *h)
 static const char *match_reason(struct deciding *g, const struct match_note *note)
 {
 	if (note->value_note)
-		return arena_printf(g->memory, "%s does not hold: %s (%s:%u)", note->what, note->value_note,
-				    note->file, note->line);
-	return arena_printf(g->memory, "%s does not hold (%s:%u)", note->what, note->file, note->line);
+		return arena_printf(g->memory, "%s does not hold: %s (%s:%u)", note->what,
+				    note->value_note, note->file, note->line);
+	return arena_printf(g->memory, "%s does not hold (%s:%u)", note->what, note->file,
+			    note->line);
 }
 
 /* Fills j: the rule's answer, and the plan where it is yes (or where its filter hit a limit). */
-static void judge(struct deciding *g, const struct happening *h, const struct rule *rule, struct judgement *j)
+static void judge(struct deciding *g, const struct happening *h, const struct rule *rule,
+		  struct judgement *j)
 {
 	const struct decide *d = g->d;
 	struct event_facts event = event_facts(h);
 	struct view then = { g->c, d->ops, d->origin, false, event.as_of_ms, false };
 	struct view now = { g->c, d->ops, d->origin, true, 0, false };
 	struct plan_input in = {
-		.db = d->db, .table = d->table, .event = &event,
-		.target = h->list_id ? h->list_id : h->watch->target, .contact = g->c->id,
-		.then = view_facts(&then), .now = view_facts(&now), .wall_ms = g->wall_ms,
+		.db = d->db,
+		.table = d->table,
+		.event = &event,
+		.target = h->list_id ? h->list_id : h->watch->target,
+		.contact = g->c->id,
+		.then = view_facts(&then),
+		.now = view_facts(&now),
+		.wall_ms = g->wall_ms,
 	};
 
 	*j = (struct judgement){ .rule = rule, .planned = PLAN_KNOWN };
 	if (g->c->gone) {
 		j->answer = ANSWER_YES;
-		j->planned = plan_skip(&in, rule, "contact deleted before the decision", g->memory, &j->plan);
+		j->planned = plan_skip(&in, rule, "contact deleted before the decision", g->memory,
+				       &j->plan);
 		return;
 	}
 	j->answer = rule_match(d->table, rule, &event, &in.then, &j->note);
@@ -139,7 +153,8 @@ static void judge(struct deciding *g, const struct happening *h, const struct ru
 	if (j->planned == PLAN_UNSURE)
 		j->answer = ANSWER_UNSURE;
 	if (j->answer == ANSWER_YES && then.reached_back && j->plan.is.state == STATE_PLANNED)
-		j->plan.is.reason = "history does not reach back: the oldest known values were used";
+		j->plan.is.reason =
+			"history does not reach back: the oldest known values were used";
 }
 
 static void write_judgement(struct deciding *g, const struct happening *h, struct judgement *j)
@@ -153,7 +168,8 @@ static void write_judgement(struct deciding *g, const struct happening *h, struc
 		return;
 	}
 	ledger_insert(g->d->db, &j->plan.is, j->plan.email);
-	record(g, h, j->rule, j->plan.is.state == STATE_SKIPPED ? "skipped" : "fired", j->plan.is.reason);
+	record(g, h, j->rule, j->plan.is.state == STATE_SKIPPED ? "skipped" : "fired",
+	       j->plan.is.reason);
 }
 
 /* The rules of this watch among those that can match. */
@@ -200,26 +216,38 @@ static bool decide_event(struct deciding *g, const struct happening *h)
 
 /* ---- property changes -------------------------------------------------- */
 
-static void note_creation(struct deciding *g, const struct watch *w, const struct burst_output *bursts)
+static void note_creation(struct deciding *g, const struct watch *w,
+			  const struct burst_output *bursts)
 {
-	struct happening h = { .watch = w, .at_ms = bursts->created_at_ms, .to = bursts->created_value,
+	struct happening h = { .watch = w,
+			       .at_ms = bursts->created_at_ms,
+			       .to = bursts->created_value,
 			       .from_known = true };
 
-	if (db_exists(g->d->db, "SELECT 1 FROM decision WHERE account = ?1 AND contact = ?2 AND target = ?3"
-		      " AND at_ms = ?4 AND outcome = 'no-event'", "ttti", g->account, g->c->id, w->target, h.at_ms))
+	if (db_exists(g->d->db,
+		      "SELECT 1 FROM decision WHERE account = ?1 AND contact = ?2 AND target = ?3"
+		      " AND at_ms = ?4 AND outcome = 'no-event'",
+		      "ttti", g->account, g->c->id, w->target, h.at_ms))
 		return;
 	record(g, &h, NULL, "no-event", "the contact was created with this value");
 }
 
 /* Bursts in order of time: those that are due are decided, the first that is not waits. */
-static void decide_bursts(struct deciding *g, const struct watch *w, const struct burst_output *bursts)
+static void decide_bursts(struct deciding *g, const struct watch *w,
+			  const struct burst_output *bursts)
 {
 	for (size_t i = 0; i < bursts->bursts; i++) {
 		const struct burst *b = &bursts->burst[i];
-		struct happening h = { .watch = w, .at_ms = b->last_ms, .from = b->from, .to = b->to,
+		struct happening h = { .watch = w,
+				       .at_ms = b->last_ms,
+				       .from = b->from,
+				       .to = b->to,
 				       .from_known = b->from_known };
-		struct pending wait = { .watch = w->id, .at_ms = b->last_ms,
-					.due_ms = b->last_ms + w->settle_ms, .from = b->from, .to = b->to,
+		struct pending wait = { .watch = w->id,
+					.at_ms = b->last_ms,
+					.due_ms = b->last_ms + w->settle_ms,
+					.from = b->from,
+					.to = b->to,
 					.from_known = b->from_known };
 		if (g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h))) {
 			inbox_wait(g->d->db, g->account, slice_of(g->c->id), &wait);
@@ -244,18 +272,22 @@ static void decide_property(struct deciding *g, const struct watch *w)
 {
 	const struct contact_property *p = &g->c->property[w->property];
 	struct burst_input in = {
-		.entry = p->entry, .entries = p->entries, .cut = p->cut,
+		.entry = p->entry,
+		.entries = p->entries,
+		.cut = p->cut,
 		.start_ms = w->start_ms > g->merged_ms ? w->start_ms : g->merged_ms,
-		.settle_ms = w->settle_ms, .created_ms = g->c->created_ms,
+		.settle_ms = w->settle_ms,
+		.created_ms = g->c->created_ms,
 		.creation_window_ms = g->d->ops->creation_window_ms(g->d->origin),
-		.from_merge = g->c->n_merged > 0,
+		.from_merge = g->merged_ms > 0,
 	};
 	struct burst_output bursts;
 
 	if (!p->read || !has_news(p, in.start_ms))
 		return;
-	struct query *q = db_select(g->d->db, "SELECT at_ms, value FROM decided WHERE watch = ?1 AND contact = ?2",
-				    "it", w->id, g->c->id);
+	struct query *q = db_select(
+		g->d->db, "SELECT at_ms, value FROM decided WHERE watch = ?1 AND contact = ?2",
+		"it", w->id, g->c->id);
 	if (query_next(q)) {
 		in.decided = true;
 		in.decided_ms = query_integer(q, 0);
@@ -264,14 +296,18 @@ static void decide_property(struct deciding *g, const struct watch *w)
 	}
 	burst_find(&in, g->memory, &bursts);
 	if (bursts.lost)
-		log_line(g->d->world->log, LOG_WARN, "changes lost: more than the source keeps were made unseen",
-			 "account", g->account, "contact", g->c->id, "property", w->target, NULL);
+		log_line(g->d->world->log, LOG_WARN,
+			 "changes lost: more than the source keeps were made unseen", "account",
+			 g->account, "contact", g->c->id, "property", w->target, NULL);
 	if (bursts.created_with)
 		note_creation(g, w, &bursts);
 	decide_bursts(g, w, &bursts);
 }
 
-/* Bursts are cut anew from the history at each look; what waited from the last one is out of date. */
+/*
+ * Bursts are cut anew from the history at each look; what waited from the last one is out of
+ * date.
+ */
 static void forget_bursts(struct deciding *g, const struct pending *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -285,9 +321,10 @@ static void forget_bursts(struct deciding *g, const struct pending *p, size_t n)
 
 static void name_list(struct deciding *g, struct happening *h)
 {
-	struct query *q = db_select(g->d->db,
-				    "SELECT list_id, name FROM list WHERE account = ?1 AND target = ?2 AND by_name = ?3",
-				    "tti", g->account, h->watch->target, (int64_t)h->watch->target_is_name);
+	struct query *q = db_select(
+		g->d->db,
+		"SELECT list_id, name FROM list WHERE account = ?1 AND target = ?2 AND by_name = ?3",
+		"tti", g->account, h->watch->target, (int64_t)h->watch->target_is_name);
 
 	h->list_id = h->list_name = h->watch->target;
 	if (query_next(q)) {
@@ -300,7 +337,10 @@ static void name_list(struct deciding *g, struct happening *h)
 static void decide_pending(struct deciding *g, const struct pending *p)
 {
 	const struct watch *w = find_watch(g->d, p->watch);
-	struct happening h = { .watch = w, .at_ms = p->at_ms, .from = p->from, .to = p->to,
+	struct happening h = { .watch = w,
+			       .at_ms = p->at_ms,
+			       .from = p->from,
+			       .to = p->to,
 			       .from_known = p->from_known };
 
 	if (!w || p->due_ms > g->began_ms)
@@ -311,7 +351,8 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 	    merge_carried_over(g->d->db, g->account, g->c->id, h.list_id, g->merged_ms)) {
 		record(g, &h, NULL, "no-event", "a merge carried the membership over");
 		mark_decided(g, w, h.at_ms, h.to);
-	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED && slice_eq(p->from, p->to)) {
+	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED &&
+		   slice_eq(p->from, p->to)) {
 		mark_decided(g, w, h.at_ms, h.to);
 	} else if (!decide_event(g, &h)) {
 		return;
@@ -324,7 +365,8 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 static void settle_news(struct deciding *g, const struct news *news)
 {
 	const struct decide *d = g->d;
-	int64_t modified_ms = g->c->modified_ms > news->modified_ms ? g->c->modified_ms : news->modified_ms;
+	int64_t modified_ms = g->c->modified_ms > news->modified_ms ? g->c->modified_ms
+								    : news->modified_ms;
 
 	if (g->unsure) {
 		inbox_again(d->db, g->account, news, g->wall_ms, d->world->random(d->world->ctx));
@@ -343,8 +385,11 @@ static void settle_news(struct deciding *g, const struct news *news)
 void decide_contact(const struct decide *d, const struct contact *c, const struct news *news,
 		    int64_t began_ms, struct arena *memory)
 {
-	struct deciding g = { .d = d, .c = c, .account = d->table->account[d->source].name,
-			      .began_ms = began_ms, .wall_ms = d->world->wall_ms(d->world->ctx),
+	struct deciding g = { .d = d,
+			      .c = c,
+			      .account = d->table->account[d->source].name,
+			      .began_ms = began_ms,
+			      .wall_ms = d->world->wall_ms(d->world->ctx),
 			      .memory = memory };
 	struct pending *pending;
 
@@ -358,8 +403,8 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 	if (!c->gone)
 		forget_bursts(&g, pending, n);
 	else if (n == 0)
-		log_line(d->world->log, LOG_INFO, "contact deleted before it was read", "account", g.account,
-			 "contact", c->id, NULL);
+		log_line(d->world->log, LOG_INFO, "contact deleted before it was read", "account",
+			 g.account, "contact", c->id, NULL);
 	for (size_t i = 0; i < n; i++) {
 		const struct watch *w = find_watch(d, pending[i].watch);
 		if (c->gone || pending[i].frozen || (w && w->event == EVENT_LIST_ADDED))
@@ -367,7 +412,8 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 	}
 	for (size_t i = 0; !c->gone && i < d->watches->count; i++) {
 		const struct watch *w = &d->watches->watch[i];
-		if (w->source == d->source && w->event == EVENT_PROPERTY_CHANGED && w->property != UINT32_MAX)
+		if (w->source == d->source && w->event == EVENT_PROPERTY_CHANGED &&
+		    w->property != UINT32_MAX)
 			decide_property(&g, w);
 	}
 	settle_news(&g, news);

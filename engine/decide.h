@@ -27,7 +27,7 @@ struct decide {
 	struct db *db;
 	const struct table *table;
 	const struct watches *watches;
-	uint32_t source;			/* index in table->account */
+	uint32_t source; /* index in table->account */
 	const struct source_ops *ops;
 	struct source *origin;
 };

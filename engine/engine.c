@@ -10,13 +10,17 @@
 #include "engine/ledger.h"
 #include "engine/outbox.h"
 #include "engine/registry.h"
+#include "engine/token.h"
 #include "engine/watch.h"
 
 #define KEEP_DECISIONS_MS (30 * MS_DAY)
-#define KEEP_CONTACTS_MS (2 * MS_DAY)		/* longer than the daily sweep reaches back */
+#define KEEP_CONTACTS_MS (2 * MS_DAY) /* longer than the daily sweep reaches back */
 #define HOUSEKEEPING_MS MS_HOUR
-#define SECRETS_MS (30 * MS_SECOND)		/* how often a stopped account's secret is looked at */
-/* What `run --once` waits for: a due time this near, a retry this near, so many failures in a row. */
+#define SECRETS_MS (30 * MS_SECOND) /* how often a stopped account's secret is looked at */
+/*
+ * What `run --once` waits for: a due time this near, a retry this near, so many failures in a
+ * row.
+ */
 #define ONCE_DUE_MS MS_SECOND
 #define ONCE_RETRY_MS (35 * MS_SECOND)
 #define ONCE_FAILURES 4
@@ -27,7 +31,7 @@ struct origin {
 	char *name;
 	const struct source_ops *ops;
 	struct source *source;
-	uint32_t account;		/* index in the table, UINT32_MAX: not in it now */
+	uint32_t account; /* index in the table, UINT32_MAX: not in it now */
 	struct str token;
 	bool no_secret;
 	struct batch *batch;
@@ -52,8 +56,8 @@ struct engine {
 	struct outbox *outbox;
 	bool stopping;
 	bool recovered;
-	int64_t housekeeping_ms, secrets_ms;	/* monotonic */
-	enum rc failed;				/* the store failed in an answer: said at the next step */
+	int64_t housekeeping_ms, secrets_ms; /* monotonic */
+	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;
 };
 
@@ -119,8 +123,8 @@ static void look_arrived(void *arg, const struct look *look)
 {
 	struct batch *b = arg;
 	struct engine *e = b->origin->engine;
-	struct decide d = { e->world, e->db, e->table, &e->watches, b->origin->account, b->origin->ops,
-			    b->origin->source };
+	struct decide d = { e->world,		e->db,		e->table,	  &e->watches,
+			    b->origin->account, b->origin->ops, b->origin->source };
 
 	db_begin(e->db, "decide");
 	for (size_t i = 0; i < look->contacts; i++) {
@@ -166,13 +170,6 @@ static bool start_look(struct origin *o, size_t most)
 
 /* ---- origins ----------------------------------------------------------- */
 
-static void wipe(struct str *secret)
-{
-	if (secret->ptr)
-		explicit_bzero(secret->ptr, secret->cap);
-	str_release(secret);
-}
-
 static struct origin *origin_of(struct engine *e, const struct account *account)
 {
 	struct origin *o = e->origin;
@@ -197,21 +194,9 @@ static void origin_free(struct origin *o)
 	while (o->batch)
 		batch_free(o->batch);
 	o->ops->close(o->source);
-	wipe(&o->token);
+	str_wipe(&o->token);
 	mem_free(o->name);
 	mem_free(o);
-}
-
-static bool read_token(struct engine *e, const struct account *account, struct str *out, struct err *err)
-{
-	const struct setting *token = account_setting(account, "token");
-
-	str_init(out, LIMIT_SECRET_BYTES);
-	if (!token || token->n_secret == 0) {
-		(void)err_set(err, RC_REFUSED, "this hs2cert knows no OAuth yet: give the account a token");
-		return false;
-	}
-	return e->world->secret(e->world->ctx, &token->secret[0], out, err) == RC_OK;
 }
 
 /* The source goes on with the table and the token that o holds. */
@@ -227,17 +212,14 @@ static void origin_use(struct origin *o)
 static void origin_load(struct origin *o, uint32_t account)
 {
 	struct engine *e = o->engine;
-	struct str token;
 	struct err err;
 
 	o->account = account;
-	o->no_secret = !read_token(e, &e->table->account[account], &token, &err);
+	o->no_secret = token_read(e->world, &e->table->account[account], &o->token, &err) != RC_OK;
 	if (o->no_secret)
-		log_line(e->world->log, LOG_ERROR, "account stopped until a reload, a restart or a new secret",
-			 "account", o->name, "reason", err.text, NULL);
-	str_clear(&o->token);
-	str_add_slice(&o->token, str_slice(&token));
-	wipe(&token);
+		log_line(e->world->log, LOG_ERROR,
+			 "account stopped until a reload, a restart or a new secret", "account",
+			 o->name, "reason", err.text, NULL);
 	origin_use(o);
 }
 
@@ -245,20 +227,13 @@ static void origin_load(struct origin *o, uint32_t account)
 static void look_at_secrets(struct engine *e)
 {
 	for (struct origin *o = e->origin; o; o = o->next) {
-		struct str token;
-		struct err err;
-		if (!o->no_secret && o->ops->health(o->source) != SOURCE_STOPPED)
+		bool stopped = o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED;
+		if (!stopped || !token_changed(e->world, &e->table->account[o->account], &o->token))
 			continue;
-		if (read_token(e, &e->table->account[o->account], &token, &err) &&
-		    !slice_eq(str_slice(&token), str_slice(&o->token))) {
-			log_line(e->world->log, LOG_INFO, "account goes on with a new secret", "account", o->name,
-				 NULL);
-			o->no_secret = false;
-			str_clear(&o->token);
-			str_add_slice(&o->token, str_slice(&token));
-			origin_use(o);
-		}
-		wipe(&token);
+		log_line(e->world->log, LOG_INFO, "account goes on with a new secret", "account",
+			 o->name, NULL);
+		o->no_secret = false;
+		origin_use(o);
 	}
 	outbox_look_at_secrets(e->outbox);
 }
@@ -366,7 +341,8 @@ static enum rc keep_house(struct engine *e, struct err *err)
 
 	db_begin(e->db, "housekeeping");
 	db_run(e->db, "DELETE FROM decision WHERE made_ms < ?1", "i", now - KEEP_DECISIONS_MS);
-	db_run(e->db, "DELETE FROM contact WHERE modified_ms < ?1 AND merged = ''", "i", now - KEEP_CONTACTS_MS);
+	db_run(e->db, "DELETE FROM contact WHERE modified_ms < ?1 AND merged = ''", "i",
+	       now - KEEP_CONTACTS_MS);
 	db_run(e->db, "DELETE FROM membership WHERE gone_ms < ?1", "i", now - 90 * MS_DAY);
 	return db_commit(e->db, err);
 }
@@ -469,7 +445,7 @@ static bool origin_working(const struct origin *o)
 	if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
 		return false;
 	if (!o->ops->polled(o->source) || o->batch)
-		return true;
+		return o->ops->waits_ms(o->source) <= ONCE_RETRY_MS;
 	if (o->ops->health(o->source) != SOURCE_FINE)
 		return false;
 	if (due != INT64_MAX && o->ops->now(o->source, &now) && due - now <= ONCE_DUE_MS)
@@ -502,7 +478,8 @@ enum once engine_once(struct engine *e)
 	if (source_failed)
 		return ONCE_NO_SOURCE;
 	ledger_count(e->db, count);
-	if (count[STATE_HELD] + count[STATE_REFUSED] + count[STATE_SEND_UNKNOWN] + ledger_work_count(e->db))
+	if (count[STATE_HELD] + count[STATE_REFUSED] + count[STATE_SEND_UNKNOWN] +
+	    ledger_work_count(e->db))
 		return ONCE_PARKED;
 	return settling ? ONCE_SETTLING : ONCE_DONE;
 }

@@ -17,7 +17,7 @@ struct engine;
 
 /* `world` is lent; its db must be owned by this process (DB_OWN). */
 struct engine *engine_new(const struct world *world);
-void engine_free(struct engine *e);	/* NULL does nothing */
+void engine_free(struct engine *e); /* NULL does nothing */
 
 /*
  * Takes a table into use: at start and on every reload. Takes its own
@@ -43,7 +43,7 @@ enum once {
 	ONCE_DONE,	/* nothing is left to do */
 	ONCE_PARKED,	/* something is held, refused or unknown, or could not be finished now */
 	ONCE_SETTLING,	/* bursts are still settling */
-	ONCE_NO_SOURCE,	/* a source could not be polled */
+	ONCE_NO_SOURCE, /* a source could not be polled */
 };
 enum once engine_once(struct engine *e);
 

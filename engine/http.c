@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-#define RETRY_AFTER_MOST_MS MS_DAY	/* a day without a try is long enough, whatever they say */
+#define RETRY_AFTER_MOST_MS MS_DAY /* a day without a try is long enough, whatever they say */
 #define NUMBER_MOST INT64_C(1000000000000)
 
 /* The first line of *rest without its end; *rest goes on behind it. */
@@ -74,6 +74,6 @@ void http_read_headers(struct slice lines, int64_t now_ms, struct http_response 
 	out->retry_after_ms = retry_after(header_value(lines, "Retry-After"),
 					  out->date_ms != HTTP_ABSENT ? out->date_ms : now_ms);
 	out->rate_max = number_of(header_value(lines, "X-HubSpot-RateLimit-Max"));
-	out->rate_interval_ms =
-		number_of(header_value(lines, "X-HubSpot-RateLimit-Interval-Milliseconds"));
+	out->rate_interval_ms = number_of(
+		header_value(lines, "X-HubSpot-RateLimit-Interval-Milliseconds"));
 }

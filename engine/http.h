@@ -16,10 +16,10 @@
 /* Everything is lent until the request has ended. */
 struct http_request {
 	const char *method;
-	const char *url;		/* whole, http or https */
-	const char *bearer;		/* token; goes into Authorization */
-	const char *header[4];		/* further ones, `Name: value`; unused are NULL */
-	struct slice body;		/* JSON; sent only where has_body */
+	const char *url;       /* whole, http or https */
+	const char *bearer;    /* token; goes into Authorization */
+	const char *header[4]; /* further ones, `Name: value`; unused are NULL */
+	struct slice body;     /* JSON; sent only where has_body */
 	bool has_body;
 	/*
 	 * A connection of its own, used once. libcurl repeats a POST by itself
@@ -31,22 +31,22 @@ struct http_request {
 };
 
 enum http_outcome {
-	HTTP_ANSWER,	/* a whole answer came */
-	HTTP_NOT_SENT,	/* certainly nothing of the request reached the other side */
-	HTTP_UNKNOWN,	/* it may have been received and acted upon; no usable answer */
+	HTTP_ANSWER,   /* a whole answer came */
+	HTTP_NOT_SENT, /* certainly nothing of the request reached the other side */
+	HTTP_UNKNOWN,  /* it may have been received and acted upon; no usable answer */
 };
 
 #define HTTP_ABSENT INT64_MIN
 
 struct http_response {
 	enum http_outcome outcome;
-	const char *problem;		/* what failed, where outcome is not HTTP_ANSWER */
+	const char *problem; /* what failed, where outcome is not HTTP_ANSWER */
 	int status;
 	struct slice body;
-	int64_t date_ms;		/* Date header, or HTTP_ABSENT */
-	int64_t retry_after_ms;		/* from now on, or HTTP_ABSENT; never negative */
-	int64_t rate_max;		/* X-HubSpot-RateLimit-Max, or HTTP_ABSENT */
-	int64_t rate_interval_ms;	/* X-HubSpot-RateLimit-Interval-Milliseconds, or HTTP_ABSENT */
+	int64_t date_ms;	  /* Date header, or HTTP_ABSENT */
+	int64_t retry_after_ms;	  /* from now on, or HTTP_ABSENT; never negative */
+	int64_t rate_max;	  /* X-HubSpot-RateLimit-Max, or HTTP_ABSENT */
+	int64_t rate_interval_ms; /* X-HubSpot-RateLimit-Interval-Milliseconds, or HTTP_ABSENT */
 };
 
 /*

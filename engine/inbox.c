@@ -13,19 +13,21 @@ void inbox_add(struct db *db, const char *account, struct slice contact, int64_t
 	       "tsi", account, contact, modified_ms);
 }
 
-size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most, struct arena *memory,
-		  struct news **out)
+size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
+		  struct arena *memory, struct news **out)
 {
 	struct news *list = arena_alloc(memory, (most + 1) * sizeof(*list));
 	size_t n = 0;
-	struct query *q = db_select(db,
-				    "SELECT contact, seq, modified_ms, failures FROM news"
-				    " WHERE account = ?1 AND not_before_ms <= ?2 ORDER BY id LIMIT ?3",
-				    "tii", account, wall_ms, (int64_t)most);
+	struct query *q = db_select(
+		db,
+		"SELECT contact, seq, modified_ms, failures FROM news"
+		" WHERE account = ?1 AND not_before_ms <= ?2 ORDER BY id LIMIT ?3",
+		"tii", account, wall_ms, (int64_t)most);
 
 	while (query_next(q))
-		list[n++] = (struct news){ arena_text(memory, query_slice(q, 0)), query_integer(q, 1),
-					   query_integer(q, 2), query_integer(q, 3) };
+		list[n++] = (struct news){ arena_text(memory, query_slice(q, 0)),
+					   query_integer(q, 1), query_integer(q, 2),
+					   query_integer(q, 3) };
 	*out = list;
 	return n;
 }
@@ -42,27 +44,31 @@ int64_t inbox_promote(struct db *db, const char *account, int64_t source_now_ms)
 
 void inbox_done(struct db *db, const char *account, const struct news *news)
 {
-	db_run(db, "DELETE FROM news WHERE account = ?1 AND contact = ?2 AND seq = ?3", "tti", account,
-	       news->contact, news->seq);
+	db_run(db, "DELETE FROM news WHERE account = ?1 AND contact = ?2 AND seq = ?3", "tti",
+	       account, news->contact, news->seq);
 }
 
-void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms, uint64_t random)
+void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
+		 uint64_t random)
 {
 	db_run(db,
-	       "UPDATE news SET failures = ?3, not_before_ms = ?4 WHERE account = ?1 AND contact = ?2", "ttii",
-	       account, news->contact, news->failures + 1, wall_ms + backoff_ms(news->failures + 1, random));
+	       "UPDATE news SET failures = ?3, not_before_ms = ?4 WHERE account = ?1 AND contact = ?2",
+	       "ttii", account, news->contact, news->failures + 1,
+	       wall_ms + backoff_ms(news->failures + 1, random));
 }
 
 int64_t inbox_next(struct db *db, const char *account, int64_t after_ms)
 {
-	return db_integer(db, INT64_MAX,
-			  "SELECT min(not_before_ms) FROM news WHERE account = ?1 AND not_before_ms > ?2", "ti",
-			  account, after_ms);
+	return db_integer(
+		db, INT64_MAX,
+		"SELECT min(not_before_ms) FROM news WHERE account = ?1 AND not_before_ms > ?2",
+		"ti", account, after_ms);
 }
 
 int64_t inbox_next_due(struct db *db, const char *account)
 {
-	return db_integer(db, INT64_MAX, "SELECT min(due_ms) FROM pending WHERE account = ?1", "t", account);
+	return db_integer(db, INT64_MAX, "SELECT min(due_ms) FROM pending WHERE account = ?1", "t",
+			  account);
 }
 
 int64_t inbox_count(struct db *db, const char *account)
@@ -89,11 +95,11 @@ void inbox_wait(struct db *db, const char *account, struct slice contact, const 
 		" from_value = NULL, to_value = excluded.to_value";
 
 	if (p->from_known)
-		db_run(db, with_from, "itsiissi", p->watch, account, contact, p->at_ms, p->due_ms, p->from,
-		       p->to, (int64_t)p->frozen);
+		db_run(db, with_from, "itsiissi", p->watch, account, contact, p->at_ms, p->due_ms,
+		       p->from, p->to, (int64_t)p->frozen);
 	else
-		db_run(db, without_from, "itsiisi", p->watch, account, contact, p->at_ms, p->due_ms, p->to,
-		       (int64_t)p->frozen);
+		db_run(db, without_from, "itsiisi", p->watch, account, contact, p->at_ms, p->due_ms,
+		       p->to, (int64_t)p->frozen);
 }
 
 size_t inbox_pending(struct db *db, const char *account, const char *contact, struct arena *memory,
@@ -101,18 +107,22 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 {
 	struct pending *list = NULL;
 	size_t n = 0, cap = 0;
-	struct query *q = db_select(db,
-				    "SELECT watch, at_ms, due_ms, from_value, to_value, frozen FROM pending"
-				    " WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms",
-				    "tt", account, contact);
+	struct query *q = db_select(
+		db,
+		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen FROM pending"
+		" WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms",
+		"tt", account, contact);
 
 	while (query_next(q)) {
 		list = mem_grow(list, &cap, n + 1, sizeof(*list));
 		list[n++] = (struct pending){
-			.watch = query_integer(q, 0), .at_ms = query_integer(q, 1),
-			.due_ms = query_integer(q, 2), .from_known = !query_null(q, 3),
+			.watch = query_integer(q, 0),
+			.at_ms = query_integer(q, 1),
+			.due_ms = query_integer(q, 2),
+			.from_known = !query_null(q, 3),
 			.from = arena_slice(memory, query_slice(q, 3)),
-			.to = arena_slice(memory, query_slice(q, 4)), .frozen = query_integer(q, 5) != 0,
+			.to = arena_slice(memory, query_slice(q, 4)),
+			.frozen = query_integer(q, 5) != 0,
 		};
 	}
 	*out = arena_alloc(memory, (n + 1) * sizeof(*list));
@@ -124,6 +134,6 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 
 void inbox_forget(struct db *db, const char *contact, const struct pending *p)
 {
-	db_run(db, "DELETE FROM pending WHERE watch = ?1 AND contact = ?2 AND at_ms = ?3", "iti", p->watch,
-	       contact, p->at_ms);
+	db_run(db, "DELETE FROM pending WHERE watch = ?1 AND contact = ?2 AND at_ms = ?3", "iti",
+	       p->watch, contact, p->at_ms);
 }

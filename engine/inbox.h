@@ -14,7 +14,10 @@
 #include "base/arena.h"
 #include "engine/store/db.h"
 
-/* Something changed at the contact; modified_ms 0 where it is not known when. Older news than what is there is nothing new. */
+/*
+ * Something changed at the contact; modified_ms 0 where it is not known when. Older news than
+ * what is there is nothing new.
+ */
 void inbox_add(struct db *db, const char *account, struct slice contact, int64_t modified_ms);
 
 /* One contact that is to be looked at. */
@@ -29,16 +32,20 @@ struct news {
  * The oldest news of the account that may be looked at now, at most `most`, in
  * `memory`. `wall_ms` is our clock. Answers how many.
  */
-size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most, struct arena *memory,
-		  struct news **out);
+size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
+		  struct arena *memory, struct news **out);
 /* Pending bursts that have fallen due by the source's clock become news. Answers how many. */
 int64_t inbox_promote(struct db *db, const char *account, int64_t source_now_ms);
 /* The contact was looked at: the news is done, unless more came meanwhile. */
 void inbox_done(struct db *db, const char *account, const struct news *news);
 /* The look failed: again not before a back-off. */
-void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms, uint64_t random);
+void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
+		 uint64_t random);
 
-/* Our clock's time, after after_ms, at which the next news may be looked at; INT64_MAX where there is none. */
+/*
+ * Our clock's time, after after_ms, at which the next news may be looked at; INT64_MAX where
+ * there is none.
+ */
 int64_t inbox_next(struct db *db, const char *account, int64_t after_ms);
 /* The source's clock's time of the next pending burst; INT64_MAX where there is none. */
 int64_t inbox_next_due(struct db *db, const char *account);

@@ -20,8 +20,18 @@
 #include "dsl/table.h"
 
 enum issuance_state {
-	STATE_PLANNED, STATE_CREATING, STATE_DRAFT, STATE_ISSUING, STATE_ISSUED, STATE_SENDING,
-	STATE_SENT, STATE_HELD, STATE_SHADOW, STATE_SKIPPED, STATE_REFUSED, STATE_SEND_UNKNOWN,
+	STATE_PLANNED,
+	STATE_CREATING,
+	STATE_DRAFT,
+	STATE_ISSUING,
+	STATE_ISSUED,
+	STATE_SENDING,
+	STATE_SENT,
+	STATE_HELD,
+	STATE_SHADOW,
+	STATE_SKIPPED,
+	STATE_REFUSED,
+	STATE_SEND_UNKNOWN,
 	STATE_DROPPED,
 	STATE_COUNT
 };
@@ -38,25 +48,30 @@ struct issuance {
 	const char *source_account;
 	const char *contact;
 	enum event_kind event;
-	const char *target;		/* property name or list id */
-	const char *from, *to;		/* "" for list-added */
-	int64_t at_ms;			/* the event's time */
+	const char *target;    /* property name or list id */
+	const char *from, *to; /* "" for list-added */
+	int64_t at_ms;	       /* the event's time */
 	const char *action_account;
 	const char *group;
 	bool do_issue, do_send;
-	const struct json *fields;	/* rendered: "recipient.name" … "custom.x" to text; empty ones left out. NULL where never rendered */
+	const struct json *
+		/*
+		 * rendered: "recipient.name" … "custom.x" to text; empty ones left out. NULL
+		 * where never rendered
+		 */
+		fields;
 
 	enum issuance_state state;
-	enum issuance_state held_from;	/* STATE_HELD, STATE_REFUSED: the state to go on from */
-	const char *reason;		/* NULL where there is none */
-	int attempts;			/* writes that were sent out, of every step */
-	int64_t attempt_ms;		/* wall clock when the last write was about to leave; 0 before */
-	int settles;			/* look-ups since then */
-	const char *cursor;		/* page where a look-up goes on, or NULL */
-	int64_t not_before_ms;		/* wall clock: no step before */
-	int failures;			/* answers "again" in a row: for the back-off */
-	const char *credential;		/* NULL before it is known */
-	const char *public_url;		/* NULL likewise */
+	enum issuance_state held_from; /* STATE_HELD, STATE_REFUSED: the state to go on from */
+	const char *reason;	       /* NULL where there is none */
+	int attempts;		       /* writes that were sent out, of every step */
+	int64_t attempt_ms;	/* wall clock when the last write was about to leave; 0 before */
+	int settles;		/* look-ups since then */
+	const char *cursor;	/* page where a look-up goes on, or NULL */
+	int64_t not_before_ms;	/* wall clock: no step before */
+	int failures;		/* answers "again" in a row: for the back-off */
+	const char *credential; /* NULL before it is known */
+	const char *public_url; /* NULL likewise */
 	int64_t created_ms, updated_ms;
 };
 

@@ -3,11 +3,13 @@
 #include <string.h>
 
 const char *const issuance_state_names[STATE_COUNT] = {
-	[STATE_PLANNED] = "planned", [STATE_CREATING] = "creating", [STATE_DRAFT] = "draft",
-	[STATE_ISSUING] = "issuing", [STATE_ISSUED] = "issued", [STATE_SENDING] = "sending",
-	[STATE_SENT] = "sent", [STATE_HELD] = "held", [STATE_SHADOW] = "shadow",
-	[STATE_SKIPPED] = "skipped", [STATE_REFUSED] = "refused",
-	[STATE_SEND_UNKNOWN] = "send-unknown", [STATE_DROPPED] = "dropped",
+	[STATE_PLANNED] = "planned", [STATE_CREATING] = "creating",
+	[STATE_DRAFT] = "draft",     [STATE_ISSUING] = "issuing",
+	[STATE_ISSUED] = "issued",   [STATE_SENDING] = "sending",
+	[STATE_SENT] = "sent",	     [STATE_HELD] = "held",
+	[STATE_SHADOW] = "shadow",   [STATE_SKIPPED] = "skipped",
+	[STATE_REFUSED] = "refused", [STATE_SEND_UNKNOWN] = "send-unknown",
+	[STATE_DROPPED] = "dropped",
 };
 
 bool issuance_state_of(struct slice name, enum issuance_state *out)
@@ -23,33 +25,38 @@ bool issuance_state_of(struct slice name, enum issuance_state *out)
 
 bool ledger_has_event(struct db *db, const struct issuance *is)
 {
-	return db_exists(db,
-			 "SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2 AND event = ?3"
-			 " AND target = ?4 AND at_ms = ?5 AND to_value = ?6 AND (contact = ?7 OR contact IN"
-			 " (SELECT old FROM alias WHERE account = ?2 AND contact = ?7))",
-			 "ttttitt", is->rule, is->source_account, event_kind_names[is->event], is->target,
-			 is->at_ms, is->to, is->contact);
+	return db_exists(
+		db,
+		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2 AND event = ?3"
+		" AND target = ?4 AND at_ms = ?5 AND to_value = ?6 AND (contact = ?7 OR contact IN"
+		" (SELECT old FROM alias WHERE account = ?2 AND contact = ?7))",
+		"ttttitt", is->rule, is->source_account, event_kind_names[is->event], is->target,
+		is->at_ms, is->to, is->contact);
 }
 
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 {
-	return db_exists(db,
-			 "SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2 AND (contact = ?3 OR"
-			 " contact IN (SELECT old FROM alias WHERE account = ?2 AND contact = ?3))"
-			 " AND (?4 IS NULL OR to_value = ?4)"
-			 " AND state NOT IN ('skipped', 'refused', 'dropped', 'shadow')",
-			 "tttt", is->rule, is->source_account, is->contact, to);
+	return db_exists(
+		db,
+		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2 AND (contact = ?3 OR"
+		" contact IN (SELECT old FROM alias WHERE account = ?2 AND contact = ?3))"
+		" AND (?4 IS NULL OR to_value = ?4)"
+		" AND state NOT IN ('skipped', 'refused', 'dropped', 'shadow')",
+		"tttt", is->rule, is->source_account, is->contact, to);
 }
 
-static void add_trail(struct db *db, int64_t id, int64_t now_ms, enum issuance_state state, const char *note)
+static void add_trail(struct db *db, int64_t id, int64_t now_ms, enum issuance_state state,
+		      const char *note)
 {
-	db_run(db, "INSERT INTO trail (issuance, at_ms, state, note) VALUES (?1, ?2, ?3, ?4)", "iitt", id, now_ms,
-	       issuance_state_names[state], note);
+	db_run(db, "INSERT INTO trail (issuance, at_ms, state, note) VALUES (?1, ?2, ?3, ?4)",
+	       "iitt", id, now_ms, issuance_state_names[state], note);
 }
 
 static const char *held_from(const struct issuance *is)
 {
-	return is->state == STATE_HELD || is->state == STATE_REFUSED ? issuance_state_names[is->held_from] : NULL;
+	return is->state == STATE_HELD || is->state == STATE_REFUSED
+		       ? issuance_state_names[is->held_from]
+		       : NULL;
 }
 
 void ledger_insert(struct db *db, struct issuance *is, struct slice email)
@@ -65,25 +72,26 @@ void ledger_insert(struct db *db, struct issuance *is, struct slice email)
 	       " reason, created_ms, updated_ms)"
 	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?19)",
 	       "ttttttttittiistttti", is->rule, is->table_hash, is->source_account, is->contact,
-	       event_kind_names[is->event], is->target, is->from, is->to, is->at_ms, is->action_account,
-	       is->group, (int64_t)is->do_issue, (int64_t)is->do_send, email,
-	       is->fields ? str_text(&fields) : NULL, issuance_state_names[is->state], held_from(is), is->reason,
-	       is->created_ms);
+	       event_kind_names[is->event], is->target, is->from, is->to, is->at_ms,
+	       is->action_account, is->group, (int64_t)is->do_issue, (int64_t)is->do_send, email,
+	       is->fields ? str_text(&fields) : NULL, issuance_state_names[is->state],
+	       held_from(is), is->reason, is->created_ms);
 	is->id = db_last_id(db);
 	add_trail(db, is->id, is->created_ms, is->state, is->reason);
 	str_release(&fields);
 }
 
-void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after, int64_t now_ms,
-		   const char *note)
+void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
+		   int64_t now_ms, const char *note)
 {
 	db_run(db,
 	       "UPDATE issuance SET state = ?2, held_from = ?3, reason = ?4, attempts = ?5, attempt_ms = ?6,"
 	       " settles = ?7, cursor = ?8, not_before_ms = ?9, failures = ?10, credential = ?11,"
 	       " public_url = ?12, updated_ms = ?13 WHERE id = ?1",
-	       "itttiiitiitti", after->id, issuance_state_names[after->state], held_from(after), after->reason,
-	       (int64_t)after->attempts, after->attempt_ms, (int64_t)after->settles, after->cursor,
-	       after->not_before_ms, (int64_t)after->failures, after->credential, after->public_url, now_ms);
+	       "itttiiitiitti", after->id, issuance_state_names[after->state], held_from(after),
+	       after->reason, (int64_t)after->attempts, after->attempt_ms, (int64_t)after->settles,
+	       after->cursor, after->not_before_ms, (int64_t)after->failures, after->credential,
+	       after->public_url, now_ms);
 	if (before->state != after->state)
 		add_trail(db, after->id, now_ms, after->state, note);
 }
@@ -104,19 +112,33 @@ static void load_row(struct query *q, struct arena *memory, struct issuance *out
 	struct err ignored;
 
 	*out = (struct issuance){
-		.id = query_integer(q, 0), .rule = text(q, 1, memory), .table_hash = text(q, 2, memory),
-		.source_account = text(q, 3, memory), .contact = text(q, 4, memory),
-		.event = slice_is(query_slice(q, 5), event_kind_names[EVENT_LIST_ADDED]) ?
-				 EVENT_LIST_ADDED : EVENT_PROPERTY_CHANGED,
-		.target = text(q, 6, memory), .from = text_or_null(q, 7, memory), .to = text(q, 8, memory),
-		.at_ms = query_integer(q, 9), .action_account = text(q, 10, memory),
-		.group = text(q, 11, memory), .do_issue = query_integer(q, 12) != 0,
-		.do_send = query_integer(q, 13) != 0, .reason = text_or_null(q, 17, memory),
-		.attempts = (int)query_integer(q, 18), .attempt_ms = query_integer(q, 19),
-		.settles = (int)query_integer(q, 20), .cursor = text_or_null(q, 21, memory),
-		.not_before_ms = query_integer(q, 22), .failures = (int)query_integer(q, 23),
-		.credential = text_or_null(q, 24, memory), .public_url = text_or_null(q, 25, memory),
-		.created_ms = query_integer(q, 26), .updated_ms = query_integer(q, 27),
+		.id = query_integer(q, 0),
+		.rule = text(q, 1, memory),
+		.table_hash = text(q, 2, memory),
+		.source_account = text(q, 3, memory),
+		.contact = text(q, 4, memory),
+		.event = slice_is(query_slice(q, 5), event_kind_names[EVENT_LIST_ADDED])
+				 ? EVENT_LIST_ADDED
+				 : EVENT_PROPERTY_CHANGED,
+		.target = text(q, 6, memory),
+		.from = text_or_null(q, 7, memory),
+		.to = text(q, 8, memory),
+		.at_ms = query_integer(q, 9),
+		.action_account = text(q, 10, memory),
+		.group = text(q, 11, memory),
+		.do_issue = query_integer(q, 12) != 0,
+		.do_send = query_integer(q, 13) != 0,
+		.reason = text_or_null(q, 17, memory),
+		.attempts = (int)query_integer(q, 18),
+		.attempt_ms = query_integer(q, 19),
+		.settles = (int)query_integer(q, 20),
+		.cursor = text_or_null(q, 21, memory),
+		.not_before_ms = query_integer(q, 22),
+		.failures = (int)query_integer(q, 23),
+		.credential = text_or_null(q, 24, memory),
+		.public_url = text_or_null(q, 25, memory),
+		.created_ms = query_integer(q, 26),
+		.updated_ms = query_integer(q, 27),
 	};
 	(void)issuance_state_of(query_slice(q, 15), &out->state);
 	(void)issuance_state_of(query_slice(q, 16), &out->held_from);
@@ -126,13 +148,14 @@ static void load_row(struct query *q, struct arena *memory, struct issuance *out
 
 bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuance *out)
 {
-	struct query *q = db_select(db,
-				    "SELECT id, rule, table_hash, source_account, contact, event, target,"
-				    " from_value, to_value, at_ms, action_account, group_id, do_issue, do_send,"
-				    " fields, state, held_from, reason, attempts, attempt_ms, settles, cursor,"
-				    " not_before_ms, failures, credential, public_url, created_ms, updated_ms"
-				    " FROM issuance WHERE id = ?1",
-				    "i", id);
+	struct query *q = db_select(
+		db,
+		"SELECT id, rule, table_hash, source_account, contact, event, target,"
+		" from_value, to_value, at_ms, action_account, group_id, do_issue, do_send,"
+		" fields, state, held_from, reason, attempts, attempt_ms, settles, cursor,"
+		" not_before_ms, failures, credential, public_url, created_ms, updated_ms"
+		" FROM issuance WHERE id = ?1",
+		"i", id);
 
 	if (!query_next(q))
 		return false;
@@ -142,15 +165,18 @@ bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuanc
 }
 
 #define WORK_STATES "state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending')"
-#define WORK_LEFT " AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0)"
+#define WORK_LEFT                                                                                  \
+	" AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0)"
 
-size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most, int64_t *out)
+size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most,
+		   int64_t *out)
 {
 	size_t n = 0;
-	struct query *q = db_select(db,
-				    "SELECT id FROM issuance WHERE action_account = ?1 AND " WORK_STATES WORK_LEFT
-				    " AND not_before_ms <= ?2 ORDER BY id LIMIT ?3",
-				    "tii", action_account, now_ms, (int64_t)most);
+	struct query *q = db_select(
+		db,
+		"SELECT id FROM issuance WHERE action_account = ?1 AND " WORK_STATES WORK_LEFT
+		" AND not_before_ms <= ?2 ORDER BY id LIMIT ?3",
+		"tii", action_account, now_ms, (int64_t)most);
 
 	while (query_next(q))
 		out[n++] = query_integer(q, 0);
@@ -159,10 +185,11 @@ size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, si
 
 int64_t ledger_next(struct db *db, const char *action_account, int64_t now_ms)
 {
-	return db_integer(db, INT64_MAX,
-			  "SELECT min(not_before_ms) FROM issuance WHERE action_account = ?1 AND "
-			  WORK_STATES WORK_LEFT " AND not_before_ms > ?2",
-			  "ti", action_account, now_ms);
+	return db_integer(
+		db, INT64_MAX,
+		"SELECT min(not_before_ms) FROM issuance WHERE action_account = ?1 AND " WORK_STATES
+			WORK_LEFT " AND not_before_ms > ?2",
+		"ti", action_account, now_ms);
 }
 
 int64_t ledger_work_count(struct db *db)
@@ -172,15 +199,15 @@ int64_t ledger_work_count(struct db *db)
 
 bool ledger_credential_held(struct db *db, const char *action_account, const char *credential)
 {
-	return db_exists(db, "SELECT 1 FROM issuance WHERE action_account = ?1 AND credential = ?2", "tt",
-			 action_account, credential);
+	return db_exists(db, "SELECT 1 FROM issuance WHERE action_account = ?1 AND credential = ?2",
+			 "tt", action_account, credential);
 }
 
 /* States without a request under way, from which one can be held. */
 #define RESTING "state IN ('planned', 'draft', 'issued')" WORK_LEFT
 
-int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group, const char *reason,
-			int64_t now_ms)
+int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
+			const char *reason, int64_t now_ms)
 {
 	db_run(db,
 	       "INSERT INTO trail (issuance, at_ms, state, note)"
@@ -211,7 +238,8 @@ int64_t ledger_release_held(struct db *db, const char *action_account, int64_t n
 
 int64_t ledger_park_sending(struct db *db, int64_t now_ms)
 {
-	static const char reason[] = "stopped while the send was under way: it may have been mailed";
+	static const char reason[] =
+		"stopped while the send was under way: it may have been mailed";
 
 	db_run(db,
 	       "INSERT INTO trail (issuance, at_ms, state, note) SELECT id, ?1, 'send-unknown', ?2"

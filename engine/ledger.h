@@ -25,26 +25,39 @@ bool ledger_has_event(struct db *db, const struct issuance *is);
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
 /* Writes a new row and its first trail; is->id is set. `email` for lists of people. */
 void ledger_insert(struct db *db, struct issuance *is, struct slice email);
-/* Writes what a step changed: state and all that follows in the struct. `note` goes to the trail where the state changed. */
-void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after, int64_t now_ms,
-		   const char *note);
-/* False where there is no such row. Texts live in `memory`; fields are to be freed with json_free. */
+/*
+ * Writes what a step changed: state and all that follows in the struct. `note` goes to the
+ * trail where the state changed.
+ */
+void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
+		   int64_t now_ms, const char *note);
+/*
+ * False where there is no such row. Texts live in `memory`; fields are to be freed with
+ * json_free.
+ */
 bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuance *out);
 
 /* Ids of issuances that may take a step now, oldest first. */
-size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most, int64_t *out);
+size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most,
+		   int64_t *out);
 /* Our clock's time of the next that waits beyond now_ms; INT64_MAX where there is none. */
 int64_t ledger_next(struct db *db, const char *action_account, int64_t now_ms);
 /* How many still have a step to take. */
 int64_t ledger_work_count(struct db *db);
 bool ledger_credential_held(struct db *db, const char *action_account, const char *credential);
 
-/* Parks every issuance of the account (of the group, where not NULL) that has no request under way. Answers how many. */
-int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group, const char *reason,
-			int64_t now_ms);
+/*
+ * Parks every issuance of the account (of the group, where not NULL) that has no request under
+ * way. Answers how many.
+ */
+int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
+			const char *reason, int64_t now_ms);
 /* Lets what a plan or a group held go on. Answers how many. */
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms);
-/* At start: a `sending` that was under way when the process ended can be settled by no call. Answers how many. */
+/*
+ * At start: a `sending` that was under way when the process ended can be settled by no call.
+ * Answers how many.
+ */
 int64_t ledger_park_sending(struct db *db, int64_t now_ms);
 
 /* How many there are in each state. */

@@ -1,5 +1,6 @@
 #include "engine/merge.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void take_over(struct db *db, const char *account, const char *old, const char *id)
@@ -10,7 +11,8 @@ static void take_over(struct db *db, const char *account, const char *old, const
 	       "INSERT INTO alias (account, old, contact) VALUES (?1, ?2, ?3)"
 	       " ON CONFLICT (account, old) DO UPDATE SET contact = excluded.contact",
 	       "ttt", account, old, id);
-	db_run(db, "UPDATE alias SET contact = ?3 WHERE account = ?1 AND contact = ?2", "ttt", account, old, id);
+	db_run(db, "UPDATE alias SET contact = ?3 WHERE account = ?1 AND contact = ?2", "ttt",
+	       account, old, id);
 	db_run(db,
 	       "UPDATE pending SET contact = ?3, frozen = 1 WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
 	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?3"
@@ -20,13 +22,23 @@ static void take_over(struct db *db, const char *account, const char *old, const
 	db_run(db, "DELETE FROM news WHERE account = ?1 AND contact = ?2", "tt", account, old);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The absorbed ids as one text that is the same in whichever order they came. */
 static const char *join_ids(const struct contact *c, struct arena *memory)
 {
+	const char **sorted = arena_alloc(memory, (c->n_merged + 1) * sizeof(*sorted));
 	struct str ids;
 
+	for (size_t i = 0; i < c->n_merged; i++)
+		sorted[i] = c->merged[i];
+	qsort(sorted, c->n_merged, sizeof(*sorted), by_text);
 	str_init(&ids, LIMIT_VALUE_BYTES);
 	for (size_t i = 0; i < c->n_merged; i++)
-		str_addf(&ids, "%s%s", i ? ";" : "", c->merged[i]);
+		str_addf(&ids, "%s%s", i ? ";" : "", sorted[i]);
 	const char *text = arena_text(memory, str_slice(&ids));
 	str_release(&ids);
 	return text;
@@ -44,27 +56,27 @@ static int64_t merge_time(const struct contact *c, bool read_before)
 	return read_before ? c->modified_ms : c->created_ms;
 }
 
-int64_t merge_note(struct db *db, const char *account, const struct contact *c, struct arena *memory)
+int64_t merge_note(struct db *db, const char *account, const struct contact *c,
+		   struct arena *memory)
 {
 	if (strcmp(c->asked, c->id) != 0)
 		take_over(db, account, c->asked, c->id);
-	if (c->n_merged == 0)
-		return 0;
 	for (size_t i = 0; i < c->n_merged; i++)
 		take_over(db, account, c->merged[i], c->id);
 	const char *ids = join_ids(c, memory);
 	int64_t merged_ms = 0;
 	bool known = false, same = false;
-	struct query *q = db_select(db,
-				    "SELECT merged, merged_ms FROM contact WHERE account = ?1 AND contact = ?2",
-				    "tt", account, c->id);
+	struct query *q = db_select(
+		db, "SELECT merged, merged_ms FROM contact WHERE account = ?1 AND contact = ?2",
+		"tt", account, c->id);
 	if (query_next(q)) {
 		known = true;
 		same = slice_is(query_slice(q, 0), ids);
 		merged_ms = query_integer(q, 1);
 		query_end(q);
 	}
-	if (same)
+	/* A look that does not say whom the contact absorbed takes nothing back. */
+	if (same || c->n_merged == 0)
 		return merged_ms;
 	merged_ms = merge_time(c, known);
 	db_run(db,
@@ -76,12 +88,13 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 	return merged_ms;
 }
 
-bool merge_carried_over(struct db *db, const char *account, const char *contact, const char *list_id,
-			int64_t merged_ms)
+bool merge_carried_over(struct db *db, const char *account, const char *contact,
+			const char *list_id, int64_t merged_ms)
 {
-	return db_exists(db,
-			 "SELECT 1 FROM membership m JOIN alias a ON a.account = m.account AND a.old = m.contact"
-			 " WHERE m.account = ?1 AND m.list_id = ?3 AND a.contact = ?2"
-			 " AND (m.gone_ms IS NULL OR m.gone_ms >= ?4)",
-			 "ttti", account, contact, list_id, merged_ms);
+	return db_exists(
+		db,
+		"SELECT 1 FROM membership m JOIN alias a ON a.account = m.account AND a.old = m.contact"
+		" WHERE m.account = ?1 AND m.list_id = ?3 AND a.contact = ?2"
+		" AND (m.gone_ms IS NULL OR m.gone_ms >= ?4)",
+		"ttti", account, contact, list_id, merged_ms);
 }

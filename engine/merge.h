@@ -16,10 +16,14 @@
  * last merge was, by the source's clock; 0 where the contact absorbed nobody.
  * Entries at or before that time earn nothing.
  */
-int64_t merge_note(struct db *db, const char *account, const struct contact *c, struct arena *memory);
+int64_t merge_note(struct db *db, const char *account, const struct contact *c,
+		   struct arena *memory);
 
-/* Whether the contact's row on the list was carried over by a merge: one of its old ids was in the list when it ended. */
-bool merge_carried_over(struct db *db, const char *account, const char *contact, const char *list_id,
-			int64_t merged_ms);
+/*
+ * Whether the contact's row on the list was carried over by a merge: one of its old ids was in
+ * the list when it ended.
+ */
+bool merge_carried_over(struct db *db, const char *account, const char *contact,
+			const char *list_id, int64_t merged_ms);
 
 #endif

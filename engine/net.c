@@ -26,19 +26,19 @@
 
 #define CONNECT_TIMEOUT_MS 10000L
 #define KEPT_CONNECTIONS 8L
-#define KEPT_IDLE_S 60L		/* idle longer than this, a connection is not used again */
+#define KEPT_IDLE_S 60L /* idle longer than this, a connection is not used again */
 #define EVENTS_A_TURN 32
-#define OLDEST_CURL 0x075500	/* 7.85.0: CURLOPT_PROTOCOLS_STR */
+#define OLDEST_CURL 0x075500 /* 7.85.0: CURLOPT_PROTOCOLS_STR */
 
 /* One request under way. */
 struct transfer {
 	struct net *net;
 	CURL *easy;
 	struct curl_slist *header;
-	struct str answer_header;	/* of the last answer: a 1xx gives way to what follows */
+	struct str answer_header; /* of the last answer: a 1xx gives way to what follows */
 	bool header_whole;
 	struct str answer_body;
-	const char *refused;		/* not begun, for this reason: said in the next turn */
+	const char *refused; /* not begun, for this reason: said in the next turn */
 	char problem[CURL_ERROR_SIZE];
 	http_done *done;
 	void *arg;
@@ -55,7 +55,7 @@ struct watched {
 struct net {
 	CURLM *multi;
 	int epoll;
-	struct transfer *transfer;	/* newest first */
+	struct transfer *transfer; /* newest first */
 	size_t in_flight;
 	struct watched *watched;
 	bool broken;
@@ -104,13 +104,6 @@ static bool has_control(struct slice text)
 	return false;
 }
 
-static void wipe(struct str *secret)
-{
-	if (secret->ptr)
-		explicit_bzero(secret->ptr, secret->cap);
-	str_release(secret);
-}
-
 static enum rc read_raw_secret(const struct secret *secret, struct str *raw, struct err *err)
 {
 	if (secret->from == SECRET_FILE)
@@ -143,7 +136,7 @@ static enum rc read_secret(void *ctx, const struct secret *secret, struct str *o
 			     secret->name);
 	else if (rc == RC_OK)
 		str_add_slice(out, value);
-	wipe(&raw);
+	str_wipe(&raw);
 	return rc;
 }
 
@@ -194,7 +187,7 @@ static const struct {
 	const char *value;
 } texts[] = {
 	{ CURLOPT_PROTOCOLS_STR, "http,https" },
-	{ CURLOPT_PROXY, "" },		/* else the environment is obeyed */
+	{ CURLOPT_PROXY, "" }, /* else the environment is obeyed */
 	{ CURLOPT_USERAGENT, "hs2cert/" HS2CERT_VERSION },
 };
 
@@ -240,7 +233,7 @@ static void set_headers(struct transfer *t, const struct http_request *request)
 	if (request->bearer) {
 		str_addf(&bearer, "Authorization: Bearer %s", request->bearer);
 		add_header(t, str_text(&bearer));
-		wipe(&bearer);
+		str_wipe(&bearer);
 	}
 	for (size_t i = 0; i < COUNT(request->header); i++)
 		if (request->header[i])
@@ -378,8 +371,10 @@ static const char *problem_of(const struct transfer *t, CURLcode code)
 
 static void finish(struct transfer *t, CURLcode code)
 {
-	struct http_response r = { .date_ms = HTTP_ABSENT, .retry_after_ms = HTTP_ABSENT,
-				   .rate_max = HTTP_ABSENT, .rate_interval_ms = HTTP_ABSENT };
+	struct http_response r = { .date_ms = HTTP_ABSENT,
+				   .retry_after_ms = HTTP_ABSENT,
+				   .rate_max = HTTP_ABSENT,
+				   .rate_interval_ms = HTTP_ABSENT };
 
 	transfer_unlink(t);
 	r.outcome = outcome_of(t, code, &r.status);

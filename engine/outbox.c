@@ -4,38 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/action.h"
 #include "engine/backoff.h"
+#include "engine/lane.h"
 #include "engine/ledger.h"
 #include "engine/registry.h"
 
-#define MOST_IN_FLIGHT 8	/* of one lane: enough to use 3 requests/s at answers of 2 s */
+#define MOST_IN_FLIGHT 8 /* of one lane: enough to use 3 requests/s at answers of 2 s */
 #define WORK_BATCH 64
-
-/* One account's service from one load to the next; it keeps alive the table that it was opened from. */
-struct service {
-	struct action *action;
-	const struct action_ops *ops;
-	struct table *table;
-	int refs;		/* the lane, and each request under way */
-};
-
-struct lane {
-	struct outbox *outbox;
-	char *name;
-	struct service *service;	/* NULL where the account is not declared now, or its secret is missing */
-	const struct account *account;
-	uint32_t account_index;
-	struct str token;
-	double per_second;
-	int64_t next_request_ms;	/* monotonic: the bucket, one token at a time */
-	int64_t wait_until_ms;		/* monotonic: after a failure of the account */
-	int64_t failures;
-	bool stopped;
-	bool probing, probed;
-	size_t in_flight;
-	struct lane *next;
-};
 
 /* One request under way. */
 struct flight {
@@ -43,7 +18,7 @@ struct flight {
 	struct service *service;
 	struct issuance is;
 	struct step step;
-	int64_t started_ms;	/* wall clock */
+	int64_t started_ms; /* wall clock */
 	struct arena memory;
 	bool probe;
 	struct flight *next;
@@ -52,12 +27,12 @@ struct flight {
 struct outbox {
 	const struct world *world;
 	struct db *db;
-	struct table *table;	/* lent by the engine */
+	struct table *table; /* lent by the engine */
 	struct lane *lane;
 	struct flight *flight;
 	size_t in_flight;
 	bool stopping;
-	enum rc failed;		/* the store failed in an answer: said at the next step */
+	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;
 };
 
@@ -80,16 +55,7 @@ struct outbox *outbox_new(const struct world *world)
 	return o;
 }
 
-/* ---- services and flights ---------------------------------------------- */
-
-static void service_unref(struct service *s)
-{
-	if (!s || --s->refs)
-		return;
-	s->ops->close(s->action);
-	table_unref(s->table);
-	mem_free(s);
-}
+/* ---- flights ------------------------------------------------------------ */
 
 static void flight_free(struct flight *f)
 {
@@ -113,8 +79,7 @@ static struct flight *flight_new(struct lane *lane)
 
 	arena_init(&f->memory);
 	f->lane = lane;
-	f->service = lane->service;
-	f->service->refs++;
+	f->service = service_ref(lane->service);
 	f->next = o->flight;
 	o->flight = f;
 	lane->in_flight++;
@@ -140,12 +105,7 @@ void outbox_free(struct outbox *o)
 	}
 	for (struct lane *lane = o->lane, *next; lane; lane = next) {
 		next = lane->next;
-		service_unref(lane->service);
-		if (lane->token.ptr)
-			explicit_bzero(lane->token.ptr, lane->token.cap);
-		str_release(&lane->token);
-		mem_free(lane->name);
-		mem_free(lane);
+		lane_free(lane);
 	}
 	mem_free(o);
 }
@@ -160,89 +120,16 @@ static struct lane *lane_of(struct outbox *o, const char *name)
 		lane = lane->next;
 	if (lane)
 		return lane;
-	lane = mem_alloc(sizeof(*lane));
-	lane->outbox = o;
-	lane->name = mem_strdup(name);
-	str_init(&lane->token, LIMIT_SECRET_BYTES);
+	lane = lane_new(o, o->world, name);
 	lane->next = o->lane;
 	o->lane = lane;
 	return lane;
 }
 
-static void lane_stop(struct lane *lane, const char *why)
-{
-	lane->stopped = true;
-	log_line(lane->outbox->world->log, LOG_ERROR, "account stopped until a reload, a restart or a new secret",
-		 "account", lane->name, "reason", why, NULL);
-}
-
-/* Opens the service with the token in lane->token. */
-static void lane_open(struct lane *lane)
-{
-	const struct action_ops *ops = registry_action(lane->account->type);
-
-	service_unref(lane->service);
-	lane->service = mem_alloc(sizeof(*lane->service));
-	*lane->service = (struct service){ ops->open(lane->account, str_slice(&lane->token)), ops,
-					   table_ref(lane->outbox->table), 1 };
-	lane->stopped = false;
-	lane->probed = lane->probing = false;
-	lane->failures = 0;
-	lane->wait_until_ms = 0;
-}
-
-static bool read_token(struct lane *lane, struct str *out, struct err *err)
-{
-	const struct setting *token = account_setting(lane->account, "token");
-	const struct world *w = lane->outbox->world;
-
-	str_init(out, LIMIT_SECRET_BYTES);
-	return w->secret(w->ctx, &token->secret[0], out, err) == RC_OK;
-}
-
-static void wipe(struct str *secret)
-{
-	if (secret->ptr)
-		explicit_bzero(secret->ptr, secret->cap);
-	str_release(secret);
-}
-
-static void lane_load(struct lane *lane, const struct account *account, uint32_t index)
-{
-	struct err err;
-	struct str token;
-
-	lane->account = account;
-	lane->account_index = index;
-	lane->per_second = account_setting(account, "rate")->per_second;
-	if (!read_token(lane, &token, &err)) {
-		service_unref(lane->service);
-		lane->service = NULL;
-		lane_stop(lane, err.text);
-	} else {
-		str_clear(&lane->token);
-		str_add_slice(&lane->token, str_slice(&token));
-		lane_open(lane);
-	}
-	wipe(&token);
-}
-
 void outbox_look_at_secrets(struct outbox *o)
 {
-	for (struct lane *lane = o->lane; lane; lane = lane->next) {
-		struct err err;
-		struct str token;
-		if (!lane->stopped || !lane->account)
-			continue;
-		if (read_token(lane, &token, &err) && !slice_eq(str_slice(&token), str_slice(&lane->token))) {
-			str_clear(&lane->token);
-			str_add_slice(&lane->token, str_slice(&token));
-			log_line(o->world->log, LOG_INFO, "account goes on with a new secret", "account",
-				 lane->name, NULL);
-			lane_open(lane);
-		}
-		wipe(&token);
-	}
+	for (struct lane *lane = o->lane; lane; lane = lane->next)
+		lane_look_at_secret(lane);
 }
 
 enum rc outbox_recover(struct outbox *o, struct err *err)
@@ -253,7 +140,8 @@ enum rc outbox_recover(struct outbox *o, struct err *err)
 	if (rc == RC_OK && parked) {
 		char n[24];
 		snprintf(n, sizeof(n), "%lld", (long long)parked);
-		log_line(o->world->log, LOG_WARN, "sends were under way at the last stop: parked as send-unknown",
+		log_line(o->world->log, LOG_WARN,
+			 "sends were under way at the last stop: parked as send-unknown",
 			 "issuances", n, NULL);
 	}
 	return rc;
@@ -265,17 +153,17 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 
 	o->table = table;
 	db_begin(o->db, "release");
-	for (struct lane *lane = o->lane; lane; lane = lane->next) {
-		service_unref(lane->service);
-		lane->service = NULL;
-		lane->account = NULL;
-	}
+	for (struct lane *lane = o->lane; lane; lane = lane->next)
+		lane_unload(lane);
 	for (uint32_t i = 0; i < table->n_account; i++) {
 		const struct account *account = &table->account[i];
 		if (!registry_action(account->type))
 			continue;
-		lane_load(lane_of(o, account->name), account, i);
-		/* A restart may come any minute (run --once); a reload says that a person has looked. */
+		lane_load(lane_of(o, account->name), table, i);
+		/*
+		 * A restart may come any minute (run --once); a reload says that a person has
+		 * looked.
+		 */
 		if (reload)
 			ledger_release_held(o->db, account->name, wall_ms(o));
 	}
@@ -316,7 +204,10 @@ static struct issuance apply(struct flight *f, const struct verdict *v, int64_t 
 	is.public_url = v->public_url ? v->public_url : is.public_url;
 	is.cursor = v->cursor;
 	is.settles = v->settled_again ? is.settles + 1 : v->state == f->is.state ? is.settles : 0;
-	/* A failure of the account holds the lane back, not the issuance: its turn comes first again. */
+	/*
+	 * A failure of the account holds the lane back, not the issuance: its turn comes first
+	 * again.
+	 */
 	bool own = v->again && v->scope == SCOPE_ISSUANCE;
 	is.failures = own ? is.failures + 1 : v->again ? is.failures : 0;
 	int64_t wait = v->scope == SCOPE_ACCOUNT_WAIT ? 0 : v->wait_ms;
@@ -354,16 +245,18 @@ static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_m
 static void log_verdict(const struct flight *f, const struct issuance *is, const struct verdict *v)
 {
 	static const enum log_level levels[STATE_COUNT] = {
-		[STATE_PLANNED] = LOG_WARN, [STATE_CREATING] = LOG_WARN, [STATE_DRAFT] = LOG_DEBUG,
-		[STATE_ISSUING] = LOG_WARN, [STATE_ISSUED] = LOG_INFO, [STATE_SENT] = LOG_INFO,
-		[STATE_HELD] = LOG_ERROR, [STATE_REFUSED] = LOG_ERROR, [STATE_SEND_UNKNOWN] = LOG_ERROR,
+		[STATE_PLANNED] = LOG_WARN,	  [STATE_CREATING] = LOG_WARN,
+		[STATE_DRAFT] = LOG_DEBUG,	  [STATE_ISSUING] = LOG_WARN,
+		[STATE_ISSUED] = LOG_INFO,	  [STATE_SENT] = LOG_INFO,
+		[STATE_HELD] = LOG_ERROR,	  [STATE_REFUSED] = LOG_ERROR,
+		[STATE_SEND_UNKNOWN] = LOG_ERROR,
 	};
 	char id[24];
 
 	log_line(f->lane->outbox->world->log, v->again ? LOG_WARN : levels[is->state],
-		 issuance_state_names[is->state], "issuance", log_id(is->id, id), "rule", is->rule, "contact",
-		 is->contact, "event", event_kind_names[is->event], "account", f->lane->name, "credential",
-		 is->credential, "reason", v->reason, NULL);
+		 issuance_state_names[is->state], "issuance", log_id(is->id, id), "rule", is->rule,
+		 "contact", is->contact, "event", event_kind_names[is->event], "account",
+		 f->lane->name, "credential", is->credential, "reason", v->reason, NULL);
 }
 
 static void answer_issuance(struct flight *f, const struct http_response *response)
@@ -373,7 +266,8 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	struct verdict v = { .state = f->is.state };
 	struct action_view view = { &held, credential_held, wall_ms(o), f->started_ms };
 
-	f->service->ops->verdict(f->service->action, &f->is, &f->step, response, &view, &f->memory, &v);
+	f->service->ops->verdict(f->service->action, &f->is, &f->step, response, &view, &f->memory,
+				 &v);
 	struct issuance after = apply(f, &v, view.now_ms);
 	db_begin(o->db, "result");
 	apply_scope(f, &v, view.now_ms);
@@ -396,7 +290,8 @@ static void report_probe(struct lane *lane)
 
 	for (size_t i = 0; i < t->n_rule; i++)
 		if (t->rule[i].action == lane->account_index && t->rule[i].mode != MODE_OFF)
-			lane->service->ops->probe_report(lane->service->action, &t->rule[i], say_problem, lane);
+			lane->service->ops->probe_report(lane->service->action, &t->rule[i],
+							 say_problem, lane);
 }
 
 static void answer_probe(struct flight *f, const struct http_response *response)
@@ -409,8 +304,9 @@ static void answer_probe(struct flight *f, const struct http_response *response)
 	lane->probing = false;
 	const char *problem = f->service->ops->probe_problem(f->service->action);
 	if (problem) {
-		log_line(lane->outbox->world->log, LOG_WARN, "groups and attributes could not be checked",
-			 "account", lane->name, "reason", problem, NULL);
+		log_line(lane->outbox->world->log, LOG_WARN,
+			 "groups and attributes could not be checked", "account", lane->name,
+			 "reason", problem, NULL);
 		lane->probed = true;
 	}
 }
@@ -428,24 +324,19 @@ static void flight_done(void *arg, const struct http_response *response)
 
 /* ---- steps ------------------------------------------------------------- */
 
-static void spend_token(struct lane *lane)
-{
-	int64_t now = mono_ms(lane->outbox);
-	int64_t gap = (int64_t)(1000.0 / lane->per_second) + 1;
-
-	lane->next_request_ms = (lane->next_request_ms > now ? lane->next_request_ms : now) + gap;
-}
-
 static void launch(struct flight *f)
 {
 	struct outbox *o = f->lane->outbox;
 
-	spend_token(f->lane);
+	lane_spend(f->lane);
 	f->started_ms = wall_ms(o);
 	o->world->http_start(o->world->ctx, &f->step.request, flight_done, f);
 }
 
-/* Groups and attributes are asked for once, before the first issuance. False: nothing (more) to ask. */
+/*
+ * Groups and attributes are asked for once, before the first issuance. False: nothing (more)
+ * to ask.
+ */
 static bool start_probe(struct lane *lane)
 {
 	if (lane->probed)

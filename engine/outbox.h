@@ -22,11 +22,16 @@
 struct outbox;
 
 struct outbox *outbox_new(const struct world *world);
-void outbox_free(struct outbox *o);	/* forgets requests under way: what they did is settled at the next start */
+void outbox_free(
+	struct outbox
+		*o); /* forgets requests under way: what they did is settled at the next start */
 
 /* At process start, before anything else: parks what was being sent. */
 enum rc outbox_recover(struct outbox *o, struct err *err) MUST_CHECK;
-/* Takes a table's action accounts into use; on a reload, what a plan or a group held goes on. `table` is lent until the next load. */
+/*
+ * Takes a table's action accounts into use; on a reload, what a plan or a group held goes on.
+ * `table` is lent until the next load.
+ */
 enum rc outbox_load(struct outbox *o, struct table *table, struct err *err) MUST_CHECK;
 /* Begins the steps that are due. RC_BROKEN where the store fails. */
 enum rc outbox_step(struct outbox *o, struct err *err) MUST_CHECK;

@@ -12,14 +12,22 @@ static void describe(const struct plan_input *in, const struct rule *rule, struc
 	const struct event_facts *e = in->event;
 
 	*is = (struct issuance){
-		.rule = rule->name, .table_hash = in->table->hash,
-		.source_account = in->table->account[rule->source].name, .contact = in->contact,
-		.event = e->kind, .target = in->target,
+		.rule = rule->name,
+		.table_hash = in->table->hash,
+		.source_account = in->table->account[rule->source].name,
+		.contact = in->contact,
+		.event = e->kind,
+		.target = in->target,
 		.from = e->from_known ? arena_text(memory, e->from) : NULL,
-		.to = arena_text(memory, e->to), .at_ms = e->at_ms,
-		.action_account = in->table->account[rule->action].name, .group = rule->group,
-		.do_issue = rule->issue, .do_send = rule->issue && rule->send,
-		.state = STATE_PLANNED, .held_from = STATE_PLANNED, .created_ms = in->wall_ms,
+		.to = arena_text(memory, e->to),
+		.at_ms = e->at_ms,
+		.action_account = in->table->account[rule->action].name,
+		.group = rule->group,
+		.do_issue = rule->issue,
+		.do_send = rule->issue && rule->send,
+		.state = STATE_PLANNED,
+		.held_from = STATE_PLANNED,
+		.created_ms = in->wall_ms,
 	};
 }
 
@@ -43,8 +51,8 @@ static enum plan_result check_email(const struct plan_input *in, const struct ru
 				    const struct facts *facts, struct str *address, bool *valid)
 {
 	char why[LIMIT_ERROR_BYTES];
-	enum render got = rule_render(in->table, rule, field_index(rule, "recipient.email"), in->event, facts,
-				      address, why);
+	enum render got = rule_render(in->table, rule, field_index(rule, "recipient.email"),
+				      in->event, facts, address, why);
 
 	if (got == RENDER_UNSURE)
 		return PLAN_UNSURE;
@@ -59,7 +67,10 @@ static bool repeats(const struct plan_input *in, const struct rule *rule, const 
 	return ledger_has_repeat(in->db, is, rule->repeat == REPEAT_ONCE_PER_VALUE ? is->to : NULL);
 }
 
-/* Renders every field into is->fields; where one cannot be, the issuance is held with the reason. */
+/*
+ * Renders every field into is->fields; where one cannot be, the issuance is held with the
+ * reason.
+ */
 static enum plan_result render_fields(const struct plan_input *in, const struct rule *rule,
 				      struct arena *memory, struct plan *out)
 {
@@ -77,7 +88,9 @@ static enum plan_result render_fields(const struct plan_input *in, const struct 
 				break;
 			decide_state(&out->is, STATE_HELD,
 				     arena_printf(memory, "%s: %s",
-						  one == RENDER_REQUIRED ? "empty required field" : "field", why));
+						  one == RENDER_REQUIRED ? "empty required field"
+									 : "field",
+						  why));
 		} else if (one == RENDER_OK && text.len) {
 			json_set_slice(fields, slice_of(rule->field[i].name), str_slice(&text));
 		}
@@ -90,7 +103,8 @@ static enum plan_result render_fields(const struct plan_input *in, const struct 
 	out->is.fields = fields;
 	out->email = json_get_slice(fields, "recipient.email");
 	if (got == RENDER_OK && !email_valid(out->email))
-		decide_state(&out->is, STATE_HELD, "missing e-mail: the address is gone since the event");
+		decide_state(&out->is, STATE_HELD,
+			     "missing e-mail: the address is gone since the event");
 	return PLAN_MADE;
 }
 
@@ -102,8 +116,8 @@ static const char *email_hold(const struct rule *rule, struct arena *memory)
 			    clock_format_duration(rule->hold_email_ms, span));
 }
 
-enum plan_result plan_make(const struct plan_input *in, const struct rule *rule, const struct match_note *limit,
-			   struct arena *memory, struct plan *out)
+enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
+			   const struct match_note *limit, struct arena *memory, struct plan *out)
 {
 	struct str address;
 	bool valid = false;
@@ -114,8 +128,8 @@ enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
 		return PLAN_KNOWN;
 	if (limit) {
 		decide_state(&out->is, STATE_HELD,
-			     arena_printf(memory, "filter-limit: %s at %s:%u", limit->what, limit->file,
-					  limit->line));
+			     arena_printf(memory, "filter-limit: %s at %s:%u", limit->what,
+					  limit->file, limit->line));
 		return PLAN_MADE;
 	}
 	str_init(&address, LIMIT_FIELD_BYTES);

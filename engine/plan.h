@@ -14,7 +14,7 @@
 
 struct plan {
 	struct issuance is;
-	struct slice email;	/* rendered; empty where there is none */
+	struct slice email; /* rendered; empty where there is none */
 };
 
 /* What plan_make needs beside the rule. */
@@ -22,22 +22,25 @@ struct plan_input {
 	struct db *db;
 	const struct table *table;
 	const struct event_facts *event;
-	const char *target;		/* for the identity: property name or list id */
+	const char *target; /* for the identity: property name or list id */
 	const char *contact;
-	struct facts then;		/* as of the event's time plus settle */
-	struct facts now;		/* as the contact is now */
+	struct facts then; /* as of the event's time plus settle */
+	struct facts now;  /* as the contact is now */
 	int64_t wall_ms;
 };
 
 enum plan_result {
 	PLAN_MADE,
-	PLAN_KNOWN,	/* this event of this rule is in the ledger already */
-	PLAN_UNSURE,	/* a fact could not be read now */
+	PLAN_KNOWN,  /* this event of this rule is in the ledger already */
+	PLAN_UNSURE, /* a fact could not be read now */
 };
 
-/* `limit`: the place of a filter that hit its match limit, or NULL. Texts live in `memory`; out->is.fields is to be freed. */
-enum plan_result plan_make(const struct plan_input *in, const struct rule *rule, const struct match_note *limit,
-			   struct arena *memory, struct plan *out);
+/*
+ * `limit`: the place of a filter that hit its match limit, or NULL. Texts live in `memory`;
+ * out->is.fields is to be freed.
+ */
+enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
+			   const struct match_note *limit, struct arena *memory, struct plan *out);
 /* An issuance that is skipped for `reason` without a look at filters and fields. */
 enum plan_result plan_skip(const struct plan_input *in, const struct rule *rule, const char *reason,
 			   struct arena *memory, struct plan *out);

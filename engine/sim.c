@@ -53,8 +53,11 @@ static enum rc sim_secret(void *ctx, const struct secret *secret, struct str *ou
 /* Both services' own addresses lead to the sandbox; a path that is the sandbox's stays as it is. */
 static char *local_path(const char *url)
 {
-	static const struct { const char *host, *prefix; } hosts[] = {
-		{ "https://api.hubapi.com", "/hubspot" }, { "https://api.certifier.io", "/certifier" },
+	static const struct {
+		const char *host, *prefix;
+	} hosts[] = {
+		{ "https://api.hubapi.com", "/hubspot" },
+		{ "https://api.certifier.io", "/certifier" },
 	};
 	struct str path;
 
@@ -82,7 +85,8 @@ static char *version_header(const struct http_request *request)
 	return NULL;
 }
 
-static void sim_http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
+static void sim_http_start(void *ctx, const struct http_request *request, http_done *done,
+			   void *arg)
 {
 	struct sim *sim = ctx;
 	struct sim_call *c = mem_alloc(sizeof(*c)), **at = &sim->call;
@@ -101,7 +105,8 @@ static void sim_http_start(void *ctx, const struct http_request *request, http_d
 	str_init(&c->body, LIMIT_ANSWER_BYTES);
 	str_add_slice(&c->body, request->body);
 	/* Latencies differ, so that answers cross. */
-	int64_t latency = sim->latency_ms + (int64_t)(sim_random(sim) % (uint64_t)(sim->latency_ms + 1));
+	int64_t latency = sim->latency_ms +
+			  (int64_t)(sim_random(sim) % (uint64_t)(sim->latency_ms + 1));
 	c->arrive_ms = sim->now_ms + latency / 2;
 	c->answer_ms = sim->now_ms + latency;
 	c->done = done;
@@ -147,8 +152,12 @@ static void sim_http_cancel(void *ctx, const void *arg)
 static void arrive(struct sim *sim, struct sim_call *c)
 {
 	struct sandbox_request request = {
-		.method = c->method, .path = c->path, .query = c->query, .authorization = c->authorization,
-		.certifier_version = c->version, .body = str_slice(&c->body),
+		.method = c->method,
+		.path = c->path,
+		.query = c->query,
+		.authorization = c->authorization,
+		.certifier_version = c->version,
+		.body = str_slice(&c->body),
 	};
 
 	sandbox_call(sim->sandbox, sim->now_ms, &request, &c->answer);
@@ -161,7 +170,8 @@ static const char *header(const struct sandbox_answer *answer, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (size_t i = 0; i < sizeof(answer->header) / sizeof(answer->header[0]) && answer->header[i][0]; i++)
+	for (size_t i = 0;
+	     i < sizeof(answer->header) / sizeof(answer->header[0]) && answer->header[i][0]; i++)
 		if (strncasecmp(answer->header[i], name, len) == 0 && answer->header[i][len] == ':')
 			return answer->header[i] + len + 1 + (answer->header[i][len + 1] == ' ');
 	return NULL;
@@ -185,10 +195,13 @@ static void deliver(struct sim *sim, struct sim_call *c)
 	struct http_response response = {
 		.outcome = c->answer.delivery == SANDBOX_WHOLE ? HTTP_ANSWER : HTTP_UNKNOWN,
 		.problem = c->answer.delivery == SANDBOX_CUT ? "connection cut" : "timed out",
-		.status = c->answer.status, .body = str_slice(&c->answer.body), .date_ms = HTTP_ABSENT,
+		.status = c->answer.status,
+		.body = str_slice(&c->answer.body),
+		.date_ms = HTTP_ABSENT,
 		.retry_after_ms = header_number(&c->answer, "Retry-After", MS_SECOND),
 		.rate_max = header_number(&c->answer, "X-HubSpot-RateLimit-Max", 1),
-		.rate_interval_ms = header_number(&c->answer, "X-HubSpot-RateLimit-Interval-Milliseconds", 1),
+		.rate_interval_ms = header_number(&c->answer,
+						  "X-HubSpot-RateLimit-Interval-Milliseconds", 1),
 	};
 
 	if (date && !clock_parse_http(slice_of(date), &response.date_ms))
@@ -215,13 +228,23 @@ static struct sim_call *next_call(const struct sim *sim, int64_t *at_ms)
 	return best;
 }
 
-void sim_init(struct sim *sim, struct sandbox *sandbox, int64_t start_ms, uint64_t seed, FILE *log_out)
+void sim_init(struct sim *sim, struct sandbox *sandbox, int64_t start_ms, uint64_t seed,
+	      FILE *log_out)
 {
-	*sim = (struct sim){ .sandbox = sandbox, .now_ms = start_ms, .latency_ms = 40, .random = seed };
-	sim->log = (struct log){ .out = log_out, .level = LOG_DEBUG, .now_ms = sim_wall, .ctx = sim };
+	*sim = (struct sim){
+		.sandbox = sandbox, .now_ms = start_ms, .latency_ms = 40, .random = seed
+	};
+	sim->log = (struct log){
+		.out = log_out, .level = LOG_DEBUG, .now_ms = sim_wall, .ctx = sim
+	};
 	sim->world = (struct world){
-		.ctx = sim, .wall_ms = sim_wall, .mono_ms = sim_mono, .random = sim_random,
-		.http_start = sim_http_start, .http_cancel = sim_http_cancel, .secret = sim_secret,
+		.ctx = sim,
+		.wall_ms = sim_wall,
+		.mono_ms = sim_mono,
+		.random = sim_random,
+		.http_start = sim_http_start,
+		.http_cancel = sim_http_cancel,
+		.secret = sim_secret,
 		.log = &sim->log,
 	};
 }
@@ -259,11 +282,15 @@ enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, e
 		rc = engine_step(engine, err);
 		if (rc == RC_OK && out && (*out = engine_once(engine)) != ONCE_WORKING)
 			break;
-		/* An engine that is always due and never does anything would keep us here for ever. */
+		/*
+		 * An engine that is always due and never does anything would keep us here for
+		 * ever.
+		 */
 		turns = sim->now_ms == stood_ms ? turns + 1 : 0;
 		stood_ms = sim->now_ms;
 		if (turns > SPIN_TURNS)
-			return err_set(err, RC_BROKEN, "the engine spins: it is due and does nothing");
+			return err_set(err, RC_BROKEN,
+				       "the engine spins: it is due and does nothing");
 	} while (rc == RC_OK && advance(sim, engine_wake_ms(engine), until_ms));
 	return rc;
 }

@@ -15,7 +15,7 @@
 
 struct skew {
 	bool known;
-	int64_t low_ms, high_ms;	/* their clock minus ours */
+	int64_t low_ms, high_ms; /* their clock minus ours */
 };
 
 void skew_observe(struct skew *s, int64_t sent_ms, int64_t received_ms, int64_t date_ms);

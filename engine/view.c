@@ -4,7 +4,10 @@ static struct slice value_as_of(struct view *v, const struct contact_property *p
 {
 	const struct entry *last = NULL;
 
-	/* A property without history (a calculated one): its value now is the oldest that is known. */
+	/*
+	 * A property without history (a calculated one): its value now is the oldest that is
+	 * known.
+	 */
 	if (p->entries == 0) {
 		v->reached_back |= p->current.len != 0;
 		return p->current;

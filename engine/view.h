@@ -12,10 +12,11 @@
 struct view {
 	const struct contact *contact;
 	const struct source_ops *ops;
-	struct source *origin;		/* for labels */
-	bool current;			/* as it is now; else as of as_of_ms */
+	struct source *origin; /* for labels */
+	bool current;	       /* as it is now; else as of as_of_ms */
 	int64_t as_of_ms;
-	bool reached_back;		/* out: the history did not reach back, the oldest known value was used */
+	/* out: the history did not reach back, the oldest known value was used */
+	bool reached_back;
 };
 
 /* Facts that read `view`, which must outlive them. */

@@ -12,7 +12,7 @@ struct sync {
 	const struct table *table;
 	const struct log *log;
 	int64_t now_ms;
-	struct map made;	/* key of a new or inherited watch -> its id, boxed in memory */
+	struct map made; /* key of a new or inherited watch -> its id, boxed in memory */
 	struct arena memory;
 };
 
@@ -32,8 +32,9 @@ static const char *account_name(const struct sync *s, const struct rule *rule)
 /* Two rules with the same key have the same trigger. A list by name and one by id never do. */
 static const char *trigger_key(struct sync *s, const struct rule *rule)
 {
-	return arena_printf(&s->memory, "%s %s %s%s", event_kind_names[rule->event], account_name(s, rule),
-			    rule->target_is_name ? "name:" : "", rule->target);
+	return arena_printf(&s->memory, "%s %s %s%s", event_kind_names[rule->event],
+			    account_name(s, rule), rule->target_is_name ? "name:" : "",
+			    rule->target);
 }
 
 static struct known find_known(struct sync *s, const struct rule *rule, const char *key)
@@ -76,7 +77,8 @@ static void reach_back(struct sync *s, const char *account, int64_t since_ms)
 static int64_t new_watch(struct sync *s, const struct rule *rule, const char *key, bool first)
 {
 	bool since = first && rule->since_ms != SINCE_NOW;
-	const char *name = arena_printf(&s->memory, "%s settle %lld since %lld", key, (long long)rule->settle_ms,
+	const char *name = arena_printf(&s->memory, "%s settle %lld since %lld", key,
+					(long long)rule->settle_ms,
 					since ? (long long)rule->since_ms : -1);
 	const int64_t *box = map_get(&s->made, slice_of(name));
 
@@ -85,11 +87,12 @@ static int64_t new_watch(struct sync *s, const struct rule *rule, const char *ke
 	db_run(s->db,
 	       "INSERT INTO watch (account, event, target, settle_ms, loaded_ms, building)"
 	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	       "tttiii", account_name(s, rule), event_kind_names[rule->event], rule->target, rule->settle_ms,
-	       s->now_ms, (int64_t)(rule->event == EVENT_LIST_ADDED ? 2 : 0));
+	       "tttiii", account_name(s, rule), event_kind_names[rule->event], rule->target,
+	       rule->settle_ms, s->now_ms, (int64_t)(rule->event == EVENT_LIST_ADDED ? 2 : 0));
 	int64_t id = db_last_id(s->db);
 	if (since) {
-		db_run(s->db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii", id, rule->since_ms - 1);
+		db_run(s->db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii", id,
+		       rule->since_ms - 1);
 		if (rule->event == EVENT_PROPERTY_CHANGED)
 			reach_back(s, account_name(s, rule), rule->since_ms);
 	}
@@ -114,7 +117,10 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	       "INSERT INTO decided (watch, contact, at_ms, value)"
 	       " SELECT ?2, contact, at_ms, value FROM decided WHERE watch = ?1",
 	       "ii", old, id);
-	/* Joins are carried over; bursts are cut anew from the history, so those contacts are looked at. */
+	/*
+	 * Joins are carried over; bursts are cut anew from the history, so those contacts are
+	 * looked at.
+	 */
 	db_run(s->db,
 	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen)"
 	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen FROM pending"
@@ -156,7 +162,8 @@ static void deactivate_others(struct sync *s)
 		char *name;
 		struct names_of_rules *next;
 	} *gone = NULL;
-	struct query *q = db_select(s->db, "SELECT name FROM rule WHERE watch IS NOT NULL ORDER BY name DESC", "");
+	struct query *q = db_select(
+		s->db, "SELECT name FROM rule WHERE watch IS NOT NULL ORDER BY name DESC", "");
 
 	while (query_next(q)) {
 		char *name = arena_text(&s->memory, query_slice(q, 0));
@@ -171,7 +178,9 @@ static void deactivate_others(struct sync *s)
 		db_run(s->db, "UPDATE rule SET watch = NULL WHERE name = ?1", "t", gone->name);
 		log_line(s->log, LOG_INFO, "rule deactivated", "rule", gone->name, NULL);
 	}
-	db_run(s->db, "DELETE FROM watch WHERE id NOT IN (SELECT watch FROM rule WHERE watch IS NOT NULL)", "");
+	db_run(s->db,
+	       "DELETE FROM watch WHERE id NOT IN (SELECT watch FROM rule WHERE watch IS NOT NULL)",
+	       "");
 }
 
 static uint32_t property_index(const struct table *t, uint32_t source, const char *name)
@@ -182,12 +191,18 @@ static uint32_t property_index(const struct table *t, uint32_t source, const cha
 	return UINT32_MAX;
 }
 
-static void load_watch(struct query *q, const struct table *t, const struct rule *rule, struct watch *w)
+static void load_watch(struct query *q, const struct table *t, const struct rule *rule,
+		       struct watch *w)
 {
 	*w = (struct watch){
-		.id = query_integer(q, 0), .source = rule->source, .event = rule->event,
-		.target = rule->target, .target_is_name = rule->target_is_name, .property = UINT32_MAX,
-		.settle_ms = rule->settle_ms, .loaded_ms = query_integer(q, 1),
+		.id = query_integer(q, 0),
+		.source = rule->source,
+		.event = rule->event,
+		.target = rule->target,
+		.target_is_name = rule->target_is_name,
+		.property = UINT32_MAX,
+		.settle_ms = rule->settle_ms,
+		.loaded_ms = query_integer(q, 1),
 		.start_ms = query_null(q, 2) ? INT64_MAX : query_integer(q, 2),
 		.building = (int)query_integer(q, 3),
 	};
@@ -200,10 +215,11 @@ static void load_watches(struct sync *s, struct watches *out)
 {
 	size_t *at = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(*at));
 	size_t n = 0;
-	struct query *q = db_select(s->db,
-				    "SELECT w.id, w.loaded_ms, w.start_ms, w.building, r.name FROM watch w"
-				    " JOIN rule r ON r.watch = w.id ORDER BY w.id, r.name",
-				    "");
+	struct query *q = db_select(
+		s->db,
+		"SELECT w.id, w.loaded_ms, w.start_ms, w.building, r.name FROM watch w"
+		" JOIN rule r ON r.watch = w.id ORDER BY w.id, r.name",
+		"");
 
 	out->watch = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(*out->watch));
 	out->of_rule = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(struct watch *));
@@ -231,8 +247,8 @@ static void make_tag(struct watches *w)
 	snprintf(w->tag, sizeof(w->tag), "%016llx", (unsigned long long)hash);
 }
 
-enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms, const struct log *log,
-		     struct watches *out, struct err *err)
+enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
+		     const struct log *log, struct watches *out, struct err *err)
 {
 	struct sync s = { .db = db, .table = table, .log = log, .now_ms = now_ms };
 
@@ -271,8 +287,9 @@ enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const c
 	if (!any)
 		return RC_OK;
 	db_begin(db, "start");
-	db_run(db, "UPDATE watch SET start_ms = loaded_ms + ?2 WHERE account = ?1 AND start_ms IS NULL", "ti",
-	       account, offset_ms);
+	db_run(db,
+	       "UPDATE watch SET start_ms = loaded_ms + ?2 WHERE account = ?1 AND start_ms IS NULL",
+	       "ti", account, offset_ms);
 	enum rc rc = db_commit(db, err);
 	for (size_t i = 0; rc == RC_OK && i < w->count; i++)
 		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)

@@ -18,22 +18,22 @@
 
 struct watch {
 	int64_t id;
-	uint32_t source;	/* index in table->account */
+	uint32_t source; /* index in table->account */
 	enum event_kind event;
 	const char *target;
 	bool target_is_name;
-	uint32_t property;	/* property-changed: index in table->property */
+	uint32_t property; /* property-changed: index in table->property */
 	int64_t settle_ms;
-	int64_t loaded_ms;	/* activation by our clock */
-	int64_t start_ms;	/* by the source's clock; INT64_MAX until it is known */
-	int building;		/* lists: see schema.sql */
+	int64_t loaded_ms; /* activation by our clock */
+	int64_t start_ms;  /* by the source's clock; INT64_MAX until it is known */
+	int building;	   /* lists: see schema.sql */
 };
 
 struct watches {
-	struct watch *watch;	/* in order of id */
+	struct watch *watch; /* in order of id */
 	size_t count;
-	const struct watch **of_rule;	/* by rule id; NULL: the rule is off */
-	char tag[17];			/* changes when property watches do: which watches a read served */
+	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
+	char tag[17]; /* changes when property watches do: which watches a read served */
 	struct arena memory;
 };
 
@@ -41,10 +41,13 @@ struct watches {
  * Writes activations of `table` into the store in one transaction and loads the
  * watches. `now_ms` is our clock. Logs what was activated and deactivated.
  */
-enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms, const struct log *log,
-		     struct watches *out, struct err *err) MUST_CHECK;
+enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
+		     const struct log *log, struct watches *out, struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
-/* The source's clock has become known: fixes the starts that were waiting for it. In its own transaction. */
+/*
+ * The source's clock has become known: fixes the starts that were waiting for it. In its own
+ * transaction.
+ */
 enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const char *account,
 		      int64_t offset_ms, struct err *err) MUST_CHECK;
 

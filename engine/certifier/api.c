@@ -5,18 +5,21 @@
 #include "base/clock.h"
 
 #define TIMEOUT_MS (30 * MS_SECOND)
-#define PAGE 100	/* the most there is: facts/certifier.md 1.3 */
-#define VERSION "Certifier-Version: 2022-10-26"	/* the only one there is: facts/certifier.md 1.1 */
-#define MESSAGE_BYTES 200	/* of a foreign message, in our logs */
-#define SHORT_NAME 4		/* shorter ones are found inside of other words */
+#define PAGE 100				/* the most there is: facts/certifier.md 1.3 */
+#define VERSION "Certifier-Version: 2022-10-26" /* the only one there is: facts/certifier.md 1.1 */
+#define MESSAGE_BYTES 200			/* of a foreign message, in our logs */
+#define SHORT_NAME 4				/* shorter ones are found inside of other words */
 
 /* ---- requests ------------------------------------------------------------- */
 
 static void get(const struct action *a, const char *url, struct http_request *out)
 {
 	*out = (struct http_request){
-		.method = "GET", .url = url, .bearer = str_text(&a->token),
-		.header = { VERSION, "Accept: application/json" }, .timeout_ms = TIMEOUT_MS,
+		.method = "GET",
+		.url = url,
+		.bearer = str_text(&a->token),
+		.header = { VERSION, "Accept: application/json" },
+		.timeout_ms = TIMEOUT_MS,
 	};
 }
 

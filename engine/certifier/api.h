@@ -10,8 +10,8 @@
 #include "engine/certifier/probe.h"
 
 struct action {
-	char *base;		/* "https://api.certifier.io/v1" */
-	char *portal;		/* "https://credsverse.com/credentials" */
+	char *base;   /* "https://api.certifier.io/v1" */
+	char *portal; /* "https://credsverse.com/credentials" */
 	struct str token;
 	struct probe probe;
 };
@@ -21,7 +21,7 @@ struct answer {
 	const struct action *action;
 	const struct issuance *is;
 	const struct http_response *response;
-	const struct json *body;		/* NULL where it is no JSON */
+	const struct json *body; /* NULL where it is no JSON */
 	const struct action_view *view;
 	struct arena *memory;
 };
@@ -40,7 +40,7 @@ void api_search(const struct action *a, const struct issuance *is, struct arena 
 void api_get(const struct action *a, const struct issuance *is, struct arena *memory,
 	     struct http_request *out);
 void api_groups(const struct action *a, const char *cursor, struct arena *memory,
-		struct http_request *out);	/* cursor "": the first page */
+		struct http_request *out); /* cursor "": the first page */
 void api_attributes(const struct action *a, struct arena *memory, struct http_request *out);
 
 /* ---- answers -------------------------------------------------------------- */

@@ -38,9 +38,7 @@ static struct action *certifier_open(const struct account *account, struct slice
 
 static void certifier_close(struct action *a)
 {
-	if (a->token.ptr)
-		explicit_bzero(a->token.ptr, a->token.cap);
-	str_release(&a->token);
+	str_wipe(&a->token);
 	probe_release(&a->probe);
 	mem_free(a->base);
 	mem_free(a->portal);
@@ -92,13 +90,13 @@ static enum issuance_state state_before(enum issuance_state doing)
 
 enum meaning {
 	DONE,
-	NOT_YET,	/* not done; the account waits */
-	STOP,		/* not done; the account stops */
-	PLAN,		/* not done; the workspace's issuances are held */
-	GROUP,		/* not done; the group's issuances are held */
-	GROUP_MAYBE,	/* GROUP where the text speaks of it, else REFUSED */
-	REFUSED,	/* not done, for this issuance alone */
-	READ_BACK,	/* refused because of the state that it is in: read that */
+	NOT_YET,     /* not done; the account waits */
+	STOP,	     /* not done; the account stops */
+	PLAN,	     /* not done; the workspace's issuances are held */
+	GROUP,	     /* not done; the group's issuances are held */
+	GROUP_MAYBE, /* GROUP where the text speaks of it, else REFUSED */
+	REFUSED,     /* not done, for this issuance alone */
+	READ_BACK,   /* refused because of the state that it is in: read that */
 	UNKNOWN,
 };
 
@@ -106,7 +104,7 @@ enum meaning {
 
 static const struct {
 	enum issuance_state doing;
-	int low, high;		/* statuses */
+	int low, high; /* statuses */
 	enum meaning meaning;
 } meanings[] = {
 	{ ANY, 200, 299, DONE },
@@ -121,7 +119,7 @@ static const struct {
 	{ STATE_ISSUING, 409, 409, READ_BACK },
 	{ STATE_ISSUING, 412, 412, READ_BACK },
 	{ ANY, 400, 499, REFUSED },
-	{ ANY, INT_MIN, INT_MAX, UNKNOWN },	/* 3xx and 5xx: it may have been done */
+	{ ANY, INT_MIN, INT_MAX, UNKNOWN }, /* 3xx and 5xx: it may have been done */
 };
 
 /* An attribute may be called a group, too. */

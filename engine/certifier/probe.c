@@ -5,7 +5,7 @@
 #include "base/diag.h"
 #include "engine/certifier/api.h"
 
-#define PAGES_MOST 100	/* 10,000 groups: a workspace that has more is not checked */
+#define PAGES_MOST 100 /* 10,000 groups: a workspace that has more is not checked */
 #define MESSAGE_BYTES 200
 
 void probe_init(struct probe *p)

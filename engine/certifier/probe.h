@@ -12,9 +12,9 @@ struct probe {
 	enum { PROBE_GROUPS, PROBE_ATTRIBUTES, PROBE_DONE } asks;
 	size_t pages;
 	struct str cursor;
-	struct map groups;		/* ids */
-	struct map attributes;		/* "custom.x" */
-	struct str problem;		/* empty: none */
+	struct map groups;     /* ids */
+	struct map attributes; /* "custom.x" */
+	struct str problem;    /* empty: none */
 };
 
 void probe_init(struct probe *p);

@@ -8,10 +8,10 @@
 static const int64_t look_ms[] = { SETTLE_FIRST_MS, 5 * MS_SECOND, 30 * MS_SECOND };
 #define LOOKS (sizeof(look_ms) / sizeof(look_ms[0]))
 #define LAST_LOOK_MS look_ms[LOOKS - 1]
-#define SKEW_MS MS_MINUTE	/* Certifier's createdAt may be so much before our attempt */
-#define SETTLES_MOST 100	/* looks and pages: our clock was set back, or cursors never end */
+#define SKEW_MS MS_MINUTE /* Certifier's createdAt may be so much before our attempt */
+#define SETTLES_MOST 100  /* looks and pages: our clock was set back, or cursors never end */
 #define OTHER_STATUS_LOOK_MS MS_MINUTE /* scheduled, or a word that we do not know */
-#define FREE_ATTEMPTS 2		/* writes that are repeated at once */
+#define FREE_ATTEMPTS 2		       /* writes that are repeated at once */
 
 /* A write that keeps ending unknown comes back ever later, so that it leaves the rate to others. */
 static int64_t repeat_ms(const struct issuance *is)

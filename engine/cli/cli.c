@@ -26,24 +26,29 @@ static int version_run(const struct cli *cli)
 static const struct cli_option version_options[] = { CLI_OPTION_JSON, CLI_OPTION_END };
 
 const struct cli_command command_version = {
-	.name = "version", .summary = "print the version", .operands = "",
-	.option = version_options, .run = version_run,
+	.name = "version",
+	.summary = "print the version",
+	.operands = "",
+	.option = version_options,
+	.run = version_run,
 };
 
 static void print_help(FILE *out)
 {
 	fputs("hs2cert - digital credentials from Certifier when something happens to a contact in HubSpot\n\n"
-	      "usage: hs2cert COMMAND [OPTION…]\n\n", out);
+	      "usage: hs2cert COMMAND [OPTION…]\n\n",
+	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "    hs2cert %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n'hs2cert COMMAND --help' tells more. Exit status: 0 fine, 1 findings, 2 wrong usage,\n"
-	      "3 could not run.\n", out);
+	      "3 could not run.\n",
+	      out);
 }
 
 static void print_command_help(const struct cli_command *c, FILE *out)
 {
-	fprintf(out, "hs2cert %s - %s\n\nusage: hs2cert %s [OPTION…]%s%s\n\n", c->name, c->summary, c->name,
-		c->operands[0] ? " " : "", c->operands);
+	fprintf(out, "hs2cert %s - %s\n\nusage: hs2cert %s [OPTION…]%s%s\n\n", c->name, c->summary,
+		c->name, c->operands[0] ? " " : "", c->operands);
 	for (const struct cli_option *o = c->option; o->name; o++) {
 		char left[64];
 		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
@@ -86,7 +91,8 @@ const char *cli_value_or(const struct cli *cli, const char *option, const char *
 	return value && value[0] ? value : otherwise;
 }
 
-static void say(const struct cli *cli, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(const struct cli *cli, const char *format,
+						     va_list args)
 {
 	struct str text, shown;
 
@@ -180,7 +186,8 @@ static int unknown_option(const struct cli *cli, struct slice name)
 	words[n++] = "help";
 	const char *near = diag_nearest(name, words, n);
 	if (near)
-		return cli_usage(cli, "unknown option '--%.*s': did you mean '--%s'?", SLICE_FMT(name), near);
+		return cli_usage(cli, "unknown option '--%.*s': did you mean '--%s'?",
+				 SLICE_FMT(name), near);
 	return cli_usage(cli, "unknown option '--%.*s'", SLICE_FMT(name));
 }
 
@@ -245,7 +252,8 @@ static const struct cli_command *find_command(const char *name)
 		words[i] = commands[i]->name;
 	}
 	const char *near = diag_nearest(slice_of(name), words, N_COMMANDS);
-	fprintf(stderr, "hs2cert: unknown command '%s'%s%s%s\n'hs2cert --help' lists the commands\n", name,
+	fprintf(stderr,
+		"hs2cert: unknown command '%s'%s%s%s\n'hs2cert --help' lists the commands\n", name,
 		near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 	return NULL;
 }
@@ -259,7 +267,8 @@ int cli_main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
 		return EXIT_FINE;
 	}

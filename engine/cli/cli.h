@@ -16,15 +16,15 @@
 /* Exit status, the same everywhere (commands.md). */
 enum cli_exit {
 	EXIT_FINE = 0,
-	EXIT_FINDINGS = 1,	/* invalid rules, nothing found, something held */
+	EXIT_FINDINGS = 1, /* invalid rules, nothing found, something held */
 	EXIT_USAGE = 2,
-	EXIT_COULD_NOT = 3,	/* missing path, no connection, store locked */
-	EXIT_SETTLING = 4,	/* run --once: bursts are still settling */
+	EXIT_COULD_NOT = 3, /* missing path, no connection, store locked */
+	EXIT_SETTLING = 4,  /* run --once: bursts are still settling */
 };
 
 struct cli_option {
-	const char *name;	/* without the dashes */
-	const char *value;	/* what stands for its value in help; NULL: a flag */
+	const char *name;  /* without the dashes */
+	const char *value; /* what stands for its value in help; NULL: a flag */
 	const char *help;
 };
 
@@ -36,16 +36,17 @@ struct cli;
 struct cli_command {
 	const char *name;
 	const char *summary;
-	const char *operands;			/* as shown in usage, e.g. "[PATH…]"; "" for none */
+	const char *operands; /* as shown in usage, e.g. "[PATH…]"; "" for none */
 	size_t min_operands, max_operands;
-	const struct cli_option *option;	/* ends with a NULL name */
-	const char *more;			/* further paragraphs of --help, or NULL */
+	const struct cli_option *option; /* ends with a NULL name */
+	const char *more;		 /* further paragraphs of --help, or NULL */
 	int (*run)(const struct cli *cli);
 };
 
 struct cli {
 	const struct cli_command *command;
-	const char *value[CLI_MAX_OPTIONS];	/* by row of command->option; "" for a flag that is set */
+	const char
+		*value[CLI_MAX_OPTIONS]; /* by row of command->option; "" for a flag that is set */
 	const char *operand[CLI_MAX_OPERANDS];
 	size_t operands;
 };
@@ -56,7 +57,10 @@ bool cli_has(const struct cli *cli, const char *option);
 /* The value, else the environment variable, else the default. */
 const char *cli_value_or(const struct cli *cli, const char *option, const char *environment,
 			 const char *otherwise);
-/* Whole number from min to max; false after a message on stderr. `out` keeps its value where the option is absent. */
+/*
+ * Whole number from min to max; false after a message on stderr. `out` keeps its value where
+ * the option is absent.
+ */
 bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t max, int64_t *out);
 /* One of `words` (ends with NULL), its index in *out; false after a message with a did-you-mean. */
 bool cli_word(const struct cli *cli, const char *option, const char *const *words, int *out);
@@ -69,10 +73,23 @@ int cli_fail(const struct cli *cli, const char *format, ...) __attribute__((form
 bool cli_colour(int fd);
 
 /* Rows that several commands share. */
-#define CLI_OPTION_RULES { "rules", "DIR", "folder of rule files (default rules.d, or $HS2CERT_RULES)" }
-#define CLI_OPTION_STATE { "state", "URL", "state: a path or sqlite:PATH (default hs2cert.db, or $HS2CERT_STATE)" }
-#define CLI_OPTION_JSON { "json", NULL, "one JSON object a line" }
-#define CLI_OPTION_END { NULL, NULL, NULL }
+#define CLI_OPTION_RULES                                                                           \
+	{                                                                                          \
+		"rules", "DIR", "folder of rule files (default rules.d, or $HS2CERT_RULES)"        \
+	}
+#define CLI_OPTION_STATE                                                                           \
+	{                                                                                          \
+		"state", "URL",                                                                    \
+			"state: a path or sqlite:PATH (default hs2cert.db, or $HS2CERT_STATE)"     \
+	}
+#define CLI_OPTION_JSON                                                                            \
+	{                                                                                          \
+		"json", NULL, "one JSON object a line"                                             \
+	}
+#define CLI_OPTION_END                                                                             \
+	{                                                                                          \
+		NULL, NULL, NULL                                                                   \
+	}
 
 /* The commands, one file each. */
 extern const struct cli_command command_run;

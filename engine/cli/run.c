@@ -18,8 +18,9 @@
 #include "engine/engine.h"
 #include "engine/net.h"
 #include "engine/store/db.h"
+#include "engine/token.h"
 
-#define STOP_MS (30 * MS_SECOND)	/* requests in flight get their answer within it */
+#define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
 
 struct run {
 	const struct cli *cli;
@@ -28,10 +29,10 @@ struct run {
 	struct log log;
 	struct net *net;
 	struct engine *engine;
-	int signals;		/* signalfd */
+	int signals; /* signalfd */
 	bool reload;
-	int stops;		/* SIGTERM or SIGINT so many times */
-	int64_t stop_by_ms;	/* monotonic */
+	int stops;	    /* SIGTERM or SIGINT so many times */
+	int64_t stop_by_ms; /* monotonic */
 };
 
 /* ---- rules -------------------------------------------------------------- */
@@ -42,7 +43,10 @@ static const char *count_text(size_t n, char out[24])
 	return out;
 }
 
-/* Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them. NULL where anything is wrong. */
+/*
+ * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them.
+ * NULL where anything is wrong.
+ */
 static struct table *build_table(struct run *r, size_t *errors, struct err *err)
 {
 	struct sources sources;
@@ -68,34 +72,28 @@ static struct table *build_table(struct run *r, size_t *errors, struct err *err)
 	return table;
 }
 
-/* Every account's secret can be had now: an account that cannot work is said at the door, not found out later. */
+/*
+ * Every account's secret can be had now: an account that cannot work is said at the door, not
+ * found out later.
+ */
 static enum rc check_secrets(struct run *r, const struct table *table, struct err *err)
 {
-	for (size_t i = 0; i < table->n_account; i++) {
-		const struct account *account = &table->account[i];
-		const struct setting *token = account_setting(account, "token");
-		struct str value;
-		if (!token || !token->n_secret)
-			return err_set(err, RC_REFUSED, "account '%s': OAuth is not there yet: give it a token", account->name);
-		str_init(&value, LIMIT_SECRET_BYTES);
-		enum rc rc = r->world.secret(r->world.ctx, &token->secret[0], &value, err);
-		if (value.ptr)
-			explicit_bzero(value.ptr, value.cap);
-		str_release(&value);
-		if (rc != RC_OK) {
-			err_prefix(err, "account '%s'", account->name);
-			return rc;
-		}
-	}
-	return RC_OK;
+	enum rc rc = RC_OK;
+	struct str token;
+
+	str_init(&token, LIMIT_SECRET_BYTES);
+	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++)
+		rc = token_read(&r->world, &table->account[i], &token, err);
+	str_wipe(&token);
+	return rc;
 }
 
 static void log_loaded(struct run *r, const struct table *table)
 {
 	char rules[24], accounts[24];
 
-	log_line(&r->log, LOG_INFO, "rules loaded", "rules", count_text(table->n_rule, rules), "accounts",
-		 count_text(table->n_account, accounts), "table", table->hash, NULL);
+	log_line(&r->log, LOG_INFO, "rules loaded", "rules", count_text(table->n_rule, rules),
+		 "accounts", count_text(table->n_account, accounts), "table", table->hash, NULL);
 }
 
 /* Everything is built beside the table in force; any error leaves that as it is. */
@@ -232,8 +230,9 @@ static int loop(struct run *r)
 			break;
 	}
 	if (rc != RC_OK) {
-		log_line(&r->log, LOG_ERROR, "stopped: the ground gives way; nothing that was stored is lost",
-			 "reason", err.text, NULL);
+		log_line(&r->log, LOG_ERROR,
+			 "stopped: the ground gives way; nothing that was stored is lost", "reason",
+			 err.text, NULL);
 		return EXIT_COULD_NOT;
 	}
 	log_line(&r->log, LOG_INFO, "stopped", NULL);
@@ -254,7 +253,8 @@ static int start_engine(struct run *r, struct table *table)
 		rc = db_open(state, DB_OWN, &r->world.db, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->cli, "%s", err.text);
-	log_line(&r->log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules", r->rules, NULL);
+	log_line(&r->log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules",
+		 r->rules, NULL);
 	r->engine = engine_new(&r->world);
 	rc = engine_load(r->engine, table, &err);
 	if (rc != RC_OK)
@@ -269,11 +269,15 @@ static bool set_up_log(struct run *r)
 	static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 	int format = 0, level = LOG_INFO;
 
-	if (!cli_word(r->cli, "log-format", formats, &format) || !cli_word(r->cli, "log-level", levels, &level))
+	if (!cli_word(r->cli, "log-format", formats, &format) ||
+	    !cli_word(r->cli, "log-level", levels, &level))
 		return false;
-	r->log = (struct log){ .out = stderr, .level = (enum log_level)level, .json = format == 1,
+	r->log = (struct log){ .out = stderr,
+			       .level = (enum log_level)level,
+			       .json = format == 1,
 			       .colour = format == 0 && cli_colour(STDERR_FILENO),
-			       .now_ms = r->world.wall_ms, .ctx = r->world.ctx };
+			       .now_ms = r->world.wall_ms,
+			       .ctx = r->world.ctx };
 	r->world.log = &r->log;
 	return true;
 }
@@ -286,7 +290,8 @@ static int with_net(struct run *r)
 	net_world(r->net, &r->world);
 	if (!set_up_log(r))
 		return EXIT_USAGE;
-	if (clock_set_zone(cli_value(r->cli, "timezone") ? cli_value(r->cli, "timezone") : "UTC", &err) != RC_OK)
+	if (clock_set_zone(cli_value(r->cli, "timezone") ? cli_value(r->cli, "timezone") : "UTC",
+			   &err) != RC_OK)
 		return cli_usage(r->cli, "--timezone: %s", err.text);
 	struct table *table = build_table(r, &errors, &err);
 	if (!table && errors)
@@ -328,8 +333,11 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command command_run = {
-	.name = "run", .summary = "the daemon: watch HubSpot, issue at Certifier", .operands = "",
-	.option = options, .run = run_run,
+	.name = "run",
+	.summary = "the daemon: watch HubSpot, issue at Certifier",
+	.operands = "",
+	.option = options,
+	.run = run_run,
 	.more = "Runs in the foreground and logs to stderr. SIGHUP reloads the rules: any error in them leaves\n"
 		"the rules in force. SIGTERM and SIGINT stop; a second one stops at once; nothing is lost.\n"
 		"With --once: 0 nothing is left to do, 1 something is held, refused or unknown, 4 bursts are\n"

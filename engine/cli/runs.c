@@ -13,14 +13,32 @@
 #include "engine/issuance.h"
 #include "engine/store/db.h"
 
-#define COLUMNS \
+#define COLUMNS                                                                                            \
 	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, i.to_value," \
-	" i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id," \
+	" i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id,"   \
 	" i.table_hash, i.fields, i.created_ms"
 
 enum column {
-	ID, RULE, ACCOUNT, CONTACT, EMAIL, EVENT, TARGET, FROM, TO, AT, STATE, REASON, CREDENTIAL, URL,
-	ATTEMPTS, UPDATED, GROUP, HASH, FIELDS, CREATED
+	ID,
+	RULE,
+	ACCOUNT,
+	CONTACT,
+	EMAIL,
+	EVENT,
+	TARGET,
+	FROM,
+	TO,
+	AT,
+	STATE,
+	REASON,
+	CREDENTIAL,
+	URL,
+	ATTEMPTS,
+	UPDATED,
+	GROUP,
+	HASH,
+	FIELDS,
+	CREATED
 };
 
 /* ---- one row ------------------------------------------------------------ */
@@ -92,8 +110,10 @@ static void add_what(struct str *out, struct query *q)
 
 static const char *state_colour(struct slice state)
 {
-	static const struct { const char *state, *colour; } rows[] = {
-		{ "sent", "\033[32m" }, { "held", "\033[33m" }, { "send-unknown", "\033[31m" },
+	static const struct {
+		const char *state, *colour;
+	} rows[] = {
+		{ "sent", "\033[32m" },	   { "held", "\033[33m" },   { "send-unknown", "\033[31m" },
 		{ "refused", "\033[31m" }, { "skipped", "\033[2m" }, { "shadow", "\033[2m" },
 	};
 
@@ -113,7 +133,8 @@ static void add_row(struct str *out, struct query *q, bool colour)
 	str_init(&what, 4096);
 	add_what(&what, q);
 	str_addf(out, "%-6lld %.16s  %s%-12.*s%s  ", (long long)query_integer(q, ID),
-		 clock_format(query_integer(q, AT), at), paint, SLICE_FMT(state), paint[0] ? "\033[0m" : "");
+		 clock_format(query_integer(q, AT), at), paint, SLICE_FMT(state),
+		 paint[0] ? "\033[0m" : "");
 	str_addf(out, "%-22.*s contact %-8.*s %s", SLICE_FMT(query_slice(q, RULE)),
 		 SLICE_FMT(query_slice(q, CONTACT)), str_text(&what));
 	if (!query_null(q, REASON)) {
@@ -147,8 +168,10 @@ static bool since_of(const struct cli *cli, int64_t *out)
 	}
 	if (clock_parse_value(slice_of(text), out, NULL))
 		return true;
-	cli_usage(cli, "--since takes a duration (2h, 7d), a date (2026-01-31) or a date-time with zone, not '%s'",
-		  text);
+	cli_usage(
+		cli,
+		"--since takes a duration (2h, 7d), a date (2026-01-31) or a date-time with zone, not '%s'",
+		text);
 	return false;
 }
 
@@ -159,8 +182,8 @@ static bool state_known(const struct cli *cli, const char *state)
 	if (!state || issuance_state_of(slice_of(state), &unused))
 		return true;
 	const char *near = diag_nearest(slice_of(state), issuance_state_names, STATE_COUNT);
-	cli_usage(cli, "unknown --state-is '%s'%s%s%s", state, near ? ": did you mean '" : "", near ? near : "",
-		  near ? "'?" : "");
+	cli_usage(cli, "unknown --state-is '%s'%s%s%s", state, near ? ": did you mean '" : "",
+		  near ? near : "", near ? "'?" : "");
 	return false;
 }
 
@@ -177,16 +200,18 @@ static int list(const struct cli *cli, struct db *db)
 	bool colour = cli_colour(1);
 	struct str out;
 
-	if (!since_of(cli, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) || !state_known(cli, state))
+	if (!since_of(cli, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) ||
+	    !state_known(cli, state))
 		return EXIT_USAGE;
-	struct query *q = db_select(db,
-				    "SELECT " COLUMNS " FROM issuance i WHERE (?1 IS NULL OR i.rule = ?1)"
-				    " AND (?2 IS NULL OR i.contact = ?2 OR lower(i.email) = lower(?2)"
-				    " OR i.contact IN (SELECT old FROM alias WHERE contact = ?2)"
-				    " OR i.contact IN (SELECT contact FROM alias WHERE old = ?2))"
-				    " AND (?3 IS NULL OR i.state = ?3) AND i.at_ms >= ?4"
-				    " ORDER BY i.id DESC LIMIT ?5",
-				    "tttii", cli_value(cli, "rule"), cli_value(cli, "contact"), state, since, limit);
+	struct query *q = db_select(
+		db,
+		"SELECT " COLUMNS " FROM issuance i WHERE (?1 IS NULL OR i.rule = ?1)"
+		" AND (?2 IS NULL OR i.contact = ?2 OR lower(i.email) = lower(?2)"
+		" OR i.contact IN (SELECT old FROM alias WHERE contact = ?2)"
+		" OR i.contact IN (SELECT contact FROM alias WHERE old = ?2))"
+		" AND (?3 IS NULL OR i.state = ?3) AND i.at_ms >= ?4"
+		" ORDER BY i.id DESC LIMIT ?5",
+		"tttii", cli_value(cli, "rule"), cli_value(cli, "contact"), state, since, limit);
 	str_init(&out, 1u << 24);
 	for (; query_next(q); n++) {
 		if (cli_has(cli, "json")) {
@@ -199,8 +224,11 @@ static int list(const struct cli *cli, struct db *db)
 	}
 	str_release(&out);
 	if (n == 0)
-		fprintf(stderr, "no issuance%s\n", cli_value(cli, "rule") || cli_value(cli, "contact") || state ||
-				since != INT64_MIN ? " is like that" : " yet");
+		fprintf(stderr, "no issuance%s\n",
+			cli_value(cli, "rule") || cli_value(cli, "contact") || state ||
+					since != INT64_MIN
+				? " is like that"
+				: " yet");
 	return n ? EXIT_FINE : EXIT_FINDINGS;
 }
 
@@ -210,7 +238,9 @@ static void add_trail(struct str *out, struct db *db, int64_t id, bool json)
 {
 	char at[CLOCK_TEXT];
 	const char *comma = "";
-	struct query *q = db_select(db, "SELECT at_ms, state, note FROM trail WHERE issuance = ?1 ORDER BY id", "i", id);
+	struct query *q = db_select(
+		db, "SELECT at_ms, state, note FROM trail WHERE issuance = ?1 ORDER BY id", "i",
+		id);
 
 	while (query_next(q)) {
 		clock_format(query_integer(q, 0), at);
@@ -286,8 +316,9 @@ static int show(const struct cli *cli, struct db *db, const char *id_text)
 	char *end;
 	struct str out;
 	long long id = strtoll(id_text, &end, 10);
-	struct query *q = *end ? NULL : db_select(db, "SELECT " COLUMNS " FROM issuance i WHERE i.id = ?1", "i",
-						  (int64_t)id);
+	struct query *q = *end ? NULL
+			       : db_select(db, "SELECT " COLUMNS " FROM issuance i WHERE i.id = ?1",
+					   "i", (int64_t)id);
 
 	if (!query_next(q)) {
 		fprintf(stderr, "there is no issuance '%s': 'hs2cert runs' lists them\n", id_text);
@@ -299,7 +330,8 @@ static int show(const struct cli *cli, struct db *db, const char *id_text)
 		add_text(&out, "group", q, GROUP);
 		add_text(&out, "table", q, HASH);
 		str_add_text(&out, ",\"fields\":");
-		str_add_slice(&out, query_null(q, FIELDS) ? slice_of("null") : query_slice(q, FIELDS));
+		str_add_slice(&out,
+			      query_null(q, FIELDS) ? slice_of("null") : query_slice(q, FIELDS));
 		add_time(&out, "created", q, CREATED);
 		str_add_text(&out, ",\"trail\":[");
 		add_trail(&out, db, id, true);
@@ -323,10 +355,12 @@ static int runs_run(const struct cli *cli)
 	int status;
 
 	if (one && strcmp(cli->operand[0], "show") != 0)
-		return cli_usage(cli, "unknown operand '%s': only 'show ID' is known", cli->operand[0]);
+		return cli_usage(cli, "unknown operand '%s': only 'show ID' is known",
+				 cli->operand[0]);
 	if (one && cli->operands != 2)
 		return cli_usage(cli, "'show' takes the id of an issuance");
-	if (db_open(cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE, &db, &err) != RC_OK)
+	if (db_open(cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE, &db,
+		    &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);
 	status = one ? show(cli, db, cli->operand[1]) : list(cli, db);
 	if (db_failed(db, &err) != RC_OK)
@@ -339,7 +373,8 @@ static const struct cli_option options[] = {
 	CLI_OPTION_STATE,
 	{ "rule", "R", "of this rule" },
 	{ "contact", "ID|EMAIL", "of this contact, also under ids that were merged" },
-	{ "state-is", "S", "in this state: planned, sent, held, refused, send-unknown, skipped, shadow, …" },
+	{ "state-is", "S",
+	  "in this state: planned, sent, held, refused, send-unknown, skipped, shadow, …" },
 	{ "since", "T", "events since: 2h, 7d, 2026-01-31 or a date-time" },
 	{ "limit", "N", "at most so many" },
 	CLI_OPTION_JSON,
@@ -347,7 +382,11 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command command_runs = {
-	.name = "runs", .summary = "issuances: list them, newest first, or show one", .operands = "[show ID]",
-	.max_operands = 2, .option = options, .run = runs_run,
+	.name = "runs",
+	.summary = "issuances: list them, newest first, or show one",
+	.operands = "[show ID]",
+	.max_operands = 2,
+	.option = options,
+	.run = runs_run,
 	.more = "Works beside a running daemon, and without one. Exit status 1 where nothing is found.",
 };

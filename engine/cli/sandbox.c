@@ -26,8 +26,8 @@
 struct play {
 	struct sandbox *sandbox;
 	struct server *server;
-	int64_t start_ms;	/* what the sandbox's clock said at the start */
-	int64_t real_start_ms;	/* what the machine's said, counting without jumps */
+	int64_t start_ms;      /* what the sandbox's clock said at the start */
+	int64_t real_start_ms; /* what the machine's said, counting without jumps */
 	int64_t speed;
 };
 
@@ -61,7 +61,9 @@ static void handle(void *ctx, const struct server_request *request, struct sandb
 {
 	struct play *p = ctx;
 	struct sandbox_request r = {
-		.method = request->method, .path = request->path, .query = request->query,
+		.method = request->method,
+		.path = request->path,
+		.query = request->query,
 		.authorization = server_header(request, "Authorization"),
 		.certifier_version = server_header(request, "Certifier-Version"),
 		.body = request->body,
@@ -121,8 +123,8 @@ static enum rc save_data(const struct play *p, const char *path, struct err *err
 	str_init(&text, DATA_MOST);
 	json_dump(data, &text);
 	str_add_char(&text, '\n');
-	enum rc rc = text.overflow ? err_set(err, RC_BROKEN, "'%s' would grow too large", path) :
-				     file_write(path, str_slice(&text), err);
+	enum rc rc = text.overflow ? err_set(err, RC_BROKEN, "'%s' would grow too large", path)
+				   : file_write(path, str_slice(&text), err);
 	str_release(&text);
 	json_free(data);
 	return rc;

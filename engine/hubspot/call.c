@@ -14,18 +14,22 @@ struct call {
 	char *url;
 	struct str body;
 	struct str token;
-	int64_t sent_ms;	/* our clock */
+	int64_t sent_ms; /* our clock */
 	struct call *next;
 };
 
 /* Path styles: facts/hubspot.md 0. Bodies are the same in all of them. */
 static const struct {
 	const char *api;
-	const char *path[3];	/* by enum area */
+	const char *path[3]; /* by enum area */
 } styles[] = {
 	{ "v3", { "/crm/v3/objects/contacts", "/crm/v3/properties/contacts", "/crm/v3/lists" } },
-	{ "2026-03", { "/crm/objects/2026-03/contacts", "/crm/properties/2026-03/contacts", "/crm/lists/2026-03" } },
-	{ "2026-09", { "/crm/objects/2026-09/contacts", "/crm/properties/2026-09/contacts", "/crm/lists/2026-09" } },
+	{ "2026-03",
+	  { "/crm/objects/2026-03/contacts", "/crm/properties/2026-03/contacts",
+	    "/crm/lists/2026-03" } },
+	{ "2026-09",
+	  { "/crm/objects/2026-09/contacts", "/crm/properties/2026-09/contacts",
+	    "/crm/lists/2026-09" } },
 };
 
 char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory)
@@ -35,7 +39,8 @@ char *hub_url(const struct source *s, enum area area, const char *rest, struct a
 
 	while (i + 1 < sizeof(styles) / sizeof(styles[0]) && strcmp(styles[i].api, api) != 0)
 		i++;
-	return arena_printf(memory, "%s%s%s", account_text(s->config, "base-url"), styles[i].path[area], rest);
+	return arena_printf(memory, "%s%s%s", account_text(s->config, "base-url"),
+			    styles[i].path[area], rest);
 }
 
 int64_t hub_wall_ms(const struct source *s)
@@ -75,9 +80,7 @@ static void call_free(struct call *c)
 {
 	mem_free(c->url);
 	str_release(&c->body);
-	if (c->token.ptr)
-		explicit_bzero(c->token.ptr, c->token.cap);
-	str_release(&c->token);
+	str_wipe(&c->token);
 	mem_free(c);
 }
 
@@ -137,16 +140,17 @@ static void account_waits(struct source *s, int64_t least_ms, const char *fact, 
 	if (wait < least_ms)
 		wait = least_ms;
 	s->wait_until_ms = hub_mono_ms(s) + wait;
-	log_line(s->world->log, LOG_WARN, fact, "account", s->name, "status", status, "reason", reason,
-		 "again-in", clock_format_duration(wait, text), NULL);
+	log_line(s->world->log, LOG_WARN, fact, "account", s->name, "status", status, "reason",
+		 reason, "again-in", clock_format_duration(wait, text), NULL);
 }
 
 static void account_stops(struct source *s, const char *status, const char *reason)
 {
 	s->stopped = true;
 	s->failures++;
-	log_line(s->world->log, LOG_ERROR, "account stopped until a reload, a restart or a new secret", "account",
-		 s->name, "status", status, "reason", reason, NULL);
+	log_line(s->world->log, LOG_ERROR,
+		 "account stopped until a reload, a restart or a new secret", "account", s->name,
+		 "status", status, "reason", reason, NULL);
 }
 
 static void note_failure(struct source *s, const struct http_response *r, const struct json *json)
@@ -162,9 +166,11 @@ static void note_failure(struct source *s, const struct http_response *r, const 
 		account_stops(s, status, said(json, text));
 		return;
 	}
-	int64_t wait = r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms : wait_of(r->status, json);
-	account_waits(s, wait, r->status < 300 ? "an answer that cannot be used" : "the source refused", status,
-		      said(json, text));
+	int64_t wait = r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms
+							: wait_of(r->status, json);
+	account_waits(s, wait,
+		      r->status < 300 ? "an answer that cannot be used" : "the source refused",
+		      status, said(json, text));
 }
 
 static void observe(struct source *s, const struct call *c, const struct http_response *r)
@@ -178,7 +184,8 @@ static void observe(struct source *s, const struct call *c, const struct http_re
 	else
 		s->skew.known = true;
 	if (r->rate_max != HTTP_ABSENT && c->spec.budget == BUDGET_GENERAL) {
-		int64_t window = r->rate_interval_ms != HTTP_ABSENT ? r->rate_interval_ms : 10 * MS_SECOND;
+		int64_t window = r->rate_interval_ms != HTTP_ABSENT ? r->rate_interval_ms
+								    : 10 * MS_SECOND;
 		limiter_resize(&s->general, r->rate_max, window + window / 40);
 	}
 }
@@ -186,10 +193,12 @@ static void observe(struct source *s, const struct call *c, const struct http_re
 static void finish(struct source *s, struct call *c, const struct http_response *r)
 {
 	struct err ignored;
-	struct reply answer = { .status = r->status, .began_ms = c->sent_ms + skew_offset(&s->skew) };
+	struct reply answer = { .status = r->status,
+				.began_ms = c->sent_ms + skew_offset(&s->skew) };
 	struct json *json = r->outcome == HTTP_ANSWER ? json_parse(r->body, &ignored) : NULL;
 	bool good = r->outcome == HTTP_ANSWER && json && json_kind(json) == IS_OBJECT &&
-		    (r->status == 200 || r->status == 207 || (r->status == 404 && c->spec.takes_404));
+		    (r->status == 200 || r->status == 207 ||
+		     (r->status == 404 && c->spec.takes_404));
 
 	answer.json = json;
 	if (good)
@@ -230,8 +239,11 @@ void call_start(struct source *s, const struct call_spec *spec)
 {
 	struct call *c = mem_alloc(sizeof(*c));
 
-	*c = (struct call){ .source = s, .spec = *spec, .url = mem_strdup(spec->url),
-			    .sent_ms = hub_wall_ms(s), .next = s->calls };
+	*c = (struct call){ .source = s,
+			    .spec = *spec,
+			    .url = mem_strdup(spec->url),
+			    .sent_ms = hub_wall_ms(s),
+			    .next = s->calls };
 	s->calls = c;
 	str_init(&c->body, LIMIT_ANSWER_BYTES);
 	str_init(&c->token, LIMIT_SECRET_BYTES);
@@ -242,10 +254,14 @@ void call_start(struct source *s, const struct call_spec *spec)
 	}
 	limiter_spend(limiter_of(s, spec->budget), hub_mono_ms(s));
 	struct http_request request = {
-		.method = spec->method, .url = c->url, .bearer = str_text(&c->token),
+		.method = spec->method,
+		.url = c->url,
+		.bearer = str_text(&c->token),
 		.header = { "Accept: application/json",
 			    spec->body ? "Content-Type: application/json" : NULL },
-		.body = str_slice(&c->body), .has_body = spec->body != NULL, .timeout_ms = TIMEOUT_MS,
+		.body = str_slice(&c->body),
+		.has_body = spec->body != NULL,
+		.timeout_ms = TIMEOUT_MS,
 	};
 	s->world->http_start(s->world->ctx, &request, call_done_, c);
 }

@@ -10,7 +10,7 @@
 
 #define MOST_WITH_HISTORY 50
 #define MOST_WITHOUT 100
-#define VERSIONS_KEPT 45	/* of one property of a contact: facts/hubspot.md 2.3 */
+#define VERSIONS_KEPT 45 /* of one property of a contact: facts/hubspot.md 2.3 */
 
 /* What is read of every contact beside what rules name. */
 static const char *const always[] = { "lastmodifieddate", "createdate", "hs_merged_object_ids" };
@@ -67,7 +67,7 @@ struct json *history_body(const struct source *s, const char *const *ids, size_t
 
 struct ordered {
 	struct entry entry;
-	size_t index;		/* in HubSpot's newest-first order */
+	size_t index; /* in HubSpot's newest-first order */
 };
 
 static int by_time(const void *left, const void *right)
@@ -84,7 +84,8 @@ static bool is_merge(const struct json *entry)
 	return slice_starts(json_get_slice(entry, "sourceType"), slice_of("MERGE"));
 }
 
-static void read_history(const struct json *versions, struct arena *memory, struct contact_property *out)
+static void read_history(const struct json *versions, struct arena *memory,
+			 struct contact_property *out)
 {
 	size_t count = json_count(versions), n = 0;
 	struct ordered *sorted = arena_alloc(memory, (count + 1) * sizeof(*sorted));
@@ -125,7 +126,8 @@ static int64_t first_known(int64_t a, int64_t b)
 static void read_properties(const struct source *s, const struct json *row, struct arena *memory,
 			    struct contact *c)
 {
-	const struct json *now = json_get(row, "properties"), *then = json_get(row, "propertiesWithHistory");
+	const struct json *now = json_get(row, "properties"),
+			  *then = json_get(row, "propertiesWithHistory");
 
 	c->property = arena_alloc(memory, (s->table->n_property + 1) * sizeof(*c->property));
 	for (size_t i = 0; i < s->table->n_property; i++) {
@@ -222,9 +224,15 @@ size_t history_contacts(const struct source *s, const struct json *answer, const
 		size_t k = 0;
 		while (k < n && !answers(&row[k], ids[i]))
 			k++;
-		/* Asked for one, told of one: that is it, even where it does not say whom it absorbed. */
-		if (k == n && count == 1 && n == 1 && !says_gone(answer, ids[i]))
+		/*
+		 * Asked for one, told of one: that is it, even where it does not say whom it
+		 * absorbed.
+		 */
+		if (k == n && count == 1 && n == 1 && !says_gone(answer, ids[i])) {
 			k = 0;
+			row[0].merged = ids;
+			row[0].n_merged = 1;
+		}
 		if (k == n && !says_gone(answer, ids[i]))
 			continue;
 		(*out)[at] = k < n ? row[k] : (struct contact){ .id = ids[i], .gone = true };

@@ -30,29 +30,29 @@ enum phase { PHASE_IDLE, PHASE_LABELS, PHASE_RESOLVE, PHASE_WALK, PHASE_PROBE, P
 
 /* Where the search walk stands. */
 struct walk {
-	int64_t from_ms;	/* lastmodifieddate at or after this … */
-	bool by_id;		/* … or: all that have exactly this one, in order of id … */
-	int64_t after_id;	/* … from this id on */
-	int64_t began_ms;	/* HubSpot's clock when the walk began: the next cursor */
-	bool whole_overlap, sweep, reach;	/* what this walk covers */
+	int64_t from_ms;  /* lastmodifieddate at or after this … */
+	bool by_id;	  /* … or: all that have exactly this one, in order of id … */
+	int64_t after_id; /* … from this id on */
+	int64_t began_ms; /* HubSpot's clock when the walk began: the next cursor */
+	bool whole_overlap, sweep, reach; /* what this walk covers */
 	int64_t rows, pages;
 };
 
 /* A list that some rule watches. */
 struct hub_list {
-	const char *target;	/* as written in the rule */
+	const char *target; /* as written in the rule */
 	bool by_name;
-	struct str id;		/* empty: not resolved */
-	struct watch **served;	/* the watches that a scan of this id serves, in the load's arena */
+	struct str id;	       /* empty: not resolved */
+	struct watch **served; /* the watches that a scan of this id serves, in the load's arena */
 	size_t n_served;
-	bool missing;		/* 404: asked for again now and then */
-	struct str probe;	/* what the last probe said */
+	bool missing;	  /* 404: asked for again now and then */
+	struct str probe; /* what the last probe said */
 	bool processing;
 	bool scan_due;
 	/* the scan that is under way */
 	int64_t scan;
-	int64_t scan_began_ms;	/* our clock */
-	struct str after;	/* next page; empty: the first */
+	int64_t scan_began_ms; /* our clock */
+	struct str after;      /* next page; empty: the first */
 	int64_t found;
 };
 
@@ -71,32 +71,32 @@ struct source {
 	struct hub_list *list;
 	size_t lists;
 	bool has_properties;
-	bool linked;		/* lists know which watches they serve */
+	bool linked; /* lists know which watches they serve */
 
 	/* across loads */
 	struct skew skew;
 	struct limiter search, general;
-	struct map labels;	/* property name -> struct map of value -> label */
+	struct map labels; /* property name -> struct map of value -> label */
 	bool labels_known;
 
 	/* health */
 	bool stopped;
 	int64_t failures;
-	int64_t wait_until_ms;	/* monotonic */
+	int64_t wait_until_ms; /* monotonic */
 
 	/* the poll */
 	enum phase phase;
-	bool asking;		/* its request is under way */
-	int64_t next_poll_ms;	/* monotonic */
+	bool asking;	      /* its request is under way */
+	int64_t next_poll_ms; /* monotonic */
 	bool polled;
-	int64_t find_again_ms;	/* monotonic: when missing lists are asked for again */
-	size_t cursor;		/* index of the list or property that the phase is at */
+	int64_t find_again_ms; /* monotonic: when missing lists are asked for again */
+	size_t cursor;	       /* index of the list or property that the phase is at */
 	struct walk walk;
-	bool walked;		/* a walk was completed since the load */
+	bool walked; /* a walk was completed since the load */
 
-	size_t looks;		/* under way */
-	struct call *calls;	/* under way */
-	enum rc failed;		/* the store failed in an answer: said at the next step */
+	size_t looks;	    /* under way */
+	struct call *calls; /* under way */
+	enum rc failed;	    /* the store failed in an answer: said at the next step */
 	struct err why;
 };
 
@@ -110,7 +110,7 @@ struct call;
 struct reply {
 	int status;
 	const struct json *json;
-	int64_t began_ms;	/* HubSpot's clock when the request left */
+	int64_t began_ms; /* HubSpot's clock when the request left */
 };
 
 /*
@@ -123,12 +123,12 @@ typedef void call_done(struct source *s, void *arg, const struct reply *answer);
 struct call_spec {
 	enum budget budget;
 	const char *method;
-	const char *url;		/* copied */
-	struct json *body;		/* taken; NULL: none */
+	const char *url;   /* copied */
+	struct json *body; /* taken; NULL: none */
 	bool takes_404;
 	call_done *done;
 	void *arg;
-	void (*drop)(void *arg);	/* may be NULL */
+	void (*drop)(void *arg); /* may be NULL */
 };
 
 void call_start(struct source *s, const struct call_spec *spec);
@@ -153,9 +153,12 @@ bool hub_id_valid(struct slice id);
 
 void labels_begin(struct source *s);
 void labels_step(struct source *s);
-/* What HubSpot shows for a value; the value itself where it has no label. Lent until the next load. */
+/*
+ * What HubSpot shows for a value; the value itself where it has no label. Lent until the next
+ * load.
+ */
 struct slice labels_of(struct source *s, const char *property, struct slice value);
-void hub_lists_load(struct source *s);		/* after a load: which lists are watched */
+void hub_lists_load(struct source *s); /* after a load: which lists are watched */
 void hub_lists_release(struct source *s);
 void resolve_begin(struct source *s);
 void resolve_step(struct source *s);

@@ -11,8 +11,8 @@
 #define GENERAL_MOST 100
 #define GENERAL_WINDOW_MS 10250
 
-#define MOST_LOOKS 4		/* under way at once */
-#define POLL_TRIES 4		/* a poll that failed so often has ended, for run --once */
+#define MOST_LOOKS 4 /* under way at once */
+#define POLL_TRIES 4 /* a poll that failed so often has ended, for run --once */
 
 static struct source *hubspot_open(const struct world *world, const char *name)
 {
@@ -29,20 +29,13 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	return s;
 }
 
-static void wipe_token(struct source *s)
-{
-	if (s->token.ptr)
-		explicit_bzero(s->token.ptr, s->token.cap);
-	str_release(&s->token);
-}
-
 static void hubspot_close(struct source *s)
 {
 	calls_drop(s);
 	hub_lists_release(s);
 	labels_begin(s); /* frees them */
 	arena_release(&s->loaded);
-	wipe_token(s);
+	str_wipe(&s->token);
 	mem_free(s->name);
 	mem_free(s);
 }
@@ -53,7 +46,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	calls_drop(s);
 	hub_lists_release(s);
 	arena_release(&s->loaded);
-	wipe_token(s);
+	str_wipe(&s->token);
 	str_add_slice(&s->token, token);
 	s->table = table;
 	s->account = account;
@@ -104,7 +97,7 @@ void phase_next(struct source *s, enum phase phase)
 
 static void (*const phase_steps[])(struct source *) = {
 	[PHASE_LABELS] = labels_step, [PHASE_RESOLVE] = resolve_step, [PHASE_WALK] = walk_step,
-	[PHASE_PROBE] = probe_step, [PHASE_SCAN] = scan_step,
+	[PHASE_PROBE] = probe_step,   [PHASE_SCAN] = scan_step,
 };
 
 static enum budget phase_budget(const struct source *s)
@@ -154,7 +147,14 @@ static enum source_health hubspot_health(const struct source *s)
 
 static bool hubspot_polled(const struct source *s)
 {
-	return s->polled || s->stopped || s->failures >= POLL_TRIES;
+	return (s->polled && !s->failures) || s->stopped || s->failures >= POLL_TRIES;
+}
+
+static int64_t hubspot_waits_ms(const struct source *s)
+{
+	int64_t now = hub_mono_ms(s);
+
+	return s->wait_until_ms > now ? s->wait_until_ms - now : 0;
 }
 
 static bool hubspot_now(const struct source *s, int64_t *now_ms)
@@ -191,7 +191,8 @@ static void look_arrived(struct source *s, void *arg, const struct reply *answer
 	if (answer) {
 		look.result = LOOK_DONE;
 		look.began_ms = answer->began_ms;
-		look.contacts = history_contacts(s, answer->json, l->ids, l->count, &l->memory, &contacts);
+		look.contacts = history_contacts(s, answer->json, l->ids, l->count, &l->memory,
+						 &contacts);
 		look.contact = contacts;
 	}
 	l->done(l->arg, &look);
@@ -205,7 +206,8 @@ static size_t hubspot_can_look(const struct source *s)
 	return history_most(s);
 }
 
-static void hubspot_look(struct source *s, const char *const *ids, size_t count, look_done *done, void *arg)
+static void hubspot_look(struct source *s, const char *const *ids, size_t count, look_done *done,
+			 void *arg)
 {
 	struct look_call *l = mem_alloc(sizeof(*l));
 
@@ -217,8 +219,12 @@ static void hubspot_look(struct source *s, const char *const *ids, size_t count,
 	for (size_t i = 0; i < count; i++)
 		l->ids[i] = arena_text(&l->memory, slice_of(ids[i]));
 	struct call_spec spec = {
-		.budget = BUDGET_GENERAL, .method = "POST", .body = history_body(s, l->ids, count),
-		.url = hub_url(s, AREA_CONTACTS, "/batch/read", &l->memory), .done = look_arrived, .arg = l,
+		.budget = BUDGET_GENERAL,
+		.method = "POST",
+		.body = history_body(s, l->ids, count),
+		.url = hub_url(s, AREA_CONTACTS, "/batch/read", &l->memory),
+		.done = look_arrived,
+		.arg = l,
 		.drop = look_free,
 	};
 	s->looks++;
@@ -230,7 +236,8 @@ static int64_t hubspot_creation_window(const struct source *s)
 	return account_ms(s->config, "creation-window");
 }
 
-static enum fact hubspot_label(struct source *s, uint32_t property, struct slice value, struct slice *label)
+static enum fact hubspot_label(struct source *s, uint32_t property, struct slice value,
+			       struct slice *label)
 {
 	if (!s->labels_known)
 		return FACT_UNSURE;
@@ -239,8 +246,18 @@ static enum fact hubspot_label(struct source *s, uint32_t property, struct slice
 }
 
 const struct source_ops hubspot_ops = {
-	.type = "hubspot", .open = hubspot_open, .close = hubspot_close, .load = hubspot_load,
-	.step = hubspot_step, .wake_ms = hubspot_wake_ms, .health = hubspot_health,
-	.polled = hubspot_polled, .now = hubspot_now, .can_look = hubspot_can_look,
-	.look = hubspot_look, .creation_window_ms = hubspot_creation_window, .label = hubspot_label,
+	.type = "hubspot",
+	.open = hubspot_open,
+	.close = hubspot_close,
+	.load = hubspot_load,
+	.step = hubspot_step,
+	.wake_ms = hubspot_wake_ms,
+	.health = hubspot_health,
+	.polled = hubspot_polled,
+	.waits_ms = hubspot_waits_ms,
+	.now = hubspot_now,
+	.can_look = hubspot_can_look,
+	.look = hubspot_look,
+	.creation_window_ms = hubspot_creation_window,
+	.label = hubspot_label,
 };

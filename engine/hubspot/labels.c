@@ -52,13 +52,13 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 		return;
 	s->cursor++;
 	if (answer->status == 404)
-		log_line(s->world->log, LOG_ERROR, "the property does not exist", "account", s->name, "property",
-			 p->name, NULL);
+		log_line(s->world->log, LOG_ERROR, "the property does not exist", "account",
+			 s->name, "property", p->name, NULL);
 	else
 		take_options(s, p->name, answer->json);
 }
 
-#define JOINED_LABELS 10000	/* values with several options whose labels are kept */
+#define JOINED_LABELS 10000 /* values with several options whose labels are kept */
 
 /* The labels of `a;b`, joined the same way. */
 static char *join_labels(const struct map *options, struct slice value)
@@ -86,9 +86,13 @@ struct slice labels_of(struct source *s, const char *property, struct slice valu
 	struct map *options = map_get(&s->labels, slice_of(property));
 	const char *label = options ? map_get(options, value) : NULL;
 
-	if (!options || label || !value.len || !memchr(value.ptr, ';', value.len) || options->count >= JOINED_LABELS)
+	if (!options || label || !value.len || !memchr(value.ptr, ';', value.len) ||
+	    options->count >= JOINED_LABELS)
 		return label ? slice_of(label) : value;
-	/* A checkbox with several options: kept beside the single ones, so that the answer can be lent. */
+	/*
+	 * A checkbox with several options: kept beside the single ones, so that the answer can
+	 * be lent.
+	 */
 	char *joined = join_labels(options, value);
 	map_put(options, value, joined);
 	return slice_of(joined);
@@ -114,8 +118,12 @@ void labels_step(struct source *s)
 	str_add_char(&rest, '/');
 	str_add_url(&rest, slice_of(p->name));
 	struct call_spec spec = {
-		.budget = BUDGET_GENERAL, .method = "GET", .takes_404 = true, .done = property_done,
-		.url = hub_url(s, AREA_PROPERTIES, str_text(&rest), &memory), .arg = (void *)(uintptr_t)p,
+		.budget = BUDGET_GENERAL,
+		.method = "GET",
+		.takes_404 = true,
+		.done = property_done,
+		.url = hub_url(s, AREA_PROPERTIES, str_text(&rest), &memory),
+		.arg = (void *)(uintptr_t)p,
 	};
 	s->asking = true;
 	call_start(s, &spec);

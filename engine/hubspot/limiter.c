@@ -7,9 +7,7 @@ void limiter_init(struct limiter *l, size_t most, int64_t window_ms)
 
 void limiter_resize(struct limiter *l, int64_t most, int64_t window_ms)
 {
-	if (most < 1)
-		return;
-	l->most = most > LIMITER_MOST ? LIMITER_MOST : (size_t)most;
+	l->most = most < 1 ? 1 : most > LIMITER_MOST ? LIMITER_MOST : (size_t)most;
 	l->window_ms = window_ms;
 }
 

@@ -9,14 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LIMITER_MOST 250	/* HubSpot's largest 10-second limit, with the API add-on (facts/hubspot.md 6.1) */
+#define LIMITER_MOST                                                                               \
+	250 /* HubSpot's largest 10-second limit, with the API add-on (facts/hubspot.md 6.1) */
 
 struct limiter {
-	size_t most;		/* requests … */
-	int64_t window_ms;	/* … in any window of this length */
-	int64_t sent_ms[LIMITER_MOST];	/* monotonic, a ring */
-	size_t next;		/* where the next is noted */
-	size_t noted;		/* how many are, at most LIMITER_MOST */
+	size_t most;		       /* requests … */
+	int64_t window_ms;	       /* … in any window of this length */
+	int64_t sent_ms[LIMITER_MOST]; /* monotonic, a ring */
+	size_t next;		       /* where the next is noted */
+	size_t noted;		       /* how many are, at most LIMITER_MOST */
 };
 
 void limiter_init(struct limiter *l, size_t most, int64_t window_ms);

@@ -15,14 +15,15 @@
 #include "engine/hubspot/hub.h"
 #include "engine/inbox.h"
 
-#define MEMBERS_PAGE 250	/* HubSpot's most */
-#define PROBE_MOST 500		/* lists of one probe */
+#define MEMBERS_PAGE 250 /* HubSpot's most */
+#define PROBE_MOST 500	 /* lists of one probe */
 #define SCAN_EVERY_MS MS_HOUR
 
 static struct hub_list *list_of_watch(struct source *s, const struct watch *w)
 {
 	for (size_t i = 0; i < s->lists; i++)
-		if (s->list[i].by_name == w->target_is_name && strcmp(s->list[i].target, w->target) == 0)
+		if (s->list[i].by_name == w->target_is_name &&
+		    strcmp(s->list[i].target, w->target) == 0)
 			return &s->list[i];
 	return NULL;
 }
@@ -37,7 +38,8 @@ static void link_watches(struct source *s)
 {
 	s->linked = true;
 	for (size_t i = 0; i < s->lists; i++) {
-		s->list[i].served = arena_alloc(&s->loaded, (s->watches->count + 1) * sizeof(struct watch *));
+		s->list[i].served = arena_alloc(&s->loaded,
+						(s->watches->count + 1) * sizeof(struct watch *));
 		s->list[i].n_served = 0;
 	}
 	for (size_t i = 0; i < s->watches->count; i++) {
@@ -103,7 +105,8 @@ static void resolved(struct source *s, void *arg, const struct reply *answer)
 	if (!answer)
 		return;
 	const struct json *list = json_get(answer->json, "list");
-	struct slice id = json_get_slice(list, "listId"), type = json_get_slice(list, "objectTypeId");
+	struct slice id = json_get_slice(list, "listId"),
+		     type = json_get_slice(list, "objectTypeId");
 	s->cursor++;
 	if (answer->status == 404 || !hub_id_valid(id)) {
 		l->missing = true;
@@ -137,8 +140,13 @@ static char *list_url(struct source *s, const struct hub_list *l, struct arena *
 static void ask(struct source *s, const char *method, char *url, struct json *body, bool takes_404,
 		call_done *done, void *arg)
 {
-	struct call_spec spec = { .budget = BUDGET_GENERAL, .method = method, .url = url, .body = body,
-				  .takes_404 = takes_404, .done = done, .arg = arg };
+	struct call_spec spec = { .budget = BUDGET_GENERAL,
+				  .method = method,
+				  .url = url,
+				  .body = body,
+				  .takes_404 = takes_404,
+				  .done = done,
+				  .arg = arg };
 
 	s->asking = true;
 	call_start(s, &spec);
@@ -203,10 +211,11 @@ static bool scan_is_due(struct source *s, const struct hub_list *l)
 {
 	int64_t now = hub_wall_ms(s), overlap = account_ms(s->config, "overlap");
 	bool due = true;
-	struct query *q = db_select(s->db,
-				    "SELECT probe, scanned_ms, news_ms FROM list WHERE account = ?1 AND target = ?2"
-				    " AND by_name = ?3",
-				    "tti", s->name, l->target, (int64_t)l->by_name);
+	struct query *q = db_select(
+		s->db,
+		"SELECT probe, scanned_ms, news_ms FROM list WHERE account = ?1 AND target = ?2"
+		" AND by_name = ?3",
+		"tti", s->name, l->target, (int64_t)l->by_name);
 
 	if (query_next(q)) {
 		due = !slice_eq(query_slice(q, 0), str_slice(&l->probe)) || l->probe.len == 0 ||
@@ -226,7 +235,8 @@ static bool is_processing(const struct json *list)
 static void take_probe(struct hub_list *l, const struct json *list)
 {
 	struct slice size = json_slice(json_path(list, "additionalProperties.hs_list_size"));
-	struct slice added = json_slice(json_path(list, "additionalProperties.hs_last_record_added_at"));
+	struct slice added = json_slice(
+		json_path(list, "additionalProperties.hs_last_record_added_at"));
 
 	str_clear(&l->probe);
 	if (size.len || added.len)
@@ -243,8 +253,9 @@ static void note_building(struct source *s, const struct hub_list *l)
 			continue;
 		w->building = 1;
 		db_run(s->db, "UPDATE watch SET building = 1 WHERE id = ?1", "i", w->id);
-		log_line(s->world->log, LOG_INFO, "list is still being built: its members will be the baseline",
-			 "account", s->name, "list", l->target, NULL);
+		log_line(s->world->log, LOG_INFO,
+			 "list is still being built: its members will be the baseline", "account",
+			 s->name, "list", l->target, NULL);
 	}
 }
 
@@ -272,14 +283,16 @@ static void probed(struct source *s, void *arg, const struct reply *answer)
 			continue;
 		if (!found) {
 			if (!l->missing)
-				list_problem(s, l, "the list is gone: the rules that name it stay quiet");
+				list_problem(s, l,
+					     "the list is gone: the rules that name it stay quiet");
 			l->missing = true;
 			continue;
 		}
 		l->missing = false;
 		take_probe(l, found);
 		note_building(s, l);
-		l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
+		l->scan_due = is_started(l) && scan_is_due(s, l) &&
+			      !(l->processing && is_building(l));
 		l->scan = 0;
 	}
 	hub_commit(s);
@@ -324,11 +337,14 @@ struct member {
 
 static void add_join(struct source *s, const struct watch *w, const struct member *m)
 {
-	struct pending join = { .watch = w->id, .at_ms = m->joined_ms, .due_ms = m->joined_ms + w->settle_ms,
+	struct pending join = { .watch = w->id,
+				.at_ms = m->joined_ms,
+				.due_ms = m->joined_ms + w->settle_ms,
 				.from_known = true };
 
-	if (db_exists(s->db, "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3", "isi",
-		      w->id, m->contact, m->joined_ms))
+	if (db_exists(s->db,
+		      "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3",
+		      "isi", w->id, m->contact, m->joined_ms))
 		return;
 	inbox_wait(s->db, s->name, m->contact, &join);
 }
@@ -345,10 +361,11 @@ static void add_baseline(struct source *s, const struct watch *w, const struct m
 static bool store_member(struct source *s, const struct hub_list *l, const struct member *m)
 {
 	bool known = false;
-	struct query *q = db_select(s->db,
-				    "SELECT joined_ms FROM membership WHERE account = ?1 AND list_id = ?2"
-				    " AND contact = ?3",
-				    "tss", s->name, str_slice(&l->id), m->contact);
+	struct query *q = db_select(
+		s->db,
+		"SELECT joined_ms FROM membership WHERE account = ?1 AND list_id = ?2"
+		" AND contact = ?3",
+		"tss", s->name, str_slice(&l->id), m->contact);
 
 	if (query_next(q)) {
 		known = query_integer(q, 0) >= m->joined_ms;
@@ -402,8 +419,8 @@ static void end_scan(struct source *s, struct hub_list *l)
 	       "UPDATE list SET scan = ?3, scanned_ms = ?4,"
 	       " news_ms = CASE WHEN probe <> ?5 OR ?6 > 0 THEN ?7 ELSE news_ms END, probe = ?5"
 	       " WHERE account = ?1 AND list_id = ?2",
-	       "tsiisii", s->name, str_slice(&l->id), l->scan, l->scan_began_ms, str_slice(&l->probe), l->found,
-	       now);
+	       "tsiisii", s->name, str_slice(&l->id), l->scan, l->scan_began_ms,
+	       str_slice(&l->probe), l->found, now);
 	for (size_t i = 0; i < l->n_served; i++) {
 		struct watch *w = l->served[i];
 		if (!w->building)
@@ -445,8 +462,9 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 
 static void scan_begin(struct source *s, struct hub_list *l)
 {
-	l->scan = 1 + db_integer(s->db, 0, "SELECT max(scan) FROM list WHERE account = ?1 AND list_id = ?2", "ts",
-				 s->name, str_slice(&l->id));
+	l->scan = 1 + db_integer(s->db, 0,
+				 "SELECT max(scan) FROM list WHERE account = ?1 AND list_id = ?2",
+				 "ts", s->name, str_slice(&l->id));
 	l->scan_began_ms = hub_wall_ms(s);
 	l->found = 0;
 	str_clear(&l->after);

@@ -17,7 +17,7 @@
 #include "engine/hubspot/hub.h"
 #include "engine/inbox.h"
 
-#define PAGE 200			/* HubSpot's most */
+#define PAGE 200 /* HubSpot's most */
 #define SHORT_OVERLAP_MS MS_MINUTE
 #define WHOLE_OVERLAP_EVERY_MS (5 * MS_MINUTE)
 #define SWEEP_MS MS_DAY
@@ -29,7 +29,8 @@ static int64_t earliest_start(const struct source *s)
 
 	for (size_t i = 0; i < s->watches->count; i++) {
 		const struct watch *w = &s->watches->watch[i];
-		if (w->source == s->account && w->event == EVENT_PROPERTY_CHANGED && w->start_ms < earliest)
+		if (w->source == s->account && w->event == EVENT_PROPERTY_CHANGED &&
+		    w->start_ms < earliest)
 			earliest = w->start_ms;
 	}
 	return earliest;
@@ -57,19 +58,22 @@ void walk_begin(struct source *s)
 	cursor = start;
 	w->whole_overlap = !s->walked;
 	int64_t reach = INT64_MAX;
-	struct query *q = db_select(s->db,
-				    "SELECT cursor_ms, reach_ms, overlap_ms, sweep_ms FROM source WHERE account = ?1",
-				    "t", s->name);
+	struct query *q = db_select(
+		s->db,
+		"SELECT cursor_ms, reach_ms, overlap_ms, sweep_ms FROM source WHERE account = ?1",
+		"t", s->name);
 	if (query_next(q)) {
 		cursor = query_integer(q, 0);
 		w->reach = !query_null(q, 1);
 		reach = w->reach ? query_integer(q, 1) : reach;
-		w->whole_overlap |= wall - query_integer(q, 2) >= WHOLE_OVERLAP_EVERY_MS || wall < query_integer(q, 2);
+		w->whole_overlap |= wall - query_integer(q, 2) >= WHOLE_OVERLAP_EVERY_MS ||
+				    wall < query_integer(q, 2);
 		w->sweep = wall - query_integer(q, 3) >= SWEEP_MS || wall < query_integer(q, 3);
 		query_end(q);
 	}
-	int64_t back = w->sweep ? most(SWEEP_MS, overlap) :
-		       w->whole_overlap ? overlap : least(overlap, SHORT_OVERLAP_MS);
+	int64_t back = w->sweep		  ? most(SWEEP_MS, overlap)
+		       : w->whole_overlap ? overlap
+					  : least(overlap, SHORT_OVERLAP_MS);
 	w->from_ms = most(most(cursor - back, start - MS_SECOND), MS_SECOND);
 	w->from_ms = least(w->from_ms, reach);
 }
@@ -88,8 +92,10 @@ static struct json *filter(const char *property, const char *operator, int64_t v
 
 static struct json *search_body(const struct walk *w)
 {
-	struct json *body = json_new_object(), *groups = json_new_array(), *group = json_new_object();
-	struct json *filters = json_new_array(), *sorts = json_new_array(), *sort = json_new_object();
+	struct json *body = json_new_object(), *groups = json_new_array(),
+		    *group = json_new_object();
+	struct json *filters = json_new_array(), *sorts = json_new_array(),
+		    *sort = json_new_object();
 	struct json *properties = json_new_array();
 
 	json_add(filters, filter("lastmodifieddate", "GTE", w->from_ms));
@@ -123,13 +129,15 @@ static int64_t row_modified(const struct json *row)
 /* Read already, at this change or a later one, for the watches of today. */
 static bool was_read(struct source *s, struct slice id, int64_t modified_ms)
 {
-	return db_exists(s->db,
-			 "SELECT 1 FROM contact WHERE account = ?1 AND contact = ?2 AND modified_ms >= ?3"
-			 " AND watches = ?4",
-			 "tsit", s->name, id, modified_ms, s->watches->tag);
+	return db_exists(
+		s->db,
+		"SELECT 1 FROM contact WHERE account = ?1 AND contact = ?2 AND modified_ms >= ?3"
+		" AND watches = ?4",
+		"tsit", s->name, id, modified_ms, s->watches->tag);
 }
 
-static void store_page(struct source *s, const struct json *rows, int64_t *last_ms, int64_t *last_id)
+static void store_page(struct source *s, const struct json *rows, int64_t *last_ms,
+		       int64_t *last_id)
 {
 	for (size_t i = 0; i < json_count(rows); i++) {
 		const struct json *row = json_at(rows, i);
@@ -139,7 +147,10 @@ static void store_page(struct source *s, const struct json *rows, int64_t *last_
 			continue;
 		*last_ms = most(*last_ms, modified);
 		*last_id = most(*last_id, json_int(json_get(row, "id"), *last_id));
-		/* Rows from before the window come now and then (facts/hubspot.md 2.4): they are news all the same. */
+		/*
+		 * Rows from before the window come now and then (facts/hubspot.md 2.4): they
+		 * are news all the same.
+		 */
 		if (!modified || !was_read(s, id, modified))
 			inbox_add(s->db, s->name, id, modified);
 	}
@@ -158,9 +169,11 @@ static void note_coverage(struct source *s, const struct walk *w)
 	int64_t wall = hub_wall_ms(s);
 
 	if (w->whole_overlap || w->sweep)
-		db_run(s->db, "UPDATE source SET overlap_ms = ?2 WHERE account = ?1", "ti", s->name, wall);
+		db_run(s->db, "UPDATE source SET overlap_ms = ?2 WHERE account = ?1", "ti", s->name,
+		       wall);
 	if (w->sweep)
-		db_run(s->db, "UPDATE source SET sweep_ms = ?2 WHERE account = ?1", "ti", s->name, wall);
+		db_run(s->db, "UPDATE source SET sweep_ms = ?2 WHERE account = ?1", "ti", s->name,
+		       wall);
 	if (w->reach)
 		db_run(s->db, "UPDATE source SET reach_ms = NULL WHERE account = ?1", "t", s->name);
 }
@@ -231,7 +244,10 @@ void walk_step(struct source *s)
 		return;
 	arena_init(&memory);
 	struct call_spec spec = {
-		.budget = BUDGET_SEARCH, .method = "POST", .body = search_body(&s->walk), .done = page_done,
+		.budget = BUDGET_SEARCH,
+		.method = "POST",
+		.body = search_body(&s->walk),
+		.done = page_done,
 		.url = hub_url(s, AREA_CONTACTS, "/search", &memory),
 	};
 	s->asking = true;

@@ -17,7 +17,7 @@ struct act {
 	struct call *call;
 	struct sandbox *sb;
 	const struct json *given;
-	int64_t made;		/* id that was drawn; 0: none */
+	int64_t made; /* id that was drawn; 0: none */
 	struct err err;
 };
 
@@ -198,7 +198,10 @@ static enum rc act_plan(struct act *a)
 	return RC_OK;
 }
 
-#define ROW(name, kind, help) { #name, help, kind, offsetof(struct sandbox_options, name) }
+#define ROW(name, kind, help)                                                                      \
+	{                                                                                          \
+#name, help, kind, offsetof(struct sandbox_options, name)                          \
+	}
 
 const struct option_row option_rows[] = {
 	ROW(index_lag_ms, OPTION_MS, "search sees a change this much later"),
@@ -250,10 +253,10 @@ static enum rc act_fault(struct act *a)
 		const char *word;
 		enum sandbox_fault fault;
 	} words[] = {
-		{ "status", FAULT_STATUS }, { "status-after", FAULT_STATUS_AFTER },
+		{ "status", FAULT_STATUS },	    { "status-after", FAULT_STATUS_AFTER },
 		{ "cut-before", FAULT_CUT_BEFORE }, { "cut-after", FAULT_CUT_AFTER },
-		{ "timeout", FAULT_TIMEOUT }, { "timeout-before", FAULT_TIMEOUT_BEFORE },
-		{ "garbage", FAULT_GARBAGE }, { "empty", FAULT_EMPTY },
+		{ "timeout", FAULT_TIMEOUT },	    { "timeout-before", FAULT_TIMEOUT_BEFORE },
+		{ "garbage", FAULT_GARBAGE },	    { "empty", FAULT_EMPTY },
 	};
 	const char *word = text_of(a, "fault");
 

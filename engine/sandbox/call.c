@@ -58,8 +58,8 @@ void call_split(struct call *call, const char *path)
 	call->segments = 0;
 	while (*path == '/' && call->segments < MAX_SEGMENTS) {
 		size_t len = strcspn(++path, "/");
-		call->segment[call->segments++] =
-			url_decode(&call->memory, (struct slice){ path, len }, false);
+		call->segment[call->segments++] = url_decode(&call->memory,
+							     (struct slice){ path, len }, false);
 		path += len;
 	}
 	if (*path)

@@ -150,8 +150,11 @@ void certifier_reply_page(struct call *call, struct json *rows, const struct pag
 	size_t to = page->from + page->limit;
 
 	json_set(body, "data", rows);
-	json_set_text(pagination, "prev", page->from ? arena_printf(&call->memory, "c%zu",
-		      page->from > page->limit ? page->from - page->limit : 0) : NULL);
+	json_set_text(
+		pagination, "prev",
+		page->from ? arena_printf(&call->memory, "c%zu",
+					  page->from > page->limit ? page->from - page->limit : 0)
+			   : NULL);
 	json_set_text(pagination, "next",
 		      to < total ? arena_printf(&call->memory, "c%zu", to) : NULL);
 	json_set(body, "pagination", pagination);
@@ -414,7 +417,7 @@ static void update(struct call *call)
 	call_reply(call, 200, certifier_object(call, c));
 }
 
-static void delete(struct call *call)
+static void delete (struct call *call)
 {
 	struct credential *c = certifier_named(call);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum verdict { NO, YES, WRONG };	/* WRONG: the condition cannot be understood */
+enum verdict { NO, YES, WRONG }; /* WRONG: the condition cannot be understood */
 
 static bool ends(struct slice text, struct slice tail)
 {
@@ -141,7 +141,7 @@ static enum verdict holds(struct call *call, const struct json *condition,
 
 struct found {
 	const struct credential *credential;
-	const char *key;	/* text that sorts as the property does */
+	const char *key; /* text that sorts as the property does */
 	size_t order;
 	bool descending;
 };

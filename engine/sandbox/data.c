@@ -27,7 +27,7 @@
 
 struct reader {
 	struct sandbox *sb;
-	int64_t now_ms, created_ms;	/* created_ms: where none is given */
+	int64_t now_ms, created_ms; /* created_ms: where none is given */
 	struct err *err;
 };
 
@@ -77,10 +77,11 @@ static void load_history(struct reader *r, struct contact *c, const char *name,
 	for (size_t i = 0; i < json_count(all); i++) {
 		const struct json *e = json_at(all, i);
 		const char *source = text_of(r, e, "source");
-		field_add(f, (struct entry){
-			time_of(e, "at", c->created_ms),
-			arena_slice(&r->sb->memory, json_get_slice(e, "value")),
-			source ? source : "CRM_UI", json_bool(json_get(e, "hidden"), false) });
+		field_add(f,
+			  (struct entry){ time_of(e, "at", c->created_ms),
+					  arena_slice(&r->sb->memory, json_get_slice(e, "value")),
+					  source ? source : "CRM_UI",
+					  json_bool(json_get(e, "hidden"), false) });
 	}
 }
 
@@ -209,9 +210,10 @@ static const struct {
 	const char *key;
 	enum rc (*load)(struct reader *r, const struct json *v);
 } parts[] = {
-	{ "properties", load_property }, { "contacts", load_contact }, { "lists", load_list },
-	{ "groups", load_group }, { "attributes", load_attribute },
-	{ "credentials", load_credential }, { "mails", load_mail },
+	{ "properties", load_property },  { "contacts", load_contact },
+	{ "lists", load_list },		  { "groups", load_group },
+	{ "attributes", load_attribute }, { "credentials", load_credential },
+	{ "mails", load_mail },
 };
 
 enum rc sandbox_load(struct sandbox *sb, int64_t now_ms, const struct json *data, struct err *err)

@@ -144,10 +144,17 @@ struct sandbox_credential sandbox_credential_at(const struct sandbox *sb, size_t
 	const struct credential *c = sb->desk.credential[i];
 
 	return (struct sandbox_credential){
-		.id = c->id, .public_id = c->public_id, .group = c->group,
-		.status = credential_status(c, sb->now_ms), .name = c->name, .email = c->email,
-		.issue_date = c->issue_date, .expiry_date = c->expiry_date, .custom = c->custom,
-		.created_ms = c->created_ms, .mails = c->mails,
+		.id = c->id,
+		.public_id = c->public_id,
+		.group = c->group,
+		.status = credential_status(c, sb->now_ms),
+		.name = c->name,
+		.email = c->email,
+		.issue_date = c->issue_date,
+		.expiry_date = c->expiry_date,
+		.custom = c->custom,
+		.created_ms = c->created_ms,
+		.mails = c->mails,
 	};
 }
 

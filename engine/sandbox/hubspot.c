@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 
-
 static const char *const versions[] = { "2026-03", "2026-09", NULL };
 /* ---- refusals ----------------------------------------------------------- */
 
@@ -71,8 +70,9 @@ static void refuse_missing_scopes(struct call *call)
 
 static void refuse_rate(struct call *call, bool search)
 {
-	struct json *body = error_body(call, search ? "You have reached your secondly limit." :
-				       "You have reached your ten_secondly_rolling limit.");
+	struct json *body = error_body(
+		call, search ? "You have reached your secondly limit."
+			     : "You have reached your ten_secondly_rolling limit.");
 
 	if (search) {
 		json_set_text(body, "category", "RATE_LIMITS");
@@ -138,7 +138,8 @@ static void token_info(struct call *call)
 
 static void account_details(struct call *call)
 {
-	call_reply_text(call, 200, "{\"portalId\":" PORTAL_ID ",\"accountType\":\"STANDARD\","
+	call_reply_text(call, 200,
+			"{\"portalId\":" PORTAL_ID ",\"accountType\":\"STANDARD\","
 			"\"timeZone\":\"Europe/Warsaw\",\"companyCurrency\":\"EUR\","
 			"\"additionalCurrencies\":[],\"utcOffset\":\"+01:00\","
 			"\"utcOffsetMilliseconds\":3600000,\"uiDomain\":\"app.hubspot.com\","

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HISTORY_CAP 45		/* facts 2.3: contacts keep 45 changes of a property */
+#define HISTORY_CAP 45 /* facts 2.3: contacts keep 45 changes of a property */
 #define BATCH_MOST 100
 #define BATCH_MOST_HISTORY 50
 
@@ -128,8 +128,8 @@ struct json *hubspot_record(struct call *call, const struct contact *c,
 	if (json_count(histories)) {
 		struct json *all = json_new_object();
 		for (size_t i = 0; i < json_count(histories); i++) {
-			const struct property *p =
-				portal_property(call->sb, json_slice(json_at(histories, i)));
+			const struct property *p = portal_property(
+				call->sb, json_slice(json_at(histories, i)));
 			if (p)
 				json_set(all, p->name, history(call, c, p));
 		}
@@ -240,8 +240,8 @@ void hubspot_get_contacts(struct call *call)
 	struct json *names = query_names(call, "properties");
 	int64_t limit = 10, after = 0,
 		most = json_count(histories) ? BATCH_MOST_HISTORY : BATCH_MOST;
-	struct contact **found =
-		arena_alloc(&call->memory, (call->sb->portal.contact.count + 1) * sizeof(*found));
+	struct contact **found = arena_alloc(&call->memory,
+					     (call->sb->portal.contact.count + 1) * sizeof(*found));
 
 	if (!call_query_int(call, "limit", 1, most, &limit) ||
 	    !call_query_int(call, "after", 0, INT64_MAX, &after)) {

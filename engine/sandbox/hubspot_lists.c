@@ -274,8 +274,8 @@ static size_t collect(struct call *call, const struct list *l, bool joined, stru
 }
 
 struct window {
-	size_t from, to;	/* rows of the page */
-	bool backwards;		/* `before` alone turns the order round: facts 4 */
+	size_t from, to; /* rows of the page */
+	bool backwards;	 /* `before` alone turns the order round: facts 4 */
 };
 
 static bool read_window(struct call *call, const struct row *row, size_t n, struct window *w)
@@ -414,8 +414,9 @@ void hubspot_record_lists(struct call *call)
 	const struct portal *portal = &call->sb->portal;
 	struct json *body = json_new_object(), *results = json_new_array();
 	int64_t id;
-	const struct contact *c =
-		read_number(call->segment[4], &id) ? portal_find(call->sb, id, false) : NULL;
+	const struct contact *c = read_number(call->segment[4], &id)
+					  ? portal_find(call->sb, id, false)
+					  : NULL;
 
 	for (size_t i = 0; c && i < portal->lists; i++) {
 		const struct list *l = portal->list[i];

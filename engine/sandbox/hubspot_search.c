@@ -27,21 +27,22 @@ enum order { ORDER_TEXT, ORDER_CHOICE, ORDER_NUMBER, ORDER_TIME };
 /* A value as the index holds it; text ends with a NUL. */
 struct indexed {
 	struct slice text;
-	int64_t ms;		/* under ORDER_TIME */
-	double number;		/* under ORDER_NUMBER */
+	int64_t ms;    /* under ORDER_TIME */
+	double number; /* under ORDER_NUMBER */
 	bool known;
 };
 
 struct test {
 	const struct property *property;
-	const struct operator *operator;
+	const struct operator* operator;
 	enum order order;
 	size_t group;
 	struct indexed value, high;
 	const struct json *values;
 };
 
-struct operator {
+struct operator
+{
 	const char *name;
 	bool (*holds)(const struct test *t, const struct indexed *seen);
 	enum { NEEDS_NOTHING, NEEDS_VALUE, NEEDS_RANGE, NEEDS_VALUES } needs;
@@ -49,8 +50,8 @@ struct operator {
 
 struct plan {
 	int64_t limit, after;
-	int64_t at_ms;			/* as old as the index is */
-	const struct property *sort;	/* NULL: by id */
+	int64_t at_ms;		     /* as old as the index is */
+	const struct property *sort; /* NULL: by id */
 	bool descending;
 	struct test test[FILTERS_MOST_IN_ALL];
 	size_t tests, groups;
@@ -236,14 +237,14 @@ static bool read_test(struct call *call, const struct json *filter, struct test 
 	t->order = order_of(t->property);
 	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
 		if (slice_is(name, operators[i].name))
-			t->operator = &operators[i];
+			t->operator= & operators[i];
 	if (!t->operator)
 		return refuse(call, "a filter's operator is unknown, or not known to the sandbox");
 	t->values = json_get(filter, "values");
 	if (t->operator->needs == NEEDS_VALUES && !json_count(t->values))
 		return refuse(call, "a filter's values are missing");
-	if (t->operator->needs == NEEDS_RANGE &&
-	    !read_operand(call, t, json_get(filter, "highValue"), &t->high))
+	if (t->operator->needs ==
+	    NEEDS_RANGE && !read_operand(call, t, json_get(filter, "highValue"), &t->high))
 		return false;
 	return (t->operator->needs != NEEDS_VALUE && t->operator->needs != NEEDS_RANGE) ||
 	       read_operand(call, t, json_get(filter, "value"), &t->value);

@@ -15,8 +15,8 @@
 /* ---- HubSpot's state (portal.c, portal_lists.c) ------------------------- */
 
 enum property_kind {
-	PROPERTY_STORED,	/* has entries */
-	PROPERTY_MODIFIED,	/* lastmodifieddate: from contact.modified */
+	PROPERTY_STORED,   /* has entries */
+	PROPERTY_MODIFIED, /* lastmodifieddate: from contact.modified */
 	PROPERTY_OBJECT_ID,
 	PROPERTY_MERGED_IDS,
 };
@@ -35,14 +35,14 @@ struct property {
 
 struct entry {
 	int64_t at_ms;
-	struct slice value;	/* empty: cleared */
-	const char *source;	/* sourceType */
-	bool hidden;		/* sets the value, but the history does not show it (a merge) */
+	struct slice value; /* empty: cleared */
+	const char *source; /* sourceType */
+	bool hidden;	    /* sets the value, but the history does not show it (a merge) */
 };
 
 struct field {
 	const struct property *property;
-	struct entry *entry;	/* oldest first; the last one is the value */
+	struct entry *entry; /* oldest first; the last one is the value */
 	size_t count, cap;
 };
 
@@ -51,21 +51,21 @@ struct contact {
 	int64_t created_ms;
 	int64_t archived_ms;
 	bool archived, purged;
-	struct contact *into;	/* merged: this id answers that record */
-	int64_t *modified;	/* values of lastmodifieddate, oldest first */
+	struct contact *into; /* merged: this id answers that record */
+	int64_t *modified;    /* values of lastmodifieddate, oldest first */
 	size_t modifieds, modified_cap;
 	struct field *field;
 	size_t fields, field_cap;
-	int64_t *merged;	/* ids that went into this record */
+	int64_t *merged; /* ids that went into this record */
 	size_t merged_count, merged_cap;
 };
 
 struct member {
 	struct contact *who;
-	int64_t at_ms;		/* membershipTimestamp */
-	int64_t shows_ms;	/* when the row can be seen first */
-	int64_t left_ms;	/* 0: still in */
-	size_t order;		/* counts joins: settles equal times */
+	int64_t at_ms;	  /* membershipTimestamp */
+	int64_t shows_ms; /* when the row can be seen first */
+	int64_t left_ms;  /* 0: still in */
+	size_t order;	  /* counts joins: settles equal times */
 };
 
 struct list {
@@ -74,14 +74,14 @@ struct list {
 	bool processing, deleted;
 	int64_t version;
 	int64_t created_ms, updated_ms;
-	struct member *member;	/* every join there ever was, in order */
+	struct member *member; /* every join there ever was, in order */
 	size_t members, member_cap;
 };
 
 struct portal {
-	struct map property;	/* name -> struct property */
-	struct map contact;	/* id as text -> struct contact */
-	struct map email;	/* lower case -> the contact that had it last */
+	struct map property; /* name -> struct property */
+	struct map contact;  /* id as text -> struct contact */
+	struct map email;    /* lower case -> the contact that had it last */
 	struct list **list;
 	size_t lists, list_cap;
 	int64_t next_contact, next_list;
@@ -121,10 +121,10 @@ void contact_add_merged(struct contact *c, int64_t id);
 void portal_note_email(struct sandbox *sb, struct contact *c);
 /* A value as it comes in JSON: text, or a number or a truth written out. */
 struct slice property_text(const struct json *v, struct arena *memory);
-void contact_purge(struct contact *c, int64_t now_ms);	/* gdpr-delete */
+void contact_purge(struct contact *c, int64_t now_ms); /* gdpr-delete */
 
-struct list *portal_list(const struct sandbox *sb, int64_t id);	/* NULL where none, or deleted */
-struct list *list_named(const struct sandbox *sb, struct slice name);	/* case does not count */
+struct list *portal_list(const struct sandbox *sb, int64_t id); /* NULL where none, or deleted */
+struct list *list_named(const struct sandbox *sb, struct slice name); /* case does not count */
 bool member_shows(const struct member *m, int64_t now_ms);
 size_t list_size(const struct list *l, int64_t now_ms);
 /* The last time a row came into view, or left; 0 for never. */
@@ -145,8 +145,8 @@ struct group {
 
 struct credential {
 	const char *id, *public_id, *group, *recipient_id;
-	const char *name, *email;		/* email NULL where none */
-	const char *issue_date, *expiry_date;	/* expiry_date NULL where none */
+	const char *name, *email;	      /* email NULL where none */
+	const char *issue_date, *expiry_date; /* expiry_date NULL where none */
 	struct json *custom;
 	int64_t created_ms, updated_ms;
 	bool issued, gone;
@@ -158,7 +158,7 @@ struct desk {
 	size_t groups, group_cap;
 	const char **attribute;
 	size_t attributes, attribute_cap;
-	struct credential **credential;	/* in order of creation */
+	struct credential **credential; /* in order of creation */
 	size_t credentials, credential_cap;
 	struct map by_id;
 	struct sandbox_mail *mail;
@@ -196,13 +196,13 @@ struct sandbox {
 	struct desk desk;
 	struct planned_fault *fault;
 	size_t faults, fault_cap;
-	struct map calls;			/* name -> size_t */
-	int64_t search_at[SEARCH_PER_SECOND];	/* the last ones, as a ring; 0: none */
+	struct map calls;		      /* name -> size_t */
+	int64_t search_at[SEARCH_PER_SECOND]; /* the last ones, as a ring; 0: none */
 	int64_t call_at[CALLS_PER_WINDOW];
 	size_t search_next, call_next;
 	int64_t bucket_milli, bucket_ms; /* Certifier's tokens in thousandths, when last filled */
-	uint64_t drawn;				/* numbers taken from the seed */
-	int64_t now_ms;				/* of the last call */
+	uint64_t drawn;			 /* numbers taken from the seed */
+	int64_t now_ms;			 /* of the last call */
 };
 
 uint64_t sandbox_random(struct sandbox *sb);
@@ -217,10 +217,10 @@ struct call {
 	int64_t now_ms;
 	const struct sandbox_request *request;
 	struct sandbox_answer *answer;
-	const char *name;			/* what the counters call it */
-	struct slice segment[MAX_SEGMENTS];	/* of the path, decoded */
+	const char *name;		    /* what the counters call it */
+	struct slice segment[MAX_SEGMENTS]; /* of the path, decoded */
 	size_t segments;
-	struct json *body;			/* NULL where there is none */
+	struct json *body; /* NULL where there is none */
 	struct arena memory;
 };
 
@@ -233,11 +233,14 @@ struct route {
 	void (*serve)(struct call *call);
 	unsigned flags;
 };
-#define ROUTE_BODY 1u		/* JSON must come with it */
-#define ROUTE_EXEMPT 2u		/* not counted in HubSpot's 10-second limit: search */
+#define ROUTE_BODY 1u	/* JSON must come with it */
+#define ROUTE_EXEMPT 2u /* not counted in HubSpot's 10-second limit: search */
 
 void call_split(struct call *call, const char *path);
-/* The row that serves the call, from segment `first` on; *other_method: only the method is wrong. */
+/*
+ * The row that serves the call, from segment `first` on; *other_method: only the method is
+ * wrong.
+ */
 const struct route *call_route(const struct call *call, const struct route *table, size_t first,
 			       bool *other_method);
 /* `Bearer <token>` with this token, or with any where `token` is NULL. */
@@ -254,7 +257,7 @@ struct slice url_decode(struct arena *memory, struct slice text, bool form);
 bool read_number(struct slice text, int64_t *out);
 
 void call_header(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void call_reply(struct call *call, int status, struct json *body);	/* takes body */
+void call_reply(struct call *call, int status, struct json *body); /* takes body */
 void call_reply_text(struct call *call, int status, const char *text);
 /* ISO 8601 as HubSpot writes it: without a fraction where that is zero. Lent by the call. */
 const char *call_stamp(struct call *call, int64_t at_ms);
@@ -267,7 +270,7 @@ const struct route *hubspot_route(struct call *call);
 const struct route *certifier_route(struct call *call);
 void hubspot_serve(struct call *call, const struct route *route);
 void certifier_serve(struct call *call, const struct route *route);
-void hubspot_status(struct call *call, int status);	/* the body of an injected status */
+void hubspot_status(struct call *call, int status); /* the body of an injected status */
 void certifier_status(struct call *call, int status);
 /*
  * All that is neither service (actions.c): `/` the page, `/sandbox/…` JSON calls
@@ -281,9 +284,9 @@ void page_reply(struct call *call, int status, const char *problem);
 struct option_row {
 	const char *name, *help;
 	enum { OPTION_FLAG, OPTION_MS, OPTION_STATUS } kind;
-	size_t offset;		/* in struct sandbox_options */
+	size_t offset; /* in struct sandbox_options */
 };
-extern const struct option_row option_rows[];	/* ends with a NULL name */
+extern const struct option_row option_rows[]; /* ends with a NULL name */
 
 void hubspot_error(struct call *call, int status, const char *category, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -38,7 +38,10 @@ static void add_slice(struct str *out, struct slice text)
 	static const struct {
 		char c;
 		const char *escape;
-	} escapes[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" },
+	} escapes[] = { { '&', "&amp;" },
+			{ '<', "&lt;" },
+			{ '>', "&gt;" },
+			{ '"', "&quot;" },
 			{ '\'', "&#39;" } };
 
 	for (size_t i = 0; i < text.len; i++) {
@@ -128,10 +131,10 @@ static void add_contacts(struct str *out, struct call *call)
 		      "or e-mail'>");
 	add_properties_select(out, p);
 	add_html(out, "<input name=value placeholder='value, empty clears' list=values>"
-		 "<button>set</button></form><form method=post action=/sandbox/merge>"
-		 "<input class=s name=primary placeholder=primary><input class=s name=other "
-		 "placeholder=other><button>merge</button></form>"
-		 "<table><tr><th>id<th>values<th>modified<th>");
+		      "<button>set</button></form><form method=post action=/sandbox/merge>"
+		      "<input class=s name=primary placeholder=primary><input class=s name=other "
+		      "placeholder=other><button>merge</button></form>"
+		      "<table><tr><th>id<th>values<th>modified<th>");
 	for (size_t i = p->contact.count; i > 0 && shown < ROWS_MOST; i--) {
 		const struct contact *c = p->contact.entry[i - 1].value;
 		if (c->into || c->purged)
@@ -160,7 +163,8 @@ static void add_lists(struct str *out, struct call *call)
 {
 	const struct portal *p = &call->sb->portal;
 
-	add_html(out, "<h2>Lists</h2><form method=post action=/sandbox/list><input name=name "
+	add_html(out,
+		 "<h2>Lists</h2><form method=post action=/sandbox/list><input name=name "
 		 "placeholder=name><select name=kind><option>MANUAL<option>DYNAMIC<option>SNAPSHOT"
 		 "</select><button>create</button></form>"
 		 "<form method=post><input class=s name=list placeholder='list id'>"
@@ -188,7 +192,8 @@ static void add_properties(struct str *out, struct call *call)
 {
 	const struct portal *p = &call->sb->portal;
 
-	add_html(out, "<h2>Properties</h2><form method=post action=/sandbox/property>"
+	add_html(out,
+		 "<h2>Properties</h2><form method=post action=/sandbox/property>"
 		 "<input name=name placeholder=name><input name=label placeholder=label>"
 		 "<select name=type><option>string<option>number<option>date<option>datetime"
 		 "<option>enumeration<option>bool</select>"
@@ -243,7 +248,7 @@ static void add_credentials(struct str *out, struct call *call)
 	size_t n = sandbox_credential_count(sb);
 
 	add_html(out, "<h2>Credentials</h2><table><tr><th>created<th>status<th>recipient<th>group"
-		 "<th>issued, expires<th>attributes<th>mails");
+		      "<th>issued, expires<th>attributes<th>mails");
 	for (size_t i = n; i > 0 && n - i < ROWS_MOST; i--) {
 		struct sandbox_credential c = sandbox_credential_at(sb, i - 1);
 		const struct group *g = desk_group(sb, slice_of(c.group));
@@ -323,7 +328,7 @@ static void add_options(struct str *out, const struct sandbox *sb)
 		add_text(out, o->name);
 	}
 	add_html(out, "</select><input name=value placeholder='true, false, a number'>"
-		 "<button>set</button></form><table><tr><th>option<th>value<th>");
+		      "<button>set</button></form><table><tr><th>option<th>value<th>");
 	for (const struct option_row *o = option_rows; o->name; o++) {
 		const char *at = (const char *)&sb->options + o->offset;
 		add_html(out, "<tr><td><code>");
@@ -372,8 +377,9 @@ void page_reply(struct call *call, int status, const char *problem)
 	str_clear(out);
 	call->answer->status = status;
 	call_header(call, "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
-		    "form-action 'self'");
-	add_html(out, "<!doctype html><html lang=en><meta charset=utf-8>"
+			  "form-action 'self'");
+	add_html(out,
+		 "<!doctype html><html lang=en><meta charset=utf-8>"
 		 "<meta name=viewport content='width=device-width'><title>hs2cert sandbox</title>");
 	add_html(out, style);
 	add_html(out, "<h1>hs2cert sandbox</h1><p>HubSpot at <code>/hubspot</code>, Certifier at "

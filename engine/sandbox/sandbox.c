@@ -90,10 +90,11 @@ size_t sandbox_calls(const struct sandbox *sb, const char *call)
 /* ---- faults ------------------------------------------------------------- */
 
 static const char *const faulty[] = {
-	"hubspot", "search", "read", "list-search", "memberships", "list", "properties", "contact",
-	"contacts", "token-info", "account",
-	"certifier", "create", "issue", "send", "search-credentials", "get-credential", "groups",
-	"attributes", "create-issue-send",
+	"hubspot",	  "search",	"read",	      "list-search",
+	"memberships",	  "list",	"properties", "contact",
+	"contacts",	  "token-info", "account",    "certifier",
+	"create",	  "issue",	"send",	      "search-credentials",
+	"get-credential", "groups",	"attributes", "create-issue-send",
 };
 
 enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault fault, int status,
@@ -112,8 +113,8 @@ enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault f
 	if (skip < 0 || times < 1)
 		return err_set(err, RC_INVALID, "a fault happens at least once");
 	sb->fault = mem_grow(sb->fault, &sb->fault_cap, sb->faults + 1, sizeof(*sb->fault));
-	sb->fault[sb->faults++] =
-		(struct planned_fault){ faulty[i], fault, status, retry_after_s, skip, times };
+	sb->fault[sb->faults++] = (struct planned_fault){ faulty[i],	 fault, status,
+							  retry_after_s, skip,	times };
 	return RC_OK;
 }
 

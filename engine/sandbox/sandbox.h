@@ -26,38 +26,38 @@ struct sandbox;
 /* What the facts call uncertain, and what a test wants to vary. See sandbox_defaults. */
 struct sandbox_options {
 	uint64_t seed;
-	const char *hubspot_token;	/* NULL: any non-empty bearer is taken */
+	const char *hubspot_token; /* NULL: any non-empty bearer is taken */
 	const char *certifier_token;
 	int64_t index_lag_ms; /* HubSpot search sees a change this much later; default 10 s */
 	int64_t list_lag_ms;  /* a membership row shows this much after its timestamp; default 0 */
-	bool list_descending;		/* page order of memberships/join-order: newest first */
-	bool cleared_is_null;		/* a cleared value is null in history, not "" */
-	bool merge_keeps_id;		/* the older kind of merge: primary's id survives */
-	bool merge_writes_entry;	/* a merge adds MERGE_OBJECTS entries */
-	bool merge_rejoins; /* a merge stamps the result's membership rows with its own time */
-	bool same_value_writes;		/* writing the same value adds a history entry */
-	bool rate_limits;		/* enforce 5/s search, 100 per 10 s, Certifier 3/s */
+	bool list_descending; /* page order of memberships/join-order: newest first */
+	bool cleared_is_null; /* a cleared value is null in history, not "" */
+	bool merge_keeps_id;  /* the older kind of merge: primary's id survives */
+	bool merge_writes_entry; /* a merge adds MERGE_OBJECTS entries */
+	bool merge_rejoins;	 /* a merge stamps the result's membership rows with its own time */
+	bool same_value_writes;	 /* writing the same value adds a history entry */
+	bool rate_limits;	 /* enforce 5/s search, 100 per 10 s, Certifier 3/s */
 	int64_t certifier_search_lag_ms;
-	bool certifier_email_nocase;	/* search by e-mail ignores case */
-	bool bare_tags;			/* /attributes answers `x` for custom.x */
+	bool certifier_email_nocase; /* search by e-mail ignores case */
+	bool bare_tags;		     /* /attributes answers `x` for custom.x */
 	bool no_date_header;
-	int issue_again_status;		/* issue on a non-draft: 412 (default), 409, 400 */
-	int unknown_group_status;	/* 404 (default) or 400 */
+	int issue_again_status;	  /* issue on a non-draft: 412 (default), 409, 400 */
+	int unknown_group_status; /* 404 (default) or 400 */
 };
 
 void sandbox_defaults(struct sandbox_options *o);
-struct sandbox *sandbox_new(const struct sandbox_options *o);	/* copies */
+struct sandbox *sandbox_new(const struct sandbox_options *o); /* copies */
 void sandbox_free(struct sandbox *sb);
-struct sandbox_options *sandbox_options(struct sandbox *sb);	/* may be changed while it lives */
+struct sandbox_options *sandbox_options(struct sandbox *sb); /* may be changed while it lives */
 
 /* ---- over the wire ------------------------------------------------------ */
 
 struct sandbox_request {
 	const char *method;
-	const char *path;		/* "/hubspot/crm/v3/…", "/certifier/v1/…"; as received */
-	const char *query;		/* without '?', "" where there is none */
-	const char *authorization;	/* header value or NULL */
-	const char *certifier_version;	/* header value or NULL */
+	const char *path;	       /* "/hubspot/crm/v3/…", "/certifier/v1/…"; as received */
+	const char *query;	       /* without '?', "" where there is none */
+	const char *authorization;     /* header value or NULL */
+	const char *certifier_version; /* header value or NULL */
 	struct slice body;
 };
 
@@ -65,7 +65,7 @@ struct sandbox_request {
 struct sandbox_answer {
 	int status;
 	struct str body;
-	char header[8][96];		/* further `Name: value`; the first empty one ends */
+	char header[8][96]; /* further `Name: value`; the first empty one ends */
 	/*
 	 * How the transport fails, for injected faults: the answer is to be
 	 * dropped (the effect, if any, has happened), or the connection fails
@@ -119,8 +119,8 @@ enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label
 
 /* Groups and attributes must exist before a credential may name them. */
 void sandbox_group(struct sandbox *sb, const char *id, const char *name);
-void sandbox_attribute(struct sandbox *sb, const char *tag);	/* "custom.tier" */
-void sandbox_plan(struct sandbox *sb, bool expiry_allowed);	/* false: 402 on expiryDate */
+void sandbox_attribute(struct sandbox *sb, const char *tag); /* "custom.tier" */
+void sandbox_plan(struct sandbox *sb, bool expiry_allowed);  /* false: 402 on expiryDate */
 
 /* ---- the whole as JSON -------------------------------------------------- */
 
@@ -146,14 +146,14 @@ extern const char sandbox_demo[];
  * for every call of one service.
  */
 enum sandbox_fault {
-	FAULT_STATUS,		/* this status, nothing done */
-	FAULT_STATUS_AFTER,	/* done, then this status */
-	FAULT_CUT_BEFORE,	/* connection ends, nothing done */
-	FAULT_CUT_AFTER,	/* done, then the connection ends */
-	FAULT_TIMEOUT,		/* done, no answer ever */
-	FAULT_TIMEOUT_BEFORE,	/* nothing done, no answer ever */
-	FAULT_GARBAGE,		/* done, 200 with a body that is no JSON */
-	FAULT_EMPTY,		/* done, 200 with nothing */
+	FAULT_STATUS,	      /* this status, nothing done */
+	FAULT_STATUS_AFTER,   /* done, then this status */
+	FAULT_CUT_BEFORE,     /* connection ends, nothing done */
+	FAULT_CUT_AFTER,      /* done, then the connection ends */
+	FAULT_TIMEOUT,	      /* done, no answer ever */
+	FAULT_TIMEOUT_BEFORE, /* nothing done, no answer ever */
+	FAULT_GARBAGE,	      /* done, 200 with a body that is no JSON */
+	FAULT_EMPTY,	      /* done, 200 with nothing */
 };
 
 /*
@@ -168,12 +168,12 @@ void sandbox_faults_clear(struct sandbox *sb);
 /* ---- what the judge sees ------------------------------------------------ */
 
 struct sandbox_credential {
-	const char *id, *public_id, *group, *status;	/* "draft", "issued", "expired" */
-	const char *name, *email;			/* email NULL where none */
-	const char *issue_date, *expiry_date;		/* NULL where none */
-	const struct json *custom;			/* object of texts */
+	const char *id, *public_id, *group, *status; /* "draft", "issued", "expired" */
+	const char *name, *email;		     /* email NULL where none */
+	const char *issue_date, *expiry_date;	     /* NULL where none */
+	const struct json *custom;		     /* object of texts */
 	int64_t created_ms;
-	int mails;					/* times that send was carried out */
+	int mails; /* times that send was carried out */
 };
 
 size_t sandbox_credential_count(const struct sandbox *sb);

@@ -29,10 +29,10 @@
 struct exchange {
 	struct server *server;
 	struct MHD_Connection *connection;
-	char *target;			/* path and query as received */
+	char *target; /* path and query as received */
 	struct str body;
 	bool begun;
-	int64_t held_until_ms;		/* 0: not held */
+	int64_t held_until_ms; /* 0: not held */
 	struct exchange *next_held;
 };
 
@@ -92,8 +92,9 @@ static void forget(void *ctx, struct MHD_Connection *connection, void **con_cls,
 
 static void add_headers(struct MHD_Response *response, const struct sandbox_answer *answer)
 {
-	const char *type = answer->body.len && answer->body.ptr[0] == '<' ?
-				   "text/html;charset=utf-8" : "application/json;charset=utf-8";
+	const char *type = answer->body.len && answer->body.ptr[0] == '<'
+				   ? "text/html;charset=utf-8"
+				   : "application/json;charset=utf-8";
 
 	if (answer->body.len)
 		MHD_add_response_header(response, "Content-Type", type);
@@ -252,13 +253,12 @@ enum rc server_open(struct server **out, const char *listen, server_handler *han
 		return err_set(err, RC_BROKEN, "cannot listen on %s: %s", listen, strerror(errno));
 	struct server *s = mem_alloc(sizeof(*s));
 	*s = (struct server){ .handler = handler, .ctx = ctx, .port = port };
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK |
-				     MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, serve, s,
-				     MHD_OPTION_LISTEN_SOCKET, fd,
-				     MHD_OPTION_URI_LOG_CALLBACK, note_target, s,
-				     MHD_OPTION_NOTIFY_COMPLETED, forget, s,
-				     MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-				     MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST, MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+		NULL, serve, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
+		note_target, s, MHD_OPTION_NOTIFY_COMPLETED, forget, s,
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_LIMIT,
+		CONNECTIONS_MOST, MHD_OPTION_END);
 	if (!s->daemon) {
 		close(fd);
 		mem_free(s);

@@ -18,7 +18,7 @@ struct server;
 /* All of it is lent until the handler returns. */
 struct server_request {
 	const char *method;
-	const char *path, *query;	/* percent-encoded as received; query without '?' */
+	const char *path, *query; /* percent-encoded as received; query without '?' */
 	struct slice body;
 	void *connection;
 };
@@ -40,7 +40,7 @@ enum rc server_open(struct server **out, const char *listen, server_handler *han
 void server_close(struct server *s);
 int server_port(const struct server *s);
 int server_fd(const struct server *s);
-int server_wait_ms(const struct server *s);	/* -1: as long as one likes */
+int server_wait_ms(const struct server *s); /* -1: as long as one likes */
 /* now_ms: any clock that runs with real time; ends connections that were held long enough. */
 void server_work(struct server *s, int64_t now_ms);
 

@@ -7,7 +7,7 @@
 #include "schema_sql.h"
 
 #define SCHEMA_VERSION 1
-#define CACHE_SLOTS 512	/* power of two, well above the number of statements in the program */
+#define CACHE_SLOTS 512 /* power of two, well above the number of statements in the program */
 
 struct query {
 	struct db *db;
@@ -39,39 +39,73 @@ static enum rc find_driver(const char *url, const struct db_driver **driver, con
 		if (strncmp(url, drivers[i]->scheme, len) == 0 && url[len] == ':') {
 			*driver = drivers[i];
 			*place = url + len + 1;
-			return RC_OK;
+			return **place ? RC_OK
+				       : err_set(err, RC_INVALID, "'%s' names no state", url);
 		}
 	}
+	if (!url[0])
+		return err_set(err, RC_INVALID, "the state has no name");
 	if (strstr(url, "://"))
-		return err_set(err, RC_INVALID, "state '%s' is neither a path nor sqlite:PATH", url);
+		return err_set(err, RC_INVALID, "state '%s' is neither a path nor sqlite:PATH",
+			       url);
 	*driver = &sqlite_driver;
 	*place = url;
 	return RC_OK;
 }
 
-/* Version 0 is an empty store. A later version adds a step here: "from n to n+1" and its SQL. */
-static enum rc migrate(struct db *db, enum db_mode mode, struct err *err)
+static void fail(struct db *db, enum rc rc, const struct err *why)
 {
-	enum rc rc = db->driver->exec(db->handle,
-				      "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
-				      err);
-	if (rc != RC_OK)
-		return rc;
-	int64_t version = db_integer(db, 0, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'schema'", "");
-	if (version == SCHEMA_VERSION)
-		return RC_OK;
-	if (version > SCHEMA_VERSION)
-		return err_set(err, RC_BROKEN,
-			       "the state was written by a newer hs2cert (schema %lld, this one knows %d)",
-			       (long long)version, SCHEMA_VERSION);
-	if (mode != DB_OWN)
-		return err_set(err, RC_BROKEN, "there is no state there yet: 'hs2cert run' makes it");
+	if (db->failed != RC_OK)
+		return;
+	db->failed = rc;
+	db->why = *why;
+}
+
+static void control(struct db *db, const char *sql)
+{
+	struct err why;
+
+	if (db->failed == RC_OK && db->driver->exec(db->handle, sql, &why) != RC_OK)
+		fail(db, RC_BROKEN, &why);
+}
+
+/* The schema's version; 0 where there is no schema of ours. */
+static int64_t schema_version(struct db *db)
+{
+	int64_t version = db_integer(
+		db, 0, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'schema'", "");
+
+	db->failed = RC_OK; /* no such table is an answer, too */
+	return version;
+}
+
+static enum rc create_schema(struct db *db, struct err *err)
+{
 	db_begin(db, "schema");
-	if (db->driver->exec(db->handle, schema_sql, &db->why) != RC_OK)
-		db->failed = RC_BROKEN;
+	control(db, schema_sql);
 	db_run(db, "INSERT INTO meta (key, value) VALUES ('schema', CAST(?1 AS TEXT))", "i",
 	       (int64_t)SCHEMA_VERSION);
 	return db_commit(db, err);
+}
+
+/* A later version adds a step here: "from n to n + 1" and its SQL. */
+static enum rc migrate(struct db *db, enum db_mode mode, struct err *err)
+{
+	int64_t version = schema_version(db);
+
+	if (version == SCHEMA_VERSION)
+		return RC_OK;
+	if (version > SCHEMA_VERSION)
+		return err_set(
+			err, RC_BROKEN,
+			"the state was written by a newer hs2cert (schema %lld, this one knows %d)",
+			(long long)version, SCHEMA_VERSION);
+	if (!db->driver->is_empty(db->handle))
+		return err_set(err, RC_BROKEN, "the state is a database of something else");
+	if (mode != DB_OWN)
+		return err_set(err, RC_BROKEN,
+			       "there is no state there yet: 'hs2cert run' makes it");
+	return create_schema(db, err);
 }
 
 enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err)
@@ -108,22 +142,6 @@ void db_close(struct db *db)
 	mem_free(db);
 }
 
-static void fail(struct db *db, enum rc rc, const struct err *why)
-{
-	if (db->failed != RC_OK)
-		return;
-	db->failed = rc;
-	db->why = *why;
-}
-
-static void control(struct db *db, const char *sql)
-{
-	struct err why;
-
-	if (db->failed == RC_OK && db->driver->exec(db->handle, sql, &why) != RC_OK)
-		fail(db, RC_BROKEN, &why);
-}
-
 void db_begin(struct db *db, const char *tag)
 {
 	db->tag = tag;
@@ -137,7 +155,8 @@ static void ask_hook(struct db *db, bool after)
 
 	if (db->failed != RC_OK || !db->hook || db->hook(db->hook_ctx, db->tag, after))
 		return;
-	(void)err_set(&why, RC_BROKEN, "stopped %s the commit of '%s'", after ? "after" : "before", db->tag);
+	(void)err_set(&why, RC_BROKEN, "stopped %s the commit of '%s'", after ? "after" : "before",
+		      db->tag);
 	fail(db, RC_BROKEN, &why);
 }
 

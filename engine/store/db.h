@@ -25,8 +25,8 @@ struct db;
 struct query;
 
 enum db_mode {
-	DB_OWN,		/* the daemon: takes the lock, creates and migrates */
-	DB_SHARE,	/* beside a daemon: reads, and writes in short transactions; must exist */
+	DB_OWN,	  /* the daemon: takes the lock, creates and migrates */
+	DB_SHARE, /* beside a daemon: reads, and writes in short transactions; must exist */
 };
 
 /*
@@ -35,7 +35,7 @@ enum db_mode {
  * where it cannot be opened or is no store of ours.
  */
 enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err) MUST_CHECK;
-void db_close(struct db *db);	/* NULL does nothing */
+void db_close(struct db *db); /* NULL does nothing */
 
 /*
  * Transactions do not nest. `tag` names the durable step ("poll-page",
@@ -70,21 +70,26 @@ int64_t db_last_id(const struct db *db);
 int64_t db_integer(struct db *db, int64_t otherwise, const char *sql, const char *types, ...);
 bool db_exists(struct db *db, const char *sql, const char *types, ...);
 
-/* for (struct query *q = db_select(…); query_next(q);) { … }  — query_next ends it; query_end leaves early. */
+/*
+ * for (struct query *q = db_select(…); query_next(q);) { … }  — query_next ends it; query_end
+ * leaves early.
+ */
 struct query *db_select(struct db *db, const char *sql, const char *types, ...);
 bool query_next(struct query *q);
 void query_end(struct query *q);
-int64_t query_integer(struct query *q, int column);	/* from 0; NULL is 0 */
+int64_t query_integer(struct query *q, int column); /* from 0; NULL is 0 */
 bool query_null(struct query *q, int column);
-struct slice query_slice(struct query *q, int column);	/* lent until the next query_next */
+struct slice query_slice(struct query *q, int column); /* lent until the next query_next */
 
 /* ---- below the line: what a database implements ------------------------ */
 
 struct db_driver {
-	const char *scheme;	/* "sqlite" */
+	const char *scheme; /* "sqlite" */
 	enum rc (*open)(const char *place, enum db_mode mode, void **out, struct err *err);
 	void (*close)(void *handle);
-	enum rc (*exec)(void *handle, const char *sql, struct err *err);	/* may hold several statements */
+	bool (*is_empty)(void *handle); /* it holds no table of anybody */
+	enum rc (*exec)(void *handle, const char *sql,
+			struct err *err); /* may hold several statements */
 	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);
 	void (*finalize)(void *statement);
 	void (*reset)(void *statement);

@@ -2,6 +2,8 @@
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version and a step in store/db.c.
 
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
 -- How far each source account has been looked at.
 CREATE TABLE source (
 	account    TEXT PRIMARY KEY,

@@ -24,7 +24,7 @@
 
 struct handle {
 	sqlite3 *sqlite;
-	int lock;	/* file descriptor, -1 where we do not own the state */
+	int lock; /* file descriptor, -1 where we do not own the state */
 };
 
 static enum rc broken(sqlite3 *sqlite, struct err *err)
@@ -44,7 +44,8 @@ static enum rc lock_state(const char *path, int *out, struct err *err)
 		ssize_t got = read(fd, pid, sizeof(pid) - 1);
 		pid[got > 0 ? got : 0] = '\0';
 		close(fd);
-		return err_set(err, RC_REFUSED, "another hs2cert (pid %d) is using '%s'", atoi(pid), path);
+		return err_set(err, RC_REFUSED, "another hs2cert (pid %d) is using '%s'", atoi(pid),
+			       path);
 	}
 	int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len) {
@@ -59,7 +60,8 @@ static enum rc sqlite_exec(void *handle, const char *sql, struct err *err)
 {
 	struct handle *h = handle;
 
-	return sqlite3_exec(h->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? RC_OK : broken(h->sqlite, err);
+	return sqlite3_exec(h->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? RC_OK
+									   : broken(h->sqlite, err);
 }
 
 static void sqlite_close_(void *handle)
@@ -72,13 +74,26 @@ static void sqlite_close_(void *handle)
 	mem_free(h);
 }
 
+static bool sqlite_is_empty(void *handle)
+{
+	struct handle *h = handle;
+	sqlite3_stmt *s = NULL;
+	bool any = sqlite3_prepare_v2(h->sqlite, "SELECT 1 FROM sqlite_master", -1, &s, NULL) !=
+			   SQLITE_OK ||
+		   sqlite3_step(s) == SQLITE_ROW;
+
+	sqlite3_finalize(s);
+	return !any;
+}
+
 static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, struct err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | (mode == DB_OWN ? SQLITE_OPEN_CREATE : 0);
 	/* State holds names and addresses: nobody else's to read. */
 	mode_t before = umask(0077);
 	int rc = sqlite3_open_v2(path, &h->sqlite, flags, NULL);
-	const char *pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON";
+	const char *pragmas =
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON";
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(h->sqlite, BUSY_MS);
@@ -115,7 +130,8 @@ static enum rc sqlite_prepare_(void *handle, const char *sql, void **out, struct
 	struct handle *h = handle;
 	sqlite3_stmt *statement;
 
-	if (sqlite3_prepare_v3(h->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v3(h->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+	    SQLITE_OK)
 		return broken(h->sqlite, err);
 	*out = statement;
 	return RC_OK;
@@ -184,10 +200,21 @@ static int64_t sqlite_last_id(void *handle)
 }
 
 const struct db_driver sqlite_driver = {
-	.scheme = "sqlite", .open = sqlite_open_, .close = sqlite_close_, .exec = sqlite_exec,
-	.prepare = sqlite_prepare_, .finalize = sqlite_finalize_, .reset = sqlite_reset_,
-	.bind_text = sqlite_bind_text_, .bind_integer = sqlite_bind_integer,
-	.bind_null = sqlite_bind_null_, .step = sqlite_step_, .integer = sqlite_integer,
-	.text = sqlite_text, .is_null = sqlite_is_null, .changed = sqlite_changed,
+	.scheme = "sqlite",
+	.open = sqlite_open_,
+	.close = sqlite_close_,
+	.is_empty = sqlite_is_empty,
+	.exec = sqlite_exec,
+	.prepare = sqlite_prepare_,
+	.finalize = sqlite_finalize_,
+	.reset = sqlite_reset_,
+	.bind_text = sqlite_bind_text_,
+	.bind_integer = sqlite_bind_integer,
+	.bind_null = sqlite_bind_null_,
+	.step = sqlite_step_,
+	.integer = sqlite_integer,
+	.text = sqlite_text,
+	.is_null = sqlite_is_null,
+	.changed = sqlite_changed,
 	.last_id = sqlite_last_id,
 };

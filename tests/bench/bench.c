@@ -48,14 +48,16 @@ static double median(double *runs, size_t n)
 
 static void add_rule(struct str *out, size_t i)
 {
-	static const char *const domains[] = { "acme", "example", "school", "club", "north", "south", "east", "west",
-					       "alpha", "beta" };
+	static const char *const domains[] = { "acme",	"example", "school", "club",  "north",
+					       "south", "east",	   "west",   "alpha", "beta" };
 
-	str_addf(out,
-		 "---\nrule: r%zu\ntrigger:\n  event: property-changed\n  property: p%zu\n  to: v%zu\n  filters:\n"
-		 "    - { property: email, matches: '@(%s|%s)\\.com$' }\n    - { property: n%zu, at-least: %zu }\n"
-		 "action: { do: issue-credential, group: g%zu }\n",
-		 i, i % PROPERTIES, i / PROPERTIES % VALUES, domains[i % 10], domains[i / 10 % 10], i % 5, i % 100, i % 7);
+	str_addf(
+		out,
+		"---\nrule: r%zu\ntrigger:\n  event: property-changed\n  property: p%zu\n  to: v%zu\n  filters:\n"
+		"    - { property: email, matches: '@(%s|%s)\\.com$' }\n    - { property: n%zu, at-least: %zu }\n"
+		"action: { do: issue-credential, group: g%zu }\n",
+		i, i % PROPERTIES, i / PROPERTIES % VALUES, domains[i % 10], domains[i / 10 % 10],
+		i % 5, i % 100, i % 7);
 }
 
 static struct table *make_table(size_t rules, double *seconds, size_t *bytes)
@@ -85,7 +87,8 @@ static struct table *make_table(size_t rules, double *seconds, size_t *bytes)
 	struct table *t = table_build(&sources, &diags, NULL);
 	*seconds = now_s() - start;
 	if (!t && diags.count)
-		fprintf(stderr, "bench: %s (line %u)\n", diags.list[0].message, diags.list[0].at.line);
+		fprintf(stderr, "bench: %s (line %u)\n", diags.list[0].message,
+			diags.list[0].at.line);
 	diags_release(&diags);
 	sources_release(&sources);
 	str_release(&text);
@@ -110,7 +113,8 @@ static enum fact value_of(void *ctx, uint32_t property, struct slice *value)
 /* Events per second; `prefix` 'p' names properties that rules watch, 'q' ones that none does. */
 static double match_events(const struct table *t, char prefix, size_t *fired)
 {
-	static const char *const emails[] = { "ana@acme.com", "ben@example.com", "cleo@other.org", "dan@school.com" };
+	static const char *const emails[] = { "ana@acme.com", "ben@example.com", "cleo@other.org",
+					      "dan@school.com" };
 	double start = now_s();
 
 	*fired = 0;
@@ -122,12 +126,15 @@ static double match_events(const struct table *t, char prefix, size_t *fired)
 		snprintf(number, sizeof(number), "%zu", i * 13 % 100);
 		struct person who = { slice_of(emails[i % 4]), slice_of(number), t };
 		struct facts facts = { &who, value_of, NULL };
-		struct event_facts e = { .kind = EVENT_PROPERTY_CHANGED, .property = slice_of(target),
-					 .to = slice_of(to), .from_known = true };
+		struct event_facts e = { .kind = EVENT_PROPERTY_CHANGED,
+					 .property = slice_of(target),
+					 .to = slice_of(to),
+					 .from_known = true };
 		table_candidates(t, 0, EVENT_PROPERTY_CHANGED, target, e.to, ids);
 		for (size_t k = 0; k < 2; k++)
 			for (size_t n = 0; n < ids[k].count; n++)
-				*fired += rule_match(t, &t->rule[ids[k].id[n]], &e, &facts, NULL) == ANSWER_YES;
+				*fired += rule_match(t, &t->rule[ids[k].id[n]], &e, &facts, NULL) ==
+					  ANSWER_YES;
 	}
 	return EVENTS / (now_s() - start);
 }
@@ -145,8 +152,8 @@ static void bench_match(const struct table *t, size_t rules, double base[2])
 		double rate = median(runs, RUNS);
 		if (!base[k])
 			base[k] = rate;
-		printf("  match   %7zu rules  %10.0f events/s %s (%.2fx the cost at 10 rules; %.4f fired an event)\n", rules,
-		       rate, what[k], base[k] / rate, (double)fired / EVENTS);
+		printf("  match   %7zu rules  %10.0f events/s %s (%.2fx the cost at 10 rules; %.4f fired an event)\n",
+		       rules, rate, what[k], base[k] / rate, (double)fired / EVENTS);
 	}
 }
 
@@ -175,14 +182,17 @@ static void fill_contact(const struct table *t, size_t i, struct arena *memory, 
 	struct entry *history = arena_alloc(memory, 2 * sizeof(*history));
 	char *id = arena_printf(memory, "%zu", 100000 + i);
 
-	*c = (struct contact){ .asked = id, .id = id, .created_ms = 1, .modified_ms = fixed_now(NULL) - 60000 };
+	*c = (struct contact){
+		.asked = id, .id = id, .created_ms = 1, .modified_ms = fixed_now(NULL) - 60000
+	};
 	c->property = arena_alloc(memory, t->n_property * sizeof(*c->property));
 	history[0] = (struct entry){ 1000000, slice_of("v9"), false };
 	history[1] = (struct entry){ fixed_now(NULL) - 120000, slice_of("v0"), false };
 	for (size_t k = 0; k < t->n_property; k++) {
 		struct contact_property *p = &c->property[k];
 		p->read = true;
-		p->current = t->property[k].name[0] == 'e' ? slice_of("ana@acme.com") : slice_of("99");
+		p->current = t->property[k].name[0] == 'e' ? slice_of("ana@acme.com")
+							   : slice_of("99");
 		if (strcmp(t->property[k].name, "p0") == 0) {
 			p->entry = history;
 			p->entries = 2;
@@ -236,7 +246,10 @@ static void bench_decide(struct table *t)
 
 	ops.creation_window_ms = no_window;
 	for (size_t i = 0; i < RUNS; i++) {
-		struct world world = { .wall_ms = fixed_now, .mono_ms = fixed_now, .random = fixed_random, .log = &silent };
+		struct world world = { .wall_ms = fixed_now,
+				       .mono_ms = fixed_now,
+				       .random = fixed_random,
+				       .log = &silent };
 		struct watches watches;
 		struct err err;
 		char path[64];
@@ -276,8 +289,9 @@ int main(void)
 		struct table *t = make_table(sizes[i], &seconds, &bytes);
 		if (!t)
 			return 1;
-		printf("  load    %7zu rules  %10.1f ms (%.1f us a rule, %.0f bytes of table a rule)\n", sizes[i],
-		       seconds * 1e3, seconds * 1e6 / (double)sizes[i], (double)t->bytes / (double)sizes[i]);
+		printf("  load    %7zu rules  %10.1f ms (%.1f us a rule, %.0f bytes of table a rule)\n",
+		       sizes[i], seconds * 1e3, seconds * 1e6 / (double)sizes[i],
+		       (double)t->bytes / (double)sizes[i]);
 		bench_match(t, sizes[i], base);
 		if (sizes[i] == 1000)
 			bench_decide(t);

@@ -10,7 +10,7 @@ kills=20
 
 i=0
 while [ $i -lt $people ]; do
-	act create "{\"id\":$((2000 + i)),\"email\":\"p$i@example.org\",\"firstname\":\"P$i\"}"
+	act create "{\"id\":$((2000 + i)),\"membership_tier\":\"Bronze\",\"email\":\"p$i@example.org\",\"firstname\":\"P$i\"}"
 	i=$((i + 1))
 done
 check 'a first pass activates the rules' status 0 "$program" run --once

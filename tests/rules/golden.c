@@ -24,14 +24,14 @@
 struct run {
 	bool bless;
 	size_t passed, failed;
-	struct str seen;	/* everything that was said: which codes are covered */
+	struct str seen; /* everything that was said: which codes are covered */
 };
 
 struct family {
 	const char *folder;
-	const char *suffix;	/* of the golden */
+	const char *suffix; /* of the golden */
 	bool builds;
-	bool dump;		/* the golden is the dump, else what is said */
+	bool dump; /* the golden is the dump, else what is said */
 };
 
 static const struct family families[] = {

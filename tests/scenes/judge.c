@@ -9,8 +9,10 @@
 static bool same_contact(struct life *l, const char *contact, const char *wanted)
 {
 	return strcmp(contact, wanted) == 0 || strcmp(wanted, "any") == 0 ||
-	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?1 AND contact = ?2", "tt", wanted, contact) ||
-	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?2 AND contact = ?1", "tt", wanted, contact);
+	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?1 AND contact = ?2",
+			 "tt", wanted, contact) ||
+	       db_exists(l->sim.world.db, "SELECT 1 FROM alias WHERE old = ?2 AND contact = ?1",
+			 "tt", wanted, contact);
 }
 
 static bool find_credential(struct life *l, const char *id, struct sandbox_credential *out)
@@ -79,8 +81,9 @@ static bool meets(struct life *l, const struct issuance *is, const struct node *
 static void describe(struct life *l, const char *what, const struct issuance *is)
 {
 	str_addf(&l->trouble, "%s: %s, rule %s, contact %s, %s '%s' -> '%s'%s%s\n", what,
-		 issuance_state_names[is->state], is->rule, is->contact, is->target, is->from ? is->from : "?", is->to,
-		 is->reason ? ", " : "", is->reason ? is->reason : "");
+		 issuance_state_names[is->state], is->rule, is->contact, is->target,
+		 is->from ? is->from : "?", is->to, is->reason ? ", " : "",
+		 is->reason ? is->reason : "");
 }
 
 /* The mail log against the ledger: what was sent was mailed once, nothing was mailed twice. */
@@ -94,7 +97,8 @@ static bool check_mail(struct life *l, const struct issuance *is)
 		describe(l, "sent, but no such credential", is);
 		return false;
 	}
-	int least = is->state == STATE_SENT ? 1 : 0, most = is->state == STATE_SENT || is->state == STATE_SEND_UNKNOWN;
+	int least = is->state == STATE_SENT ? 1 : 0,
+	    most = is->state == STATE_SENT || is->state == STATE_SEND_UNKNOWN;
 	if (c.mails >= least && c.mails <= most)
 		return true;
 	str_addf(&l->trouble, "mailed %d times: credential %s\n", c.mails, c.id);
@@ -135,7 +139,8 @@ static bool judge_strays(struct life *l)
 
 	for (size_t i = 0; i < sandbox_credential_count(l->sandbox); i++) {
 		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
-		if (db_exists(l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1", "t", c.id))
+		if (db_exists(l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1", "t",
+			      c.id))
 			continue;
 		if (strcmp(c.status, "draft") == 0)
 			drafts++;
@@ -143,7 +148,9 @@ static bool judge_strays(struct life *l)
 			issued++;
 	}
 	if (issued)
-		str_addf(&l->trouble, "%lld credentials were issued that the ledger does not know\n", (long long)issued);
+		str_addf(&l->trouble,
+			 "%lld credentials were issued that the ledger does not know\n",
+			 (long long)issued);
 	if (drafts > l->scene->stray_drafts + l->crashes)
 		str_addf(&l->trouble, "%lld stray drafts, %lld are allowed\n", (long long)drafts,
 			 (long long)l->scene->stray_drafts);
@@ -158,7 +165,8 @@ static bool all_different(struct life *l, const struct node *entry)
 	if (!node_is_text(node_get(entry, "contact"), "any"))
 		return true;
 	arena_init(&memory);
-	int64_t people = db_integer(l->sim.world.db, 0, "SELECT count(DISTINCT contact) FROM issuance WHERE rule = ?1",
+	int64_t people = db_integer(l->sim.world.db, 0,
+				    "SELECT count(DISTINCT contact) FROM issuance WHERE rule = ?1",
 				    "t", node_word(entry, "rule", "", &memory));
 	arena_release(&memory);
 	return people == times_of(entry);
@@ -187,7 +195,8 @@ bool judge(struct life *l)
 		good = false;
 		str_add_text(&l->trouble, "missing:");
 		for (const struct node *m = n->first; m; m = m->next)
-			str_addf(&l->trouble, " %.*s=%.*s", SLICE_FMT(m->key->text), SLICE_FMT(m->text));
+			str_addf(&l->trouble, " %.*s=%.*s", SLICE_FMT(m->key->text),
+				 SLICE_FMT(m->text));
 		str_add_char(&l->trouble, '\n');
 	}
 	mem_free(met);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "dsl/build.h"
 
-#define TAIL_MS (3 * MS_HOUR)	/* what is left to do is done by then */
+#define TAIL_MS (3 * MS_HOUR) /* what is left to do is done by then */
 #define SLOW_TAIL_MS (9 * MS_HOUR)
 #define ONCE_EVERY_MS (5 * MS_MINUTE)
 
@@ -20,7 +20,8 @@ static bool trouble(struct life *l, const char *what, const char *why)
 
 static bool counts(const char *tag)
 {
-	static const char *const tags[] = { "activate", "start", "decide", "about-to", "result", "scan-page", "promote" };
+	static const char *const tags[] = { "activate", "start",     "decide", "about-to",
+					    "result",	"scan-page", "promote" };
 
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
 		if (strcmp(tag, tags[i]) == 0)
@@ -44,10 +45,11 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 
 static void add_accounts(const struct life *l, struct str *out)
 {
-	str_addf(out,
-		 "account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n---\n"
-		 "account: certifier\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n---\n",
-		 l->variant->poll, l->variant->api);
+	str_addf(
+		out,
+		"account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n---\n"
+		"account: certifier\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n---\n",
+		l->variant->poll, l->variant->api);
 }
 
 static struct table *build(struct life *l, struct slice rules, bool complain)
@@ -66,7 +68,8 @@ static struct table *build(struct life *l, struct slice rules, bool complain)
 	struct table *table = table_build(&sources, &diags, NULL);
 	for (size_t i = 0; complain && i < diags.count; i++)
 		if (diags.list[i].severity == SEVERITY_ERROR)
-			str_addf(&l->trouble, "rules:%u: %s\n", diags.list[i].at.line, diags.list[i].message);
+			str_addf(&l->trouble, "rules:%u: %s\n", diags.list[i].at.line,
+				 diags.list[i].message);
 	str_release(&text);
 	diags_release(&diags);
 	sources_release(&sources);
@@ -115,7 +118,8 @@ static bool run_once_until(struct life *l, int64_t until_ms, struct err *err, en
 		return true;
 	/* The pass is over: the next process starts a little later. */
 	end_process(l);
-	l->sim.now_ms = l->sim.now_ms + ONCE_EVERY_MS < until_ms ? l->sim.now_ms + ONCE_EVERY_MS : until_ms;
+	l->sim.now_ms = l->sim.now_ms + ONCE_EVERY_MS < until_ms ? l->sim.now_ms + ONCE_EVERY_MS
+								 : until_ms;
 	return start_process(l);
 }
 
@@ -192,7 +196,8 @@ static enum rc do_set(struct life *l, const struct node *map, struct err *err)
 
 /* The same for `count` contacts from id `first` on, all at one instant: an import. */
 static enum rc each_of_many(struct life *l, const struct node *map,
-			    enum rc (*one)(struct life *l, int64_t id, const struct node *map, struct err *err),
+			    enum rc (*one)(struct life *l, int64_t id, const struct node *map,
+					   struct err *err),
 			    struct err *err)
 {
 	int64_t first = number_of(map, "first"), count = number_of(map, "count");
@@ -224,7 +229,8 @@ static enum rc set_one(struct life *l, int64_t id, const struct node *map, struc
 	arena_init(&memory);
 	for (const struct node *m = map->first; rc == RC_OK && m; m = m->next)
 		if (!slice_is(m->key->text, "first") && !slice_is(m->key->text, "count"))
-			rc = sandbox_set(l->sandbox, l->sim.now_ms, id, arena_text(&memory, m->key->text), m->text, err);
+			rc = sandbox_set(l->sandbox, l->sim.now_ms, id,
+					 arena_text(&memory, m->key->text), m->text, err);
 	arena_release(&memory);
 	return rc;
 }
@@ -254,8 +260,8 @@ static enum rc do_create(struct life *l, const struct node *map, struct err *err
 	return create(l, l->sim.now_ms, map, err);
 }
 
-static enum rc make_list(struct life *l, int64_t now_ms, int64_t id, const char *name, const char *kind,
-			 struct err *err)
+static enum rc make_list(struct life *l, int64_t now_ms, int64_t id, const char *name,
+			 const char *kind, struct err *err)
 {
 	int64_t out;
 	char made[32];
@@ -277,15 +283,16 @@ static enum rc do_join(struct life *l, const struct node *map, struct err *err)
 
 static enum rc do_leave(struct life *l, const struct node *map, struct err *err)
 {
-	return sandbox_leave(l->sandbox, l->sim.now_ms, number_of(map, "list"), number_of(map, "contact"), err);
+	return sandbox_leave(l->sandbox, l->sim.now_ms, number_of(map, "list"),
+			     number_of(map, "contact"), err);
 }
 
 static enum rc do_merge(struct life *l, const struct node *map, struct err *err)
 {
 	int64_t id;
 
-	return sandbox_merge(l->sandbox, l->sim.now_ms, number_of(map, "primary"), number_of(map, "other"),
-			     number_of(map, "into"), &id, err);
+	return sandbox_merge(l->sandbox, l->sim.now_ms, number_of(map, "primary"),
+			     number_of(map, "other"), number_of(map, "into"), &id, err);
 }
 
 static enum rc do_delete(struct life *l, const struct node *map, struct err *err)
@@ -300,7 +307,8 @@ static enum rc do_restore(struct life *l, const struct node *map, struct err *er
 
 static enum rc do_processing(struct life *l, const struct node *map, struct err *err)
 {
-	return sandbox_list_processing(l->sandbox, number_of(map, "list"), node_is_text(node_get(map, "on"), "true"), err);
+	return sandbox_list_processing(l->sandbox, number_of(map, "list"),
+				       node_is_text(node_get(map, "on"), "true"), err);
 }
 
 /* The process is down that long; what was under way reaches the services. */
@@ -337,24 +345,28 @@ static enum rc do_reload_broken(struct life *l, const struct node *n, struct err
 
 static enum rc do_fault(struct life *l, const struct node *map, struct err *err)
 {
-	static const struct { const char *word; enum sandbox_fault fault; } words[] = {
+	static const struct {
+		const char *word;
+		enum sandbox_fault fault;
+	} words[] = {
 		{ "cut-before", FAULT_CUT_BEFORE }, { "cut-after", FAULT_CUT_AFTER },
-		{ "timeout", FAULT_TIMEOUT }, { "timeout-before", FAULT_TIMEOUT_BEFORE },
-		{ "garbage", FAULT_GARBAGE }, { "empty", FAULT_EMPTY },
+		{ "timeout", FAULT_TIMEOUT },	    { "timeout-before", FAULT_TIMEOUT_BEFORE },
+		{ "garbage", FAULT_GARBAGE },	    { "empty", FAULT_EMPTY },
 	};
 	struct arena memory;
 	arena_init(&memory);
 	const char *with = node_word(map, "with", "500", &memory);
-	enum sandbox_fault fault = slice_is(slice_of(node_word(map, "when", "", &memory)), "after") ?
-					   FAULT_STATUS_AFTER : FAULT_STATUS;
+	enum sandbox_fault fault = slice_is(slice_of(node_word(map, "when", "", &memory)), "after")
+					   ? FAULT_STATUS_AFTER
+					   : FAULT_STATUS;
 	int retry = node_get(map, "retry-after") ? (int)number_of(map, "retry-after") : -1;
 	int times = node_get(map, "times") ? (int)number_of(map, "times") : 1;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(with, words[i].word) == 0)
 			fault = words[i].fault;
-	enum rc rc = sandbox_fault(l->sandbox, node_word(map, "fail", "?", &memory), fault, atoi(with), retry,
-				   (int)number_of(map, "skip"), times, err);
+	enum rc rc = sandbox_fault(l->sandbox, node_word(map, "fail", "?", &memory), fault,
+				   atoi(with), retry, (int)number_of(map, "skip"), times, err);
 	arena_release(&memory);
 	return rc;
 }
@@ -388,12 +400,24 @@ static const struct {
 	const char *word;
 	enum rc (*run)(struct life *l, const struct node *what, struct err *err);
 } step_words[] = {
-	{ "set", do_set }, { "create", do_create }, { "add-to-list", do_join },
-	{ "remove-from-list", do_leave }, { "merge", do_merge }, { "delete", do_delete },
-	{ "restore", do_restore }, { "list-processing", do_processing }, { "restart", do_restart },
-	{ "reload", do_reload }, { "reload-broken", do_reload_broken }, { "certifier", do_fault },
-	{ "hubspot", do_fault }, { "attribute", do_attribute }, { "plan", do_plan },
-	{ "index-lag", do_index_lag }, { "create-many", do_create_many }, { "set-many", do_set_many },
+	{ "set", do_set },
+	{ "create", do_create },
+	{ "add-to-list", do_join },
+	{ "remove-from-list", do_leave },
+	{ "merge", do_merge },
+	{ "delete", do_delete },
+	{ "restore", do_restore },
+	{ "list-processing", do_processing },
+	{ "restart", do_restart },
+	{ "reload", do_reload },
+	{ "reload-broken", do_reload_broken },
+	{ "certifier", do_fault },
+	{ "hubspot", do_fault },
+	{ "attribute", do_attribute },
+	{ "plan", do_plan },
+	{ "index-lag", do_index_lag },
+	{ "create-many", do_create_many },
+	{ "set-many", do_set_many },
 	{ "add-many-to-list", do_join_many },
 };
 
@@ -403,7 +427,8 @@ static bool take_step(struct life *l, const struct step *s)
 
 	for (size_t i = 0; i < sizeof(step_words) / sizeof(step_words[0]); i++)
 		if (strcmp(s->word, step_words[i].word) == 0)
-			return step_words[i].run(l, s->what, &err) == RC_OK || trouble(l, s->word, err.text);
+			return step_words[i].run(l, s->what, &err) == RC_OK ||
+			       trouble(l, s->word, err.text);
 	return trouble(l, "unknown step", s->word);
 }
 
@@ -445,7 +470,8 @@ static struct sandbox *open_sandbox(const struct scene *s, const struct variant 
 	return sandbox_new(&o);
 }
 
-static void each_word(const struct node *list, struct sandbox *sb, void (*take)(struct sandbox *, const char *))
+static void each_word(const struct node *list, struct sandbox *sb,
+		      void (*take)(struct sandbox *, const char *))
 {
 	struct arena memory;
 
@@ -467,11 +493,14 @@ static bool set_lists(struct life *l, int64_t before_ms)
 	enum rc rc = RC_OK;
 
 	arena_init(&memory);
-	for (const struct node *n = l->scene->lists ? l->scene->lists->first : NULL; rc == RC_OK && n; n = n->next) {
-		rc = make_list(l, before_ms, number_of(n, "id"), node_word(n, "name", NULL, &memory),
+	for (const struct node *n = l->scene->lists ? l->scene->lists->first : NULL;
+	     rc == RC_OK && n; n = n->next) {
+		rc = make_list(l, before_ms, number_of(n, "id"),
+			       node_word(n, "name", NULL, &memory),
 			       node_word(n, "kind", "MANUAL", &memory), &err);
 		const struct node *members = node_get(n, "members");
-		for (const struct node *m = members ? members->first : NULL; rc == RC_OK && m; m = m->next)
+		for (const struct node *m = members ? members->first : NULL; rc == RC_OK && m;
+		     m = m->next)
 			rc = sandbox_join(l->sandbox, before_ms, number_of(n, "id"),
 					  strtoll(m->text.ptr, NULL, 10), &err);
 		if (rc == RC_OK && node_is_text(node_get(n, "processing"), "true"))
@@ -508,7 +537,9 @@ static bool live_scene(struct life *l)
 	for (size_t i = 0; i < s->steps; i++)
 		if (!live_until(l, s->start_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
 			return false;
-	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms : l->variant->slow ? SLOW_TAIL_MS : TAIL_MS;
+	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms
+		       : l->variant->slow  ? SLOW_TAIL_MS
+					   : TAIL_MS;
 	return live_until(l, l->sim.now_ms + tail);
 }
 
@@ -516,7 +547,9 @@ bool life_live(struct life *l, const struct scene *scene, const struct variant *
 {
 	struct err err;
 
-	*l = (struct life){ .scene = scene, .variant = variant, .log = log,
+	*l = (struct life){ .scene = scene,
+			    .variant = variant,
+			    .log = log,
 			    .next_restart_ms = scene->start_ms + variant->restart_every_ms };
 	str_init(&l->trouble, 1u << 20);
 	str_init(&l->rules, LIMIT_RULE_FILE_BYTES);

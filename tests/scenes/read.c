@@ -7,7 +7,8 @@
 #include "base/file.h"
 #include "dsl/fault.h"
 
-const char *node_word(const struct node *map, const char *key, const char *otherwise, struct arena *memory)
+const char *node_word(const struct node *map, const char *key, const char *otherwise,
+		      struct arena *memory)
 {
 	const struct node *n = node_get(map, key);
 
@@ -21,7 +22,8 @@ static bool fail(const char *path, const char *what)
 }
 
 /* `at` and one other key: the step's word. */
-static bool read_step(const char *path, const struct node *n, struct arena *memory, struct step *out)
+static bool read_step(const char *path, const struct node *n, struct arena *memory,
+		      struct step *out)
 {
 	for (const struct node *m = n->first; m; m = m->next) {
 		if (slice_is(m->key->text, "at")) {
@@ -48,14 +50,17 @@ static bool read_steps(const struct node *list, struct arena *memory, struct sce
 	return true;
 }
 
-static const char *const known_keys[] = { "scene", "about", "rules", "start", "sandbox", "contacts", "lists", "groups",
-					  "attributes", "steps", "expect", "polls", "stray-drafts", "ends" };
+static const char *const known_keys[] = { "scene",	  "about",    "rules",	"start",
+					  "sandbox",	  "contacts", "lists",	"groups",
+					  "attributes",	  "steps",    "expect", "polls",
+					  "stray-drafts", "ends" };
 
 static bool keys_known(const char *path, const struct node *doc)
 {
 	for (const struct node *m = doc->first; m; m = m->next) {
 		size_t i = 0;
-		while (i < sizeof(known_keys) / sizeof(known_keys[0]) && !slice_is(m->key->text, known_keys[i]))
+		while (i < sizeof(known_keys) / sizeof(known_keys[0]) &&
+		       !slice_is(m->key->text, known_keys[i]))
 			i++;
 		if (i == sizeof(known_keys) / sizeof(known_keys[0])) {
 			fprintf(stderr, "%s: unknown key '%.*s'\n", path, SLICE_FMT(m->key->text));
@@ -65,7 +70,8 @@ static bool keys_known(const char *path, const struct node *doc)
 	return true;
 }
 
-static bool read_scene(const char *path, const struct node *doc, struct arena *memory, struct scene *s)
+static bool read_scene(const char *path, const struct node *doc, struct arena *memory,
+		       struct scene *s)
 {
 	const struct node *rules = node_get(doc, "rules");
 	const char *start = node_word(doc, "start", "2026-01-05T09:00:00Z", memory);

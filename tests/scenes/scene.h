@@ -19,22 +19,22 @@
 #include "engine/store/db.h"
 
 struct step {
-	int64_t at_ms;			/* from the start */
-	const char *word;		/* set, create, restart, … */
-	const struct node *what;	/* its value */
+	int64_t at_ms;		 /* from the start */
+	const char *word;	 /* set, create, restart, … */
+	const struct node *what; /* its value */
 };
 
 struct scene {
 	const char *path, *name;
 	struct slice rules;
-	bool own_accounts;		/* the rules declare accounts themselves */
-	bool fast_only;			/* `polls: fast`: what leaves no trace is lost to slow polls */
-	bool no_ends;			/* `ends: none`: too long to be ended everywhere */
+	bool own_accounts; /* the rules declare accounts themselves */
+	bool fast_only;	   /* `polls: fast`: what leaves no trace is lost to slow polls */
+	bool no_ends;	   /* `ends: none`: too long to be ended everywhere */
 	int64_t start_ms;
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
 	struct step *step;
 	size_t steps;
-	int64_t stray_drafts;		/* drafts that a fault may leave behind */
+	int64_t stray_drafts; /* drafts that a fault may leave behind */
 };
 
 /* How one life differs from another. */
@@ -45,10 +45,10 @@ struct variant {
 	int64_t index_lag_ms;
 	bool list_descending;
 	int64_t skew_ms;
-	int64_t restart_every_ms;	/* 0: never */
-	int64_t tail_ms;		/* after the last step; 0: three hours, nine for slow ones */
-	bool once;			/* lives by `run --once` every few minutes */
-	bool slow;			/* not for scenes that are fast_only */
+	int64_t restart_every_ms; /* 0: never */
+	int64_t tail_ms;	  /* after the last step; 0: three hours, nine for slow ones */
+	bool once;		  /* lives by `run --once` every few minutes */
+	bool slow;		  /* not for scenes that are fast_only */
 	/* The process ends at the n-th commit that counts: before it, or after it. 0: never. */
 	int crash_at;
 	bool crash_after;
@@ -61,19 +61,22 @@ struct life {
 	struct sim sim;
 	struct sandbox *sandbox;
 	struct engine *engine;
-	struct str rules;		/* in force: what a restart loads */
-	int commits;			/* durable steps so far */
+	struct str rules; /* in force: what a restart loads */
+	int commits;	  /* durable steps so far */
 	bool crashed;
 	int crashes;
 	int64_t next_restart_ms;
-	struct str trouble;		/* what went wrong, for the report */
+	struct str trouble; /* what went wrong, for the report */
 	FILE *log;
 };
 
 /* Reads every scene of a file; trouble is printed. */
 bool scenes_read(const char *path, struct arena *memory, struct scene **out, size_t *count);
 
-/* Lives the scene through. The caller judges, then life_release. False with l->trouble where it could not be lived. */
+/*
+ * Lives the scene through. The caller judges, then life_release. False with l->trouble where
+ * it could not be lived.
+ */
 bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log);
 void life_release(struct life *l);
 
@@ -81,6 +84,7 @@ void life_release(struct life *l);
 bool judge(struct life *l);
 
 /* Text of a scalar node as a C string in memory, or `otherwise`. */
-const char *node_word(const struct node *map, const char *key, const char *otherwise, struct arena *memory);
+const char *node_word(const struct node *map, const char *key, const char *otherwise,
+		      struct arena *memory);
 
 #endif

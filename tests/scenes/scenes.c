@@ -13,13 +13,36 @@
 
 static const struct variant variants[] = {
 	{ .name = "plain", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND },
-	{ .name = "poll-13s", .poll = "13s", .api = "v3", .index_lag_ms = 0, .list_descending = true, .tail_ms = MS_HOUR },
-	{ .name = "poll-7m", .poll = "7m", .api = "2026-09", .index_lag_ms = 45 * MS_SECOND, .slow = true },
-	{ .name = "poll-1h", .poll = "1h", .api = "2026-03", .index_lag_ms = 3 * MS_MINUTE, .list_descending = true, .slow = true },
+	{ .name = "poll-13s",
+	  .poll = "13s",
+	  .api = "v3",
+	  .index_lag_ms = 0,
+	  .list_descending = true,
+	  .tail_ms = MS_HOUR },
+	{ .name = "poll-7m",
+	  .poll = "7m",
+	  .api = "2026-09",
+	  .index_lag_ms = 45 * MS_SECOND,
+	  .slow = true },
+	{ .name = "poll-1h",
+	  .poll = "1h",
+	  .api = "2026-03",
+	  .index_lag_ms = 3 * MS_MINUTE,
+	  .list_descending = true,
+	  .slow = true },
 	{ .name = "clock-ahead", .poll = "60s", .api = "2026-03", .skew_ms = 47 * MS_MINUTE },
 	{ .name = "clock-behind", .poll = "60s", .api = "2026-03", .skew_ms = -47 * MS_MINUTE },
-	{ .name = "restarts", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND, .restart_every_ms = 97 * MS_SECOND },
-	{ .name = "once", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND, .once = true, .slow = true },
+	{ .name = "restarts",
+	  .poll = "60s",
+	  .api = "2026-03",
+	  .index_lag_ms = 10 * MS_SECOND,
+	  .restart_every_ms = 97 * MS_SECOND },
+	{ .name = "once",
+	  .poll = "60s",
+	  .api = "2026-03",
+	  .index_lag_ms = 10 * MS_SECOND,
+	  .once = true,
+	  .slow = true },
 };
 #define N_VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
@@ -41,7 +64,8 @@ static int live_one(struct tally *t, const struct scene *s, const struct variant
 		t->failed++;
 		printf("%s: %s [%s%s", s->path, s->name, v->name, v->crash_at ? "" : "]\n");
 		if (v->crash_at)
-			printf(" ended %s durable step %d%s]\n", v->crash_after ? "after" : "before", v->crash_at,
+			printf(" ended %s durable step %d%s]\n",
+			       v->crash_after ? "after" : "before", v->crash_at,
 			       v->lose_requests ? ", requests lost" : "");
 		printf("%s", str_text(&l.trouble));
 	}
@@ -49,19 +73,31 @@ static int live_one(struct tally *t, const struct scene *s, const struct variant
 	return commits;
 }
 
-/* Scenes with more durable steps than this are ended at so many of them, evenly spread; `--ends N` says another number. */
+/*
+ * Scenes with more durable steps than this are ended at so many of them, evenly spread;
+ * `--ends N` says another number.
+ */
 #define MOST_ENDS 60
 
-/* The process ends at every durable step there is: before the commit, after it, and with what was under way lost. */
+/*
+ * The process ends at every durable step there is: before the commit, after it, and with what
+ * was under way lost.
+ */
 static void end_everywhere(struct tally *t, const struct scene *s, int commits)
 {
-	struct variant v = { .name = "ended", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR };
+	struct variant v = {
+		.name = "ended", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR
+	};
 
 	for (int n = 1; n <= commits && t->failed == 0; n += commits / t->ends + 1) {
 		for (int how = 0; how < 4; how++) {
 			v.crash_at = n;
 			if (how == 2)
-				continue; /* before the commit nothing of it is under way that could be lost */
+				/*
+				 * before the commit nothing of it is under way that could be
+				 * lost
+				 */
+				continue;
 			v.crash_after = how & 1;
 			v.lose_requests = how & 2;
 			live_one(t, s, &v);
@@ -71,8 +107,9 @@ static void end_everywhere(struct tally *t, const struct scene *s, int commits)
 
 static void live_scene(struct tally *t, const struct scene *s)
 {
-	static const struct variant counting = { .name = "counting", .poll = "5m", .api = "2026-03",
-						 .tail_ms = 2 * MS_HOUR };
+	static const struct variant counting = {
+		.name = "counting", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR
+	};
 	int failed = t->failed;
 
 	if (t->only_scene && !strstr(s->name, t->only_scene) && !strstr(s->path, t->only_scene))
@@ -83,7 +120,8 @@ static void live_scene(struct tally *t, const struct scene *s)
 		if (!(s->fast_only && variants[i].slow))
 			live_one(t, s, &variants[i]);
 	}
-	if (failed == t->failed && !s->fast_only && !s->no_ends && (!t->only_variant || strcmp(t->only_variant, "ended") == 0))
+	if (failed == t->failed && !s->fast_only && !s->no_ends &&
+	    (!t->only_variant || strcmp(t->only_variant, "ended") == 0))
 		end_everywhere(t, s, live_one(t, s, &counting));
 }
 
@@ -110,7 +148,8 @@ int main(int argc, char **argv)
 
 	json_start();
 	if (argc < 2 || folder_list(argv[1], 10000, &names, &err) != RC_OK) {
-		fprintf(stderr, "usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]\n");
+		fprintf(stderr,
+			"usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]\n");
 		return 2;
 	}
 	for (int i = 2; i < argc; i++) {

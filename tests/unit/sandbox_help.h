@@ -15,14 +15,14 @@
 #include "base/clock.h"
 #include "engine/sandbox/sandbox.h"
 
-#define T0 INT64_C(1795428000000)	/* 2026-11-23T10:00:00Z */
+#define T0 INT64_C(1795428000000) /* 2026-11-23T10:00:00Z */
 
 struct wire {
 	struct sandbox *sb;
 	int64_t now_ms;
 	const char *authorization, *version;
 	int status;
-	struct json *json;	/* of the last answer, or NULL */
+	struct json *json; /* of the last answer, or NULL */
 	struct sandbox_answer answer;
 };
 
@@ -50,8 +50,11 @@ static inline int wire(struct wire *w, const char *method, const char *target, c
 	char path[1024];
 	size_t len = strcspn(target, "?");
 	struct sandbox_request r = {
-		.method = method, .path = path, .query = target[len] ? target + len + 1 : "",
-		.authorization = w->authorization, .certifier_version = w->version,
+		.method = method,
+		.path = path,
+		.query = target[len] ? target + len + 1 : "",
+		.authorization = w->authorization,
+		.certifier_version = w->version,
 		.body = slice_of(body),
 	};
 	struct err err;

@@ -51,15 +51,22 @@ static inline struct news *take(int64_t wall_ms, size_t most, size_t expected)
 
 static inline int64_t add_watch(void)
 {
-	db_run(db, "INSERT INTO watch (account, event, target, settle_ms, loaded_ms)"
-		   " VALUES ('hubspot', 'property-changed', 'tier', 60000, 1)", "");
+	db_run(db,
+	       "INSERT INTO watch (account, event, target, settle_ms, loaded_ms)"
+	       " VALUES ('hubspot', 'property-changed', 'tier', 60000, 1)",
+	       "");
 	return db_last_id(db);
 }
 
-static inline void wait_for(int64_t watch, const char *contact, int64_t at_ms, const char *from, const char *to)
+static inline void wait_for(int64_t watch, const char *contact, int64_t at_ms, const char *from,
+			    const char *to)
 {
-	struct pending p = { .watch = watch, .at_ms = at_ms, .due_ms = at_ms + 60000, .from_known = from != NULL,
-			     .from = slice_of(from), .to = slice_of(to) };
+	struct pending p = { .watch = watch,
+			     .at_ms = at_ms,
+			     .due_ms = at_ms + 60000,
+			     .from_known = from != NULL,
+			     .from = slice_of(from),
+			     .to = slice_of(to) };
 
 	inbox_wait(db, "hubspot", slice_of(contact), &p);
 }

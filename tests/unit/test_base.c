@@ -75,7 +75,8 @@ static void patterns_match_anywhere(void **state)
 	assert_int_equal(match("^ol", slice_of("Gold")), REGEX_NO);
 	assert_int_equal(match("", slice_of(NULL)), REGEX_YES);
 	assert_int_equal(match(".", slice_of("")), REGEX_NO);
-	assert_int_equal(match("^Za..łć$", slice_of("Zażółć")), REGEX_YES); /* characters, not bytes */
+	assert_int_equal(match("^Za..łć$", slice_of("Zażółć")),
+			 REGEX_YES); /* characters, not bytes */
 	assert_int_equal(match("^a.b$", (struct slice){ "a\0b", 3 }), REGEX_YES);
 	assert_int_equal(match("b", (struct slice){ "aab", 2 }), REGEX_NO);
 	assert_int_equal(match("(?i)gold", slice_of("GOLD")), REGEX_YES);
@@ -83,7 +84,11 @@ static void patterns_match_anywhere(void **state)
 
 static void text_that_is_no_utf8_matches_nothing(void **state)
 {
-	static const char *const bad[] = { "\xff", "a\xc3", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80",
+	static const char *const bad[] = { "\xff",
+					   "a\xc3",
+					   "\xed\xa0\x80",
+					   "\xc0\x80",
+					   "\xf4\x90\x80\x80",
 					   "\xf8\x88\x80\x80\x80" };
 
 	(void)state;
@@ -93,7 +98,10 @@ static void text_that_is_no_utf8_matches_nothing(void **state)
 
 static void wrong_patterns_say_where(void **state)
 {
-	static const struct { const char *text; size_t offset; } bad[] = {
+	static const struct {
+		const char *text;
+		size_t offset;
+	} bad[] = {
 		{ "a(b", 3 }, { "a[", 2 }, { "*a", 0 }, { "a\\", 2 }, { "\\C", 2 }, { "x\xff", 1 },
 	};
 	char far_too_long[LIMIT_PATTERN_BYTES + 1];
@@ -110,8 +118,10 @@ static void wrong_patterns_say_where(void **state)
 			fail_msg("%s: %zu", bad[i].text, offset);
 	}
 	memset(far_too_long, 'a', sizeof(far_too_long));
-	assert_null(regex_compile((struct slice){ far_too_long, sizeof(far_too_long) }, &offset, &err));
-	struct regex *re = regex_compile((struct slice){ far_too_long, LIMIT_PATTERN_BYTES }, &offset, &err);
+	assert_null(
+		regex_compile((struct slice){ far_too_long, sizeof(far_too_long) }, &offset, &err));
+	struct regex *re = regex_compile((struct slice){ far_too_long, LIMIT_PATTERN_BYTES },
+					 &offset, &err);
 	assert_non_null(re);
 	regex_free(re);
 	regex_free(NULL);
@@ -189,7 +199,8 @@ static const char *in(struct folder *f, const char *name)
 
 static int folder_teardown(void **state)
 {
-	static const char *const made[] = { "a", "b", "B", "10", "9", ".hidden", "link", "pipe", "new" };
+	static const char *const made[] = { "a",       "b",    "B",    "10", "9",
+					    ".hidden", "link", "pipe", "new" };
 	struct folder *f = *state;
 
 	for (size_t i = 0; i < COUNT(made); i++)
@@ -264,7 +275,8 @@ static void a_folder_lists_its_files_in_byte_order(void **state)
 	for (size_t i = 0; i + 1 < COUNT(order); i++)
 		put(f, order[COUNT(order) - 2 - i], "", 0);
 	assert_int_equal(mkdir(in(f, "sub"), 0700), 0);
-	assert_int_equal(symlink("nowhere", in(f, "link")), 0); /* to be complained about when it is read */
+	assert_int_equal(symlink("nowhere", in(f, "link")),
+			 0); /* to be complained about when it is read */
 	assert_int_equal(folder_list(f->path, COUNT(order), &names, &err), RC_OK);
 	assert_int_equal(names.count, COUNT(order));
 	for (size_t i = 0; i < COUNT(order); i++)
@@ -333,7 +345,9 @@ static int64_t a_moment(void *ctx)
 
 static struct log to_memory(char **text, size_t *len)
 {
-	struct log log = { .out = open_memstream(text, len), .level = LOG_INFO, .now_ms = a_moment };
+	struct log log = { .out = open_memstream(text, len),
+			   .level = LOG_INFO,
+			   .now_ms = a_moment };
 
 	assert_non_null(log.out);
 	return log;
@@ -369,7 +383,8 @@ static void one_fact_one_line(void **state)
 
 	(void)state;
 	log_line(&log, LOG_DEBUG, "not this one", NULL);
-	log_line(&log, LOG_WARN, "rule activated", "rule", "tier", "left-out", NULL, "mode", "live", NULL);
+	log_line(&log, LOG_WARN, "rule activated", "rule", "tier", "left-out", NULL, "mode", "live",
+		 NULL);
 	fclose(log.out);
 	assert_logged(text, "warn  rule activated rule=tier mode=live\n");
 	free(text);
@@ -379,11 +394,24 @@ static void one_fact_one_line(void **state)
 
 static void values_cannot_forge_lines_or_pairs(void **state)
 {
-	static const struct { const char *value, *shown; } t[] = {
-		{ "", "\"\"" }, { "a b", "\"a b\"" }, { "x\" mode=live", "\"x' mode=live\"" }, { "a=b", "\"a=b\"" },
-		{ "a\nb", "a\\x0ab" }, { "a \nb", "\"a \\x0ab\"" }, { "\x1b[2J", "\\x1b[2J" },
-		{ "a \x1b[2J", "\"a \\x1b[2J\"" }, { "a \x7f", "\"a \\x7f\"" }, { "a \xff", "\"a \\xff\"" },
-		{ "a \xc2\x9b" "2J", "\"a \\xc2\\x9b2J\"" }, { "ż", "ż" }, { "ż ó", "\"ż ó\"" },
+	static const struct {
+		const char *value, *shown;
+	} t[] = {
+		{ "", "\"\"" },
+		{ "a b", "\"a b\"" },
+		{ "x\" mode=live", "\"x' mode=live\"" },
+		{ "a=b", "\"a=b\"" },
+		{ "a\nb", "a\\x0ab" },
+		{ "a \nb", "\"a \\x0ab\"" },
+		{ "\x1b[2J", "\\x1b[2J" },
+		{ "a \x1b[2J", "\"a \\x1b[2J\"" },
+		{ "a \x7f", "\"a \\x7f\"" },
+		{ "a \xff", "\"a \\xff\"" },
+		{ "a \xc2\x9b"
+		  "2J",
+		  "\"a \\xc2\\x9b2J\"" },
+		{ "ż", "ż" },
+		{ "ż ó", "\"ż ó\"" },
 	};
 	char expected[128];
 
@@ -435,12 +463,16 @@ int main(void)
 		cmocka_unit_test(an_empty_slice_is_a_pattern),
 		cmocka_unit_test(a_match_that_takes_too_long_is_neither_yes_nor_no),
 		cmocka_unit_test(digests_known_from_fips_180),
-		cmocka_unit_test_setup_teardown(a_file_is_read_whole, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_refused, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(a_folder_lists_its_files_in_byte_order, folder_setup,
+		cmocka_unit_test_setup_teardown(a_file_is_read_whole, folder_setup,
 						folder_teardown),
-		cmocka_unit_test_setup_teardown(a_link_to_a_folder_is_a_folder, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(a_folder_that_is_not_there, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_refused, folder_setup,
+						folder_teardown),
+		cmocka_unit_test_setup_teardown(a_folder_lists_its_files_in_byte_order,
+						folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(a_link_to_a_folder_is_a_folder, folder_setup,
+						folder_teardown),
+		cmocka_unit_test_setup_teardown(a_folder_that_is_not_there, folder_setup,
+						folder_teardown),
 		cmocka_unit_test_setup_teardown(a_file_is_written_whole_or_not_at_all, folder_setup,
 						folder_teardown),
 		cmocka_unit_test(levels_have_names),

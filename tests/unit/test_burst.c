@@ -26,8 +26,12 @@ static struct entry merged(int64_t ms, const char *value)
 
 static struct burst_input input(const struct entry *entry, size_t n)
 {
-	return (struct burst_input){ .entry = entry, .entries = n, .start_ms = START, .settle_ms = MS_MINUTE,
-				     .created_ms = CREATED, .creation_window_ms = 10 * MS_SECOND };
+	return (struct burst_input){ .entry = entry,
+				     .entries = n,
+				     .start_ms = START,
+				     .settle_ms = MS_MINUTE,
+				     .created_ms = CREATED,
+				     .creation_window_ms = 10 * MS_SECOND };
 }
 
 static struct burst_output find(const struct burst_input *in)
@@ -38,7 +42,8 @@ static struct burst_output find(const struct burst_input *in)
 	return out;
 }
 
-static void assert_burst(const struct burst *b, const char *from, const char *to, int64_t last_ms, bool change)
+static void assert_burst(const struct burst *b, const char *from, const char *to, int64_t last_ms,
+			 bool change)
 {
 	assert_true(slice_is(b->from, from));
 	assert_true(slice_is(b->to, to));
@@ -50,7 +55,8 @@ static void assert_burst(const struct burst *b, const char *from, const char *to
 
 static void before_activation_only_gives_the_value(void **state)
 {
-	struct entry e[] = { at(CREATED + MS_HOUR, "Bronze"), at(START, "Silver"), at(START + 5000, "Gold") };
+	struct entry e[] = { at(CREATED + MS_HOUR, "Bronze"), at(START, "Silver"),
+			     at(START + 5000, "Gold") };
 	struct burst_input in = input(e, COUNT(e));
 	struct burst_output out = find(&in);
 
@@ -62,7 +68,8 @@ static void before_activation_only_gives_the_value(void **state)
 
 static void changes_less_than_settle_apart_are_one_burst(void **state)
 {
-	struct entry e[] = { at(START + 1000, "a"), at(START + 60999, "b"), at(START + 120999, "c") };
+	struct entry e[] = { at(START + 1000, "a"), at(START + 60999, "b"),
+			     at(START + 120999, "c") };
 	struct burst_input in = input(e, COUNT(e));
 	struct burst_output out = find(&in);
 
@@ -99,7 +106,8 @@ static void with_settle_nothing_every_entry_is_its_own(void **state)
 
 static void back_to_the_old_value_is_no_change(void **state)
 {
-	struct entry e[] = { at(START - 1, "Bronze"), at(START + 1000, "Silver"), at(START + 2000, "Bronze") };
+	struct entry e[] = { at(START - 1, "Bronze"), at(START + 1000, "Silver"),
+			     at(START + 2000, "Bronze") };
 	struct burst_input in = input(e, COUNT(e));
 	struct burst_output out = find(&in);
 
@@ -110,7 +118,8 @@ static void back_to_the_old_value_is_no_change(void **state)
 
 static void the_same_value_again_neither_fires_nor_prolongs(void **state)
 {
-	struct entry e[] = { at(START + 1000, "a"), at(START + 50000, "a"), at(START + 100000, "b") };
+	struct entry e[] = { at(START + 1000, "a"), at(START + 50000, "a"),
+			     at(START + 100000, "b") };
 	struct burst_input in = input(e, COUNT(e));
 	struct burst_output out = find(&in);
 
@@ -159,7 +168,8 @@ static void decided_entries_never_join_a_later_burst(void **state)
 
 static void a_merge_sets_the_value_and_is_no_change(void **state)
 {
-	struct entry e[] = { at(START + 1000, "a"), merged(START + 2000, "x"), at(START + 3000, "y") };
+	struct entry e[] = { at(START + 1000, "a"), merged(START + 2000, "x"),
+			     at(START + 3000, "y") };
 	struct burst_input in = input(e, COUNT(e));
 	struct burst_output out = find(&in);
 

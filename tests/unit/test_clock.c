@@ -68,7 +68,8 @@ static void there_and_back_again(void **state)
 {
 	(void)state;
 	/* A prime step visits every month, leap days and ends of centuries included. */
-	for (int64_t at = utc(1, 1, 1, 0, 0); at < utc(9999, 12, 31, 0, 0); at += 4999 * MS_HOUR + 7) {
+	for (int64_t at = utc(1, 1, 1, 0, 0); at < utc(9999, 12, 31, 0, 0);
+	     at += 4999 * MS_HOUR + 7) {
 		struct civil c = clock_civil(at);
 		assert_true(clock_date_valid(c.year, c.month, c.day));
 		assert_int_equal(clock_instant(c), at);
@@ -124,8 +125,17 @@ static void adding_calendar_units(void **state)
 static void unknown_zones_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"Mars/Olympus", "", "Europe", "europe/../../../../etc/passwd", "/etc/passwd",
-		"/usr/share/zoneinfo/UTC", "Europe/Warsaw ", "CET-1CEST", "zone.tab", "tzdata.zi", ".",
+		"Mars/Olympus",
+		"",
+		"Europe",
+		"europe/../../../../etc/passwd",
+		"/etc/passwd",
+		"/usr/share/zoneinfo/UTC",
+		"Europe/Warsaw ",
+		"CET-1CEST",
+		"zone.tab",
+		"tzdata.zi",
+		".",
 	};
 	char far_too_long[600];
 	struct err err = { "" };
@@ -190,7 +200,8 @@ static void times_that_never_came_or_came_twice(void **state)
 
 static void a_day_without_a_midnight_begins_after_the_gap(void **state)
 {
-	int64_t first = utc(2018, 11, 4, 3, 0); /* 00:00 -03 did not happen: clocks said 01:00 -02 */
+	int64_t first = utc(2018, 11, 4, 3,
+			    0); /* 00:00 -03 did not happen: clocks said 01:00 -02 */
 
 	(void)state;
 	zone("America/Sao_Paulo");
@@ -201,7 +212,8 @@ static void a_day_without_a_midnight_begins_after_the_gap(void **state)
 
 static void a_day_with_two_midnights_begins_at_the_first(void **state)
 {
-	int64_t first = utc(2025, 11, 2, 4, 0); /* 00:00 -04; at 01:00 the clocks go back to 00:00 -05 */
+	int64_t first = utc(2025, 11, 2, 4,
+			    0); /* 00:00 -04; at 01:00 the clocks go back to 00:00 -05 */
 
 	(void)state;
 	zone("America/Havana");
@@ -218,9 +230,22 @@ static void a_day_with_two_midnights_begins_at_the_first(void **state)
 static void dates(void **state)
 {
 	static const char *const bad[] = {
-		"", "2026-1-05", "2026-01-5", "2026-01-05 ", " 2026-01-05", "2026/01/05", "20260105",
-		"2026-02-29", "2026-13-01", "0000-01-01", "+026-01-05", "2026-01-0a", "2026-01-05T",
-		"2026-01", "-2026-01-05", "12026-01-05",
+		"",
+		"2026-1-05",
+		"2026-01-5",
+		"2026-01-05 ",
+		" 2026-01-05",
+		"2026/01/05",
+		"20260105",
+		"2026-02-29",
+		"2026-13-01",
+		"0000-01-01",
+		"+026-01-05",
+		"2026-01-0a",
+		"2026-01-05T",
+		"2026-01",
+		"-2026-01-05",
+		"12026-01-05",
 	};
 	struct civil c;
 
@@ -235,7 +260,10 @@ static void dates(void **state)
 
 static void date_times(void **state)
 {
-	static const struct { const char *text; int64_t ms; } good[] = {
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
 		{ "2026-11-23T12:00:20Z", NOON },
 		{ "2026-11-23t12:00:20z", NOON },
 		{ "2026-11-23 12:00:20Z", NOON },
@@ -251,11 +279,25 @@ static void date_times(void **state)
 		{ "2016-12-31T23:59:60Z", INT64_C(1483228800000) },
 	};
 	static const char *const bad[] = {
-		"", "2026-11-23", "2026-11-23T12:00:20", "2026-11-23T24:00:00Z", "2026-11-23T12:60:00Z",
-		"2026-11-23T12:00:61Z", "2026-11-23T12Z", "2026-11-23T12:00:20ZZ", "2026-11-23T12:00:20 Z",
-		"2026-11-23T12:00:20+15:00", "2026-11-23T12:00:20+02:60", "2026-11-23T12:00:20+2",
-		"2026-11-23T12:00:20+02:", "2026-11-23T12:00:20+02:0", "2026-11-23T12:00:20.Z",
-		"2026-02-30T12:00:20Z", "2026-11-23T12:00:20,5Z", "2026-11-23T1:00:20Z", "now",
+		"",
+		"2026-11-23",
+		"2026-11-23T12:00:20",
+		"2026-11-23T24:00:00Z",
+		"2026-11-23T12:60:00Z",
+		"2026-11-23T12:00:61Z",
+		"2026-11-23T12Z",
+		"2026-11-23T12:00:20ZZ",
+		"2026-11-23T12:00:20 Z",
+		"2026-11-23T12:00:20+15:00",
+		"2026-11-23T12:00:20+02:60",
+		"2026-11-23T12:00:20+2",
+		"2026-11-23T12:00:20+02:",
+		"2026-11-23T12:00:20+02:0",
+		"2026-11-23T12:00:20.Z",
+		"2026-02-30T12:00:20Z",
+		"2026-11-23T12:00:20,5Z",
+		"2026-11-23T1:00:20Z",
+		"now",
 	};
 	int64_t ms;
 
@@ -272,8 +314,10 @@ static void date_times(void **state)
 
 static void values_of_a_date_property(void **state)
 {
-	static const char *const bad[] = { "", "12345678", "123456789012345", "17954352200a0", "-1795435220000",
-					   "Bronze", "1795435220.00", "17954352 20000" };
+	static const char *const bad[] = {
+		"",	  "12345678",	   "123456789012345", "17954352200a0", "-1795435220000",
+		"Bronze", "1795435220.00", "17954352 20000"
+	};
 	int64_t ms;
 	bool is_date = false;
 
@@ -300,13 +344,22 @@ static void values_of_a_date_property(void **state)
 
 static void http_dates(void **state)
 {
-	static const char *const good[] = { /* all three forms of RFC 9110's own example */
-		"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+	static const char *const good[] = {
+		/* all three forms of RFC 9110's own example */
+		"Sun, 06 Nov 1994 08:49:37 GMT",
+		"Sunday, 06-Nov-94 08:49:37 GMT",
+		"Sun Nov  6 08:49:37 1994",
 	};
 	static const char *const bad[] = {
-		"", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",
-		"Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "784111777",
-		"Sun, 06 Nov 1994 08:49:37 GMT and more", "Sun, -6 Nov 1994 08:49:37 GMT",
+		"",
+		"Sun, 06 Nov 1994 08:49:37",
+		"Sun, 06 Nov 1994 08:49:37 CET",
+		"Sun, 31 Feb 1994 08:49:37 GMT",
+		"Sun, 06 Foo 1994 08:49:37 GMT",
+		"Sun, 06 Nov 1994 24:49:37 GMT",
+		"784111777",
+		"Sun, 06 Nov 1994 08:49:37 GMT and more",
+		"Sun, -6 Nov 1994 08:49:37 GMT",
 		"Sun, 06 Nov 1994 08:-9:37 GMT",
 		"Sun, 06 Nov 1994 08:49:37 GMT                                              ",
 	};
@@ -326,13 +379,31 @@ static void http_dates(void **state)
 
 static void durations(void **state)
 {
-	static const struct { const char *text; int64_t ms; } good[] = {
-		{ "0s", 0 }, { "500ms", 500 }, { "30s", 30000 }, { "10m", 600000 }, { "2h", 7200000 },
-		{ "7d", 7 * MS_DAY }, { "007d", 7 * MS_DAY },
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
+		{ "0s", 0 },	   { "500ms", 500 },	 { "30s", 30000 },	 { "10m", 600000 },
+		{ "2h", 7200000 }, { "7d", 7 * MS_DAY }, { "007d", 7 * MS_DAY },
 	};
 	static const char *const bad[] = {
-		"", "10", "m", "10 m", " 10m", "10m ", "-10m", "+10m", "1.5h", "10M", "10min", "1h30m", "10w",
-		"99999999999999999999999s", "9223372036854775807ms", "106751991168d1", "10000000000000000d",
+		"",
+		"10",
+		"m",
+		"10 m",
+		" 10m",
+		"10m ",
+		"-10m",
+		"+10m",
+		"1.5h",
+		"10M",
+		"10min",
+		"1h30m",
+		"10w",
+		"99999999999999999999999s",
+		"9223372036854775807ms",
+		"106751991168d1",
+		"10000000000000000d",
 	};
 	int64_t ms;
 
@@ -369,9 +440,13 @@ static void written_forms(void **state)
 
 static void durations_as_one_would_say_them(void **state)
 {
-	static const struct { int64_t ms; const char *text; } t[] = {
-		{ 0, "0s" }, { 250, "250ms" }, { 1000, "1s" }, { 1500, "1500ms" }, { 90000, "90s" },
-		{ 600000, "10m" }, { MS_HOUR, "1h" }, { 36 * MS_HOUR, "36h" }, { 48 * MS_HOUR, "2d" },
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} t[] = {
+		{ 0, "0s" },	    { 250, "250ms" },	     { 1000, "1s" },
+		{ 1500, "1500ms" }, { 90000, "90s" },	     { 600000, "10m" },
+		{ MS_HOUR, "1h" },  { 36 * MS_HOUR, "36h" }, { 48 * MS_HOUR, "2d" },
 	};
 	char out[CLOCK_TEXT];
 	int64_t back;
@@ -396,8 +471,10 @@ int main(void)
 		cmocka_unit_test_teardown(civil_time_in_the_zone, back_to_utc),
 		cmocka_unit_test_teardown(days_of_23_and_25_hours, back_to_utc),
 		cmocka_unit_test_teardown(times_that_never_came_or_came_twice, back_to_utc),
-		cmocka_unit_test_teardown(a_day_without_a_midnight_begins_after_the_gap, back_to_utc),
-		cmocka_unit_test_teardown(a_day_with_two_midnights_begins_at_the_first, back_to_utc),
+		cmocka_unit_test_teardown(a_day_without_a_midnight_begins_after_the_gap,
+					  back_to_utc),
+		cmocka_unit_test_teardown(a_day_with_two_midnights_begins_at_the_first,
+					  back_to_utc),
 		cmocka_unit_test(dates),
 		cmocka_unit_test(date_times),
 		cmocka_unit_test_teardown(values_of_a_date_property, back_to_utc),

@@ -23,7 +23,8 @@ static void collected_in_order_and_counted(void **state)
 
 	(void)state;
 	diags_init(&d);
-	struct diag *one = diags_add(&d, SEVERITY_ERROR, "unknown-key", at(0, 3, 5), "unknown key '%s'", "too");
+	struct diag *one = diags_add(&d, SEVERITY_ERROR, "unknown-key", at(0, 3, 5),
+				     "unknown key '%s'", "too");
 	assert_null(one->hint);
 	assert_null(one->rule);
 	assert_int_equal(one->other.line, 0);
@@ -48,7 +49,8 @@ static void what_the_user_wrote_is_made_safe(void **state)
 
 	(void)state;
 	diags_init(&d);
-	struct diag *one = diags_add(&d, SEVERITY_ERROR, "bad", at(0, 1, 1), "bad '%s'", "\x1b[31m\n\xff");
+	struct diag *one = diags_add(&d, SEVERITY_ERROR, "bad", at(0, 1, 1), "bad '%s'",
+				     "\x1b[31m\n\xff");
 	diag_hint(&d, one, "not '%s'", "\x07");
 	assert_string_equal(d.list[0].message, "bad '\\x1b[31m\\x0a\\xff'");
 	assert_string_equal(d.list[0].hint, "not '\\x07'");
@@ -57,14 +59,17 @@ static void what_the_user_wrote_is_made_safe(void **state)
 
 static void sorted_by_file_line_column(void **state)
 {
-	static const uint32_t places[][3] = { { 1, 1, 1 }, { 0, 10, 1 }, { 0, 9, 7 }, { 0, 9, 6 }, { 1, 0, 9 } };
+	static const uint32_t places[][3] = {
+		{ 1, 1, 1 }, { 0, 10, 1 }, { 0, 9, 7 }, { 0, 9, 6 }, { 1, 0, 9 }
+	};
 	static const char *const order[] = { "3", "2", "1", "4", "0" };
 	struct diags d;
 
 	(void)state;
 	diags_init(&d);
 	for (size_t i = 0; i < COUNT(places); i++)
-		(void)diags_add(&d, SEVERITY_ERROR, "x", at(places[i][0], places[i][1], places[i][2]), "%zu", i);
+		(void)diags_add(&d, SEVERITY_ERROR, "x",
+				at(places[i][0], places[i][1], places[i][2]), "%zu", i);
 	diags_sort(&d);
 	for (size_t i = 0; i < COUNT(order); i++)
 		assert_string_equal(d.list[i].message, order[i]);
@@ -126,14 +131,16 @@ static void past_the_ceiling_counted_not_kept(void **state)
 
 /* ---- the nearest word ----------------------------------------------------- */
 
-static const char *const words[] = { "trigger", "action", "filter", "to", "from", "settle", "missing-email" };
+static const char *const words[] = { "trigger", "action", "filter",	  "to",
+				     "from",	"settle", "missing-email" };
 
 static void assert_nearest(const char *word, const char *expected)
 {
 	const char *got = diag_nearest(slice_of(word), words, COUNT(words));
 
 	if (!got != !expected || (got && strcmp(got, expected) != 0))
-		fail_msg("'%s': '%s' is not '%s'", word, got ? got : "-", expected ? expected : "-");
+		fail_msg("'%s': '%s' is not '%s'", word, got ? got : "-",
+			 expected ? expected : "-");
 }
 
 static void the_word_that_was_meant(void **state)
@@ -161,7 +168,8 @@ static void nothing_is_better_than_a_wild_guess(void **state)
 	assert_nearest("zzzzzz", NULL);
 	assert_nearest("\xff\xfe", NULL);
 	memset(far_too_long, 't', sizeof(far_too_long));
-	assert_null(diag_nearest((struct slice){ far_too_long, sizeof(far_too_long) }, words, COUNT(words)));
+	assert_null(diag_nearest((struct slice){ far_too_long, sizeof(far_too_long) }, words,
+				 COUNT(words)));
 	assert_null(diag_nearest(slice_of("to"), words, 0));
 	assert_null(diag_nearest((struct slice){ 0 }, words, COUNT(words)));
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define AT INT64_C(1767603600000)	/* 2026-01-05T09:00:00Z */
+#define AT INT64_C(1767603600000) /* 2026-01-05T09:00:00Z */
 
 static const char head[] = "rule: r\n"
 			   "trigger:\n"
@@ -14,9 +14,13 @@ static const char tail[] = "action: { do: issue-credential, group: g }\n";
 
 static struct event_facts event_of(const char *from, const char *to)
 {
-	return (struct event_facts){ .kind = EVENT_PROPERTY_CHANGED, .property = slice_of("tier"),
-				     .from = slice_of(from), .to = slice_of(to), .from_known = true,
-				     .at_ms = AT, .as_of_ms = AT };
+	return (struct event_facts){ .kind = EVENT_PROPERTY_CHANGED,
+				     .property = slice_of("tier"),
+				     .from = slice_of(from),
+				     .to = slice_of(to),
+				     .from_known = true,
+				     .at_ms = AT,
+				     .as_of_ms = AT };
 }
 
 static enum answer match_text(const char *rule, const char *const *pair,
@@ -181,8 +185,9 @@ static void test_operators(void **state)
 }
 
 /* Tests that answer what their letter says: y yes, n no, u unsure, l limit. */
-static const char *const letters[] = { "y", "x", "n", "other", "u", "?",
-				       "l", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", NULL };
+static const char *const letters[] = { "y", "x", "n", "other",
+				       "u", "?", "l", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
+				       NULL };
 
 static const char *test_of(char letter)
 {
@@ -382,8 +387,9 @@ static void test_list_event(void **state)
 	static const char rule[] = "rule: r\ntrigger: { event: list-added, list: 4711, "
 				   "filters: [ { property: n, is: other } ] }\n"
 				   "action: { do: issue-credential, group: g }\n";
-	struct event_facts event = { .kind = EVENT_LIST_ADDED, .list_id = slice_of("4711"),
-				     .at_ms = AT, .as_of_ms = AT };
+	struct event_facts event = {
+		.kind = EVENT_LIST_ADDED, .list_id = slice_of("4711"), .at_ms = AT, .as_of_ms = AT
+	};
 
 	(void)state;
 	assert_int_equal(match_text(rule, letters, &event, NULL, NULL), YES);
@@ -398,15 +404,17 @@ static void test_days_in_the_zone(void **state)
 	struct err err;
 
 	(void)state;
-	event.as_of_ms = AT + 15 * MS_HOUR;	/* 2026-01-06T00:00:00Z */
+	event.as_of_ms = AT + 15 * MS_HOUR; /* 2026-01-06T00:00:00Z */
 	snprintf(rule, sizeof(rule), "%s    - { property: d, at-most: today }\n%s", head, tail);
 	assert_int_equal(match_text(rule, pair, &event, NULL, NULL), YES);
 	assert_int_equal(clock_set_zone("America/New_York", &err), RC_OK);
 	assert_int_equal(match_text(rule, pair, &event, NULL, NULL), NO);
 	/* 240 days from January crosses into summer time: still midnight. */
 	const char *summer[] = { "d", "2026-09-02", NULL };
-	snprintf(rule, sizeof(rule), "%s    - { property: d, at-least: +240d }\n"
-		 "    - { property: d, at-most: +240d }\n%s", head, tail);
+	snprintf(rule, sizeof(rule),
+		 "%s    - { property: d, at-least: +240d }\n"
+		 "    - { property: d, at-most: +240d }\n%s",
+		 head, tail);
 	assert_int_equal(match_text(rule, summer, &event, NULL, NULL), YES);
 	assert_int_equal(clock_set_zone("UTC", &err), RC_OK);
 }
@@ -444,11 +452,16 @@ static void test_email_valid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_operators),	cmocka_unit_test(test_truth_table),
-		cmocka_unit_test(test_nesting),		cmocka_unit_test(test_short_circuit),
-		cmocka_unit_test(test_notes),		cmocka_unit_test(test_from_and_to),
-		cmocka_unit_test(test_cleared_value),	cmocka_unit_test(test_list_event),
-		cmocka_unit_test(test_days_in_the_zone), cmocka_unit_test(test_email_valid),
+		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_truth_table),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_short_circuit),
+		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_from_and_to),
+		cmocka_unit_test(test_cleared_value),
+		cmocka_unit_test(test_list_event),
+		cmocka_unit_test(test_days_in_the_zone),
+		cmocka_unit_test(test_email_valid),
 	};
 	struct err err;
 

@@ -10,7 +10,7 @@
 
 struct expected {
 	const char *code;
-	uint32_t line, column, end_column;	/* end_column 0: not looked at */
+	uint32_t line, column, end_column; /* end_column 0: not looked at */
 };
 
 static void check_first(struct slice text, struct expected e)
@@ -87,13 +87,21 @@ static void test_scalar_places(void **state)
 	(void)state;
 	check_map("abc", STYLE_PLAIN, "abc", 2, 1, 3);
 	check_map("abc", STYLE_PLAIN, "abc", 3, 1, 4);
-	check_map("\xc3\xa9" "bc", STYLE_PLAIN, "\xc3\xa9" "bc", 2, 1, 2);
+	check_map("\xc3\xa9"
+		  "bc",
+		  STYLE_PLAIN,
+		  "\xc3\xa9"
+		  "bc",
+		  2, 1, 2);
 	check_map("a b \n   c", STYLE_PLAIN, "a b c", 4, 2, 4);
 	check_map("a\n\n\n   c", STYLE_PLAIN, "a\n\nc", 3, 4, 4);
 	check_map("'it''s x'", STYLE_SINGLE, "it's x", 5, 1, 8);
 	check_map("'a\n  b'", STYLE_SINGLE, "a b", 2, 2, 3);
 	check_map("\"\\u00e9\\tx\"", STYLE_DOUBLE, "\xc3\xa9\tx", 3, 1, 10);
-	check_map("\"\\U0001f600\\x41z\"", STYLE_DOUBLE, "\xf0\x9f\x98\x80" "Az", 5, 1, 16);
+	check_map("\"\\U0001f600\\x41z\"", STYLE_DOUBLE,
+		  "\xf0\x9f\x98\x80"
+		  "Az",
+		  5, 1, 16);
 	check_map("\"ab\\\n   cd\"", STYLE_DOUBLE, "abcd", 2, 2, 4);
 	check_map("\"a\\\n\n  b\"", STYLE_DOUBLE, "a\nb", 2, 3, 3);
 	check_map("|\n  ab\n   cd\n", STYLE_LITERAL, "ab\n cd\n", 4, 3, 4);

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 
-#define AT INT64_C(1798416000123)	/* 2026-12-28T00:00:00.123Z */
+#define AT INT64_C(1798416000123) /* 2026-12-28T00:00:00.123Z */
 
 static const char *const facts_list[] = {
 	"email",      " Ana@Example.org ",
@@ -245,9 +245,9 @@ static void test_what_cannot_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_references),	  cmocka_unit_test(test_text_functions),
-		cmocka_unit_test(test_dates),		  cmocka_unit_test(test_dates_in_the_zone),
-		cmocka_unit_test(test_date_fields),	  cmocka_unit_test(test_recipient),
+		cmocka_unit_test(test_references),     cmocka_unit_test(test_text_functions),
+		cmocka_unit_test(test_dates),	       cmocka_unit_test(test_dates_in_the_zone),
+		cmocka_unit_test(test_date_fields),    cmocka_unit_test(test_recipient),
 		cmocka_unit_test(test_what_cannot_be),
 	};
 	struct err err;

@@ -215,8 +215,8 @@ static void test_properties(void **state)
 	table_unref(t);
 }
 
-#define RULE(more, trigger, action) \
-	"rule: r\n" more "trigger: { event: property-changed, property: tier" trigger " }\n" \
+#define RULE(more, trigger, action)                                                                \
+	"rule: r\n" more "trigger: { event: property-changed, property: tier" trigger " }\n"       \
 	"action: { do: issue-credential, group: g" action " }\n"
 
 static void hash_of(const char *text, char out[DIGEST_HEX])
@@ -301,10 +301,10 @@ static void test_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_candidates),	cmocka_unit_test(test_many_values),
-		cmocka_unit_test(test_names),		cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_references),	cmocka_unit_test(test_texts_are_kept_once),
-		cmocka_unit_test(test_properties),	cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_candidates), cmocka_unit_test(test_many_values),
+		cmocka_unit_test(test_names),	   cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_references), cmocka_unit_test(test_texts_are_kept_once),
+		cmocka_unit_test(test_properties), cmocka_unit_test(test_hash),
 	};
 	struct err err;
 

@@ -15,10 +15,9 @@ struct read {
 	size_t contacts;
 };
 
-static const char rules[] =
-	"rule: a\n"
-	"trigger:\n  event: property-changed\n  property: tier\n"
-	"action:\n  do: issue-credential\n  group: g\n";
+static const char rules[] = "rule: a\n"
+			    "trigger:\n  event: property-changed\n  property: tier\n"
+			    "action:\n  do: issue-credential\n  group: g\n";
 
 static int read_setup(void **state)
 {
@@ -61,7 +60,11 @@ static void read_answer(struct read *r, const char *const *ids, const char *text
 	assert_true(r->contacts <= count);
 }
 
-#define asked(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define asked(...)                                                                                 \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 /* One contact, 101, whose row is `row` without its id. */
 static const struct contact *read_row(struct read *r, const char *row)
@@ -73,7 +76,8 @@ static const struct contact *read_row(struct read *r, const char *row)
 	return r->contact;
 }
 
-static const struct contact_property *property(const struct read *r, const struct contact *c, const char *name)
+static const struct contact_property *property(const struct read *r, const struct contact *c,
+					       const char *name)
 {
 	for (size_t i = 0; i < r->table->n_property; i++)
 		if (strcmp(r->table->property[i].name, name) == 0)
@@ -85,7 +89,8 @@ static const struct contact_property *property(const struct read *r, const struc
 /* The history of `tier`, out of its versions as HubSpot writes them. */
 static const struct contact_property *read_versions(struct read *r, const char *versions)
 {
-	char *row = arena_printf(&r->memory, "\"properties\":{},\"propertiesWithHistory\":{\"tier\":%s}", versions);
+	char *row = arena_printf(
+		&r->memory, "\"properties\":{},\"propertiesWithHistory\":{\"tier\":%s}", versions);
 
 	return property(r, read_row(r, row), "tier");
 }
@@ -115,18 +120,22 @@ static bool holds(const struct json *list, const char *name)
 
 static void the_body_asks_for_what_rules_read(void **state)
 {
-	static const char *const now[] = { "lastmodifieddate", "createdate", "hs_merged_object_ids", "tier", "email",
-					   "firstname", "lastname" };
+	static const char *const now[] = {
+		"lastmodifieddate", "createdate", "hs_merged_object_ids", "tier", "email",
+		"firstname",	    "lastname"
+	};
 	struct read *r = *state;
 	struct json *body = history_body(&r->source, asked("101", "102"), 2);
-	const struct json *names = json_get(body, "properties"), *then = json_get(body, "propertiesWithHistory");
+	const struct json *names = json_get(body, "properties"),
+			  *then = json_get(body, "propertiesWithHistory");
 
 	for (size_t i = 0; i < COUNT(now); i++)
 		if (!holds(names, now[i]))
 			fail_msg("'%s' is not asked for", now[i]);
 	assert_int_equal(json_count(names), COUNT(now));
 	assert_true(holds(then, "tier"));
-	assert_true(holds(then, "email")); /* whether there was a valid address is judged as of the event */
+	assert_true(holds(
+		then, "email")); /* whether there was a valid address is judged as of the event */
 	assert_int_equal(json_count(then), 2);
 	assert_int_equal(json_count(json_get(body, "inputs")), 2);
 	assert_true(slice_is(json_get_slice(json_at(json_get(body, "inputs"), 0), "id"), "101"));
@@ -154,10 +163,11 @@ static void another_accounts_properties_are_not_asked(void **state)
 static void oldest_first_whatever_the_order(void **state)
 {
 	struct read *r = *state;
-	const struct contact_property *p = read_versions(r,
-		"[{\"value\":\"c\",\"timestamp\":\"2026-01-03T00:00:00Z\"},"
-		"{\"value\":\"a\",\"timestamp\":\"2026-01-01T00:00:00.000Z\"},"
-		"{\"value\":\"b\",\"timestamp\":\"1767312000001\"}]"); /* an older portal: 2026-01-02 */
+	const struct contact_property *p = read_versions(
+		r, "[{\"value\":\"c\",\"timestamp\":\"2026-01-03T00:00:00Z\"},"
+		   "{\"value\":\"a\",\"timestamp\":\"2026-01-01T00:00:00.000Z\"},"
+		   /* an older portal: 2026-01-02 */
+		   "{\"value\":\"b\",\"timestamp\":\"1767312000001\"}]");
 
 	assert_values(p, "a b c");
 	assert_int_equal(p->entry[1].at_ms, INT64_C(1767312000001));
@@ -170,12 +180,12 @@ static void equal_times_in_the_reverse_of_newest_first(void **state)
 {
 	struct read *r = *state;
 
-	assert_values(read_versions(r,
-		"[{\"value\":\"e\",\"timestamp\":\"2026-01-02T00:00:00Z\"},"
-		"{\"value\":\"d\",\"timestamp\":\"2026-01-01T00:00:00Z\"},"
-		"{\"value\":\"c\",\"timestamp\":\"2026-01-01T00:00:00Z\"},"
-		"{\"value\":\"b\",\"timestamp\":\"2026-01-01T00:00:00Z\"},"
-		"{\"value\":\"a\",\"timestamp\":\"2025-01-01T00:00:00Z\"}]"), "a b c d e");
+	assert_values(read_versions(r, "[{\"value\":\"e\",\"timestamp\":\"2026-01-02T00:00:00Z\"},"
+				       "{\"value\":\"d\",\"timestamp\":\"2026-01-01T00:00:00Z\"},"
+				       "{\"value\":\"c\",\"timestamp\":\"2026-01-01T00:00:00Z\"},"
+				       "{\"value\":\"b\",\"timestamp\":\"2026-01-01T00:00:00Z\"},"
+				       "{\"value\":\"a\",\"timestamp\":\"2025-01-01T00:00:00Z\"}]"),
+		      "a b c d e");
 }
 
 static void many_equal_times(void **state)
@@ -185,7 +195,8 @@ static void many_equal_times(void **state)
 
 	str_init(&text, 10000);
 	for (int i = 40; i-- > 0;)
-		str_addf(&text, "%s{\"value\":\"%02d\",\"timestamp\":\"2026-01-01T00:00:00Z\"}", i == 39 ? "[" : ",", i);
+		str_addf(&text, "%s{\"value\":\"%02d\",\"timestamp\":\"2026-01-01T00:00:00Z\"}",
+			 i == 39 ? "[" : ",", i);
 	str_add_text(&text, "]");
 	const struct contact_property *p = read_versions(r, str_text(&text));
 	assert_int_equal(p->entries, 40);
@@ -200,11 +211,11 @@ static void many_equal_times(void **state)
 static void missing_null_and_empty_are_the_same(void **state)
 {
 	struct read *r = *state;
-	const struct contact_property *p = read_versions(r,
-		"[{\"timestamp\":\"2026-01-04T00:00:00Z\"},"
-		"{\"value\":null,\"timestamp\":\"2026-01-03T00:00:00Z\"},"
-		"{\"value\":\"\",\"timestamp\":\"2026-01-02T00:00:00Z\"},"
-		"{\"value\":\"a\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]");
+	const struct contact_property *p = read_versions(
+		r, "[{\"timestamp\":\"2026-01-04T00:00:00Z\"},"
+		   "{\"value\":null,\"timestamp\":\"2026-01-03T00:00:00Z\"},"
+		   "{\"value\":\"\",\"timestamp\":\"2026-01-02T00:00:00Z\"},"
+		   "{\"value\":\"a\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]");
 
 	assert_int_equal(p->entries, 4);
 	assert_true(slice_is(p->entry[0].value, "a"));
@@ -221,8 +232,9 @@ static void forty_five_versions_may_not_be_all(void **state)
 		struct str text;
 		str_init(&text, 10000);
 		for (int i = 0; i < n; i++)
-			str_addf(&text, "%s{\"value\":\"x\",\"timestamp\":\"2026-01-01T00:00:%02dZ\"}", i ? "," : "[",
-				 59 - i);
+			str_addf(&text,
+				 "%s{\"value\":\"x\",\"timestamp\":\"2026-01-01T00:00:%02dZ\"}",
+				 i ? "," : "[", 59 - i);
 		str_add_text(&text, "]");
 		const struct contact_property *p = read_versions(r, str_text(&text));
 		assert_int_equal(p->entries, n);
@@ -234,7 +246,8 @@ static void forty_five_versions_may_not_be_all(void **state)
 static void entries_of_a_merge_are_marked(void **state)
 {
 	struct read *r = *state;
-	const struct contact *c = read_row(r,
+	const struct contact *c = read_row(
+		r,
 		"\"properties\":{},\"propertiesWithHistory\":{\"tier\":["
 		"{\"value\":\"c\",\"timestamp\":\"2026-01-03T00:00:00Z\",\"sourceType\":\"CRM_UI\"},"
 		"{\"value\":\"b\",\"timestamp\":\"2026-01-02T00:00:00Z\",\"sourceType\":\"MERGE_OBJECTS\"},"
@@ -252,9 +265,9 @@ static void entries_of_a_merge_are_marked(void **state)
 static void entries_without_a_time_are_left_out(void **state)
 {
 	struct read *r = *state;
-	const struct contact_property *p = read_versions(r,
-		"[{\"value\":\"b\",\"timestamp\":\"yesterday\"},{\"value\":\"c\"},7,null,"
-		"{\"value\":\"a\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]");
+	const struct contact_property *p = read_versions(
+		r, "[{\"value\":\"b\",\"timestamp\":\"yesterday\"},{\"value\":\"c\"},7,null,"
+		   "{\"value\":\"a\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]");
 
 	assert_values(p, "a");
 	assert_values(read_versions(r, "{\"value\":\"b\"}"), "");
@@ -267,7 +280,8 @@ static void entries_without_a_time_are_left_out(void **state)
 static void current_values(void **state)
 {
 	struct read *r = *state;
-	const struct contact *c = read_row(r,
+	const struct contact *c = read_row(
+		r,
 		"\"properties\":{\"tier\":null,\"firstname\":\"Za\xc5\xbc\"},\"propertiesWithHistory\":{\"tier\":["
 		"{\"value\":\"Gold\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]}");
 
@@ -286,14 +300,17 @@ static void when_it_was_made_and_changed(void **state)
 {
 	int64_t jan = clock_instant((struct civil){ 2026, 1, 1, 0, 0, 0, 0 });
 	struct read *r = *state;
-	const struct contact *c = read_row(r,
+	const struct contact *c = read_row(
+		r,
 		"\"createdAt\":\"2026-01-02T00:00:00Z\",\"updatedAt\":\"2026-01-03T00:00:00Z\",\"properties\":"
 		"{\"createdate\":\"2026-01-01T00:00:00Z\",\"lastmodifieddate\":\"2026-01-04T00:00:00Z\"}");
 
 	assert_int_equal(c->created_ms, jan + MS_DAY); /* createdate may be written by anybody */
 	assert_int_equal(c->modified_ms, jan + 3 * MS_DAY);
-	c = read_row(r, "\"updatedAt\":\"2026-01-05T00:00:00Z\",\"properties\":"
-			"{\"createdate\":\"2026-01-01T00:00:00Z\",\"lastmodifieddate\":\"2026-01-04T00:00:00Z\"}");
+	c = read_row(
+		r,
+		"\"updatedAt\":\"2026-01-05T00:00:00Z\",\"properties\":"
+		"{\"createdate\":\"2026-01-01T00:00:00Z\",\"lastmodifieddate\":\"2026-01-04T00:00:00Z\"}");
 	assert_int_equal(c->created_ms, jan);
 	assert_int_equal(c->modified_ms, jan + 4 * MS_DAY);
 	c = read_row(r, "\"createdAt\":7,\"properties\":null");
@@ -307,22 +324,28 @@ static void archived_is_gone(void **state)
 
 	assert_true(read_row(r, "\"archived\":true,\"properties\":{}")->gone);
 	assert_false(read_row(r, "\"archived\":false,\"properties\":{}")->gone);
-	assert_false(read_row(r, "\"archived\":\"true\",\"properties\":{}")->gone); /* no sure word */
+	assert_false(
+		read_row(r, "\"archived\":\"true\",\"properties\":{}")->gone); /* no sure word */
 }
 
 static void whom_it_absorbed(void **state)
 {
 	struct read *r = *state;
-	const struct contact *c = read_row(r,
+	const struct contact *c = read_row(
+		r,
 		"\"properties\":{\"hs_merged_object_ids\":\"7; 8 ;;101;../9;9a;123456789012345678901;-1;10\"}");
 
 	assert_int_equal(c->n_merged, 3); /* neither itself nor what is no id */
 	assert_string_equal(c->merged[0], "7");
 	assert_string_equal(c->merged[1], "8");
 	assert_string_equal(c->merged[2], "10");
-	assert_int_equal(read_row(r, "\"properties\":{\"hs_merged_object_ids\":\"\"}")->n_merged, 0);
-	assert_int_equal(read_row(r, "\"properties\":{\"hs_merged_object_ids\":\";;;;;;;;\"}")->n_merged, 0);
-	assert_int_equal(read_row(r, "\"properties\":{\"hs_merged_object_ids\":\"1;2;3;4;5\"}")->n_merged, 5);
+	assert_int_equal(read_row(r, "\"properties\":{\"hs_merged_object_ids\":\"\"}")->n_merged,
+			 0);
+	assert_int_equal(
+		read_row(r, "\"properties\":{\"hs_merged_object_ids\":\";;;;;;;;\"}")->n_merged, 0);
+	assert_int_equal(
+		read_row(r, "\"properties\":{\"hs_merged_object_ids\":\"1;2;3;4;5\"}")->n_merged,
+		5);
 }
 
 /* ---- the answer ----------------------------------------------------------- */
@@ -331,7 +354,8 @@ static void what_the_answer_is_silent_about_is_left_out(void **state)
 {
 	struct read *r = *state;
 
-	read_answer(r, asked("1", "2", "3"), "{\"results\":[{\"id\":\"3\"},{\"id\":\"1\"},{\"id\":\"99\"}]}");
+	read_answer(r, asked("1", "2", "3"),
+		    "{\"results\":[{\"id\":\"3\"},{\"id\":\"1\"},{\"id\":\"99\"}]}");
 	assert_int_equal(r->contacts, 2);
 	assert_string_equal(r->contact[0].asked, "1"); /* in the order asked */
 	assert_string_equal(r->contact[1].asked, "3");
@@ -349,10 +373,11 @@ static void a_207_names_those_who_are_gone(void **state)
 {
 	struct read *r = *state;
 
-	read_answer(r, asked("1", "2", "3", "4"),
-		    "{\"status\":\"COMPLETE\",\"results\":[{\"id\":\"1\",\"properties\":{}}],\"numErrors\":2,"
-		    "\"errors\":[{\"status\":\"error\",\"category\":\"OBJECT_NOT_FOUND\",\"context\":{\"ids\":"
-		    "[\"2\",\"3\"]}},{\"category\":\"RATE_LIMITS\",\"context\":{\"ids\":[\"4\"]}},null]}");
+	read_answer(
+		r, asked("1", "2", "3", "4"),
+		"{\"status\":\"COMPLETE\",\"results\":[{\"id\":\"1\",\"properties\":{}}],\"numErrors\":2,"
+		"\"errors\":[{\"status\":\"error\",\"category\":\"OBJECT_NOT_FOUND\",\"context\":{\"ids\":"
+		"[\"2\",\"3\"]}},{\"category\":\"RATE_LIMITS\",\"context\":{\"ids\":[\"4\"]}},null]}");
 	assert_int_equal(r->contacts, 3);
 	assert_false(r->contact[0].gone);
 	assert_true(r->contact[1].gone);
@@ -366,12 +391,14 @@ static void one_that_is_gone_alone(void **state)
 {
 	struct read *r = *state;
 
-	read_answer(r, asked("2"), "{\"results\":[],\"errors\":[{\"category\":\"OBJECT_NOT_FOUND\",\"context\":"
-				   "{\"ids\":[\"2\"]}}]}");
+	read_answer(r, asked("2"),
+		    "{\"results\":[],\"errors\":[{\"category\":\"OBJECT_NOT_FOUND\",\"context\":"
+		    "{\"ids\":[\"2\"]}}]}");
 	assert_int_equal(r->contacts, 1);
 	assert_true(r->contact->gone);
-	read_answer(r, asked("2"), "{\"results\":[{\"id\":\"5\"}],\"errors\":[{\"category\":"
-				   "\"OBJECT_NOT_FOUND\",\"context\":{\"ids\":[\"2\"]}}]}");
+	read_answer(r, asked("2"),
+		    "{\"results\":[{\"id\":\"5\"}],\"errors\":[{\"category\":"
+		    "\"OBJECT_NOT_FOUND\",\"context\":{\"ids\":[\"2\"]}}]}");
 	assert_int_equal(r->contacts, 1);
 	assert_true(r->contact->gone); /* the other one is somebody else */
 	assert_string_equal(r->contact->id, "2");
@@ -406,12 +433,16 @@ static void alone_it_needs_not_say_whom_it_absorbed(void **state)
 
 static void hostile_ids_are_nobody(void **state)
 {
-	static const char *const ids[] = { "\"../../etc\"", "\"\"", "\"1/2\"", "\"1?x=y\"", "\"123456789012345678901\"",
-					   "\" 1\"", "\"-1\"", "\"0x1\"", "1", "null", "[\"1\"]", "{}" };
+	static const char *const ids[] = {
+		"\"../../etc\"", "\"\"",   "\"1/2\"", "\"1?x=y\"", "\"123456789012345678901\"",
+		"\" 1\"",	 "\"-1\"", "\"0x1\"", "1",	   "null",
+		"[\"1\"]",	 "{}"
+	};
 	struct read *r = *state;
 
 	for (size_t i = 0; i < COUNT(ids); i++) {
-		read_answer(r, asked("1"), arena_printf(&r->memory, "{\"results\":[{\"id\":%s}]}", ids[i]));
+		read_answer(r, asked("1"),
+			    arena_printf(&r->memory, "{\"results\":[{\"id\":%s}]}", ids[i]));
 		if (r->contacts)
 			fail_msg("%s was taken for a contact", ids[i]);
 	}
@@ -424,7 +455,8 @@ static void hostile_ids_are_nobody(void **state)
 static void nothing_is_lent_by_the_answer(void **state)
 {
 	struct read *r = *state;
-	const struct contact *c = read_row(r,
+	const struct contact *c = read_row(
+		r,
 		"\"properties\":{\"firstname\":\"Ada\",\"hs_merged_object_ids\":\"7\"},\"propertiesWithHistory\":"
 		"{\"tier\":[{\"value\":\"Gold\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]}");
 

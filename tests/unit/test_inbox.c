@@ -126,7 +126,8 @@ static void what_falls_due_becomes_news(void **state)
 	wait_for(one, "2", NOW + 1, "", "x");
 	assert_int_equal(inbox_promote(db, "hubspot", NOW + 59999), 0);
 	assert_int_equal(inbox_promote(db, "another", NOW + 60000), 0);
-	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60000), 1); /* one contact, however many watches */
+	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60000),
+			 1); /* one contact, however many watches */
 	assert_string_equal(take(NOW, 9, 1)->contact, "1");
 	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60001), 1);
 	assert_int_equal(inbox_pending_count(db, "hubspot"), 3); /* they go when they are decided */
@@ -136,7 +137,11 @@ static void what_falls_due_becomes_news(void **state)
 
 static int64_t note(const char *asked, const char *id, const char *const *merged, size_t n)
 {
-	struct contact c = { .asked = asked, .id = id, .merged = merged, .n_merged = n, .created_ms = NOW,
+	struct contact c = { .asked = asked,
+			     .id = id,
+			     .merged = merged,
+			     .n_merged = n,
+			     .created_ms = NOW,
 			     .modified_ms = NOW + 500 };
 
 	return merge_note(db, "hubspot", &c, &memory);
@@ -189,14 +194,21 @@ static void two_bursts_of_one_time_are_one_after_the_merge(void **state)
 static void the_older_kind_of_merge_keeps_a_record(void **state)
 {
 	static const char *const merged[] = { "2" };
-	struct contact c = { .asked = "1", .id = "1", .merged = merged, .n_merged = 1, .created_ms = NOW,
+	struct contact c = { .asked = "1",
+			     .id = "1",
+			     .merged = merged,
+			     .n_merged = 1,
+			     .created_ms = NOW,
 			     .modified_ms = NOW + 500 };
 
 	(void)state;
-	db_run(db, "INSERT INTO contact (account, contact, modified_ms, watches) VALUES ('hubspot', '1', 5, 't')",
+	db_run(db,
+	       "INSERT INTO contact (account, contact, modified_ms, watches) VALUES ('hubspot', '1', 5, 't')",
 	       "");
-	assert_int_equal(merge_note(db, "hubspot", &c, &memory), NOW + 500); /* read before: its last change */
-	assert_true(db_exists(db, "SELECT 1 FROM contact WHERE modified_ms = 5 AND watches = 't'", ""));
+	assert_int_equal(merge_note(db, "hubspot", &c, &memory),
+			 NOW + 500); /* read before: its last change */
+	assert_true(
+		db_exists(db, "SELECT 1 FROM contact WHERE modified_ms = 5 AND watches = 't'", ""));
 	static const char *const more[] = { "2", "4" };
 	c.merged = more;
 	c.n_merged = 2;
@@ -208,7 +220,8 @@ static void member(const char *contact, int64_t joined_ms, const char *gone)
 {
 	db_run(db,
 	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan, gone_ms)"
-	       " VALUES ('hubspot', '7', ?1, ?2, 1, CAST(?3 AS INTEGER))", "tit", contact, joined_ms, gone);
+	       " VALUES ('hubspot', '7', ?1, ?2, 1, CAST(?3 AS INTEGER))",
+	       "tit", contact, joined_ms, gone);
 }
 
 static void rows_that_a_merge_carried_over(void **state)

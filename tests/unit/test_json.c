@@ -35,9 +35,13 @@ static void assert_dump(const struct json *v, const char *expected)
 
 static void any_value_may_stand_at_the_top(void **state)
 {
-	static const struct { const char *text; enum json_kind kind; } t[] = {
-		{ "null", IS_NULL }, { "true", IS_BOOL }, { "false", IS_BOOL }, { "-7", IS_NUMBER },
-		{ "1.5e3", IS_NUMBER }, { "\"x\"", IS_TEXT }, { "[]", IS_ARRAY }, { " {} ", IS_OBJECT },
+	static const struct {
+		const char *text;
+		enum json_kind kind;
+	} t[] = {
+		{ "null", IS_NULL }, { "true", IS_BOOL },    { "false", IS_BOOL },
+		{ "-7", IS_NUMBER }, { "1.5e3", IS_NUMBER }, { "\"x\"", IS_TEXT },
+		{ "[]", IS_ARRAY },  { " {} ", IS_OBJECT },
 	};
 
 	(void)state;
@@ -48,11 +52,49 @@ static void any_value_may_stand_at_the_top(void **state)
 	}
 }
 
+/* A value that was cut amid a character must not make a whole answer unreadable. */
+static void what_was_cut_in_half_is_repaired(void **state)
+{
+	static const struct {
+		const char *text, *value;
+	} rows[] = {
+		{ "\"a\xff\"", "a\xef\xbf\xbd" },
+		{ "\"\xc5\"", "\xef\xbf\xbd" },
+		{ "\"\\ud83d\"", "\xef\xbf\xbd" },
+		{ "\"\\ude00x\"", "\xef\xbf\xbdx" },
+		{ "\"\\u0000\"", "\xef\xbf\xbd" },
+		{ "\"\\ud83d\\ude00 \\ud83d\"", "\xf0\x9f\x98\x80 \xef\xbf\xbd" },
+		{ "\"\\\\ud83d \\ud83d\"", "\\ud83d \xef\xbf\xbd" },
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct json *v = json_parse(slice_of(rows[i].text), &err);
+		assert_non_null(v);
+		assert_true(slice_is(json_slice(v), rows[i].value));
+		json_free(v);
+	}
+}
+
 static void what_is_no_json_is_refused_with_a_place(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "{", "[1,]", "{\"a\":1,}", "{'a':1}", "nul", "[1] 2", "\"\xff\"", "\"\xed\xa0\x80\"",
-		"\"\\ud800\"", "01", "\"\n\"", "{\"a\":1,\"a\":2}", "<html>", "\xef\xbb\xbf{}", "[}", "\"\\",
+		"",
+		" ",
+		"{",
+		"[1,]",
+		"{\"a\":1,}",
+		"{'a':1}",
+		"nul",
+		"[1] 2",
+		"01",
+		"\"\n\"",
+		"{\"a\":1,\"a\":2}",
+		"<html>",
+		"\xef\xbb\xbf{}",
+		"[}",
+		"\"\\",
 	};
 	struct err err;
 
@@ -65,7 +107,8 @@ static void what_is_no_json_is_refused_with_a_place(void **state)
 	}
 	assert_null(json_parse((struct slice){ 0 }, &err));
 	assert_null(json_parse((struct slice){ "{}\0", 3 }, &err));
-	assert_null(json_parse((struct slice){ "{}", 1 }, &err)); /* the length counts, not the NUL */
+	assert_null(
+		json_parse((struct slice){ "{}", 1 }, &err)); /* the length counts, not the NUL */
 	assert_null(json_parse(slice_of("{"), NULL));
 }
 
@@ -81,7 +124,9 @@ static void nest(char *out, const char *open, const char *close, size_t depth)
 
 static void depth_has_a_ceiling(void **state)
 {
-	static const char *const open[] = { "[", "{\"a\":", "{\"]\\\"]\":" }, *const close[] = { "]", "}", "}" };
+	static const char *const open[] = { "[", "{\"a\":", "{\"]\\\"]\":" }, *const close[] = {
+		"]", "}", "}"
+	};
 	char text[LIMIT_JSON_DEPTH * 20 + 100];
 	struct err err;
 
@@ -162,12 +207,26 @@ static void paths(void **state)
 
 static void whole_numbers(void **state)
 {
-	static const struct { const char *text; int64_t n; } t[] = {
-		{ "0", 0 }, { "-5", -5 }, { "9223372036854775807", INT64_MAX }, { "\"0042\"", 42 },
+	static const struct {
+		const char *text;
+		int64_t n;
+	} t[] = {
+		{ "0", 0 },
+		{ "-5", -5 },
+		{ "9223372036854775807", INT64_MAX },
+		{ "\"0042\"", 42 },
 		{ "\"999999999999999999\"", INT64_C(999999999999999999) },
 		/* none of these */
-		{ "\"1000000000000000000\"", 77 }, { "\"-5\"", 77 }, { "\"\"", 77 }, { "\"1 \"", 77 },
-		{ "\"0x10\"", 77 }, { "1.0", 77 }, { "1e3", 77 }, { "true", 77 }, { "null", 77 }, { "[1]", 77 },
+		{ "\"1000000000000000000\"", 77 },
+		{ "\"-5\"", 77 },
+		{ "\"\"", 77 },
+		{ "\"1 \"", 77 },
+		{ "\"0x10\"", 77 },
+		{ "1.0", 77 },
+		{ "1e3", 77 },
+		{ "true", 77 },
+		{ "null", 77 },
+		{ "[1]", 77 },
 	};
 
 	(void)state;
@@ -225,7 +284,9 @@ static void foreign_bytes_are_marked_not_dropped(void **state)
 	(void)state;
 	json_add_text(v, slice_of("ok \xc5\xbc \xff\xc3"));
 	json_add_text(v, slice_of("\xed\xa0\x80"));
-	assert_dump(v, "[\"ok \xc5\xbc \xef\xbf\xbd\xef\xbf\xbd\",\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"]");
+	assert_dump(
+		v,
+		"[\"ok \xc5\xbc \xef\xbf\xbd\xef\xbf\xbd\",\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"]");
 	json_free(v);
 }
 
@@ -279,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_value_may_stand_at_the_top),
+		cmocka_unit_test(what_was_cut_in_half_is_repaired),
 		cmocka_unit_test(what_is_no_json_is_refused_with_a_place),
 		cmocka_unit_test(depth_has_a_ceiling),
 		cmocka_unit_test(brackets_in_strings_are_no_depth),

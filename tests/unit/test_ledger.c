@@ -9,10 +9,21 @@
 static struct issuance issuance(const char *contact, int64_t at_ms)
 {
 	return (struct issuance){
-		.rule = "tier", .table_hash = "h", .source_account = "hubspot", .contact = contact,
-		.event = EVENT_PROPERTY_CHANGED, .target = "tier", .from = "Bronze", .to = "Silver",
-		.at_ms = at_ms, .action_account = "certifier", .group = "g1", .do_issue = true,
-		.do_send = true, .state = STATE_PLANNED, .created_ms = NOW,
+		.rule = "tier",
+		.table_hash = "h",
+		.source_account = "hubspot",
+		.contact = contact,
+		.event = EVENT_PROPERTY_CHANGED,
+		.target = "tier",
+		.from = "Bronze",
+		.to = "Silver",
+		.at_ms = at_ms,
+		.action_account = "certifier",
+		.group = "g1",
+		.do_issue = true,
+		.do_send = true,
+		.state = STATE_PLANNED,
+		.created_ms = NOW,
 	};
 }
 
@@ -46,7 +57,8 @@ static const char *trail(int64_t id)
 	struct str out;
 
 	str_init(&out, 1000);
-	struct query *q = db_select(db, "SELECT state, note FROM trail WHERE issuance = ?1 ORDER BY id", "i", id);
+	struct query *q = db_select(
+		db, "SELECT state, note FROM trail WHERE issuance = ?1 ORDER BY id", "i", id);
 	while (query_next(q)) {
 		str_add_slice(&out, query_slice(q, 0));
 		if (!query_null(q, 1))
@@ -227,9 +239,9 @@ static void one_credential_is_of_one_issuance(void **state)
 static void what_counts_as_a_repeat(void **state)
 {
 	static const bool counts[STATE_COUNT] = {
-		[STATE_PLANNED] = true, [STATE_CREATING] = true, [STATE_DRAFT] = true, [STATE_ISSUING] = true,
-		[STATE_ISSUED] = true, [STATE_SENDING] = true, [STATE_SENT] = true, [STATE_HELD] = true,
-		[STATE_SEND_UNKNOWN] = true,
+		[STATE_PLANNED] = true, [STATE_CREATING] = true, [STATE_DRAFT] = true,
+		[STATE_ISSUING] = true, [STATE_ISSUED] = true,	 [STATE_SENDING] = true,
+		[STATE_SENT] = true,	[STATE_HELD] = true,	 [STATE_SEND_UNKNOWN] = true,
 	};
 	struct issuance asked = issuance("101", NOW + 1);
 	int64_t id = insert(issuance("101", NOW));
@@ -253,9 +265,10 @@ static void what_counts_as_a_repeat(void **state)
 
 static void work_is_what_may_take_a_step(void **state)
 {
-	static const bool works[STATE_COUNT] = { [STATE_PLANNED] = true, [STATE_CREATING] = true, [STATE_DRAFT] = true,
-						 [STATE_ISSUING] = true, [STATE_ISSUED] = true,
-						 [STATE_SENDING] = true };
+	static const bool works[STATE_COUNT] = {
+		[STATE_PLANNED] = true, [STATE_CREATING] = true, [STATE_DRAFT] = true,
+		[STATE_ISSUING] = true, [STATE_ISSUED] = true,	 [STATE_SENDING] = true
+	};
 	int64_t id = insert(issuance("101", NOW)), found[4];
 
 	(void)state;
@@ -283,7 +296,8 @@ static void rules_that_stop_early(void **state)
 	assert_int_equal(found[0], two);
 	set_state(two, STATE_ISSUED);
 	assert_int_equal(ledger_work_count(db), 0);
-	assert_int_equal(ledger_hold_all(db, "certifier", NULL, "plan: x", NOW), 0); /* they are done */
+	assert_int_equal(ledger_hold_all(db, "certifier", NULL, "plan: x", NOW),
+			 0); /* they are done */
 }
 
 static void oldest_first_and_not_before_its_time(void **state)
@@ -309,14 +323,17 @@ static void oldest_first_and_not_before_its_time(void **state)
 	assert_int_equal(found[1], id[1]);
 	assert_int_equal(ledger_work(db, "certifier", NOW + 100, 0, found), 0);
 	set_state(id[1], STATE_SENT);
-	assert_int_equal(ledger_next(db, "certifier", NOW), INT64_MAX); /* what is done waits for nothing */
+	assert_int_equal(ledger_next(db, "certifier", NOW),
+			 INT64_MAX); /* what is done waits for nothing */
 }
 
 /* ---- holding -------------------------------------------------------------- */
 
 static void holding_leaves_what_is_under_way(void **state)
 {
-	static const bool held[STATE_COUNT] = { [STATE_PLANNED] = true, [STATE_DRAFT] = true, [STATE_ISSUED] = true };
+	static const bool held[STATE_COUNT] = {
+		[STATE_PLANNED] = true, [STATE_DRAFT] = true, [STATE_ISSUED] = true
+	};
 	int64_t id[STATE_COUNT], count[STATE_COUNT];
 
 	(void)state;
@@ -357,7 +374,8 @@ static void only_the_group_where_one_is_named(void **state)
 
 static void a_reload_releases_plan_and_group_and_nothing_else(void **state)
 {
-	static const char *const reasons[] = { "plan: 402", "group: unknown", "brake: 1000 in 1h", "missing e-mail" };
+	static const char *const reasons[] = { "plan: 402", "group: unknown", "brake: 1000 in 1h",
+					       "missing e-mail" };
 	int64_t id[4];
 
 	(void)state;
@@ -399,7 +417,11 @@ static void a_send_that_was_cut_off_is_parked(void **state)
 
 static void note(const char *id, const char *const *merged, size_t n)
 {
-	struct contact c = { .asked = id, .id = id, .merged = merged, .n_merged = n, .created_ms = NOW,
+	struct contact c = { .asked = id,
+			     .id = id,
+			     .merged = merged,
+			     .n_merged = n,
+			     .created_ms = NOW,
 			     .modified_ms = NOW + 500 };
 
 	(void)merge_note(db, "hubspot", &c, &memory);

@@ -29,7 +29,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MOST_CONNECTIONS 8
 #define MOST_TURNS 100000
-#define LARGE (2u << 20)	/* libcurl asks for permission above 1 MiB */
+#define LARGE (2u << 20) /* libcurl asks for permission above 1 MiB */
 
 /* ---- the server ---------------------------------------------------------- */
 
@@ -38,7 +38,7 @@ enum ending { KEEP, FIN, RST };
 /* What the n-th request gets, whichever connection it comes on. */
 struct answer {
 	const char *text;
-	size_t flood;		/* so many further bytes */
+	size_t flood; /* so many further bytes */
 	enum ending ending;
 };
 
@@ -57,7 +57,7 @@ struct server {
 	const struct answer *script;
 	size_t scripted;
 	size_t accepted, requests, posts;
-	struct str last;	/* the last whole request */
+	struct str last; /* the last whole request */
 };
 
 static void connection_close(struct connection *c, enum ending ending)
@@ -105,7 +105,8 @@ static void server_write(struct server *s, struct connection *c)
 		c->out_done += put > 0 ? (size_t)put : 0;
 	}
 	while (put > 0 && c->flood) {
-		put = send(c->fd, noise, c->flood < sizeof(noise) ? c->flood : sizeof(noise), MSG_NOSIGNAL);
+		put = send(c->fd, noise, c->flood < sizeof(noise) ? c->flood : sizeof(noise),
+			   MSG_NOSIGNAL);
 		c->flood -= put > 0 ? (size_t)put : 0;
 	}
 	if (put < 0 && errno != EAGAIN) {
@@ -185,7 +186,8 @@ static void server_ready(void *arg)
 
 static int bind_any(int *port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -233,7 +235,7 @@ struct end {
 	struct http_response r;
 	struct str body, problem;
 	struct world *world;
-	const void *cancel;	/* to cancel when the end comes */
+	const void *cancel; /* to cancel when the end comes */
 };
 
 static void end_init(struct end *e)
@@ -295,15 +297,21 @@ static void script(struct bed *b, const struct answer *answers, size_t count)
 
 static struct http_request request_get(const struct bed *b)
 {
-	return (struct http_request){ .method = "GET", .url = b->url, .bearer = "tok",
-				      .timeout_ms = 20000 };
+	return (struct http_request){
+		.method = "GET", .url = b->url, .bearer = "tok", .timeout_ms = 20000
+	};
 }
 
 static struct http_request request_post(const struct bed *b)
 {
-	return (struct http_request){ .method = "POST", .url = b->url, .bearer = "tok",
-				      .header = { "Content-Type: application/json", "X-Version: 7" },
-				      .body = slice_of("{\"a\":1}"), .has_body = true, .fresh = true,
+	return (struct http_request){ .method = "POST",
+				      .url = b->url,
+				      .bearer = "tok",
+				      .header = { "Content-Type: application/json",
+						  "X-Version: 7" },
+				      .body = slice_of("{\"a\":1}"),
+				      .has_body = true,
+				      .fresh = true,
 				      .timeout_ms = 20000 };
 }
 
@@ -333,18 +341,18 @@ static void carry(struct bed *b, const struct http_request *request, struct end 
 	assert_int_equal(e->times, 1);
 }
 
-static const struct answer good = {
-	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0, KEEP
-};
+static const struct answer good = { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0, KEEP };
 
 /* ---- answers ------------------------------------------------------------- */
 
 static void a_whole_answer(void **state)
 {
-	static const struct answer answers[] = { {
-		"HTTP/1.1 429 Too Many\r\nDate: Mon, 23 Nov 2026 10:00:20 GMT\r\nretry-after: 7\r\n"
-		"x-hubspot-ratelimit-max: 190\r\nX-HubSpot-RateLimit-Interval-Milliseconds: 10000\r\n"
-		"Content-Length: 7\r\n\r\n{\"b\":2}", 0, KEEP } };
+	static const struct answer answers[] = {
+		{ "HTTP/1.1 429 Too Many\r\nDate: Mon, 23 Nov 2026 10:00:20 GMT\r\nretry-after: 7\r\n"
+		  "x-hubspot-ratelimit-max: 190\r\nX-HubSpot-RateLimit-Interval-Milliseconds: 10000\r\n"
+		  "Content-Length: 7\r\n\r\n{\"b\":2}",
+		  0, KEEP }
+	};
 	struct bed *b = *state;
 	struct end e;
 	struct http_request get = request_get(b);
@@ -421,29 +429,51 @@ static void bad_answers(void **state)
 		{ "garbage status", { "HTTP/1.1 abc OK\r\n\r\n", 0, FIN }, HTTP_UNKNOWN, 0 },
 		{ "half a status line", { "HTTP/1.1 20", 0, FIN }, HTTP_UNKNOWN, 0 },
 		{ "half the headers", { "HTTP/1.1 200 OK\r\nDate: Mo", 0, FIN }, HTTP_UNKNOWN, 0 },
-		{ "cut body", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 0, FIN },
-		  HTTP_UNKNOWN, 0 },
-		{ "reset body", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 0, RST },
-		  HTTP_UNKNOWN, 0 },
-		{ "cut chunks", { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
-				  0, FIN }, HTTP_UNKNOWN, 0 },
-		{ "bad chunk", { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
-				 0, FIN }, HTTP_UNKNOWN, 0 },
-		{ "only an interim answer", { "HTTP/1.1 100 Continue\r\n\r\n", 0, FIN },
-		  HTTP_UNKNOWN, 0 },
-		{ "negative length", { "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}", 0, FIN },
-		  HTTP_UNKNOWN, 0 },
-		{ "a line without end", { "HTTP/1.1 200 OK\r\nX: ", 1u << 20, FIN }, HTTP_UNKNOWN, 0 },
-		{ "too large", { "HTTP/1.1 200 OK\r\n\r\n", LIMIT_ANSWER_BYTES + 1, FIN },
-		  HTTP_UNKNOWN, 0 },
+		{ "cut body",
+		  { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 0, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "reset body",
+		  { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 0, RST },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "cut chunks",
+		  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 0, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "bad chunk",
+		  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n", 0, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "only an interim answer",
+		  { "HTTP/1.1 100 Continue\r\n\r\n", 0, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "negative length",
+		  { "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}", 0, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "a line without end",
+		  { "HTTP/1.1 200 OK\r\nX: ", 1u << 20, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
+		{ "too large",
+		  { "HTTP/1.1 200 OK\r\n\r\n", LIMIT_ANSWER_BYTES + 1, FIN },
+		  HTTP_UNKNOWN,
+		  0 },
 		/* Nobody can tell this from a whole answer: whoever reads the body must. */
 		{ "no length, cut", { "HTTP/1.1 200 OK\r\n\r\n{", 0, FIN }, HTTP_ANSWER, 200 },
-		{ "redirect", { "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0, KEEP },
-		  HTTP_ANSWER, 302 },
-		{ "interim answers first", { "HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n"
-					     "HTTP/1.1 103 Early\r\n\r\n"
-					     "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}", 0, KEEP },
-		  HTTP_ANSWER, 201 },
+		{ "redirect",
+		  { "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0, KEEP },
+		  HTTP_ANSWER,
+		  302 },
+		{ "interim answers first",
+		  { "HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n"
+		    "HTTP/1.1 103 Early\r\n\r\n"
+		    "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}",
+		    0, KEEP },
+		  HTTP_ANSWER,
+		  201 },
 	};
 	struct bed *b = *state;
 
@@ -453,7 +483,8 @@ static void bad_answers(void **state)
 		script(b, &rows[i].answer, 1);
 		carry(b, &post, &e);
 		if (e.r.outcome != rows[i].outcome || e.r.status != rows[i].status)
-			fail_msg("%s: outcome %d, status %d", rows[i].name, (int)e.r.outcome, e.r.status);
+			fail_msg("%s: outcome %d, status %d", rows[i].name, (int)e.r.outcome,
+				 e.r.status);
 		assert_int_equal(b->server.requests, 1);
 		assert_int_equal(e.r.problem != NULL, e.r.outcome != HTTP_ANSWER);
 		assert_int_equal(e.r.retry_after_ms, HTTP_ABSENT);
@@ -535,7 +566,9 @@ static void no_tls_on_the_other_side(void **state)
 
 static void what_is_refused_before_it_begins(void **state)
 {
-	static const struct { const char *url, *bearer, *header; } rows[] = {
+	static const struct {
+		const char *url, *bearer, *header;
+	} rows[] = {
 		{ NULL, "tok\r\nX-Evil: 1", NULL },
 		{ NULL, "tok\n", NULL },
 		{ NULL, "tok", "X-Name: a\r\nX-Evil: 1" },
@@ -621,7 +654,10 @@ static void writes_have_their_own(void **state)
 	assert_int_equal(b->server.accepted, 3);
 }
 
-/* facts/reliability.md, finding 1: on a kept connection libcurl would send this POST again, and say 200. */
+/*
+ * facts/reliability.md, finding 1: on a kept connection libcurl would send this POST again,
+ * and say 200.
+ */
 static void a_write_is_sent_once(void **state)
 {
 	static const enum ending endings[] = { FIN, RST };
@@ -716,7 +752,8 @@ static void an_end_cancels_others(void **state)
 /* The sanitizers are the judge: nothing is lost, nothing is called. */
 static void freed_with_requests_under_way(void **state)
 {
-	static const struct answer silent = { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 0, KEEP };
+	static const struct answer silent = { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 0,
+					      KEEP };
 	struct bed *b = *state;
 	struct http_request get = request_get(b), post = request_post(b), bad = request_get(b);
 	struct end e;
@@ -773,7 +810,10 @@ static void clocks_and_chance(void **state)
 
 static void retry_after_forms(void **state)
 {
-	static const struct { const char *lines; int64_t ms; } rows[] = {
+	static const struct {
+		const char *lines;
+		int64_t ms;
+	} rows[] = {
 		{ "Retry-After: 0", 0 },
 		{ "Retry-After:5", 5000 },
 		{ "RETRY-AFTER: \t 120 \r\n", 120000 },
@@ -790,7 +830,8 @@ static void retry_after_forms(void **state)
 		{ "\r\nRetry-After: 5", HTTP_ABSENT },
 		/* 60 s after now_ms, then 10 s after the answer's own Date. */
 		{ "Retry-After: Mon, 23 Nov 2026 10:01:20 GMT", 60000 },
-		{ "Retry-After: Mon, 23 Nov 2026 10:01:20 GMT\nDate: Mon, 23 Nov 2026 10:01:10 GMT", 10000 },
+		{ "Retry-After: Mon, 23 Nov 2026 10:01:20 GMT\nDate: Mon, 23 Nov 2026 10:01:10 GMT",
+		  10000 },
 		{ "Retry-After: Mon, 23 Nov 2020 10:01:20 GMT", 0 },
 		{ "Retry-After: Mon, 23 Nov 2099 10:01:20 GMT", MS_DAY },
 	};
@@ -809,8 +850,9 @@ static void other_headers(void **state)
 	struct http_response r = { 0 };
 
 	(void)state;
-	http_read_headers(slice_of("HTTP/1.1 200 OK\r\nDate: yesterday\r\nX-HubSpot-RateLimit-Max: many\r\n"),
-			  0, &r);
+	http_read_headers(
+		slice_of("HTTP/1.1 200 OK\r\nDate: yesterday\r\nX-HubSpot-RateLimit-Max: many\r\n"),
+		0, &r);
 	assert_int_equal(r.date_ms, HTTP_ABSENT);
 	assert_int_equal(r.rate_max, HTTP_ABSENT);
 	assert_int_equal(r.rate_interval_ms, HTTP_ABSENT);
@@ -841,9 +883,11 @@ static void assert_secret(struct bed *b, enum secret_from from, const char *name
 
 static void secrets_of_the_environment(void **state)
 {
-	static const struct { const char *value, *want; } rows[] = {
-		{ "pat-1", "pat-1" }, { " \t pat-2\n", "pat-2" }, { "", NULL }, { " \n", NULL },
-		{ "a\nb", NULL }, { "a\tb", NULL }, { "a b", "a b" },
+	static const struct {
+		const char *value, *want;
+	} rows[] = {
+		{ "pat-1", "pat-1" }, { " \t pat-2\n", "pat-2" }, { "", NULL },	    { " \n", NULL },
+		{ "a\nb", NULL },     { "a\tb", NULL },		  { "a b", "a b" },
 	};
 	struct bed *b = *state;
 	struct str huge;
@@ -875,8 +919,13 @@ static void write_file(const char *path, const char *text, size_t len)
 static void secrets_of_files(void **state)
 {
 	static char large[LIMIT_SECRET_BYTES + 1];
-	static const struct { const char *text; size_t len; const char *want; } rows[] = {
-		{ "pat-3\n", 6, "pat-3" }, { "", 0, NULL }, { "\n\n", 2, NULL }, { "a\0b", 3, NULL },
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *want;
+	} rows[] = {
+		{ "pat-3\n", 6, "pat-3" }, { "", 0, NULL },
+		{ "\n\n", 2, NULL },	   { "a\0b", 3, NULL },
 		{ "one\ntwo\n", 8, NULL }, { large, sizeof(large), NULL },
 	};
 	struct bed *b = *state;

@@ -13,10 +13,9 @@ struct pass {
 	struct db *db;
 };
 
-static const char rules[] =
-	"rule: a\n"
-	"trigger:\n  event: property-changed\n  property: tier\n"
-	"action:\n  do: issue-credential\n  group: g\n";
+static const char rules[] = "rule: a\n"
+			    "trigger:\n  event: property-changed\n  property: tier\n"
+			    "action:\n  do: issue-credential\n  group: g\n";
 
 static int pass_setup(void **state)
 {
@@ -77,14 +76,16 @@ static void set_tier(struct pass *p, const char *value)
 {
 	struct err err;
 
-	assert_int_equal(sandbox_set(p->sandbox, p->sim.now_ms, 101, "tier", slice_of(value), &err), RC_OK);
+	assert_int_equal(sandbox_set(p->sandbox, p->sim.now_ms, 101, "tier", slice_of(value), &err),
+			 RC_OK);
 }
 
 static void fault(struct pass *p, const char *call, int status, int times)
 {
 	struct err err;
 
-	assert_int_equal(sandbox_fault(p->sandbox, call, FAULT_STATUS, status, -1, 0, times, &err), RC_OK);
+	assert_int_equal(sandbox_fault(p->sandbox, call, FAULT_STATUS, status, -1, 0, times, &err),
+			 RC_OK);
 }
 
 static void nothing_to_do_is_done(void **state)
@@ -154,7 +155,8 @@ static void a_source_that_says_no(void **state)
 
 	fault(p, "hubspot", 401, 1000);
 	assert_int_equal(run_after(p, 0), ONCE_NO_SOURCE);
-	assert_true(sandbox_calls(p->sandbox, "hubspot") <= 2); /* it is not asked again and again */
+	assert_true(sandbox_calls(p->sandbox, "hubspot") <=
+		    2); /* it is not asked again and again */
 }
 
 #define passing(f) cmocka_unit_test_setup_teardown(f, pass_setup, pass_teardown)

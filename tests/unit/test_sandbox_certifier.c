@@ -301,14 +301,16 @@ static void test_search(void **state)
 		{ "{\"recipient\":{\"email\":{\"startsWith\":\"bo@\"}}}", 1 },
 		{ "{\"recipient\":{\"email\":{\"endsWith\":\".org\"}}}", 2 },
 		{ "{\"recipient\":{\"email\":{\"in\":[\"x\",\"bo@example.org\"]}}}", 1 },
-		{ "{\"recipient\":{\"name\":{\"equals\":\"Cy\"}}}", 0 },	/* no recipient */
+		{ "{\"recipient\":{\"name\":{\"equals\":\"Cy\"}}}", 0 }, /* no recipient */
 		{ "{\"status\":{\"equals\":\"draft\"}}", 2 },
 		{ "{\"status\":{\"in\":[\"draft\",\"issued\"]}}", 3 },
 		{ "{\"NOT\":[{\"status\":{\"equals\":\"draft\"}}]}", 1 },
 		{ "{\"AND\":[{\"status\":{\"equals\":\"issued\"}},"
-		  "{\"recipient\":{\"name\":{\"equals\":\"Ana\"}}}]}", 1 },
+		  "{\"recipient\":{\"name\":{\"equals\":\"Ana\"}}}]}",
+		  1 },
 		{ "{\"OR\":[{\"status\":{\"equals\":\"issued\"}},"
-		  "{\"recipient\":{\"name\":{\"equals\":\"Bo\"}}}]}", 2 },
+		  "{\"recipient\":{\"name\":{\"equals\":\"Bo\"}}}]}",
+		  2 },
 		{ "{\"AND\":{\"status\":{\"equals\":\"issued\"}}}", -400 },
 		{ "{\"AND\":[]}", -400 },
 		{ "{\"groupId\":{\"equals\":\"" GROUP "\"}}", -400 },
@@ -358,7 +360,8 @@ static void test_search_sort_and_pages(void **state)
 	assert_int_equal(json_kind(json_path(w.json, "pagination.next")), IS_NULL);
 	assert_int_equal(wire(&w, "POST", CREDENTIALS "/search", "{" EVERY ",\"limit\":101}"), 400);
 	assert_int_equal(wire(&w, "POST", CREDENTIALS "/search",
-			      "{" EVERY ",\"sort\":{\"property\":\"createdAt\"}}"), 400);
+			      "{" EVERY ",\"sort\":{\"property\":\"createdAt\"}}"),
+			 400);
 	assert_int_equal(wire(&w, "POST", CREDENTIALS "/search",
 			      "{" EVERY ",\"sort\":{\"property\":\"name\",\"order\":\"asc\"}}"),
 			 400);

@@ -35,7 +35,8 @@ static int read_history(const char *ids, const char *property)
 
 	snprintf(body, sizeof(body),
 		 "{\"inputs\":[%s],\"properties\":[\"%s\",\"email\",\"hs_merged_object_ids\"],"
-		 "\"propertiesWithHistory\":[\"%s\"]}", ids, property, property);
+		 "\"propertiesWithHistory\":[\"%s\"]}",
+		 ids, property, property);
 	return wire(&w, "POST", DATED "/batch/read", body);
 }
 
@@ -210,7 +211,9 @@ static void test_batch_missing_members(void **state)
 		"{\"inputs\":[{\"id\":\"101\"}],\"properties\":[1],\"propertiesWithHistory\":[]}",
 		("{\"inputs\":[{\"id\":\"101\"}],\"properties\":[],\"propertiesWithHistory\":[],"
 		 "\"idProperty\":\"phone\"}"),
-		"{\"inputs\":", "", "[1]",
+		"{\"inputs\":",
+		"",
+		"[1]",
 	};
 
 	(void)state;
@@ -220,7 +223,8 @@ static void test_batch_missing_members(void **state)
 			fail_msg("%s -> %d", bad[i], w.status);
 	assert_int_equal(wire(&w, "POST", DATED "/batch/read",
 			      "{\"inputs\":[{\"id\":\"101\"}],\"properties\":[],"
-			      "\"propertiesWithHistory\":[]}"), 200);
+			      "\"propertiesWithHistory\":[]}"),
+			 200);
 }
 
 /* n inputs, with history or without. */
@@ -275,9 +279,9 @@ static void test_history_order_and_clearing(void **state)
 	make_contact(&w, 101, "{\"tier\":\"Bronze\"}");
 	w.now_ms += 1000;
 	set_value(&w, 101, "tier", "Silver");
-	set_value(&w, 101, "tier", "Gold");	/* the same instant */
+	set_value(&w, 101, "tier", "Gold"); /* the same instant */
 	w.now_ms += 1000;
-	set_value(&w, 101, "tier", "Gold");	/* the same value */
+	set_value(&w, 101, "tier", "Gold"); /* the same value */
 	set_value(&w, 101, "tier", "");
 	read_history("{\"id\":\"101\"}", "tier");
 	assert_int_equal(entries("tier"), 4);
@@ -529,7 +533,8 @@ static void test_search_refusals(void **state)
 			fail_msg("%s -> %d", bad[i], w.status);
 	assert_int_equal(search("{\"limit\":200,\"after\":\"9800\"}"), 200);
 	assert_int_equal(search("{\"filterGroups\":[{\"filters\":[{\"propertyName\":\"createdate\","
-				"\"operator\":\"GTE\",\"value\":\"0\"}]}]}"), 500);
+				"\"operator\":\"GTE\",\"value\":\"0\"}]}]}"),
+			 500);
 	str_init(&long_body, 4096);
 	str_add_text(&long_body, "{}");
 	while (long_body.len < 3000)
@@ -598,8 +603,11 @@ static void test_list_get(void **state)
 	assert_member(&w, "list.listId", "42");
 	assert_member(&w, "list.processingStatus", "COMPLETE");
 	assert_member(&w, "list.objectTypeId", "0-1");
-	assert_int_equal(wire(&w, "GET", "/hubspot/crm/lists/2026-03/object-type-id/0-1/name/"
-			      "course%20GRADUATES", NULL), 200);
+	assert_int_equal(wire(&w, "GET",
+			      "/hubspot/crm/lists/2026-03/object-type-id/0-1/name/"
+			      "course%20GRADUATES",
+			      NULL),
+			 200);
 	assert_member(&w, "list.listId", "42");
 	assert_int_equal(wire(&w, "GET", LISTS "/object-type-id/0-1/name/Other", NULL), 404);
 	assert_int_equal(wire(&w, "GET", LISTS "/43", NULL), 404);
@@ -614,8 +622,8 @@ static void test_list_get(void **state)
 	assert_int_equal(wire(&w, "GET", LISTS "/42", NULL), 404);
 }
 
-#define PROBE                                                                             \
-	"{\"listIds\":[\"42\"],\"count\":500,\"additionalProperties\":[\"hs_list_size\"," \
+#define PROBE                                                                                      \
+	"{\"listIds\":[\"42\"],\"count\":500,\"additionalProperties\":[\"hs_list_size\","          \
 	"\"hs_last_record_added_at\",\"hs_last_record_removed_at\"]}"
 
 static const struct json *probed(const char *name)
@@ -716,7 +724,7 @@ static void test_rejoin_delete_and_merge(void **state)
 	int64_t id;
 
 	(void)state;
-	some_list(2);	/* 1000 at T0, 999 a second later */
+	some_list(2); /* 1000 at T0, 999 a second later */
 	assert_int_equal(sandbox_leave(w.sb, w.now_ms, 42, 999, &err), RC_OK);
 	assert_string_equal(walk(LISTS "/42/memberships", 9), "1000 ");
 	assert_int_equal(sandbox_join(w.sb, w.now_ms, 42, 999, &err), RC_OK);
@@ -808,7 +816,7 @@ static void test_window_limit(void **state)
 	assert_string_equal(wire_header(&w, "X-HubSpot-RateLimit-Remaining"), "0");
 	assert_int_equal(wire(&w, "GET", V3, NULL), 429);
 	assert_member(&w, "policyName", "TEN_SECONDLY_ROLLING");
-	assert_int_equal(search("{}"), 200);	/* not part of this limit */
+	assert_int_equal(search("{}"), 200); /* not part of this limit */
 	w.now_ms += 10000;
 	assert_int_equal(wire(&w, "GET", V3, NULL), 200);
 }

@@ -240,7 +240,7 @@ static void test_demo(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_page_escapes), CASE(test_forms), CASE(test_json_calls),
+		CASE(test_page_escapes),  CASE(test_forms),	    CASE(test_json_calls),
 		CASE(test_save_and_load), CASE(test_load_refusals), CASE(test_demo),
 	};
 

@@ -192,7 +192,7 @@ static void test_body_ceiling(void **state)
 static void test_addresses(void **state)
 {
 	static const char *const bad[] = {
-		"",           "8787",        ":8787",           "127.0.0.1",
+		"",	      "8787",	     ":8787",		"127.0.0.1",
 		"127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "example.org:80",
 		"[::1:80",    "[]:80"
 	};
@@ -214,8 +214,8 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_request_and_answer), CASE(test_cut), CASE(test_hold),
-		CASE(test_close_while_held), CASE(test_body_ceiling), CASE(test_addresses),
+		CASE(test_request_and_answer), CASE(test_cut),		CASE(test_hold),
+		CASE(test_close_while_held),   CASE(test_body_ceiling), CASE(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

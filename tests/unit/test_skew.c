@@ -29,7 +29,8 @@ static void clocks_that_may_be_equal_are_equal(void **state)
 	struct skew s = { 0 };
 
 	(void)state;
-	skew_observe(&s, T + 300, T + 900, T); /* a date cut to its second lies before our sending */
+	skew_observe(&s, T + 300, T + 900,
+		     T); /* a date cut to its second lies before our sending */
 	assert_true(s.known);
 	assert_int_equal(s.low_ms, -900);
 	assert_int_equal(s.high_ms, 699);
@@ -62,7 +63,7 @@ static void answers_narrow_each_other(void **state)
 	struct skew s = { 0 };
 
 	(void)state;
-	skew_observe(&s, T, T + 200, T + 5000); /* 4800 to 5999 */
+	skew_observe(&s, T, T + 200, T + 5000);	      /* 4800 to 5999 */
 	skew_observe(&s, T + 700, T + 900, T + 6000); /* 5100 to 6299 */
 	assert_int_equal(s.low_ms, 5100);
 	assert_int_equal(s.high_ms, 5999);
@@ -78,7 +79,8 @@ static void many_answers_never_pass_the_truth(void **state)
 	for (int64_t truth = -3000; truth <= 3000; truth += 250) {
 		struct skew s = { 0 };
 		for (int64_t i = 0; i < 100; i++) {
-			int64_t sent = T + i * 60137, written = sent + i % 7 * 10, received = written + i % 5 * 30;
+			int64_t sent = T + i * 60137, written = sent + i % 7 * 10,
+				received = written + i % 5 * 30;
 			int64_t theirs = written + truth;
 			skew_observe(&s, sent, received, theirs - theirs % 1000);
 			assert_true(s.low_ms <= truth && truth <= s.high_ms);
@@ -94,7 +96,8 @@ static void a_clock_that_was_set_begins_anew(void **state)
 
 	(void)state;
 	skew_observe(&s, T, T + 200, T);
-	skew_observe(&s, T + 10000, T + 10200, T + 3610000); /* an hour ahead: contradicts what was known */
+	skew_observe(&s, T + 10000, T + 10200,
+		     T + 3610000); /* an hour ahead: contradicts what was known */
 	assert_int_equal(skew_offset(&s), 3599800);
 	skew_observe(&s, T + 20000, T + 20200, T + 20000);
 	assert_int_equal(skew_offset(&s), 0);
@@ -188,7 +191,8 @@ static void a_limit_out_of_bounds(void **state)
 	assert_int_equal(l.most, LIMITER_MOST);
 	assert_paced(&l, 1000, LIMITER_MOST, 1000);
 	limiter_init(&l, 5, 1000);
-	limiter_resize(&l, 0, 1000); /* never nothing at all: that would stop the account for ever */
+	limiter_resize(&l, 0,
+		       1000); /* never nothing at all: that would stop the account for ever */
 	limiter_resize(&l, -7, 1000);
 	assert_in_range(l.most, 1, 5);
 	assert_int_equal(limiter_ready_ms(&l, 9), 9);
@@ -206,7 +210,8 @@ static void doubles_from_a_second_to_a_quarter_of_an_hour(void **state)
 		assert_int_equal(backoff_ms((int64_t)i + 1, 0), most / 2);
 		assert_int_equal(backoff_ms((int64_t)i + 1, (uint64_t)most / 2), most);
 		for (uint64_t r = 0; r < 50; r++)
-			assert_in_range(backoff_ms((int64_t)i + 1, r * 0x9e3779b97f4a7c15u), most / 2, most);
+			assert_in_range(backoff_ms((int64_t)i + 1, r * 0x9e3779b97f4a7c15u),
+					most / 2, most);
 		assert_in_range(backoff_ms((int64_t)i + 1, UINT64_MAX), most / 2, most);
 	}
 }

@@ -17,7 +17,7 @@
 /* A folder of its own for each test. */
 struct place {
 	char folder[64];
-	char path[128];		/* of the state */
+	char path[128]; /* of the state */
 	struct err err;
 };
 
@@ -63,7 +63,8 @@ static struct db *open_as(struct place *p, const char *url, enum db_mode mode)
 	return db;
 }
 
-static void assert_refused(struct place *p, const char *url, enum db_mode mode, enum rc rc, const char *says)
+static void assert_refused(struct place *p, const char *url, enum db_mode mode, enum rc rc,
+			   const char *says)
 {
 	struct db *db = (struct db *)p;
 
@@ -75,8 +76,9 @@ static void assert_refused(struct place *p, const char *url, enum db_mode mode, 
 
 static void add_list(struct db *db, const char *target)
 {
-	db_run(db, "INSERT INTO list (account, target, by_name, list_id, name) VALUES ('a', ?1, 0, '7', 'x')", "t",
-	       target);
+	db_run(db,
+	       "INSERT INTO list (account, target, by_name, list_id, name) VALUES ('a', ?1, 0, '7', 'x')",
+	       "t", target);
 }
 
 static int64_t lists(struct db *db)
@@ -163,7 +165,8 @@ static void forms_of_a_url(void **state)
 static void states_in_memory_are_apart(void **state)
 {
 	struct place *p = *state;
-	struct db *one = open_as(p, ":memory:", DB_OWN), *two = open_as(p, "sqlite::memory:", DB_OWN);
+	struct db *one = open_as(p, ":memory:", DB_OWN),
+		  *two = open_as(p, "sqlite::memory:", DB_OWN);
 
 	add_one(p, one, "one");
 	assert_int_equal(lists(one), 1);
@@ -188,8 +191,9 @@ static void sharing_needs_a_state(void **state)
 
 static void what_is_no_database_stays_as_it_is(void **state)
 {
-	static const char text[] = "rule: tier\ntrigger: and so on, longer than the header of a database. "
-				   "0123456789012345678901234567890123456789\n";
+	static const char text[] =
+		"rule: tier\ntrigger: and so on, longer than the header of a database. "
+		"0123456789012345678901234567890123456789\n";
 	struct place *p = *state;
 	char read[sizeof(text) + 1] = "";
 
@@ -243,7 +247,9 @@ static enum rc open_elsewhere(const char *path, enum db_mode mode, char text[LIM
 		struct db *db;
 		enum rc rc = db_open(path, mode, &db, &err);
 		db_close(db);
-		_exit(write(pipes[1], err.text, sizeof(err.text)) == (ssize_t)sizeof(err.text) ? (int)rc : 99);
+		_exit(write(pipes[1], err.text, sizeof(err.text)) == (ssize_t)sizeof(err.text)
+			      ? (int)rc
+			      : 99);
 	}
 	close(pipes[1]);
 	assert_int_equal(read(pipes[0], text, LIMIT_ERROR_BYTES), LIMIT_ERROR_BYTES);
@@ -289,7 +295,8 @@ static void others_may_share_what_one_owns(void **state)
 	add_one(p, beside_it, "one");
 	assert_int_equal(lists(db), 1);
 	db_close(beside_it);
-	assert_int_equal(open_elsewhere(p->path, DB_OWN, text), RC_REFUSED); /* sharing frees no lock */
+	assert_int_equal(open_elsewhere(p->path, DB_OWN, text),
+			 RC_REFUSED); /* sharing frees no lock */
 	db_close(db);
 }
 
@@ -393,7 +400,8 @@ static void what_a_schema_forbids_fails(void **state)
 	struct db *db = open_as(p, p->path, DB_OWN);
 
 	db_begin(db, "test");
-	db_run(db, "INSERT INTO trail (issuance, at_ms, state) VALUES (4711, 1, 'x')", ""); /* of no issuance */
+	db_run(db, "INSERT INTO trail (issuance, at_ms, state) VALUES (4711, 1, 'x')",
+	       ""); /* of no issuance */
 	assert_int_equal(db_commit(db, &p->err), RC_BROKEN);
 	db_begin(db, "test");
 	add_list(db, NULL); /* NOT NULL */
@@ -475,8 +483,8 @@ static void values_come_back_as_they_went_in(void **state)
 	struct place *p = *state;
 	struct db *db = open_as(p, ":memory:", DB_OWN);
 	struct slice text = { bytes, sizeof(bytes) - 1 };
-	struct query *q = db_select(db, "SELECT ?1, ?2, ?3, ?4, ?5, ?6", "sititi", text, INT64_MIN, NULL,
-				    INT64_MAX, "", INT64_C(0));
+	struct query *q = db_select(db, "SELECT ?1, ?2, ?3, ?4, ?5, ?6", "sititi", text, INT64_MIN,
+				    NULL, INT64_MAX, "", INT64_C(0));
 
 	assert_true(query_next(q));
 	assert_true(slice_eq(query_slice(q, 0), text));
@@ -489,7 +497,8 @@ static void values_come_back_as_they_went_in(void **state)
 	assert_int_equal(query_slice(q, 4).len, 0);
 	assert_false(query_null(q, 5));
 	assert_false(query_next(q));
-	assert_false(db_exists(db, "SELECT 1 WHERE ?1 IS NULL", "s", (struct slice){ 0 })); /* empty, not NULL */
+	assert_false(db_exists(db, "SELECT 1 WHERE ?1 IS NULL", "s",
+			       (struct slice){ 0 })); /* empty, not NULL */
 	db_close(db);
 }
 
@@ -526,14 +535,16 @@ static void counts_and_ids(void **state)
 	struct db *db = open_as(p, ":memory:", DB_OWN);
 
 	db_begin(db, "test");
-	db_run(db, "INSERT INTO news (id, account, contact, modified_ms) VALUES (41, 'a', '1', 0)", "");
+	db_run(db, "INSERT INTO news (id, account, contact, modified_ms) VALUES (41, 'a', '1', 0)",
+	       "");
 	db_run(db, "INSERT INTO news (account, contact, modified_ms) VALUES ('a', '2', 0)", "");
 	assert_int_equal(db_last_id(db), 42);
 	db_run(db, "UPDATE news SET seq = 1 WHERE account = ?1", "t", "a");
 	assert_int_equal(db_changed(db), 2);
 	db_run(db, "UPDATE news SET seq = 1 WHERE account = ?1", "t", "b");
 	assert_int_equal(db_changed(db), 0);
-	assert_int_equal(db_integer(db, -1, "SELECT max(seq) FROM news WHERE account = 'b'", ""), -1);
+	assert_int_equal(db_integer(db, -1, "SELECT max(seq) FROM news WHERE account = 'b'", ""),
+			 -1);
 	assert_int_equal(db_integer(db, -1, "SELECT seq FROM news WHERE account = 'b'", ""), -1);
 	assert_true(db_exists(db, "SELECT 1 FROM news WHERE contact = ?1", "t", "2"));
 	assert_false(db_exists(db, "SELECT 1 FROM news WHERE contact = ?1", "t", "3"));

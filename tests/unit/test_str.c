@@ -62,7 +62,8 @@ static void without_case_means_ascii(void **state)
 static void order_is_of_bytes_and_shorter_first(void **state)
 {
 	static const struct slice t[] = {
-		{ "", 0 }, { "\0", 1 }, { "A", 1 }, { "AB", 2 }, { "a", 1 }, { "\x7f", 1 }, { "\xc3", 1 },
+		{ "", 0 },  { "\0", 1 },   { "A", 1 },	  { "AB", 2 },
+		{ "a", 1 }, { "\x7f", 1 }, { "\xc3", 1 },
 	};
 
 	(void)state;
@@ -165,9 +166,13 @@ static void shown_to_people(void **state)
 	(void)state;
 	assert_added(str_add_shown, slice_of("Zażółć 🎓"), "Zażółć 🎓");
 	assert_added(str_add_shown, bytes("a\0\n\x1b[31m\x7f", 9), "a\\x00\\x0a\\x1b[31m\\x7f");
-	assert_added(str_add_shown, slice_of("\xc2\x9b" "31m"), "\\xc2\\x9b31m"); /* CSI as one character */
+	assert_added(str_add_shown,
+		     slice_of("\xc2\x9b"
+			      "31m"),
+		     "\\xc2\\x9b31m"); /* CSI as one character */
 	assert_added(str_add_shown, slice_of("a\xff\xc3"), "a\\xff\\xc3");
-	assert_added(str_add_shown, slice_of("\xe2\x80\xa8"), "\\xe2\\x80\\xa8"); /* line separator */
+	assert_added(str_add_shown, slice_of("\xe2\x80\xa8"),
+		     "\\xe2\\x80\\xa8"); /* line separator */
 	assert_added(str_add_shown, slice_of("\xe2\x80\xa7"), "\xe2\x80\xa7");
 	assert_added(str_add_shown, slice_of(NULL), "");
 }
@@ -179,7 +184,8 @@ static void as_json(void **state)
 	assert_added(str_add_json, bytes("\0\n\t\x7f", 4), "\"\\u0000\\n\\u0009\\u007f\"");
 	assert_added(str_add_json, slice_of("ż🎓"), "\"ż🎓\"");
 	assert_added(str_add_json, slice_of("a\xc3"), "\"a\\ufffd\"");
-	assert_added(str_add_json, slice_of("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\""); /* a surrogate */
+	assert_added(str_add_json, slice_of("\xed\xa0\x80"),
+		     "\"\\ufffd\\ufffd\\ufffd\""); /* a surrogate */
 	assert_added(str_add_json, slice_of(NULL), "\"\"");
 }
 
@@ -187,18 +193,36 @@ static void in_a_url(void **state)
 {
 	(void)state;
 	assert_added(str_add_url, slice_of("AZaz09-._~"), "AZaz09-._~");
-	assert_added(str_add_url, slice_of("a b/../?c=d&e#%+"), "a%20b%2F..%2F%3Fc%3Dd%26e%23%25%2B");
+	assert_added(str_add_url, slice_of("a b/../?c=d&e#%+"),
+		     "a%20b%2F..%2F%3Fc%3Dd%26e%23%25%2B");
 	assert_added(str_add_url, bytes("\0\xc5\xbc", 3), "%00%C5%BC");
 }
 
 static void utf8(void **state)
 {
-	static const char *const good[] = { "\x01", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
-					    "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
+	static const char *const good[] = {
+		"\x01",		"\xc2\x80",	    "\xdf\xbf",
+		"\xe0\xa0\x80", "\xed\x9f\xbf",	    "\xee\x80\x80",
+		"\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"
+	};
 	static const char *const bad[] = {
-		"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80",
-		"\xe1\x80", "\xe1\x80\x41", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-		"\xf1\x80\x80", "\xf1\x80\x80\x41", "\xfe", "\xff",
+		"\x80",
+		"\xbf",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc2",
+		"\xc2\x41",
+		"\xe0\x9f\xbf",
+		"\xed\xa0\x80",
+		"\xe1\x80",
+		"\xe1\x80\x41",
+		"\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf1\x80\x80",
+		"\xf1\x80\x80\x41",
+		"\xfe",
+		"\xff",
 	};
 
 	(void)state;
@@ -227,7 +251,8 @@ static bool all_zero(const char *p, size_t len)
 
 static void arena_memory_is_zeroed_aligned_and_apart(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 7, 8, 15, 16, 17, 100, 4096, 16383, 16384, 16385, 70000, 3 };
+	static const size_t sizes[] = { 0,   1,	   7,	  8,	 15,	16,    17,
+					100, 4096, 16383, 16384, 16385, 70000, 3 };
 	struct arena a;
 	char *got[10 * COUNT(sizes)];
 

@@ -5,9 +5,9 @@
 
 /* ---- activation ----------------------------------------------------------- */
 
-#define RULE(name, more) \
+#define RULE(name, more)                                                                           \
 	"---\nrule: " name "\n" more "action:\n  do: issue-credential\n  group: g\n"
-#define CHANGED(property, more) \
+#define CHANGED(property, more)                                                                    \
 	"trigger:\n  event: property-changed\n  property: " property "\n" more
 
 static const struct log silent;
@@ -55,16 +55,20 @@ static void activation_is_once(void **state)
 	assert_int_equal(first.building, 0);
 	/* The same again, or with another group, filter or mode, keeps it. */
 	assert_int_equal(watch_of(text, NOW + 1, "a").loaded_ms, NOW);
-	assert_int_equal(watch_of(RULE("a", CHANGED("tier", "  to: Gold\n") "mode: shadow\n"), NOW + 2, "a").id,
-			 first.id);
+	assert_int_equal(
+		watch_of(RULE("a", CHANGED("tier", "  to: Gold\n") "mode: shadow\n"), NOW + 2, "a")
+			.id,
+		first.id);
 }
 
 static void alike_rules_share_a_watch(void **state)
 {
 	struct watches w;
-	struct table *t = sync(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("tier", "  to: Gold\n"))
-			       RULE("c", CHANGED("tier", "  settle: 5m\n")) RULE("d", CHANGED("rank", ""))
-			       RULE("e", "mode: off\n" CHANGED("tier", "")), NOW, &w);
+	struct table *t = sync(
+		RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("tier", "  to: Gold\n"))
+			RULE("c", CHANGED("tier", "  settle: 5m\n")) RULE("d", CHANGED("rank", ""))
+				RULE("e", "mode: off\n" CHANGED("tier", "")),
+		NOW, &w);
 
 	(void)state;
 	assert_int_equal(w.count, 3);
@@ -93,7 +97,8 @@ static void another_trigger_is_another_activation(void **state)
 	assert_int_not_equal(first.id, second.id);
 	assert_int_equal(second.loaded_ms, NOW + 1);
 	assert_int_equal(watch_of(RULE("a", CHANGED("tier", "")), NOW + 2, "a").loaded_ms, NOW + 2);
-	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM watch", ""), 1); /* nobody uses the others */
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM watch", ""),
+			 1); /* nobody uses the others */
 }
 
 static void off_or_absent_and_back(void **state)
@@ -103,8 +108,11 @@ static void off_or_absent_and_back(void **state)
 	(void)state;
 	(void)watch_of(on, NOW, "a");
 	wait_for(watch_of(on, NOW, "a").id, "1", NOW, "", "x");
-	assert_int_equal(watch_of(RULE("a", "mode: off\n" CHANGED("tier", "")) RULE("b", CHANGED("rank", "")), NOW + 1,
-				  "a").id, 0);
+	assert_int_equal(watch_of(RULE("a", "mode: off\n" CHANGED("tier", ""))
+					  RULE("b", CHANGED("rank", "")),
+				  NOW + 1, "a")
+				 .id,
+			 0);
 	assert_int_equal(inbox_pending_count(db, "hubspot"), 0);
 	assert_int_equal(watch_of(on, NOW + 2, "a").loaded_ms, NOW + 2);
 	assert_int_equal(watch_of(on, NOW + 2, "b").loaded_ms, NOW);
@@ -117,14 +125,16 @@ static void an_edited_settle_inherits_what_was_decided(void **state)
 	struct watch first = watch_of(RULE("a", CHANGED("tier", "")), NOW, "a");
 
 	(void)state;
-	db_run(db, "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, '1', 7, 'x')", "i", first.id);
+	db_run(db, "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, '1', 7, 'x')",
+	       "i", first.id);
 	wait_for(first.id, "2", NOW, "", "y");
 	struct watch second = watch_of(RULE("a", CHANGED("tier", "  settle: 5m\n")), NOW + 9, "a");
 	assert_int_not_equal(second.id, first.id);
 	assert_int_equal(second.loaded_ms, NOW);
 	assert_int_equal(second.settle_ms, 5 * MS_MINUTE);
-	assert_true(db_exists(db, "SELECT 1 FROM decided WHERE watch = ?1 AND contact = '1' AND at_ms = 7", "i",
-			      second.id));
+	assert_true(db_exists(
+		db, "SELECT 1 FROM decided WHERE watch = ?1 AND contact = '1' AND at_ms = 7", "i",
+		second.id));
 	assert_string_equal(take(NOW, 9, 1)->contact, "2"); /* its burst is cut anew */
 }
 
@@ -136,8 +146,11 @@ static void since_reaches_back_at_the_first_load_only(void **state)
 
 	(void)state;
 	assert_int_equal(first.start_ms, then - 1); /* a change at that very moment counts */
-	assert_int_equal(db_integer(db, 0, "SELECT reach_ms FROM source WHERE account = 'hubspot'", ""), then);
-	(void)watch_of(RULE("a", "mode: off\n" CHANGED("tier", "") "since: 2026-01-01\n"), NOW + 1, "a");
+	assert_int_equal(
+		db_integer(db, 0, "SELECT reach_ms FROM source WHERE account = 'hubspot'", ""),
+		then);
+	(void)watch_of(RULE("a", "mode: off\n" CHANGED("tier", "") "since: 2026-01-01\n"), NOW + 1,
+		       "a");
 	assert_int_equal(watch_of(since, NOW + 2, "a").start_ms, INT64_MAX);
 }
 
@@ -168,7 +181,8 @@ static void starts_wait_for_the_sources_clock(void **state)
 	assert_int_equal(w.watch[0].start_ms, INT64_MAX);
 	assert_int_equal(watches_start(db, &w, source, "hubspot", -500, &err), RC_OK);
 	assert_int_equal(w.watch[0].start_ms, NOW - 500);
-	assert_int_equal(watches_start(db, &w, source, "hubspot", 9000, &err), RC_OK); /* only once */
+	assert_int_equal(watches_start(db, &w, source, "hubspot", 9000, &err),
+			 RC_OK); /* only once */
 	assert_int_equal(w.watch[0].start_ms, NOW - 500);
 	done(t, &w);
 	assert_int_equal(watch_of(text, NOW + 1, "a").start_ms, NOW - 500);
@@ -192,7 +206,8 @@ static void the_tag_changes_with_property_watches(void **state)
 	assert_string_not_equal(two, one);
 	done(t, &w);
 	t = sync(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("rank", ""))
-		 RULE("c", "trigger:\n  event: list-added\n  list: 42\n"), NOW + 3, &w);
+			 RULE("c", "trigger:\n  event: list-added\n  list: 42\n"),
+		 NOW + 3, &w);
 	assert_string_equal(w.tag, two);
 	done(t, &w);
 }

@@ -1,0 +1,101 @@
+#include "engine/lane.h"
+
+#include "engine/registry.h"
+#include "engine/token.h"
+
+struct service *service_ref(struct service *s)
+{
+	s->refs++;
+	return s;
+}
+
+void service_unref(struct service *s)
+{
+	if (!s || --s->refs)
+		return;
+	s->ops->close(s->action);
+	table_unref(s->table);
+	mem_free(s);
+}
+
+struct lane *lane_new(struct outbox *outbox, const struct world *world, const char *name)
+{
+	struct lane *lane = mem_alloc(sizeof(*lane));
+
+	lane->outbox = outbox;
+	lane->world = world;
+	lane->name = mem_strdup(name);
+	str_init(&lane->token, LIMIT_SECRET_BYTES);
+	return lane;
+}
+
+void lane_free(struct lane *lane)
+{
+	service_unref(lane->service);
+	str_wipe(&lane->token);
+	mem_free(lane->name);
+	mem_free(lane);
+}
+
+void lane_stop(struct lane *lane, const char *why)
+{
+	lane->stopped = true;
+	log_line(lane->world->log, LOG_ERROR,
+		 "account stopped until a reload, a restart or a new secret", "account", lane->name,
+		 "reason", why, NULL);
+}
+
+/* Opens the service with the token in lane->token. */
+static void open_service(struct lane *lane)
+{
+	const struct action_ops *ops = registry_action(lane->account->type);
+
+	service_unref(lane->service);
+	lane->service = mem_alloc(sizeof(*lane->service));
+	*lane->service = (struct service){ ops->open(lane->account, str_slice(&lane->token)), ops,
+					   table_ref(lane->table), 1 };
+	lane->stopped = false;
+	lane->probed = lane->probing = false;
+	lane->failures = 0;
+	lane->wait_until_ms = 0;
+}
+
+void lane_load(struct lane *lane, struct table *table, uint32_t index)
+{
+	struct err err;
+
+	lane->table = table;
+	lane->account = &table->account[index];
+	lane->account_index = index;
+	lane->per_second = account_setting(lane->account, "rate")->per_second;
+	if (token_read(lane->world, lane->account, &lane->token, &err) == RC_OK)
+		open_service(lane);
+	else
+		lane_stop(lane, err.text);
+}
+
+void lane_unload(struct lane *lane)
+{
+	service_unref(lane->service);
+	lane->service = NULL;
+	lane->account = NULL;
+	lane->table = NULL;
+}
+
+void lane_look_at_secret(struct lane *lane)
+{
+	if (!lane->stopped || !lane->account ||
+	    !token_changed(lane->world, lane->account, &lane->token))
+		return;
+	log_line(lane->world->log, LOG_INFO, "account goes on with a new secret", "account",
+		 lane->name, NULL);
+	open_service(lane);
+}
+
+void lane_spend(struct lane *lane)
+{
+	int64_t now = lane->world->mono_ms(lane->world->ctx);
+	int64_t gap = (int64_t)(1000.0 / lane->per_second) + 1;
+
+	lane->next_request_ms = (lane->next_request_ms > now ? lane->next_request_ms : now) + gap;
+}
