@@ -23,25 +23,29 @@ bool issuance_state_of(struct slice name, enum issuance_state *out)
 	return false;
 }
 
+/* The contact under each id that it ever had, in a form that uses the index. */
+#define ANY_ID(account, contact)                                                                   \
+	" contact IN (SELECT " contact " UNION ALL SELECT old FROM alias WHERE account = " account \
+	" AND contact = " contact ")"
+
 bool ledger_has_event(struct db *db, const struct issuance *is)
 {
-	return db_exists(
-		db,
-		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2 AND event = ?3"
-		" AND target = ?4 AND at_ms = ?5 AND to_value = ?6 AND (contact = ?7 OR contact IN"
-		" (SELECT old FROM alias WHERE account = ?2 AND contact = ?7))",
-		"ttttitt", is->rule, is->source_account, event_kind_names[is->event], is->target,
-		is->at_ms, is->to, is->contact);
+	return db_exists(db,
+			 "SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2"
+			 " AND event = ?3 AND target = ?4 AND at_ms = ?5 AND to_value = ?6"
+			 " AND" ANY_ID("?2", "?7"),
+			 "ttttitt", is->rule, is->source_account, event_kind_names[is->event],
+			 is->target, is->at_ms, is->to, is->contact);
 }
 
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 {
 	return db_exists(
 		db,
-		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2 AND (contact = ?3 OR"
-		" contact IN (SELECT old FROM alias WHERE account = ?2 AND contact = ?3))"
-		" AND (?4 IS NULL OR to_value = ?4)"
-		" AND state NOT IN ('skipped', 'refused', 'dropped', 'shadow')",
+		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2"
+		" AND" ANY_ID("?2",
+			      "?3") " AND (?4 IS NULL OR to_value = ?4)"
+				    " AND state NOT IN ('skipped', 'refused', 'dropped', 'shadow')",
 		"tttt", is->rule, is->source_account, is->contact, to);
 }
 

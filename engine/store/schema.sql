@@ -45,6 +45,8 @@ CREATE TABLE news (
 	failures      INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (account, contact)
 );
+CREATE INDEX news_order ON news (account, id);
+CREATE INDEX news_wait ON news (account, not_before_ms);
 
 -- Bursts and joins that are known and not yet decided.
 CREATE TABLE pending (
@@ -80,7 +82,7 @@ CREATE TABLE contact (
 	merged_ms   INTEGER NOT NULL DEFAULT 0, -- when the last merge was
 	PRIMARY KEY (account, contact)
 ) WITHOUT ROWID;
-CREATE INDEX contact_modified ON contact (account, modified_ms);
+CREATE INDEX contact_modified ON contact (modified_ms);
 
 CREATE TABLE alias (
 	account TEXT NOT NULL,
@@ -113,6 +115,7 @@ CREATE TABLE membership (
 	gone_ms   INTEGER,                    -- when a complete scan first missed it
 	PRIMARY KEY (account, list_id, contact)
 ) WITHOUT ROWID;
+CREATE INDEX membership_gone ON membership (gone_ms) WHERE gone_ms IS NOT NULL;
 
 -- Why: one row for each rule that looked at an event, and for what was no event.
 CREATE TABLE decision (

@@ -130,7 +130,7 @@ static double match_events(const struct table *t, char prefix, size_t *fired)
 					 .property = slice_of(target),
 					 .to = slice_of(to),
 					 .from_known = true };
-		table_candidates(t, 0, EVENT_PROPERTY_CHANGED, target, e.to, ids);
+		table_candidates(t, t->rule[0].source, EVENT_PROPERTY_CHANGED, target, e.to, ids);
 		for (size_t k = 0; k < 2; k++)
 			for (size_t n = 0; n < ids[k].count; n++)
 				*fired += rule_match(t, &t->rule[ids[k].id[n]], &e, &facts, NULL) ==
@@ -205,7 +205,7 @@ static void fill_contact(const struct table *t, size_t i, struct arena *memory, 
 static double decide_contacts(const struct world *world, const struct table *t, struct watches *w,
 			      const struct source_ops *ops)
 {
-	struct decide d = { world, world->db, t, w, 0, ops, NULL };
+	struct decide d = { world, world->db, t, w, t->rule[0].source, ops, NULL };
 	double start = now_s();
 	struct err err;
 
@@ -258,7 +258,8 @@ static void bench_decide(struct table *t)
 		remove_state(path);
 		if (db_open(path, DB_OWN, &world.db, &err) != RC_OK ||
 		    watches_sync(world.db, t, 1000000000, &silent, &watches, &err) != RC_OK ||
-		    watches_start(world.db, &watches, 0, t->account[0].name, 0, &err) != RC_OK) {
+		    watches_start(world.db, &watches, t->rule[0].source,
+				  t->account[t->rule[0].source].name, 0, &err) != RC_OK) {
 			fprintf(stderr, "bench: %s\n", err.text);
 			return;
 		}
