@@ -127,7 +127,7 @@ static void check_template(struct faults *f, const struct rule_draft *r,
 	const struct node *target = r->event == EVENT_LIST_ADDED ? r->list : r->property;
 	const struct field_row *row = find_row(field->name);
 	struct template_facts facts = { r->name[0] ? r->name : NULL,
-					target ? target->text.ptr : NULL, (enum event_kind)r->event,
+					target ? target->text.ptr : NULL,
 					r->list && !rule_list_is_id(r->list) };
 
 	template_check_dates(f, field->node, &field->template, &facts, row && row->date);
@@ -135,17 +135,16 @@ static void check_template(struct faults *f, const struct rule_draft *r,
 		check_email(f, field);
 }
 
-/* A rule whose event is not known has only those faults that any event would have. */
 static void read_field(struct faults *f, struct arena *arena, struct rule_draft *r,
 		       const struct node *n)
 {
 	struct field_draft *field = &r->field[r->n_field];
 	const struct node *key = n->key;
 
-	if (!check_name(f, key) || !value_text(f, n, key->text.ptr) || r->event < 0)
+	if (!check_name(f, key) || !value_text(f, n, key->text.ptr))
 		return;
 	*field = (struct field_draft){ arena_text(arena, key->text), n, { 0 } };
-	if (!template_read(f, arena, n, (enum event_kind)r->event, &field->template))
+	if (!template_read(f, arena, n, r->event, &field->template))
 		return;
 	check_template(f, r, field);
 	r->n_field++;
@@ -160,7 +159,7 @@ static void add_default(struct faults *f, struct arena *arena, struct rule_draft
 	n->text = slice_of(row->otherwise);
 	struct field_draft *field = &r->field[r->n_field++];
 	*field = (struct field_draft){ row->name, NULL, { 0 } };
-	(void)template_read(f, arena, n, (enum event_kind)r->event, &field->template);
+	(void)template_read(f, arena, n, r->event, &field->template);
 }
 
 /* The order of rules.md, then custom fields by name. */

@@ -208,7 +208,9 @@ static void read_test(struct walk *w, const struct node *entry)
 		fault(w->f, CODE_MISSING_KEY, entry, "the test has no operator");
 		fault_words(w->f, slice_of(""), words, count);
 	}
-	if (op)
+	if (unknown && property)
+		(void)value_property(w->f, property);
+	else if (op)
 		emit_test(w, op, property, operand, entry);
 }
 

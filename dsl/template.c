@@ -19,7 +19,7 @@ struct scan {
 	struct faults *f;
 	struct arena *arena;
 	const struct node *n;
-	enum event_kind event;
+	int event; /* -1: not known, any will do */
 	struct slice text;
 	size_t at;
 	struct part *part; /* LIMIT_TEMPLATE_PARTS of them */
@@ -103,7 +103,7 @@ static size_t reference_words(const struct scan *s, const char *words[WORDS_MOST
 
 	words[count++] = "contact.email";
 	for (size_t i = 0; i < REFERENCES; i++)
-		if (references[i].only < 0 || references[i].only == (int)s->event)
+		if (references[i].only < 0 || s->event < 0 || references[i].only == s->event)
 			words[count++] = references[i].name;
 	return count;
 }
@@ -156,7 +156,7 @@ static bool read_reference(struct scan *s, struct part *part)
 		if (!slice_is(name, r->name))
 			continue;
 		part->ref = r->ref;
-		if (r->only < 0 || r->only == (int)s->event)
+		if (r->only < 0 || s->event < 0 || r->only == s->event)
 			return true;
 		fault_part(s->f, CODE_UNKNOWN_REFERENCE, s->n, from, s->at,
 			   "'%s' does not exist in a '%s' rule", r->name,
@@ -423,8 +423,8 @@ static bool read_literal(struct scan *s, struct part *part)
 	return true;
 }
 
-bool template_read(struct faults *f, struct arena *arena, const struct node *n,
-		   enum event_kind event, struct template *out)
+bool template_read(struct faults *f, struct arena *arena, const struct node *n, int event,
+		   struct template *out)
 {
 	struct part parts[LIMIT_TEMPLATE_PARTS];
 	struct scan s = {

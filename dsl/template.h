@@ -11,17 +11,17 @@
 #include "dsl/program.h"
 
 /*
- * Reads the text of node n as a template of a rule with this event. False
+ * Reads the text of node n as a template of a rule with this event (an enum
+ * event_kind, or -1 where the rule's is not known: then any will do). False
  * where something was wrong with it.
  */
-bool template_read(struct faults *f, struct arena *arena, const struct node *n,
-		   enum event_kind event, struct template *out);
+bool template_read(struct faults *f, struct arena *arena, const struct node *n, int event,
+		   struct template *out);
 
 /* What is known of a rule's references before any event: for date fields. */
 struct template_facts {
 	const char *rule;   /* its name, or NULL */
 	const char *target; /* property name, or list name or id */
-	enum event_kind event;
 	bool target_is_name;
 };
 
