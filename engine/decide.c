@@ -76,7 +76,8 @@ static void record(struct deciding *g, const struct happening *h, const struct r
 {
 	char at[CLOCK_TEXT];
 	const char *event = event_kind_names[h->watch->event];
-	enum log_level level = rule ? LOG_INFO : LOG_DEBUG;
+	bool held = strcmp(outcome, issuance_state_names[STATE_HELD]) == 0;
+	enum log_level level = held ? LOG_ERROR : rule ? LOG_INFO : LOG_DEBUG;
 
 	db_run(g->d->db,
 	       "INSERT INTO decision (made_ms, account, contact, rule, event, target, from_value, to_value,"
@@ -167,9 +168,10 @@ static void write_judgement(struct deciding *g, const struct happening *h, struc
 		record(g, h, j->rule, "no-event", "this event is in the ledger already");
 		return;
 	}
+	enum issuance_state state = j->plan.is.state;
+	bool parked = state == STATE_SKIPPED || state == STATE_HELD;
 	ledger_insert(g->d->db, &j->plan.is, j->plan.email);
-	record(g, h, j->rule, j->plan.is.state == STATE_SKIPPED ? "skipped" : "fired",
-	       j->plan.is.reason);
+	record(g, h, j->rule, parked ? issuance_state_names[state] : "fired", j->plan.is.reason);
 }
 
 /* The rules of this watch among those that can match. */
@@ -347,8 +349,9 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 		return;
 	if (w->event == EVENT_LIST_ADDED)
 		name_list(g, &h);
+	struct join join = { g->c->id, h.list_id, p->at_ms };
 	if (h.list_id && g->merged_ms &&
-	    merge_carried_over(g->d->db, g->account, g->c->id, h.list_id, g->merged_ms)) {
+	    merge_carried_over(g->d->db, g->account, &join, g->merged_ms)) {
 		record(g, &h, NULL, "no-event", "a merge carried the membership over");
 		mark_decided(g, w, h.at_ms, h.to);
 	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED &&
@@ -365,14 +368,15 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 static void settle_news(struct deciding *g, const struct news *news)
 {
 	const struct decide *d = g->d;
-	int64_t modified_ms = g->c->modified_ms > news->modified_ms ? g->c->modified_ms
-								    : news->modified_ms;
+	/* What was really read: a newer change that a search shows is looked at again. */
+	int64_t modified_ms = g->c->modified_ms ? g->c->modified_ms : news->modified_ms;
 
 	if (g->unsure) {
 		inbox_again(d->db, g->account, news, g->wall_ms, d->world->random(d->world->ctx));
 		return;
 	}
 	inbox_done(d->db, g->account, news);
+	inbox_demote(d->db, g->account, g->c->id);
 	if (g->c->gone)
 		return;
 	db_run(d->db,
@@ -398,7 +402,7 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 		return;
 	}
 	if (!c->gone)
-		g.merged_ms = merge_note(d->db, g.account, c, memory);
+		g.merged_ms = merge_note(d->db, g.account, c, d->table->n_property, memory);
 	size_t n = inbox_pending(d->db, g.account, c->id, memory, &pending);
 	if (!c->gone)
 		forget_bursts(&g, pending, n);

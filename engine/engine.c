@@ -16,7 +16,8 @@
 #define KEEP_DECISIONS_MS (30 * MS_DAY)
 #define KEEP_CONTACTS_MS (2 * MS_DAY) /* longer than the daily sweep reaches back */
 #define HOUSEKEEPING_MS MS_HOUR
-#define SECRETS_MS (30 * MS_SECOND) /* how often a stopped account's secret is looked at */
+#define LONGEST_WAIT_MS (25 * MS_HOUR) /* Retry-After goes up to 24 h */
+#define SECRETS_MS (30 * MS_SECOND)    /* how often a stopped account's secret is looked at */
 /*
  * What `run --once` waits for: a due time this near, a retry this near, so many failures in a
  * row.
@@ -31,7 +32,7 @@ struct origin {
 	char *name;
 	const struct source_ops *ops;
 	struct source *source;
-	uint32_t account; /* index in the table, UINT32_MAX: not in it now */
+	uint32_t account; /* index in the table */
 	struct str token;
 	bool no_secret;
 	struct batch *batch;
@@ -56,6 +57,7 @@ struct engine {
 	struct outbox *outbox;
 	bool stopping;
 	bool recovered;
+	int64_t loaded_ms;		     /* monotonic: when the watches were synced */
 	int64_t housekeeping_ms, secrets_ms; /* monotonic */
 	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;
@@ -126,6 +128,11 @@ static void look_arrived(void *arg, const struct look *look)
 	struct decide d = { e->world,		e->db,		e->table,	  &e->watches,
 			    b->origin->account, b->origin->ops, b->origin->source };
 
+	/* The account itself waits: its news needs no back-off of its own. */
+	if (look->result == LOOK_AGAIN) {
+		batch_free(b);
+		return;
+	}
 	db_begin(e->db, "decide");
 	for (size_t i = 0; i < look->contacts; i++) {
 		const struct news *news = news_of(b, look->contact[i].asked);
@@ -136,7 +143,10 @@ static void look_arrived(void *arg, const struct look *look)
 		if (!was_seen(look, b->news[i].contact))
 			inbox_again(e->db, b->origin->name, &b->news[i], wall_ms(e),
 				    e->world->random(e->world->ctx));
-	e->failed = db_commit(e->db, &e->why);
+	if (e->failed == RC_OK)
+		e->failed = db_commit(e->db, &e->why);
+	else
+		db_rollback(e->db);
 	batch_free(b);
 }
 
@@ -268,6 +278,7 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	e->recovered = true;
+	e->loaded_ms = mono_ms(e);
 	struct table *old = e->table;
 	struct watches old_watches = e->watches;
 	e->table = table_ref(table);
@@ -313,7 +324,8 @@ static enum rc promote(struct origin *o, struct err *err)
 
 	if (!o->ops->now(o->source, &now))
 		return RC_OK;
-	enum rc rc = watches_start(e->db, &e->watches, o->account, o->name, now - wall_ms(e), err);
+	struct first_clock clock = { now, now - wall_ms(e), mono_ms(e) - e->loaded_ms };
+	enum rc rc = watches_start(e->db, &e->watches, o->account, &clock, err);
 	if (rc != RC_OK || inbox_next_due(e->db, o->name) > now)
 		return rc;
 	db_begin(e->db, "promote");
@@ -344,6 +356,8 @@ static enum rc keep_house(struct engine *e, struct err *err)
 	db_run(e->db, "DELETE FROM contact WHERE modified_ms < ?1 AND merged = ''", "i",
 	       now - KEEP_CONTACTS_MS);
 	db_run(e->db, "DELETE FROM membership WHERE gone_ms < ?1", "i", now - 90 * MS_DAY);
+	inbox_forget_waits(e->db, now + LONGEST_WAIT_MS);
+	ledger_forget_waits(e->db, now + LONGEST_WAIT_MS);
 	return db_commit(e->db, err);
 }
 
@@ -415,6 +429,8 @@ int64_t engine_wake_ms(struct engine *e)
 {
 	int64_t wake = earlier(outbox_wake_ms(e->outbox), e->housekeeping_ms);
 
+	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
+		wake = earlier(wake, e->secrets_ms);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
 		if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
 			wake = earlier(wake, e->secrets_ms);

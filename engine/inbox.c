@@ -21,7 +21,7 @@ size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t mo
 	struct query *q = db_select(
 		db,
 		"SELECT contact, seq, modified_ms, failures FROM news"
-		" WHERE account = ?1 AND not_before_ms <= ?2 ORDER BY id LIMIT ?3",
+		" WHERE account = ?1 AND not_before_ms <= ?2 ORDER BY not_before_ms, id LIMIT ?3",
 		"tii", account, wall_ms, (int64_t)most);
 
 	while (query_next(q))
@@ -32,14 +32,23 @@ size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t mo
 	return n;
 }
 
-int64_t inbox_promote(struct db *db, const char *account, int64_t source_now_ms)
+void inbox_promote(struct db *db, const char *account, int64_t source_now_ms)
 {
 	db_run(db,
-	       "INSERT INTO news (account, contact, modified_ms)"
-	       " SELECT DISTINCT account, contact, 0 FROM pending WHERE account = ?1 AND due_ms <= ?2"
+	       "INSERT INTO news (account, contact, modified_ms) SELECT DISTINCT account, contact, 0"
+	       " FROM pending WHERE account = ?1 AND promoted = 0 AND due_ms <= ?2"
 	       " ON CONFLICT (account, contact) DO NOTHING",
 	       "ti", account, source_now_ms);
-	return db_changed(db);
+	db_run(db,
+	       "UPDATE pending SET promoted = 1 WHERE account = ?1 AND promoted = 0 AND due_ms <= ?2",
+	       "ti", account, source_now_ms);
+}
+
+void inbox_demote(struct db *db, const char *account, const char *contact)
+{
+	db_run(db,
+	       "UPDATE pending SET promoted = 0 WHERE account = ?1 AND contact = ?2 AND promoted = 1",
+	       "tt", account, contact);
 }
 
 void inbox_done(struct db *db, const char *account, const struct news *news)
@@ -57,6 +66,11 @@ void inbox_again(struct db *db, const char *account, const struct news *news, in
 	       wall_ms + backoff_ms(news->failures + 1, random));
 }
 
+void inbox_forget_waits(struct db *db, int64_t after_ms)
+{
+	db_run(db, "UPDATE news SET not_before_ms = 0 WHERE not_before_ms > ?1", "i", after_ms);
+}
+
 int64_t inbox_next(struct db *db, const char *account, int64_t after_ms)
 {
 	return db_integer(
@@ -67,8 +81,9 @@ int64_t inbox_next(struct db *db, const char *account, int64_t after_ms)
 
 int64_t inbox_next_due(struct db *db, const char *account)
 {
-	return db_integer(db, INT64_MAX, "SELECT min(due_ms) FROM pending WHERE account = ?1", "t",
-			  account);
+	return db_integer(db, INT64_MAX,
+			  "SELECT min(due_ms) FROM pending WHERE account = ?1 AND promoted = 0",
+			  "t", account);
 }
 
 int64_t inbox_count(struct db *db, const char *account)
@@ -87,12 +102,12 @@ void inbox_wait(struct db *db, const char *account, struct slice contact, const 
 		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = excluded.from_value, to_value = excluded.to_value";
+		" from_value = excluded.from_value, to_value = excluded.to_value, promoted = 0";
 	static const char without_from[] =
 		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = NULL, to_value = excluded.to_value";
+		" from_value = NULL, to_value = excluded.to_value, promoted = 0";
 
 	if (p->from_known)
 		db_run(db, with_from, "itsiissi", p->watch, account, contact, p->at_ms, p->due_ms,

@@ -34,8 +34,12 @@ struct news {
  */
 size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
 		  struct arena *memory, struct news **out);
-/* Pending bursts that have fallen due by the source's clock become news. Answers how many. */
-int64_t inbox_promote(struct db *db, const char *account, int64_t source_now_ms);
+/* Pending bursts that have fallen due by the source's clock become news, once. */
+void inbox_promote(struct db *db, const char *account, int64_t source_now_ms);
+/* The contact was looked at: what is still pending of it may fall due again. */
+void inbox_demote(struct db *db, const char *account, const char *contact);
+/* Lets what waits longer than any wait can be (a clock was set back) wait no more. */
+void inbox_forget_waits(struct db *db, int64_t after_ms);
 /* The contact was looked at: the news is done, unless more came meanwhile. */
 void inbox_done(struct db *db, const char *account, const struct news *news);
 /* The look failed: again not before a back-off. */

@@ -65,7 +65,9 @@ struct issuance {
 	enum issuance_state held_from; /* STATE_HELD, STATE_REFUSED: the state to go on from */
 	const char *reason;	       /* NULL where there is none */
 	int attempts;		       /* writes that were sent out, of every step */
-	int64_t attempt_ms;	/* wall clock when the last write was about to leave; 0 before */
+	int64_t attempt_ms; /* wall clock when the last write was about to leave; 0 before */
+	/* wall clock when it became clear that nobody knows how that write ended; 0: it is known */
+	int64_t unknown_ms;
 	int settles;		/* look-ups since then */
 	const char *cursor;	/* page where a look-up goes on, or NULL */
 	int64_t not_before_ms;	/* wall clock: no step before */

@@ -56,8 +56,6 @@ static void open_service(struct lane *lane)
 					   table_ref(lane->table), 1 };
 	lane->stopped = false;
 	lane->probed = lane->probing = false;
-	lane->failures = 0;
-	lane->wait_until_ms = 0;
 }
 
 void lane_load(struct lane *lane, struct table *table, uint32_t index)

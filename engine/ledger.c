@@ -91,11 +91,11 @@ void ledger_update(struct db *db, const struct issuance *before, const struct is
 	db_run(db,
 	       "UPDATE issuance SET state = ?2, held_from = ?3, reason = ?4, attempts = ?5, attempt_ms = ?6,"
 	       " settles = ?7, cursor = ?8, not_before_ms = ?9, failures = ?10, credential = ?11,"
-	       " public_url = ?12, updated_ms = ?13 WHERE id = ?1",
-	       "itttiiitiitti", after->id, issuance_state_names[after->state], held_from(after),
+	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14 WHERE id = ?1",
+	       "itttiiitiittii", after->id, issuance_state_names[after->state], held_from(after),
 	       after->reason, (int64_t)after->attempts, after->attempt_ms, (int64_t)after->settles,
 	       after->cursor, after->not_before_ms, (int64_t)after->failures, after->credential,
-	       after->public_url, now_ms);
+	       after->public_url, now_ms, after->unknown_ms);
 	if (before->state != after->state)
 		add_trail(db, after->id, now_ms, after->state, note);
 }
@@ -143,6 +143,7 @@ static void load_row(struct query *q, struct arena *memory, struct issuance *out
 		.public_url = text_or_null(q, 25, memory),
 		.created_ms = query_integer(q, 26),
 		.updated_ms = query_integer(q, 27),
+		.unknown_ms = query_integer(q, 28),
 	};
 	(void)issuance_state_of(query_slice(q, 15), &out->state);
 	(void)issuance_state_of(query_slice(q, 16), &out->held_from);
@@ -157,7 +158,7 @@ bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuanc
 		"SELECT id, rule, table_hash, source_account, contact, event, target,"
 		" from_value, to_value, at_ms, action_account, group_id, do_issue, do_send,"
 		" fields, state, held_from, reason, attempts, attempt_ms, settles, cursor,"
-		" not_before_ms, failures, credential, public_url, created_ms, updated_ms"
+		" not_before_ms, failures, credential, public_url, created_ms, updated_ms, unknown_ms"
 		" FROM issuance WHERE id = ?1",
 		"i", id);
 
@@ -240,6 +241,14 @@ int64_t ledger_release_held(struct db *db, const char *action_account, int64_t n
 	return db_changed(db);
 }
 
+void ledger_note_unknown(struct db *db, int64_t now_ms)
+{
+	db_run(db,
+	       "UPDATE issuance SET unknown_ms = ?1 WHERE state IN ('creating', 'issuing')"
+	       " AND unknown_ms = 0",
+	       "i", now_ms);
+}
+
 int64_t ledger_park_sending(struct db *db, int64_t now_ms)
 {
 	static const char reason[] =
@@ -253,6 +262,14 @@ int64_t ledger_park_sending(struct db *db, int64_t now_ms)
 	       "UPDATE issuance SET state = 'send-unknown', reason = ?2, updated_ms = ?1 WHERE state = 'sending'",
 	       "it", now_ms, reason);
 	return db_changed(db);
+}
+
+void ledger_forget_waits(struct db *db, int64_t after_ms)
+{
+	db_run(db,
+	       "UPDATE issuance SET not_before_ms = 0 WHERE " WORK_STATES WORK_LEFT
+	       " AND not_before_ms > ?1",
+	       "i", after_ms);
 }
 
 void ledger_count(struct db *db, int64_t count[STATE_COUNT])

@@ -54,6 +54,10 @@ int64_t ledger_hold_all(struct db *db, const char *action_account, const char *g
 			const char *reason, int64_t now_ms);
 /* Lets what a plan or a group held go on. Answers how many. */
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms);
+/* At start: of writes that were under way when the process ended nobody knows, from now on. */
+void ledger_note_unknown(struct db *db, int64_t now_ms);
+/* Lets what waits longer than any wait can be (a clock was set back) wait no more. */
+void ledger_forget_waits(struct db *db, int64_t after_ms);
 /*
  * At start: a `sending` that was under way when the process ended can be settled by no call.
  * Answers how many.

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Stamps of one merge lie within it. */
+#define SAME_MOMENT_MS (60 * 1000)
+
 static void take_over(struct db *db, const char *account, const char *old, const char *id)
 {
 	if (strcmp(old, id) == 0)
@@ -14,7 +17,8 @@ static void take_over(struct db *db, const char *account, const char *old, const
 	db_run(db, "UPDATE alias SET contact = ?3 WHERE account = ?1 AND contact = ?2", "ttt",
 	       account, old, id);
 	db_run(db,
-	       "UPDATE pending SET contact = ?3, frozen = 1 WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
+	       "UPDATE pending SET contact = ?3, frozen = 1, promoted = 0"
+	       " WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
 	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?3"
 	       " AND p.at_ms = pending.at_ms)",
 	       "ttt", account, old, id);
@@ -44,41 +48,65 @@ static const char *join_ids(const struct contact *c, struct arena *memory)
 	return text;
 }
 
+/* The oldest change that the histories show; INT64_MAX where they show none. */
+static int64_t oldest_entry(const struct contact *c, size_t properties)
+{
+	int64_t oldest = INT64_MAX;
+
+	for (size_t i = 0; i < properties; i++)
+		if (c->property[i].entries && c->property[i].entry[0].at_ms < oldest)
+			oldest = c->property[i].entry[0].at_ms;
+	return oldest;
+}
+
 /*
  * When the merge was. The newer kind of merge makes a new record: its creation
- * is the merge. The older kind keeps a record that we may have read before: a
- * MERGE entry tells when, else its last change is the nearest bound known.
+ * is the merge, and its histories are older than itself. The older kind keeps a
+ * record that we may have read before: a MERGE entry tells when, else its last
+ * change is the nearest bound known.
  */
-static int64_t merge_time(const struct contact *c, bool read_before)
+static int64_t merge_time(const struct contact *c, size_t properties, bool read_before)
 {
 	if (c->merge_entry_ms)
 		return c->merge_entry_ms;
-	return read_before ? c->modified_ms : c->created_ms;
+	if (!read_before || oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS)
+		return c->created_ms;
+	return c->modified_ms;
 }
 
-int64_t merge_note(struct db *db, const char *account, const struct contact *c,
+/* What was pending of the survivor itself is decided as it was known, too. */
+static void freeze_pending(struct db *db, const char *account, const char *id, int64_t merged_ms)
+{
+	db_run(db,
+	       "UPDATE pending SET frozen = 1 WHERE account = ?1 AND contact = ?2 AND at_ms <= ?3",
+	       "tti", account, id, merged_ms);
+}
+
+int64_t merge_note(struct db *db, const char *account, const struct contact *c, size_t properties,
 		   struct arena *memory)
 {
-	if (strcmp(c->asked, c->id) != 0)
-		take_over(db, account, c->asked, c->id);
-	for (size_t i = 0; i < c->n_merged; i++)
-		take_over(db, account, c->merged[i], c->id);
 	const char *ids = join_ids(c, memory);
 	int64_t merged_ms = 0;
 	bool known = false, same = false;
 	struct query *q = db_select(
 		db, "SELECT merged, merged_ms FROM contact WHERE account = ?1 AND contact = ?2",
 		"tt", account, c->id);
+
 	if (query_next(q)) {
 		known = true;
 		same = slice_is(query_slice(q, 0), ids);
 		merged_ms = query_integer(q, 1);
 		query_end(q);
 	}
+	if (strcmp(c->asked, c->id) != 0)
+		take_over(db, account, c->asked, c->id);
 	/* A look that does not say whom the contact absorbed takes nothing back. */
 	if (same || c->n_merged == 0)
 		return merged_ms;
-	merged_ms = merge_time(c, known);
+	for (size_t i = 0; i < c->n_merged; i++)
+		take_over(db, account, c->merged[i], c->id);
+	merged_ms = merge_time(c, properties, known);
+	freeze_pending(db, account, c->id, merged_ms);
 	db_run(db,
 	       "INSERT INTO contact (account, contact, modified_ms, watches, merged, merged_ms)"
 	       " VALUES (?1, ?2, 0, '', ?3, ?4)"
@@ -88,13 +116,16 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c,
 	return merged_ms;
 }
 
-bool merge_carried_over(struct db *db, const char *account, const char *contact,
-			const char *list_id, int64_t merged_ms)
+bool merge_carried_over(struct db *db, const char *account, const struct join *join,
+			int64_t merged_ms)
 {
+	/* A row that is stamped clearly after the merge is a join of its own. */
+	if (join->joined_ms > merged_ms + SAME_MOMENT_MS)
+		return false;
 	return db_exists(
 		db,
-		"SELECT 1 FROM membership m JOIN alias a ON a.account = m.account AND a.old = m.contact"
-		" WHERE m.account = ?1 AND m.list_id = ?3 AND a.contact = ?2"
+		"SELECT 1 FROM alias a CROSS JOIN membership m WHERE m.account = a.account"
+		" AND m.contact = a.old AND a.account = ?1 AND a.contact = ?2 AND m.list_id = ?3"
 		" AND (m.gone_ms IS NULL OR m.gone_ms >= ?4)",
-		"ttti", account, contact, list_id, merged_ms);
+		"ttti", account, join->contact, join->list_id, merged_ms);
 }

@@ -11,19 +11,22 @@
 #include "engine/store/db.h"
 
 /*
- * Notes what the look tells of merges: old ids become aliases, and what was
+ * `properties` is how many c->property has. Notes what the look tells of merges: old ids become aliases, and what was
  * pending under them goes on under the new id as it was known. Answers when the
  * last merge was, by the source's clock; 0 where the contact absorbed nobody.
  * Entries at or before that time earn nothing.
  */
-int64_t merge_note(struct db *db, const char *account, const struct contact *c,
+int64_t merge_note(struct db *db, const char *account, const struct contact *c, size_t properties,
 		   struct arena *memory);
 
-/*
- * Whether the contact's row on the list was carried over by a merge: one of its old ids was in
- * the list when it ended.
- */
-bool merge_carried_over(struct db *db, const char *account, const char *contact,
-			const char *list_id, int64_t merged_ms);
+/* A row of a list that shows the contact as a member. */
+struct join {
+	const char *contact, *list_id;
+	int64_t joined_ms;
+};
+
+/* Whether a merge carried the row over: one of the contact's old ids was in the list when it ended. */
+bool merge_carried_over(struct db *db, const char *account, const struct join *join,
+			int64_t merged_ms);
 
 #endif

@@ -136,6 +136,7 @@ enum rc outbox_recover(struct outbox *o, struct err *err)
 {
 	db_begin(o->db, "recover");
 	int64_t parked = ledger_park_sending(o->db, wall_ms(o));
+	ledger_note_unknown(o->db, wall_ms(o));
 	enum rc rc = db_commit(o->db, err);
 	if (rc == RC_OK && parked) {
 		char n[24];
@@ -203,6 +204,9 @@ static struct issuance apply(struct flight *f, const struct verdict *v, int64_t 
 	is.credential = v->credential ? v->credential : is.credential;
 	is.public_url = v->public_url ? v->public_url : is.public_url;
 	is.cursor = v->cursor;
+	/* A write whose state did not move on: from now on nobody knows how it ended. */
+	if (f->step.write)
+		is.unknown_ms = v->state == f->step.doing ? now_ms : 0;
 	is.settles = v->settled_again ? is.settles + 1 : v->state == f->is.state ? is.settles : 0;
 	/*
 	 * A failure of the account holds the lane back, not the issuance: its turn comes first
@@ -376,6 +380,7 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		f->is.attempt_ms = now;
 		f->is.reason = NULL;
 		f->is.settles = 0;
+		f->is.unknown_ms = 0;
 		f->is.cursor = NULL;
 		f->is.not_before_ms = 0;
 		db_begin(o->db, "about-to");

@@ -252,7 +252,7 @@ enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
 {
 	struct sync s = { .db = db, .table = table, .log = log, .now_ms = now_ms };
 
-	*out = (struct watches){ 0 };
+	*out = (struct watches){ .synced_ms = now_ms };
 	map_init(&s.made);
 	arena_init(&s.memory);
 	arena_init(&out->memory);
@@ -277,8 +277,15 @@ void watches_release(struct watches *w)
 	*w = (struct watches){ 0 };
 }
 
-enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const char *account,
-		      int64_t offset_ms, struct err *err)
+static int64_t start_of(const struct watches *w, int64_t loaded_ms, const struct first_clock *clock)
+{
+	/* Activated by this process: told by how long ago. By an earlier one: only our clock can tell. */
+	return loaded_ms == w->synced_ms ? clock->now_ms - clock->since_ms
+					 : loaded_ms + clock->offset_ms;
+}
+
+enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
+		      const struct first_clock *clock, struct err *err)
 {
 	bool any = false;
 
@@ -287,12 +294,13 @@ enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const c
 	if (!any)
 		return RC_OK;
 	db_begin(db, "start");
-	db_run(db,
-	       "UPDATE watch SET start_ms = loaded_ms + ?2 WHERE account = ?1 AND start_ms IS NULL",
-	       "ti", account, offset_ms);
+	for (size_t i = 0; i < w->count; i++)
+		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
+			db_run(db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii",
+			       w->watch[i].id, start_of(w, w->watch[i].loaded_ms, clock));
 	enum rc rc = db_commit(db, err);
 	for (size_t i = 0; rc == RC_OK && i < w->count; i++)
 		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
-			w->watch[i].start_ms = w->watch[i].loaded_ms + offset_ms;
+			w->watch[i].start_ms = start_of(w, w->watch[i].loaded_ms, clock);
 	return rc;
 }

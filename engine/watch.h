@@ -33,7 +33,8 @@ struct watches {
 	struct watch *watch; /* in order of id */
 	size_t count;
 	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
-	char tag[17]; /* changes when property watches do: which watches a read served */
+	int64_t synced_ms; /* our clock at watches_sync: the loaded_ms of what was activated then */
+	char tag[17];	   /* changes when property watches do: which watches a read served */
 	struct arena memory;
 };
 
@@ -44,11 +45,18 @@ struct watches {
 enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
 		     const struct log *log, struct watches *out, struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
+/* What is known of the source's clock when it becomes known. */
+struct first_clock {
+	int64_t now_ms;	   /* the source's clock now */
+	int64_t offset_ms; /* … less ours */
+	int64_t since_ms;  /* so long ago watches_sync was, whatever our clock did meanwhile */
+};
+
 /*
- * The source's clock has become known: fixes the starts that were waiting for it. In its own
- * transaction.
+ * The source's clock has become known: fixes the starts that were waiting for
+ * it. In its own transaction.
  */
-enum rc watches_start(struct db *db, struct watches *w, uint32_t source, const char *account,
-		      int64_t offset_ms, struct err *err) MUST_CHECK;
+enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
+		      const struct first_clock *clock, struct err *err) MUST_CHECK;
 
 #endif

@@ -4,7 +4,10 @@
 
 #include "engine/backoff.h"
 
-/* When an unknown create is looked for, after its attempt; by the last the search lags no more. */
+/*
+ * When a create is looked for, after its end became unknown (a service that
+ * answers no more may still be at work); by the last look the search lags no more.
+ */
 static const int64_t look_ms[] = { SETTLE_FIRST_MS, 5 * MS_SECOND, 30 * MS_SECOND };
 #define LOOKS (sizeof(look_ms) / sizeof(look_ms[0]))
 #define LAST_LOOK_MS look_ms[LOOKS - 1]
@@ -87,7 +90,8 @@ static const struct json *find_ours(const struct answer *an, const struct json *
 static void none_found(const struct answer *an, struct verdict *out)
 {
 	const struct issuance *is = an->is;
-	int64_t elapsed = an->view->started_ms - is->attempt_ms;
+	int64_t since = is->unknown_ms ? is->unknown_ms : is->attempt_ms;
+	int64_t elapsed = an->view->started_ms - since;
 	size_t i = 0;
 
 	if (elapsed >= LAST_LOOK_MS || is->settles >= SETTLES_MOST) {
@@ -98,7 +102,7 @@ static void none_found(const struct answer *an, struct verdict *out)
 	}
 	while (look_ms[i] <= elapsed)
 		i++;
-	int64_t wait = is->attempt_ms + look_ms[i] - an->view->now_ms;
+	int64_t wait = since + look_ms[i] - an->view->now_ms;
 	out->settled_again = true;
 	out->wait_ms = wait < MS_SECOND ? MS_SECOND : wait > LAST_LOOK_MS ? LAST_LOOK_MS : wait;
 }

@@ -7,6 +7,7 @@
 #include "engine/backoff.h"
 
 #define TIMEOUT_MS (30 * MS_SECOND)
+#define STUMBLES_MOST 4 /* failures in a row of one object's request */
 
 struct call {
 	struct source *source;
@@ -14,7 +15,7 @@ struct call {
 	char *url;
 	struct str body;
 	struct str token;
-	int64_t sent_ms; /* our clock */
+	int64_t sent_mono_ms;
 	struct call *next;
 };
 
@@ -173,14 +174,34 @@ static void note_failure(struct source *s, const struct http_response *r, const 
 		      status, said(json, text));
 }
 
-static void observe(struct source *s, const struct call *c, const struct http_response *r)
+/* What refuses one object and says nothing of the account. */
+static bool is_refusal(int status)
+{
+	static const int refusals[] = { 400, 404, 405, 409, 410, 414, 422 };
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (status == refusals[i])
+			return true;
+	return false;
+}
+
+static bool is_good(const struct call *c, const struct http_response *r, const struct json *json)
 {
 	if (r->outcome != HTTP_ANSWER)
-		return;
+		return false;
+	if (is_refusal(r->status))
+		return c->spec.takes_refusal;
+	return (r->status == 200 || r->status == 207) && json_kind(json) == IS_OBJECT &&
+	       (!c->spec.member || json_kind(json_get(json, c->spec.member)) >= IS_ARRAY);
+}
+
+static void observe(struct source *s, const struct call *c, const struct http_response *r)
+{
+	int64_t now = hub_wall_ms(s), took = hub_mono_ms(s) - c->sent_mono_ms;
+
 	/* Without a Date our own clock has to do. */
-	int64_t now = hub_wall_ms(s);
 	if (r->date_ms != HTTP_ABSENT)
-		skew_observe(&s->skew, c->sent_ms, now, r->date_ms);
+		skew_observe(&s->skew, now - took, now, r->date_ms);
 	else
 		s->skew.known = true;
 	if (r->rate_max != HTTP_ABSENT && c->spec.budget == BUDGET_GENERAL) {
@@ -190,23 +211,38 @@ static void observe(struct source *s, const struct call *c, const struct http_re
 	}
 }
 
+/* When the request left, by HubSpot's clock: counted back from now, so that a clock that was set meanwhile does no harm. */
+static int64_t began_ms(const struct source *s, const struct call *c, const struct http_response *r)
+{
+	int64_t began = hub_now_ms(s) - (hub_mono_ms(s) - c->sent_mono_ms);
+
+	return r->date_ms != HTTP_ABSENT && began > r->date_ms + 999 ? r->date_ms : began;
+}
+
 static void finish(struct source *s, struct call *c, const struct http_response *r)
 {
 	struct err ignored;
-	struct reply answer = { .status = r->status,
-				.began_ms = c->sent_ms + skew_offset(&s->skew) };
 	struct json *json = r->outcome == HTTP_ANSWER ? json_parse(r->body, &ignored) : NULL;
-	bool good = r->outcome == HTTP_ANSWER && json && json_kind(json) == IS_OBJECT &&
-		    (r->status == 200 || r->status == 207 ||
-		     (r->status == 404 && c->spec.takes_404));
+	bool good = is_good(c, r, json);
 
-	answer.json = json;
-	if (good)
-		s->failures = 0;
-	else
+	if (good) {
+		observe(s, c, r);
+		s->failures = s->stumbles = 0;
+	} else {
+		s->stumbles++;
 		note_failure(s, r, json);
-	c->spec.done(s, c->spec.arg, good ? &answer : NULL);
+	}
+	struct reply reply = { r->status, json, good ? began_ms(s, c, r) : 0 };
+	c->spec.done(s, c->spec.arg, good ? &reply : NULL);
 	json_free(json);
+}
+
+bool hub_passes_over(struct source *s)
+{
+	if (s->stumbles < STUMBLES_MOST)
+		return false;
+	s->stumbles = 0;
+	return true;
 }
 
 static void call_done_(void *arg, const struct http_response *r)
@@ -215,7 +251,6 @@ static void call_done_(void *arg, const struct http_response *r)
 	struct source *s = c->source;
 
 	call_unlink(c);
-	observe(s, c, r);
 	finish(s, c, r);
 	call_free(c);
 }
@@ -242,7 +277,7 @@ void call_start(struct source *s, const struct call_spec *spec)
 	*c = (struct call){ .source = s,
 			    .spec = *spec,
 			    .url = mem_strdup(spec->url),
-			    .sent_ms = hub_wall_ms(s),
+			    .sent_mono_ms = hub_mono_ms(s),
 			    .next = s->calls };
 	s->calls = c;
 	str_init(&c->body, LIMIT_ANSWER_BYTES);

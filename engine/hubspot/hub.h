@@ -11,9 +11,10 @@
  *
  * A poll is a row of phases, one request at a time; looks go on beside it.
  *
- *   IDLE -> LABELS -> RESOLVE -> WALK -> PROBE -> SCAN -> IDLE
+ *   IDLE -> (hourly: LABELS ->) RESOLVE -> WALK -> PROBE -> SCAN -> IDLE
  *
  * A failure leaves the phase where it is: the same request is made again later.
+ * One list or property that keeps failing is passed over until the next poll.
  */
 #ifndef ENGINE_HUBSPOT_HUB_H
 #define ENGINE_HUBSPOT_HUB_H
@@ -35,7 +36,7 @@ struct walk {
 	int64_t after_id; /* … from this id on */
 	int64_t began_ms; /* HubSpot's clock when the walk began: the next cursor */
 	bool whole_overlap, sweep, reach; /* what this walk covers */
-	int64_t rows, pages;
+	int64_t pages;
 };
 
 /* A list that some rule watches. */
@@ -89,7 +90,8 @@ struct source {
 	bool asking;	      /* its request is under way */
 	int64_t next_poll_ms; /* monotonic */
 	bool polled;
-	int64_t find_again_ms; /* monotonic: when missing lists are asked for again */
+	int64_t find_again_ms; /* monotonic: when missing lists and labels are asked for again */
+	int stumbles;	       /* failures in a row of the request that the phase is at */
 	size_t cursor;	       /* index of the list or property that the phase is at */
 	struct walk walk;
 	bool walked; /* a walk was completed since the load */
@@ -106,7 +108,10 @@ enum budget { BUDGET_GENERAL, BUDGET_SEARCH };
 
 struct call;
 
-/* What the handler of a good answer (2xx, or 404 where `takes_404`) gets. */
+/*
+ * What the handler of a good answer gets: a 2xx with the member that it must
+ * have, or a refusal of this one object (400, 404, 410, …) where `takes_refusal`.
+ */
 struct reply {
 	int status;
 	const struct json *json;
@@ -123,9 +128,10 @@ typedef void call_done(struct source *s, void *arg, const struct reply *answer);
 struct call_spec {
 	enum budget budget;
 	const char *method;
-	const char *url;   /* copied */
-	struct json *body; /* taken; NULL: none */
-	bool takes_404;
+	const char *url;    /* copied */
+	struct json *body;  /* taken; NULL: none */
+	const char *member; /* that a 2xx must have: an array or object; NULL: none */
+	bool takes_refusal;
 	call_done *done;
 	void *arg;
 	void (*drop)(void *arg); /* may be NULL */
@@ -144,6 +150,8 @@ char *hub_url(const struct source *s, enum area area, const char *rest, struct a
 int64_t hub_now_ms(const struct source *s);
 int64_t hub_wall_ms(const struct source *s);
 int64_t hub_mono_ms(const struct source *s);
+/* The request for one object failed so often that the poll goes on without it. */
+bool hub_passes_over(struct source *s);
 /* Commits and notes a failure of the store. */
 void hub_commit(struct source *s);
 /* An id from an answer that may go into paths and keys: 1 to 20 digits. */
@@ -152,6 +160,7 @@ bool hub_id_valid(struct slice id);
 /* ---- the phases: each begins its next request, or goes on to the next phase ---- */
 
 void labels_begin(struct source *s);
+void labels_forget(struct source *s);
 void labels_step(struct source *s);
 /*
  * What HubSpot shows for a value; the value itself where it has no label. Lent until the next
@@ -160,7 +169,7 @@ void labels_step(struct source *s);
 struct slice labels_of(struct source *s, const char *property, struct slice value);
 void hub_lists_load(struct source *s); /* after a load: which lists are watched */
 void hub_lists_release(struct source *s);
-void resolve_begin(struct source *s);
+void lists_find_again(struct source *s);
 void resolve_step(struct source *s);
 void walk_begin(struct source *s);
 void walk_step(struct source *s);

@@ -11,8 +11,9 @@
 #define GENERAL_MOST 100
 #define GENERAL_WINDOW_MS 10250
 
-#define MOST_LOOKS 4 /* under way at once */
-#define POLL_TRIES 4 /* a poll that failed so often has ended, for run --once */
+#define FIND_AGAIN_MS MS_HOUR /* labels, and lists that were missing, are asked for again */
+#define MOST_LOOKS 4	      /* under way at once */
+#define POLL_TRIES 4	      /* a poll that failed so often has ended, for run --once */
 
 static struct source *hubspot_open(const struct world *world, const char *name)
 {
@@ -33,7 +34,7 @@ static void hubspot_close(struct source *s)
 {
 	calls_drop(s);
 	hub_lists_release(s);
-	labels_begin(s); /* frees them */
+	labels_forget(s);
 	arena_release(&s->loaded);
 	str_wipe(&s->token);
 	mem_free(s->name);
@@ -43,6 +44,8 @@ static void hubspot_close(struct source *s)
 static void hubspot_load(struct source *s, const struct table *table, uint32_t account,
 			 struct watches *watches, struct slice token)
 {
+	bool other_token = !slice_eq(str_slice(&s->token), token);
+
 	calls_drop(s);
 	hub_lists_release(s);
 	arena_release(&s->loaded);
@@ -59,8 +62,11 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	hub_lists_load(s);
 	labels_begin(s);
 	s->stopped = false;
-	s->failures = 0;
-	s->wait_until_ms = 0;
+	s->stumbles = 0;
+	if (other_token) {
+		s->failures = 0;
+		s->wait_until_ms = 0;
+	}
 	s->asking = s->polled = s->walked = false;
 	s->looks = 0;
 	s->linked = false;
@@ -72,8 +78,14 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 
 static void poll_begins(struct source *s)
 {
-	resolve_begin(s);
-	phase_next(s, PHASE_RESOLVE);
+	if (hub_mono_ms(s) >= s->find_again_ms) {
+		s->find_again_ms = hub_mono_ms(s) + FIND_AGAIN_MS;
+		lists_find_again(s);
+		s->phase = PHASE_LABELS;
+		s->cursor = 0;
+	} else {
+		phase_next(s, s->labels_known ? PHASE_RESOLVE : PHASE_LABELS);
+	}
 }
 
 static void poll_ends(struct source *s)
@@ -224,6 +236,7 @@ static void hubspot_look(struct source *s, const char *const *ids, size_t count,
 		.body = history_body(s, l->ids, count),
 		.url = hub_url(s, AREA_CONTACTS, "/batch/read", &l->memory),
 		.done = look_arrived,
+		.member = "results",
 		.arg = l,
 		.drop = look_free,
 	};

@@ -7,15 +7,20 @@
 
 #include <string.h>
 
-static void forget_labels(struct source *s)
+static void free_options(struct map *options)
 {
-	for (size_t i = 0; i < s->labels.count; i++) {
-		struct map *options = s->labels.entry[i].value;
-		for (size_t k = 0; k < options->count; k++)
-			mem_free(options->entry[k].value);
-		map_release(options);
-		mem_free(options);
-	}
+	if (!options)
+		return;
+	for (size_t k = 0; k < options->count; k++)
+		mem_free(options->entry[k].value);
+	map_release(options);
+	mem_free(options);
+}
+
+void labels_forget(struct source *s)
+{
+	for (size_t i = 0; i < s->labels.count; i++)
+		free_options(s->labels.entry[i].value);
 	map_release(&s->labels);
 }
 
@@ -23,7 +28,6 @@ void labels_begin(struct source *s)
 {
 	s->labels_known = false;
 	s->cursor = 0;
-	forget_labels(s);
 }
 
 static void take_options(struct source *s, const char *property, const struct json *answer)
@@ -40,7 +44,7 @@ static void take_options(struct source *s, const char *property, const struct js
 			copy[k] = label.ptr[k];
 		mem_free(map_put(options, value, copy));
 	}
-	map_put(&s->labels, slice_of(property), options);
+	free_options(map_put(&s->labels, slice_of(property), options));
 }
 
 static void property_done(struct source *s, void *arg, const struct reply *answer)
@@ -48,14 +52,14 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 	const struct property *p = arg;
 
 	s->asking = false;
-	if (!answer)
+	if (!answer && !hub_passes_over(s))
 		return;
 	s->cursor++;
-	if (answer->status == 404)
-		log_line(s->world->log, LOG_ERROR, "the property does not exist", "account",
-			 s->name, "property", p->name, NULL);
-	else
+	if (answer && answer->status == 200)
 		take_options(s, p->name, answer->json);
+	else
+		log_line(s->world->log, LOG_ERROR, "the labels of the property cannot be had",
+			 "account", s->name, "property", p->name, NULL);
 }
 
 #define JOINED_LABELS 10000 /* values with several options whose labels are kept */
@@ -120,7 +124,7 @@ void labels_step(struct source *s)
 	struct call_spec spec = {
 		.budget = BUDGET_GENERAL,
 		.method = "GET",
-		.takes_404 = true,
+		.takes_refusal = true,
 		.done = property_done,
 		.url = hub_url(s, AREA_PROPERTIES, str_text(&rest), &memory),
 		.arg = (void *)(uintptr_t)p,

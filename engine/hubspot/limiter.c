@@ -1,5 +1,9 @@
 #include "engine/hubspot/limiter.h"
 
+/* What a header may say of the window: nothing that would switch us off, or on without end. */
+#define SHORTEST_WINDOW_MS 1000
+#define LONGEST_WINDOW_MS 60000
+
 void limiter_init(struct limiter *l, size_t most, int64_t window_ms)
 {
 	*l = (struct limiter){ .most = most, .window_ms = window_ms };
@@ -8,7 +12,9 @@ void limiter_init(struct limiter *l, size_t most, int64_t window_ms)
 void limiter_resize(struct limiter *l, int64_t most, int64_t window_ms)
 {
 	l->most = most < 1 ? 1 : most > LIMITER_MOST ? LIMITER_MOST : (size_t)most;
-	l->window_ms = window_ms;
+	l->window_ms = window_ms < SHORTEST_WINDOW_MS  ? SHORTEST_WINDOW_MS
+		       : window_ms > LONGEST_WINDOW_MS ? LONGEST_WINDOW_MS
+						       : window_ms;
 }
 
 int64_t limiter_ready_ms(const struct limiter *l, int64_t now_ms)

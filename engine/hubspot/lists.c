@@ -97,31 +97,57 @@ static void store_list(struct source *s, struct hub_list *l, struct slice name)
 	hub_commit(s);
 }
 
+/*
+ * A list that is not there at activation is not being built: whoever joins it
+ * once it is there is news.
+ */
+static void not_building(struct source *s, const struct hub_list *l)
+{
+	db_begin(s->db, "list");
+	for (size_t i = 0; i < s->watches->count; i++) {
+		struct watch *w = &s->watches->watch[i];
+		if (!is_list_watch(s, w) || list_of_watch(s, w) != l || w->building != 2)
+			continue;
+		w->building = 0;
+		db_run(s->db, "UPDATE watch SET building = 0 WHERE id = ?1", "i", w->id);
+	}
+	hub_commit(s);
+}
+
+/* What is wrong with the list that HubSpot answered; NULL where nothing is. */
+static const char *wrong_list(const struct reply *answer)
+{
+	const struct json *list = json_get(answer->json, "list");
+	struct slice type = json_get_slice(list, "objectTypeId");
+
+	if (answer->status != 200 || !hub_id_valid(json_get_slice(list, "listId")))
+		return "the list does not exist: the rules that name it stay quiet";
+	if (type.len && !slice_is(type, "0-1"))
+		return "the list holds no contacts: the rules that name it stay quiet";
+	return NULL;
+}
+
 static void resolved(struct source *s, void *arg, const struct reply *answer)
 {
 	struct hub_list *l = arg;
 
 	s->asking = false;
-	if (!answer)
+	if (!answer && !hub_passes_over(s))
 		return;
-	const struct json *list = json_get(answer->json, "list");
-	struct slice id = json_get_slice(list, "listId"),
-		     type = json_get_slice(list, "objectTypeId");
 	s->cursor++;
-	if (answer->status == 404 || !hub_id_valid(id)) {
+	const char *wrong = answer ? wrong_list(answer) : NULL;
+	if (wrong) {
 		l->missing = true;
-		list_problem(s, l, "the list does not exist: the rules that name it stay quiet");
-		return;
+		list_problem(s, l, wrong);
+		if (answer->status == 404)
+			not_building(s, l);
+	} else if (answer) {
+		const struct json *list = json_get(answer->json, "list");
+		str_clear(&l->id);
+		str_add_slice(&l->id, json_get_slice(list, "listId"));
+		s->linked = false;
+		store_list(s, l, json_get_slice(list, "name"));
 	}
-	if (type.len && !slice_is(type, "0-1")) {
-		l->missing = true;
-		list_problem(s, l, "the list holds no contacts: the rules that name it stay quiet");
-		return;
-	}
-	str_clear(&l->id);
-	str_add_slice(&l->id, id);
-	s->linked = false;
-	store_list(s, l, json_get_slice(list, "name"));
 }
 
 static char *list_url(struct source *s, const struct hub_list *l, struct arena *memory)
@@ -137,14 +163,15 @@ static char *list_url(struct source *s, const struct hub_list *l, struct arena *
 }
 
 /* Begins a GET or POST of the poll whose answer goes to `done`. */
-static void ask(struct source *s, const char *method, char *url, struct json *body, bool takes_404,
-		call_done *done, void *arg)
+static void ask(struct source *s, const char *method, char *url, struct json *body,
+		const char *member, call_done *done, void *arg)
 {
 	struct call_spec spec = { .budget = BUDGET_GENERAL,
 				  .method = method,
 				  .url = url,
 				  .body = body,
-				  .takes_404 = takes_404,
+				  .member = member,
+				  .takes_refusal = strcmp(method, "GET") == 0,
 				  .done = done,
 				  .arg = arg };
 
@@ -153,13 +180,8 @@ static void ask(struct source *s, const char *method, char *url, struct json *bo
 }
 
 /* A list that was missing may have been made, or restored, since. */
-void resolve_begin(struct source *s)
+void lists_find_again(struct source *s)
 {
-	int64_t now = hub_mono_ms(s);
-
-	if (now < s->find_again_ms)
-		return;
-	s->find_again_ms = now + SCAN_EVERY_MS;
 	for (size_t i = 0; i < s->lists; i++)
 		s->list[i].missing = false;
 }
@@ -178,7 +200,7 @@ void resolve_step(struct source *s)
 	}
 	struct hub_list *l = &s->list[s->cursor];
 	arena_init(&memory);
-	ask(s, "GET", list_url(s, l, &memory), NULL, true, resolved, l);
+	ask(s, "GET", list_url(s, l, &memory), NULL, "list", resolved, l);
 	arena_release(&memory);
 }
 
@@ -269,61 +291,80 @@ static const struct json *find_list(const struct json *answer, const struct hub_
 	return NULL;
 }
 
+/* What the probe says of one list that was asked for. */
+static void judge_probe(struct source *s, struct hub_list *l, const struct json *answer)
+{
+	const struct json *found = find_list(answer, l);
+
+	if (!found) {
+		if (!l->missing)
+			list_problem(s, l, "the list is gone: the rules that name it stay quiet");
+		l->missing = true;
+		return;
+	}
+	l->missing = false;
+	take_probe(l, found);
+	note_building(s, l);
+	l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
+	l->scan = 0;
+}
+
+/* One past the last list of the slice that is being probed. */
+static size_t probe_end(const struct source *s)
+{
+	return s->lists - s->cursor < PROBE_MOST ? s->lists : s->cursor + PROBE_MOST;
+}
+
 static void probed(struct source *s, void *arg, const struct reply *answer)
 {
 	(void)arg;
 	s->asking = false;
-	if (!answer)
+	if (!answer && !hub_passes_over(s))
 		return;
+	size_t end = probe_end(s);
 	db_begin(s->db, "probe");
-	for (size_t i = 0; i < s->lists; i++) {
-		struct hub_list *l = &s->list[i];
-		const struct json *found = find_list(answer->json, l);
-		if (!l->id.len)
-			continue;
-		if (!found) {
-			if (!l->missing)
-				list_problem(s, l,
-					     "the list is gone: the rules that name it stay quiet");
-			l->missing = true;
-			continue;
-		}
-		l->missing = false;
-		take_probe(l, found);
-		note_building(s, l);
-		l->scan_due = is_started(l) && scan_is_due(s, l) &&
-			      !(l->processing && is_building(l));
-		l->scan = 0;
-	}
+	for (size_t i = s->cursor; answer && i < end; i++)
+		if (s->list[i].id.len)
+			judge_probe(s, &s->list[i], answer->json);
 	hub_commit(s);
-	phase_next(s, PHASE_SCAN);
+	s->cursor = end;
 }
 
-void probe_step(struct source *s)
+static struct json *probe_body(const struct source *s)
 {
 	struct json *body = json_new_object(), *ids = json_new_array(), *extra = json_new_array();
-	struct arena memory;
-	size_t n = 0;
 
-	for (size_t i = 0; i < s->lists && n < PROBE_MOST; i++) {
-		if (s->list[i].id.len) {
+	for (size_t i = s->cursor; i < probe_end(s); i++)
+		if (s->list[i].id.len)
 			json_add_text(ids, str_slice(&s->list[i].id));
-			n++;
-		}
-	}
+	bool any = json_count(ids) > 0;
 	json_set(body, "listIds", ids);
 	json_add_text(extra, slice_of("hs_list_size"));
 	json_add_text(extra, slice_of("hs_last_record_added_at"));
 	json_set(body, "additionalProperties", extra);
 	json_set_integer(body, "offset", 0);
 	json_set_integer(body, "count", PROBE_MOST);
-	if (n == 0) {
-		json_free(body);
-		phase_next(s, PHASE_IDLE);
+	if (any)
+		return body;
+	json_free(body);
+	return NULL;
+}
+
+void probe_step(struct source *s)
+{
+	struct arena memory;
+
+	if (s->cursor >= s->lists) {
+		phase_next(s, PHASE_SCAN);
+		return;
+	}
+	struct json *body = probe_body(s);
+	if (!body) {
+		s->cursor = probe_end(s);
 		return;
 	}
 	arena_init(&memory);
-	ask(s, "POST", hub_url(s, AREA_LISTS, "/search", &memory), body, false, probed, NULL);
+	ask(s, "POST", hub_url(s, AREA_LISTS, "/search", &memory), body, "lists", probed, NULL);
 	arena_release(&memory);
 }
 
@@ -434,17 +475,27 @@ static void end_scan(struct source *s, struct hub_list *l)
 	l->scan = 0;
 }
 
+/* The scan of this list ends for this poll; the next begins at the first page. */
+static void drop_scan(struct source *s, struct hub_list *l, const char *fact)
+{
+	l->scan_due = false;
+	l->scan = 0;
+	list_problem(s, l, fact);
+}
+
 static void page_done(struct source *s, void *arg, const struct reply *answer)
 {
 	struct hub_list *l = arg;
 
 	s->asking = false;
-	if (!answer)
+	if (!answer) {
+		if (hub_passes_over(s))
+			drop_scan(s, l, "the list cannot be scanned now: again at the next poll");
 		return;
-	if (answer->status == 404) {
-		l->scan_due = false;
-		l->missing = true;
-		list_problem(s, l, "the list is gone: the rules that name it stay quiet");
+	}
+	if (answer->status != 200) {
+		drop_scan(s, l,
+			  "HubSpot refuses to show the list's members: again at the next poll");
 		return;
 	}
 	struct slice after = json_slice(json_path(answer->json, "paging.next.after"));
@@ -492,7 +543,8 @@ void scan_step(struct source *s)
 		str_add_url(&rest, str_slice(&l->after));
 	}
 	arena_init(&memory);
-	ask(s, "GET", hub_url(s, AREA_LISTS, str_text(&rest), &memory), NULL, true, page_done, l);
+	ask(s, "GET", hub_url(s, AREA_LISTS, str_text(&rest), &memory), NULL, "results", page_done,
+	    l);
 	arena_release(&memory);
 	str_release(&rest);
 }

@@ -136,7 +136,7 @@ static bool was_read(struct source *s, struct slice id, int64_t modified_ms)
 		"tsit", s->name, id, modified_ms, s->watches->tag);
 }
 
-static void store_page(struct source *s, const struct json *rows, int64_t *last_ms,
+static void store_page(struct source *s, const struct json *rows, int64_t from_ms, int64_t *last_ms,
 		       int64_t *last_id)
 {
 	for (size_t i = 0; i < json_count(rows); i++) {
@@ -145,7 +145,9 @@ static void store_page(struct source *s, const struct json *rows, int64_t *last_
 		int64_t modified = row_modified(row);
 		if (!hub_id_valid(id))
 			continue;
-		*last_ms = most(*last_ms, modified);
+		/* The walk goes on from the last row, not from one that shows a newer change than its place. */
+		if (modified >= from_ms)
+			*last_ms = modified;
 		*last_id = most(*last_id, json_int(json_get(row, "id"), *last_id));
 		/*
 		 * Rows from before the window come now and then (facts/hubspot.md 2.4): they
@@ -217,12 +219,11 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 	if (w->pages == 0)
 		w->began_ms = answer->began_ms; /* by a clock that is known by now */
 	db_begin(s->db, "poll-page");
-	store_page(s, rows, &last_ms, &last_id);
+	store_page(s, rows, w->from_ms, &last_ms, &last_id);
 	/* A sweep or a reach is behind the cursor and does not move it. */
 	if (!w->by_id)
 		move_cursor(s, least(last_ms, w->began_ms));
 	hub_commit(s);
-	w->rows += (int64_t)json_count(rows);
 	w->pages++;
 	if (more && w->by_id && last_id == w->after_id)
 		more = false; /* no progress: a page that repeats itself is the last */
@@ -248,6 +249,7 @@ void walk_step(struct source *s)
 		.method = "POST",
 		.body = search_body(&s->walk),
 		.done = page_done,
+		.member = "results",
 		.url = hub_url(s, AREA_CONTACTS, "/search", &memory),
 	};
 	s->asking = true;

@@ -45,8 +45,7 @@ CREATE TABLE news (
 	failures      INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (account, contact)
 );
-CREATE INDEX news_order ON news (account, id);
-CREATE INDEX news_wait ON news (account, not_before_ms);
+CREATE INDEX news_wait ON news (account, not_before_ms, id);
 
 -- Bursts and joins that are known and not yet decided.
 CREATE TABLE pending (
@@ -58,9 +57,10 @@ CREATE TABLE pending (
 	from_value TEXT,                      -- NULL: not known
 	to_value   TEXT NOT NULL,
 	frozen     INTEGER NOT NULL DEFAULT 0, -- a merge took its history: decided as it stands here
+	promoted   INTEGER NOT NULL DEFAULT 0, -- it fell due, and its contact is among the news
 	PRIMARY KEY (watch, contact, at_ms)
 );
-CREATE INDEX pending_due ON pending (account, due_ms);
+CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
 CREATE INDEX pending_contact ON pending (account, contact);
 
 -- Where deciding stands: the last entry (or join) that was decided, fired or not.
@@ -129,7 +129,7 @@ CREATE TABLE decision (
 	from_value TEXT,
 	to_value   TEXT NOT NULL,
 	at_ms      INTEGER NOT NULL,
-	outcome    TEXT NOT NULL,             -- fired, no-match, no-event, skipped
+	outcome    TEXT NOT NULL,             -- fired, held, skipped, no-match, no-event
 	reason     TEXT,
 	table_hash TEXT NOT NULL
 );
@@ -159,6 +159,7 @@ CREATE TABLE issuance (
 	reason         TEXT,
 	attempts       INTEGER NOT NULL DEFAULT 0,
 	attempt_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: the last write was about to leave
+	unknown_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: since when nobody knows how it ended
 	settles        INTEGER NOT NULL DEFAULT 0,
 	cursor         TEXT,
 	not_before_ms  INTEGER NOT NULL DEFAULT 0, -- our clock
@@ -171,7 +172,8 @@ CREATE TABLE issuance (
 );
 CREATE UNIQUE INDEX issuance_credential ON issuance (action_account, credential) WHERE credential IS NOT NULL;
 CREATE INDEX issuance_work ON issuance (action_account, id)
-	WHERE state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending');
+	WHERE state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending')
+	AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0);
 CREATE INDEX issuance_contact ON issuance (source_account, contact);
 CREATE INDEX issuance_state ON issuance (state);
 
