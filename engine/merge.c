@@ -60,18 +60,21 @@ static int64_t oldest_entry(const struct contact *c, size_t properties)
 }
 
 /*
- * When the merge was. The newer kind of merge makes a new record: its creation
- * is the merge, and its histories are older than itself. The older kind keeps a
- * record that we may have read before: a MERGE entry tells when, else its last
- * change is the nearest bound known.
+ * When the last merge was. The newer kind makes a new record: its creation is
+ * the merge, and its histories are older than itself. The older kind keeps a
+ * record that we may have read before: a MERGE entry that is news tells when,
+ * else its last change is the nearest bound known. MERGE entries may also be
+ * those of an earlier merge, which came along with the histories.
  */
-static int64_t merge_time(const struct contact *c, size_t properties, bool read_before)
+static int64_t merge_time(const struct contact *c, size_t properties, bool read_before,
+			  int64_t merged_before_ms)
 {
-	if (c->merge_entry_ms)
-		return c->merge_entry_ms;
-	if (!read_before || oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS)
-		return c->created_ms;
-	return c->modified_ms;
+	bool new_record = !read_before ||
+			  oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS;
+
+	if (new_record)
+		return c->merge_entry_ms > c->created_ms ? c->merge_entry_ms : c->created_ms;
+	return c->merge_entry_ms > merged_before_ms ? c->merge_entry_ms : c->modified_ms;
 }
 
 /* What was pending of the survivor itself is decided as it was known, too. */
@@ -105,7 +108,7 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 		return merged_ms;
 	for (size_t i = 0; i < c->n_merged; i++)
 		take_over(db, account, c->merged[i], c->id);
-	merged_ms = merge_time(c, properties, known);
+	merged_ms = merge_time(c, properties, known, merged_ms);
 	freeze_pending(db, account, c->id, merged_ms);
 	db_run(db,
 	       "INSERT INTO contact (account, contact, modified_ms, watches, merged, merged_ms)"

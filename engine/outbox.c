@@ -148,9 +148,24 @@ enum rc outbox_recover(struct outbox *o, struct err *err)
 	return rc;
 }
 
+/* Whether these are not the rules that were in force last, in whichever process. */
+static bool is_other_table(struct outbox *o, const struct table *table)
+{
+	return db_exists(o->db, "SELECT 1 FROM meta WHERE key = 'table' AND value <> ?1", "t",
+			 table->hash);
+}
+
+static void note_table(struct outbox *o)
+{
+	db_run(o->db,
+	       "INSERT INTO meta (key, value) VALUES ('table', ?1)"
+	       " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	       "t", o->table->hash);
+}
+
 enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 {
-	bool reload = o->table != NULL;
+	bool reload = o->table != NULL || is_other_table(o, table);
 
 	o->table = table;
 	db_begin(o->db, "release");
@@ -162,12 +177,13 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 			continue;
 		lane_load(lane_of(o, account->name), table, i);
 		/*
-		 * A restart may come any minute (run --once); a reload says that a person has
-		 * looked.
+		 * A restart may come any minute (run --once); a reload, or other rules at a
+		 * start, say that a person has looked.
 		 */
 		if (reload)
 			ledger_release_held(o->db, account->name, wall_ms(o));
 	}
+	note_table(o);
 	return db_commit(o->db, err);
 }
 

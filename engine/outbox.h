@@ -29,7 +29,8 @@ void outbox_free(
 /* At process start, before anything else: parks what was being sent. */
 enum rc outbox_recover(struct outbox *o, struct err *err) MUST_CHECK;
 /*
- * Takes a table's action accounts into use; on a reload, what a plan or a group held goes on.
+ * Takes a table's action accounts into use; on a reload (or where the
+ * rules are not those of the last start), what a plan or a group held goes on.
  * `table` is lent until the next load.
  */
 enum rc outbox_load(struct outbox *o, struct table *table, struct err *err) MUST_CHECK;

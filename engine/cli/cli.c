@@ -92,7 +92,7 @@ const char *cli_value_or(const struct cli *cli, const char *option, const char *
 }
 
 __attribute__((format(printf, 2, 0))) static void say(const struct cli *cli, const char *format,
-						     va_list args)
+						      va_list args)
 {
 	struct str text, shown;
 

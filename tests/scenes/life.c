@@ -389,6 +389,17 @@ static enum rc do_plan(struct life *l, const struct node *n, struct err *err)
 	return RC_OK;
 }
 
+/* Our clock is set back by so much; HubSpot's goes on. */
+static enum rc do_clock(struct life *l, const struct node *n, struct err *err)
+{
+	int64_t back;
+
+	if (!clock_parse_duration(n->text, &back))
+		return err_set(err, RC_INVALID, "clock takes a duration");
+	l->sim.skew_ms -= back;
+	return RC_OK;
+}
+
 static enum rc do_index_lag(struct life *l, const struct node *n, struct err *err)
 {
 	if (!clock_parse_duration(n->text, &sandbox_options(l->sandbox)->index_lag_ms))
@@ -416,6 +427,7 @@ static const struct {
 	{ "attribute", do_attribute },
 	{ "plan", do_plan },
 	{ "index-lag", do_index_lag },
+	{ "clock", do_clock },
 	{ "create-many", do_create_many },
 	{ "set-many", do_set_many },
 	{ "add-many-to-list", do_join_many },

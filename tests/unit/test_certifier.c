@@ -717,6 +717,18 @@ static void looks_come_after_1_5_and_30_seconds(void **state)
 	}
 }
 
+/* A create that timed out may be at work until its end became unknown: the lag counts from there. */
+static void the_lag_counts_from_when_the_end_became_unknown(void **state)
+{
+	struct bed *b = *state;
+
+	b->is.unknown_ms = ATTEMPT + 30 * MS_SECOND;
+	b->view.started_ms = b->view.now_ms = ATTEMPT + 31 * MS_SECOND;
+	assert_int_equal(settle(b, NULL, 0, "null").state, STATE_CREATING);
+	b->view.started_ms = b->view.now_ms = ATTEMPT + 60 * MS_SECOND;
+	assert_int_equal(settle(b, NULL, 0, "null").state, STATE_PLANNED);
+}
+
 /* One issuance whose create fails for ever must not use up the rate of all others. */
 static void creating_again_slows_down(void **state)
 {
