@@ -30,7 +30,8 @@ struct news {
 
 /*
  * The oldest news of the account that may be looked at now, at most `most`, in
- * `memory`. `wall_ms` is our clock. Answers how many.
+ * `memory`; what failed before comes after what did not. `wall_ms` is our
+ * clock. Answers how many.
  */
 size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
 		  struct arena *memory, struct news **out);

@@ -1027,6 +1027,7 @@ int main(void)
 		TEST(a_look_goes_on_through_pages),
 		TEST(pages_without_end_end),
 		TEST(looks_come_after_1_5_and_30_seconds),
+		TEST(the_lag_counts_from_when_the_end_became_unknown),
 		TEST(creating_again_slows_down),
 		TEST(a_failed_look_settles_nothing),
 		TEST(an_issue_is_read_back),

@@ -61,8 +61,8 @@ static void a_failed_look_waits_longer_each_time(void **state)
 	inbox_again(db, "hubspot", take(NOW, 1, 1), NOW, 0);
 	assert_string_equal(take(NOW + 499, 2, 1)->contact, "2");
 	assert_int_equal(inbox_next(db, "hubspot", NOW), NOW + 500);
-	struct news *again = take(NOW + 500, 2, 2);
-	assert_string_equal(again->contact, "1"); /* still the oldest */
+	struct news *again = &take(NOW + 500, 2, 2)[1];
+	assert_string_equal(again->contact, "1"); /* behind what did not have to wait */
 	assert_int_equal(again->failures, 1);
 	inbox_again(db, "hubspot", again, NOW + 500, 0);
 	assert_int_equal(inbox_next(db, "hubspot", NOW + 500), NOW + 1500);
@@ -124,12 +124,17 @@ static void what_falls_due_becomes_news(void **state)
 	wait_for(one, "1", NOW, "", "x");
 	wait_for(two, "1", NOW, "", "x");
 	wait_for(one, "2", NOW + 1, "", "x");
-	assert_int_equal(inbox_promote(db, "hubspot", NOW + 59999), 0);
-	assert_int_equal(inbox_promote(db, "another", NOW + 60000), 0);
-	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60000),
-			 1); /* one contact, however many watches */
-	assert_string_equal(take(NOW, 9, 1)->contact, "1");
-	assert_int_equal(inbox_promote(db, "hubspot", NOW + 60001), 1);
+	inbox_promote(db, "hubspot", NOW + 59999);
+	inbox_promote(db, "another", NOW + 60000);
+	assert_int_equal(inbox_count(db, "hubspot"), 0);
+	inbox_promote(db, "hubspot", NOW + 60000);
+	assert_string_equal(take(NOW, 9, 1)->contact, "1"); /* one contact, however many watches */
+	assert_int_equal(inbox_next_due(db, "hubspot"), NOW + 60001);
+	inbox_promote(db, "hubspot", NOW + 60001);
+	assert_int_equal(inbox_count(db, "hubspot"), 2);
+	assert_int_equal(inbox_next_due(db, "hubspot"), INT64_MAX);
+	inbox_demote(db, "hubspot", "1"); /* looked at, and not decided */
+	assert_int_equal(inbox_next_due(db, "hubspot"), NOW + 60000);
 	assert_int_equal(inbox_pending_count(db, "hubspot"), 3); /* they go when they are decided */
 }
 
@@ -144,7 +149,7 @@ static int64_t note(const char *asked, const char *id, const char *const *merged
 			     .created_ms = NOW,
 			     .modified_ms = NOW + 500 };
 
-	return merge_note(db, "hubspot", &c, &memory);
+	return merge_note(db, "hubspot", &c, 0, &memory);
 }
 
 static void who_absorbed_nobody(void **state)
@@ -205,15 +210,44 @@ static void the_older_kind_of_merge_keeps_a_record(void **state)
 	db_run(db,
 	       "INSERT INTO contact (account, contact, modified_ms, watches) VALUES ('hubspot', '1', 5, 't')",
 	       "");
-	assert_int_equal(merge_note(db, "hubspot", &c, &memory),
+	assert_int_equal(merge_note(db, "hubspot", &c, 0, &memory),
 			 NOW + 500); /* read before: its last change */
 	assert_true(
 		db_exists(db, "SELECT 1 FROM contact WHERE modified_ms = 5 AND watches = 't'", ""));
 	static const char *const more[] = { "2", "4" };
 	c.merged = more;
 	c.n_merged = 2;
-	c.merge_entry_ms = NOW + 300; /* an entry that says when */
-	assert_int_equal(merge_note(db, "hubspot", &c, &memory), NOW + 300);
+	c.modified_ms = NOW + 900;
+	c.merge_entry_ms = NOW + 600; /* an entry that says when */
+	assert_int_equal(merge_note(db, "hubspot", &c, 0, &memory), NOW + 600);
+	static const char *const still_more[] = { "2", "4", "5" };
+	c.merged = still_more;
+	c.n_merged = 3; /* the entry is that of the merge before: no news */
+	assert_int_equal(merge_note(db, "hubspot", &c, 0, &memory), NOW + 900);
+}
+
+/* A new record that absorbs one that came out of a merge itself brings that one's entries along. */
+static void an_entry_of_an_earlier_merge_tells_nothing(void **state)
+{
+	static const char *const merged[] = { "1", "2" };
+	struct contact c = { .asked = "3",
+			     .id = "3",
+			     .merged = merged,
+			     .n_merged = 2,
+			     .created_ms = NOW,
+			     .modified_ms = NOW + 500,
+			     .merge_entry_ms = NOW - 9000 };
+
+	(void)state;
+	assert_int_equal(merge_note(db, "hubspot", &c, 0, &memory), NOW);
+}
+
+static bool carried(const char *account, const char *contact, const char *list, int64_t joined_ms,
+		    int64_t merged_ms)
+{
+	struct join join = { contact, list, joined_ms };
+
+	return merge_carried_over(db, account, &join, merged_ms);
 }
 
 static void member(const char *contact, int64_t joined_ms, const char *gone)
@@ -231,15 +265,17 @@ static void rows_that_a_merge_carried_over(void **state)
 	(void)state;
 	member("1", NOW - 9, "1000"); /* left the list long before the merge */
 	(void)note("3", "3", merged, 2);
-	assert_false(merge_carried_over(db, "hubspot", "3", "7", NOW));
+	assert_false(carried("hubspot", "3", "7", NOW, NOW));
 	member("2", NOW - 9, NULL);
-	assert_true(merge_carried_over(db, "hubspot", "3", "7", NOW));
-	assert_false(merge_carried_over(db, "hubspot", "3", "8", NOW));
-	assert_false(merge_carried_over(db, "another", "3", "7", NOW));
-	assert_false(merge_carried_over(db, "hubspot", "4", "7", NOW));
+	assert_true(carried("hubspot", "3", "7", NOW, NOW));
+	assert_true(carried("hubspot", "3", "7", NOW + 60000, NOW));
+	assert_false(carried("hubspot", "3", "7", NOW + 60001, NOW)); /* a join of its own */
+	assert_false(carried("hubspot", "3", "8", NOW, NOW));
+	assert_false(carried("another", "3", "7", NOW, NOW));
+	assert_false(carried("hubspot", "4", "7", NOW, NOW));
 	db_run(db, "UPDATE membership SET gone_ms = ?1 WHERE contact = '2'", "i", NOW);
-	assert_true(merge_carried_over(db, "hubspot", "3", "7", NOW)); /* the merge took it out */
-	assert_false(merge_carried_over(db, "hubspot", "3", "7", NOW + 1));
+	assert_true(carried("hubspot", "3", "7", NOW, NOW)); /* the merge took it out */
+	assert_false(carried("hubspot", "3", "7", NOW, NOW + 1));
 }
 
 int main(void)
@@ -256,6 +292,7 @@ int main(void)
 		stored(a_new_record_out_of_a_merge),
 		stored(two_bursts_of_one_time_are_one_after_the_merge),
 		stored(the_older_kind_of_merge_keeps_a_record),
+		stored(an_entry_of_an_earlier_merge_tells_nothing),
 		stored(rows_that_a_merge_carried_over),
 	};
 	json_start();

@@ -424,7 +424,7 @@ static void note(const char *id, const char *const *merged, size_t n)
 			     .created_ms = NOW,
 			     .modified_ms = NOW + 500 };
 
-	(void)merge_note(db, "hubspot", &c, &memory);
+	(void)merge_note(db, "hubspot", &c, 0, &memory);
 }
 
 static void what_was_issued_under_an_old_id_counts(void **state)

@@ -177,15 +177,32 @@ static void starts_wait_for_the_sources_clock(void **state)
 	uint32_t source = w.watch[0].source;
 
 	(void)state;
-	assert_int_equal(watches_start(db, &w, source + 1, "another", 77, &err), RC_OK);
+	struct first_clock clock = { NOW + 9500, -500, 10000 };
+	assert_int_equal(watches_start(db, &w, source + 1, &clock, &err), RC_OK);
 	assert_int_equal(w.watch[0].start_ms, INT64_MAX);
-	assert_int_equal(watches_start(db, &w, source, "hubspot", -500, &err), RC_OK);
+	/* Activated by this process ten seconds ago, whatever our clock did since. */
+	assert_int_equal(watches_start(db, &w, source, &clock, &err), RC_OK);
 	assert_int_equal(w.watch[0].start_ms, NOW - 500);
-	assert_int_equal(watches_start(db, &w, source, "hubspot", 9000, &err),
-			 RC_OK); /* only once */
+	clock.now_ms += 9000;
+	assert_int_equal(watches_start(db, &w, source, &clock, &err), RC_OK); /* only once */
 	assert_int_equal(w.watch[0].start_ms, NOW - 500);
 	done(t, &w);
 	assert_int_equal(watch_of(text, NOW + 1, "a").start_ms, NOW - 500);
+}
+
+static void a_start_that_an_earlier_process_left_open(void **state)
+{
+	static const char text[] = RULE("a", CHANGED("tier", ""));
+	struct first_clock clock = { NOW + 70000, 300, 5000 };
+	struct watches w;
+	struct err err;
+
+	(void)state;
+	done(sync(text, NOW, &w), &w);
+	struct table *t = sync(text, NOW + 60000, &w);
+	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
+	assert_int_equal(w.watch[0].start_ms, NOW + 300); /* only our clock of then can tell */
+	done(t, &w);
 }
 
 static void the_tag_changes_with_property_watches(void **state)
@@ -244,6 +261,7 @@ int main(void)
 		stored(since_reaches_back_at_the_first_load_only),
 		stored(lists_begin_by_looking_whether_they_are_built),
 		stored(starts_wait_for_the_sources_clock),
+		stored(a_start_that_an_earlier_process_left_open),
 		stored(the_tag_changes_with_property_watches),
 		stored(an_activation_that_is_not_written_is_none),
 	};
