@@ -1,7 +1,7 @@
-# hs2cert: make | demo | check | bench | lint | bless | install | clean
+# hs2cert: make | demo | check | bench | lint | fuzz | bless | install | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
-# release (default), san (address and undefined behaviour sanitizers) or clang.
+# release (default), san (address and undefined behaviour sanitizers), clang or fuzz.
 
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -13,6 +13,7 @@ VERSION := 0.1.0
 B_release := build
 B_san := build/san
 B_clang := build/clang
+B_fuzz := build/fuzz
 B := $(B_$(VARIANT))
 
 LIBS := yaml-0.1 libcurl jansson libpcre2-8 libmicrohttpd sqlite3 libcrypto
@@ -25,9 +26,11 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-ov
 	-fno-delete-null-pointer-checks
 FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDEN)
 FLAGS_clang := -O1 -g -fPIE
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LD_clang := -pie
+LD_fuzz := -fsanitize=fuzzer,address,undefined
 LD_san := -fsanitize=address,undefined
 
 CPPFLAGS += -D_GNU_SOURCE -DHS2CERT_VERSION='"$(VERSION)"' -I. -I$(B)/gen $(PKG_CFLAGS)
@@ -131,6 +134,19 @@ bless: $(B)/tests/rules/golden
 .PHONY: bench
 bench: $(B)/tests/bench/bench
 	@$(B)/tests/bench/bench
+
+# libFuzzer over every parser, T seconds each; corpora begin with the golden rule files.
+T ?= 30
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+.PHONY: fuzz fuzzers
+fuzz: check-deps
+	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=fuzz fuzzers
+	@for fuzzer in $(FUZZERS); do \
+		mkdir -p build/fuzz/corpus/$$fuzzer; \
+		build/fuzz/tests/fuzz/$$fuzzer -max_total_time=$(T) -timeout=10 -print_final_stats=1 \
+			build/fuzz/corpus/$$fuzzer tests/rules/good tests/rules/bad || exit 1; \
+	done
+fuzzers: $(FUZZERS:%=$(B)/tests/fuzz/%)
 
 # ---- install -----------------------------------------------------------------
 
