@@ -109,7 +109,7 @@ $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
 
 # Everything that is tested with one variant of the build.
 .PHONY: test
-test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS)
+test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS) $(B)/tests/bench/bench
 	@sh tests/run.sh $(B)
 
 .PHONY: lint

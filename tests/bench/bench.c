@@ -251,6 +251,7 @@ static void bench_decide(struct table *t)
 				       .random = fixed_random,
 				       .log = &silent };
 		struct watches watches;
+		struct first_clock clock = { 1000000000, 0, 0 };
 		struct err err;
 		char path[64];
 		int64_t count[STATE_COUNT];
@@ -258,8 +259,7 @@ static void bench_decide(struct table *t)
 		remove_state(path);
 		if (db_open(path, DB_OWN, &world.db, &err) != RC_OK ||
 		    watches_sync(world.db, t, 1000000000, &silent, &watches, &err) != RC_OK ||
-		    watches_start(world.db, &watches, t->rule[0].source,
-				  t->account[t->rule[0].source].name, 0, &err) != RC_OK) {
+		    watches_start(world.db, &watches, t->rule[0].source, &clock, &err) != RC_OK) {
 			fprintf(stderr, "bench: %s\n", err.text);
 			return;
 		}
