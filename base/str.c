@@ -40,6 +40,17 @@ bool slice_starts(struct slice a, struct slice prefix)
 	return a.len >= prefix.len && slice_eq((struct slice){ a.ptr, prefix.len }, prefix);
 }
 
+bool slice_cut(struct slice *rest, char separator, struct slice *part)
+{
+	const char *end = rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
+
+	*part = (struct slice){ rest->ptr, end ? (size_t)(end - rest->ptr) : rest->len };
+	rest->len -= part->len + (end != NULL);
+	if (end)
+		rest->ptr = end + 1;
+	return end != NULL;
+}
+
 int slice_cmp(struct slice a, struct slice b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;

@@ -28,6 +28,11 @@ bool slice_is(struct slice a, const char *text);
 /* ASCII letters without case, other bytes as they are. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 bool slice_starts(struct slice a, struct slice prefix);
+/*
+ * Takes the part before the first separator off *rest, or all of it. True where
+ * there was a separator (which is gone from *rest, too).
+ */
+bool slice_cut(struct slice *rest, char separator, struct slice *part);
 int slice_cmp(struct slice a, struct slice b); /* byte order, shorter first */
 struct slice slice_trim(struct slice a);       /* white space of ASCII at both ends */
 

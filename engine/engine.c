@@ -150,21 +150,30 @@ static void look_arrived(void *arg, const struct look *look)
 	batch_free(b);
 }
 
+/* News that may be looked at now and that nobody is looking at, at most `most`, in `memory`. */
+static size_t free_news(const struct origin *o, size_t most, struct arena *memory,
+			struct news **out)
+{
+	size_t flying = 0, kept = 0;
+
+	for (const struct batch *b = o->batch; b; b = b->next)
+		flying += b->count;
+	size_t n = inbox_take(o->engine->db, o->name, wall_ms(o->engine), most + flying, memory,
+			      out);
+	for (size_t i = 0; i < n && kept < most; i++)
+		if (!is_looked_at(o, (*out)[i].contact))
+			(*out)[kept++] = (*out)[i];
+	return kept;
+}
+
 /* Starts one look at the oldest news. False: there is none now. */
 static bool start_look(struct origin *o, size_t most)
 {
-	struct engine *e = o->engine;
 	struct batch *b = mem_alloc(sizeof(*b));
-	size_t flying = 0;
 
-	for (const struct batch *other = o->batch; other; other = other->next)
-		flying += other->count;
 	b->origin = o;
 	arena_init(&b->memory);
-	size_t n = inbox_take(e->db, o->name, wall_ms(e), most + flying, &b->memory, &b->news);
-	for (size_t i = 0; i < n && b->count < most; i++)
-		if (!is_looked_at(o, b->news[i].contact))
-			b->news[b->count++] = b->news[i];
+	b->count = free_news(o, most, &b->memory, &b->news);
 	b->next = o->batch;
 	o->batch = b;
 	if (b->count == 0) {
@@ -396,17 +405,11 @@ static int64_t next_look_ms(const struct origin *o)
 	const struct engine *e = o->engine;
 	struct arena memory;
 	struct news *news;
-	size_t flying = 0;
-	bool free_one = false;
 
-	for (const struct batch *b = o->batch; b; b = b->next)
-		flying += b->count;
 	arena_init(&memory);
-	size_t n = inbox_take(e->db, o->name, wall_ms(e), flying + 1, &memory, &news);
-	for (size_t i = 0; i < n; i++)
-		free_one |= !is_looked_at(o, news[i].contact);
+	bool any = free_news(o, 1, &memory, &news) > 0;
 	arena_release(&memory);
-	return free_one ? wall_ms(e) : inbox_next(e->db, o->name, wall_ms(e));
+	return any ? wall_ms(e) : inbox_next(e->db, o->name, wall_ms(e));
 }
 
 /* Monotonic time at which a look can begin, INT64_MAX where nothing waits for a time. */

@@ -10,12 +10,9 @@
 /* The first line of *rest without its end; *rest goes on behind it. */
 static struct slice take_line(struct slice *rest)
 {
-	const char *end = memchr(rest->ptr, '\n', rest->len);
-	size_t len = end ? (size_t)(end - rest->ptr) : rest->len;
-	struct slice line = { rest->ptr, len };
+	struct slice line;
 
-	rest->ptr += end ? len + 1 : len;
-	rest->len -= end ? len + 1 : len;
+	(void)slice_cut(rest, '\n', &line);
 	if (line.len && line.ptr[line.len - 1] == '\r')
 		line.len--;
 	return line;

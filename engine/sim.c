@@ -166,46 +166,30 @@ static void arrive(struct sim *sim, struct sim_call *c)
 		c->answer_ms = sim->now_ms + 30 * MS_SECOND;
 }
 
-static const char *header(const struct sandbox_answer *answer, const char *name)
+/* The answer's headers as they would come over the wire, for the reader that net.c uses too. */
+static void read_headers(const struct sim *sim, const struct sandbox_answer *answer,
+			 struct http_response *out)
 {
-	size_t len = strlen(name);
+	struct str lines;
 
+	str_init(&lines, sizeof(answer->header) * 2);
 	for (size_t i = 0;
 	     i < sizeof(answer->header) / sizeof(answer->header[0]) && answer->header[i][0]; i++)
-		if (strncasecmp(answer->header[i], name, len) == 0 && answer->header[i][len] == ':')
-			return answer->header[i] + len + 1 + (answer->header[i][len + 1] == ' ');
-	return NULL;
-}
-
-static int64_t header_number(const struct sandbox_answer *answer, const char *name, int64_t unit)
-{
-	const char *text = header(answer, name);
-	int64_t n = 0;
-
-	if (!text || !*text)
-		return HTTP_ABSENT;
-	for (; *text >= '0' && *text <= '9'; text++)
-		n = n * 10 + (*text - '0');
-	return n * unit;
+		str_addf(&lines, "%s\r\n", answer->header[i]);
+	http_read_headers(str_slice(&lines), sim->now_ms + sim->skew_ms, out);
+	str_release(&lines);
 }
 
 static void deliver(struct sim *sim, struct sim_call *c)
 {
-	const char *date = header(&c->answer, "Date");
 	struct http_response response = {
 		.outcome = c->answer.delivery == SANDBOX_WHOLE ? HTTP_ANSWER : HTTP_UNKNOWN,
 		.problem = c->answer.delivery == SANDBOX_CUT ? "connection cut" : "timed out",
 		.status = c->answer.status,
 		.body = str_slice(&c->answer.body),
-		.date_ms = HTTP_ABSENT,
-		.retry_after_ms = header_number(&c->answer, "Retry-After", MS_SECOND),
-		.rate_max = header_number(&c->answer, "X-HubSpot-RateLimit-Max", 1),
-		.rate_interval_ms = header_number(&c->answer,
-						  "X-HubSpot-RateLimit-Interval-Milliseconds", 1),
 	};
 
-	if (date && !clock_parse_http(slice_of(date), &response.date_ms))
-		response.date_ms = HTTP_ABSENT;
+	read_headers(sim, &c->answer, &response);
 	call_unlink(sim, c);
 	if (c->done)
 		c->done(c->arg, &response);

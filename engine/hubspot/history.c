@@ -154,10 +154,8 @@ static void read_merged(const struct json *properties, struct arena *memory, str
 	const char **list = arena_alloc(memory, (ids.len / 2 + 2) * sizeof(*list));
 
 	while (ids.len) {
-		const char *end = memchr(ids.ptr, ';', ids.len);
-		struct slice one = { ids.ptr, end ? (size_t)(end - ids.ptr) : ids.len };
-		ids.ptr += one.len + (end != NULL);
-		ids.len -= one.len + (end != NULL);
+		struct slice one;
+		(void)slice_cut(&ids, ';', &one);
 		one = slice_trim(one);
 		if (hub_id_valid(one) && !slice_is(one, c->id))
 			list[c->n_merged++] = arena_text(memory, one);

@@ -71,13 +71,11 @@ static char *join_labels(const struct map *options, struct slice value)
 
 	str_init(&out, LIMIT_VALUE_BYTES);
 	while (value.len) {
-		const char *end = memchr(value.ptr, ';', value.len);
-		struct slice one = { value.ptr, end ? (size_t)(end - value.ptr) : value.len };
+		struct slice one;
+		bool more = slice_cut(&value, ';', &one);
 		const char *label = map_get(options, one);
-		value.ptr += one.len + (end != NULL);
-		value.len -= one.len + (end != NULL);
 		str_add_slice(&out, label ? slice_of(label) : one);
-		if (end)
+		if (more)
 			str_add_char(&out, ';');
 	}
 	char *text = mem_strdup(str_text(&out));
