@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "schema_2_sql.h"
 #include "schema_sql.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define CACHE_SLOTS 512 /* power of two, well above the number of statements in the program */
 
 struct query {
@@ -79,16 +80,40 @@ static int64_t schema_version(struct db *db)
 	return version;
 }
 
+static void note_version(struct db *db, int64_t version)
+{
+	db_run(db,
+	       "INSERT INTO meta (key, value) VALUES ('schema', CAST(?1 AS TEXT))"
+	       " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	       "i", version);
+}
+
 static enum rc create_schema(struct db *db, struct err *err)
 {
 	db_begin(db, "schema");
 	control(db, schema_sql);
-	db_run(db, "INSERT INTO meta (key, value) VALUES ('schema', CAST(?1 AS TEXT))", "i",
-	       (int64_t)SCHEMA_VERSION);
+	note_version(db, SCHEMA_VERSION);
 	return db_commit(db, err);
 }
 
-/* A later version adds a step here: "from n to n + 1" and its SQL. */
+/* Step n leads from version n + 1 to n + 2; each is one transaction. */
+static const char *const upgrades[] = { schema_2_sql };
+_Static_assert(sizeof(upgrades) / sizeof(upgrades[0]) == SCHEMA_VERSION - 1,
+	       "a version lacks its step");
+
+static enum rc upgrade(struct db *db, int64_t version, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (; rc == RC_OK && version < SCHEMA_VERSION; version++) {
+		db_begin(db, "schema");
+		control(db, upgrades[version - 1]);
+		note_version(db, version + 1);
+		rc = db_commit(db, err);
+	}
+	return rc;
+}
+
 static enum rc migrate(struct db *db, enum db_mode mode, struct err *err)
 {
 	int64_t version = schema_version(db);
@@ -100,12 +125,15 @@ static enum rc migrate(struct db *db, enum db_mode mode, struct err *err)
 			err, RC_BROKEN,
 			"the state was written by a newer hs2cert (schema %lld, this one knows %d)",
 			(long long)version, SCHEMA_VERSION);
-	if (!db->driver->is_empty(db->handle))
+	if (version <= 0 && !db->driver->is_empty(db->handle))
 		return err_set(err, RC_BROKEN, "the state is a database of something else");
 	if (mode != DB_OWN)
-		return err_set(err, RC_BROKEN,
-			       "there is no state there yet: 'hs2cert run' makes it");
-	return create_schema(db, err);
+		return err_set(
+			err, RC_BROKEN, "%s",
+			version > 0
+				? "the state was written by an older hs2cert: 'hs2cert run' upgrades it"
+				: "there is no state there yet: 'hs2cert run' makes it");
+	return version > 0 ? upgrade(db, version, err) : create_schema(db, err);
 }
 
 enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err)

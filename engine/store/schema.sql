@@ -1,6 +1,6 @@
--- The state of hs2cert, version 1. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 2. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
--- A change of this file is a new version and a step in store/db.c.
+-- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -156,6 +156,8 @@ CREATE TABLE issuance (
 	fields         TEXT,                  -- JSON, rendered; NULL where never rendered
 	state          TEXT NOT NULL,
 	held_from      TEXT,                  -- held, refused: the state to go on from
+	hold           TEXT,                  -- held: what holds it; engine/issuance.h has the words
+	expire_ms      INTEGER,               -- held: when it is skipped, by the source's clock; NULL: never
 	reason         TEXT,
 	attempts       INTEGER NOT NULL DEFAULT 0,
 	attempt_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: the last write was about to leave
@@ -183,6 +185,7 @@ CREATE TABLE trail (
 	issuance INTEGER NOT NULL REFERENCES issuance (id),
 	at_ms    INTEGER NOT NULL,            -- our clock
 	state    TEXT NOT NULL,
-	note     TEXT
+	note     TEXT,
+	who      TEXT                         -- the person who did it; NULL: the engine
 );
 CREATE INDEX trail_issuance ON trail (issuance);

@@ -1,0 +1,188 @@
+-- The state of hs2cert, version 1. Times are milliseconds since 1970 UTC:
+-- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
+-- A change of this file is a new version and a step in store/db.c.
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- How far each source account has been looked at.
+CREATE TABLE source (
+	account    TEXT PRIMARY KEY,
+	cursor_ms  INTEGER NOT NULL,          -- all changes up to here are stored as news
+	reach_ms   INTEGER,                   -- a `since:` that the next walk must reach back to
+	overlap_ms INTEGER NOT NULL DEFAULT 0, -- when the whole overlap was last walked
+	sweep_ms   INTEGER NOT NULL DEFAULT 0  -- when the last 24 hours were last walked
+);
+
+-- What is watched: rules with the same account, event, target, settle and
+-- activation share one watch, and so see the same events.
+CREATE TABLE watch (
+	id        INTEGER PRIMARY KEY,
+	account   TEXT NOT NULL,
+	event     TEXT NOT NULL,              -- property-changed, list-added
+	target    TEXT NOT NULL,              -- property, or list as written in the rule
+	settle_ms INTEGER NOT NULL,
+	loaded_ms INTEGER NOT NULL,           -- activation by our clock
+	start_ms  INTEGER,                    -- activation by the source's clock; NULL until it is known
+	-- Lists only. 2: not known yet whether the list was still being built at
+	-- activation; 1: it was, and what it holds when complete is the baseline; 0: no.
+	building  INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE rule (
+	name  TEXT PRIMARY KEY,
+	watch INTEGER REFERENCES watch (id),  -- NULL: not active (off, or absent)
+	trigger_key TEXT NOT NULL             -- event, account and target: a change is a new activation
+);
+
+-- The inbox: contacts to be looked at.
+CREATE TABLE news (
+	id            INTEGER PRIMARY KEY,    -- order of arrival
+	account       TEXT NOT NULL,
+	contact       TEXT NOT NULL,
+	seq           INTEGER NOT NULL DEFAULT 0, -- grows with each further news of the contact
+	modified_ms   INTEGER NOT NULL,       -- the change that was seen, 0 where it is not known
+	not_before_ms INTEGER NOT NULL DEFAULT 0, -- our clock: after a failed look
+	failures      INTEGER NOT NULL DEFAULT 0,
+	UNIQUE (account, contact)
+);
+CREATE INDEX news_wait ON news (account, not_before_ms, id);
+
+-- Bursts and joins that are known and not yet decided.
+CREATE TABLE pending (
+	watch      INTEGER NOT NULL REFERENCES watch (id) ON DELETE CASCADE,
+	account    TEXT NOT NULL,
+	contact    TEXT NOT NULL,
+	at_ms      INTEGER NOT NULL,          -- last entry of the burst, or time of joining
+	due_ms     INTEGER NOT NULL,          -- decided from a read that began then or later
+	from_value TEXT,                      -- NULL: not known
+	to_value   TEXT NOT NULL,
+	frozen     INTEGER NOT NULL DEFAULT 0, -- a merge took its history: decided as it stands here
+	promoted   INTEGER NOT NULL DEFAULT 0, -- it fell due, and its contact is among the news
+	PRIMARY KEY (watch, contact, at_ms)
+);
+CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
+CREATE INDEX pending_contact ON pending (account, contact);
+
+-- Where deciding stands: the last entry (or join) that was decided, fired or not.
+CREATE TABLE decided (
+	watch   INTEGER NOT NULL REFERENCES watch (id) ON DELETE CASCADE,
+	contact TEXT NOT NULL,
+	at_ms   INTEGER NOT NULL,
+	value   TEXT NOT NULL,
+	PRIMARY KEY (watch, contact)
+) WITHOUT ROWID;
+
+-- What was read of a contact, so that nothing is read twice.
+CREATE TABLE contact (
+	account     TEXT NOT NULL,
+	contact     TEXT NOT NULL,
+	modified_ms INTEGER NOT NULL,         -- lastmodifieddate that was read
+	watches     TEXT NOT NULL,            -- which watches it was decided for
+	merged      TEXT NOT NULL DEFAULT '', -- other ids that it absorbed, `;` between
+	merged_ms   INTEGER NOT NULL DEFAULT 0, -- when the last merge was
+	PRIMARY KEY (account, contact)
+) WITHOUT ROWID;
+CREATE INDEX contact_modified ON contact (modified_ms);
+
+CREATE TABLE alias (
+	account TEXT NOT NULL,
+	old     TEXT NOT NULL,
+	contact TEXT NOT NULL,                -- the id that old was merged into
+	PRIMARY KEY (account, old)
+) WITHOUT ROWID;
+CREATE INDEX alias_contact ON alias (account, contact);
+
+-- Lists that rules name, and who is in them.
+CREATE TABLE list (
+	account    TEXT NOT NULL,
+	target     TEXT NOT NULL,             -- as written in the rule …
+	by_name    INTEGER NOT NULL,          -- … 1: it is the list's name, 0: its id
+	list_id    TEXT NOT NULL,
+	name       TEXT NOT NULL,
+	probe      TEXT NOT NULL DEFAULT '',  -- what the last probe said, before the last complete scan
+	scanned_ms INTEGER NOT NULL DEFAULT 0, -- when the last complete scan began
+	news_ms    INTEGER NOT NULL DEFAULT 0, -- when a scan last found something new
+	scan       INTEGER NOT NULL DEFAULT 0, -- number of the last complete scan
+	PRIMARY KEY (account, target, by_name)
+);
+
+CREATE TABLE membership (
+	account   TEXT NOT NULL,
+	list_id   TEXT NOT NULL,
+	contact   TEXT NOT NULL,
+	joined_ms INTEGER NOT NULL,
+	scan      INTEGER NOT NULL,           -- the last scan that showed it
+	gone_ms   INTEGER,                    -- when a complete scan first missed it
+	PRIMARY KEY (account, list_id, contact)
+) WITHOUT ROWID;
+CREATE INDEX membership_gone ON membership (gone_ms) WHERE gone_ms IS NOT NULL;
+
+-- Why: one row for each rule that looked at an event, and for what was no event.
+CREATE TABLE decision (
+	id         INTEGER PRIMARY KEY,
+	made_ms    INTEGER NOT NULL,          -- our clock
+	account    TEXT NOT NULL,
+	contact    TEXT NOT NULL,
+	rule       TEXT,                      -- NULL: said of the watch as a whole
+	event      TEXT NOT NULL,
+	target     TEXT NOT NULL,
+	from_value TEXT,
+	to_value   TEXT NOT NULL,
+	at_ms      INTEGER NOT NULL,
+	outcome    TEXT NOT NULL,             -- fired, held, skipped, no-match, no-event
+	reason     TEXT,
+	table_hash TEXT NOT NULL
+);
+CREATE INDEX decision_contact ON decision (account, contact);
+CREATE INDEX decision_made ON decision (made_ms);
+
+-- The outbox and the ledger: one row for each event of a rule that fired, for ever.
+CREATE TABLE issuance (
+	id             INTEGER PRIMARY KEY,
+	rule           TEXT NOT NULL,
+	table_hash     TEXT NOT NULL,
+	source_account TEXT NOT NULL,
+	contact        TEXT NOT NULL,
+	event          TEXT NOT NULL,
+	target         TEXT NOT NULL,
+	from_value     TEXT,
+	to_value       TEXT NOT NULL,
+	at_ms          INTEGER NOT NULL,
+	action_account TEXT NOT NULL,
+	group_id       TEXT NOT NULL,
+	do_issue       INTEGER NOT NULL,
+	do_send        INTEGER NOT NULL,
+	email          TEXT NOT NULL,         -- as rendered, for lists of people
+	fields         TEXT,                  -- JSON, rendered; NULL where never rendered
+	state          TEXT NOT NULL,
+	held_from      TEXT,                  -- held, refused: the state to go on from
+	reason         TEXT,
+	attempts       INTEGER NOT NULL DEFAULT 0,
+	attempt_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: the last write was about to leave
+	unknown_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: since when nobody knows how it ended
+	settles        INTEGER NOT NULL DEFAULT 0,
+	cursor         TEXT,
+	not_before_ms  INTEGER NOT NULL DEFAULT 0, -- our clock
+	failures       INTEGER NOT NULL DEFAULT 0,
+	credential     TEXT,
+	public_url     TEXT,
+	created_ms     INTEGER NOT NULL,      -- our clock
+	updated_ms     INTEGER NOT NULL,      -- our clock
+	UNIQUE (rule, source_account, contact, event, target, at_ms, to_value)
+);
+CREATE UNIQUE INDEX issuance_credential ON issuance (action_account, credential) WHERE credential IS NOT NULL;
+CREATE INDEX issuance_work ON issuance (action_account, id)
+	WHERE state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending')
+	AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0);
+CREATE INDEX issuance_contact ON issuance (source_account, contact);
+CREATE INDEX issuance_state ON issuance (state);
+
+-- Every state that an issuance went through.
+CREATE TABLE trail (
+	id       INTEGER PRIMARY KEY,
+	issuance INTEGER NOT NULL REFERENCES issuance (id),
+	at_ms    INTEGER NOT NULL,            -- our clock
+	state    TEXT NOT NULL,
+	note     TEXT
+);
+CREATE INDEX trail_issuance ON trail (issuance);

@@ -1,0 +1,149 @@
+/*
+ * A state that an older version wrote becomes one of this version: with the
+ * same tables as a new one, and with all that was in it.
+ */
+#include "tests/unit/rules.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/issuance.h"
+#include "engine/store/db.h"
+
+static char folder[64], path[128];
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/hs2cert-upgrade-XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/old.db", folder);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[160];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command);
+}
+
+/* The state as version 1 made it, with one row of each held kind. */
+static void write_version_1(void)
+{
+	static const char rows[] =
+		"INSERT INTO meta VALUES ('schema', '1');"
+		"INSERT INTO issuance (rule, table_hash, source_account, contact, event, target, to_value, at_ms,"
+		" action_account, group_id, do_issue, do_send, email, state, held_from, reason, created_ms, updated_ms)"
+		" SELECT 'r', 'h', 'hubspot', value, 'property-changed', 'tier', 'Gold', 1, 'certifier', 'g1', 1, 1,"
+		" 'a@example.org', 'held', 'planned', value || ': why', 1, 1 FROM (SELECT 'plan' AS value UNION ALL"
+		" SELECT 'group' UNION ALL SELECT 'missing e-mail' UNION ALL SELECT 'empty required field' UNION ALL"
+		" SELECT 'filter-limit' UNION ALL SELECT 'field');"
+		"INSERT INTO issuance (rule, table_hash, source_account, contact, event, target, to_value, at_ms,"
+		" action_account, group_id, do_issue, do_send, email, state, created_ms, updated_ms)"
+		" VALUES ('r', 'h', 'hubspot', '7', 'property-changed', 'tier', 'Gold', 1, 'certifier', 'g1', 1, 1,"
+		" 'a@example.org', 'sent', 1, 1)";
+	struct err err;
+	struct str sql;
+	void *handle;
+
+	str_init(&sql, 1u << 20);
+	assert_int_equal(file_read("tests/unit/schema_1.sql", &sql, &err), RC_OK);
+	assert_int_equal(sqlite_driver.open(path, DB_OWN, &handle, &err), RC_OK);
+	assert_int_equal(sqlite_driver.exec(handle, str_text(&sql), &err), RC_OK);
+	assert_int_equal(sqlite_driver.exec(handle, rows, &err), RC_OK);
+	sqlite_driver.close(handle);
+	str_release(&sql);
+}
+
+/* Every column and index of a state, in an order of their own. */
+static void describe(struct db *db, struct str *out)
+{
+	struct query *q = db_select(
+		db,
+		"SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" || ' ' ||"
+		" coalesce(c.dflt_value, '-') || ' ' || c.pk FROM sqlite_master m"
+		" JOIN pragma_table_info(m.name) c WHERE m.type = 'table' UNION ALL"
+		" SELECT coalesce(sql, name) FROM sqlite_master WHERE type = 'index' ORDER BY 1",
+		"");
+
+	while (query_next(q))
+		str_addf(out, "%.*s\n", SLICE_FMT(query_slice(q, 0)));
+}
+
+static void an_upgraded_state_has_the_tables_of_a_new_one(void **state)
+{
+	struct db *old, *new;
+	struct str is, wanted;
+	struct err err;
+
+	(void)state;
+	write_version_1();
+	str_init(&is, 1u << 20);
+	str_init(&wanted, 1u << 20);
+	assert_int_equal(db_open(path, DB_OWN, &old, &err), RC_OK);
+	assert_int_equal(db_open(":memory:", DB_OWN, &new, &err), RC_OK);
+	describe(old, &is);
+	describe(new, &wanted);
+	assert_true(wanted.len > 1000);
+	assert_string_equal(str_text(&is), str_text(&wanted));
+	db_close(old);
+	db_close(new);
+	str_release(&is);
+	str_release(&wanted);
+}
+
+static void what_it_held_keeps_its_kind(void **state)
+{
+	static const char *const kinds[][2] = {
+		{ "plan", "plan" },
+		{ "group", "group" },
+		{ "missing e-mail", "missing-email" },
+		{ "empty required field", "required" },
+		{ "filter-limit", "filter-limit" },
+		{ "field", "field" },
+	};
+	struct db *db;
+	struct err err;
+
+	(void)state;
+	write_version_1();
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		assert_true(db_exists(db, "SELECT 1 FROM issuance WHERE contact = ?1 AND hold = ?2",
+				      "tt", kinds[i][0], kinds[i][1]));
+	assert_true(
+		db_exists(db, "SELECT 1 FROM issuance WHERE state = 'sent' AND hold IS NULL", ""));
+	db_close(db);
+	/* The second time there is nothing left to do. */
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	db_close(db);
+}
+
+static void beside_a_daemon_nothing_is_upgraded(void **state)
+{
+	struct db *db;
+	struct err err;
+
+	(void)state;
+	write_version_1();
+	assert_int_equal(db_open(path, DB_SHARE, &db, &err), RC_BROKEN);
+	assert_non_null(strstr(err.text, "an older hs2cert"));
+}
+
+#define placed(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		placed(an_upgraded_state_has_the_tables_of_a_new_one),
+		placed(what_it_held_keeps_its_kind),
+		placed(beside_a_daemon_nothing_is_upgraded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
