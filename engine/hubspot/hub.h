@@ -78,7 +78,8 @@ struct source {
 	struct skew skew;
 	struct limiter search, general;
 	struct map labels; /* property name -> struct map of value -> label */
-	bool labels_known;
+	bool labels_known; /* every one that rules use was read, or refused; else asked for at each poll */
+	bool labels_missed; /* one could not be read on the way through them */
 
 	/* health */
 	bool stopped;
@@ -163,10 +164,10 @@ void labels_begin(struct source *s);
 void labels_forget(struct source *s);
 void labels_step(struct source *s);
 /*
- * What HubSpot shows for a value; the value itself where it has no label. Lent until the next
- * load.
+ * What HubSpot shows for a value; the value itself where it has no label, or where the property
+ * does not exist. Lent until the next load. FACT_UNSURE while the property was never read.
  */
-struct slice labels_of(struct source *s, const char *property, struct slice value);
+enum fact labels_of(struct source *s, const char *property, struct slice value, struct slice *out);
 void hub_lists_load(struct source *s); /* after a load: which lists are watched */
 void hub_lists_release(struct source *s);
 void lists_find_again(struct source *s);

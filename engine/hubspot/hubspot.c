@@ -252,10 +252,7 @@ static int64_t hubspot_creation_window(const struct source *s)
 static enum fact hubspot_label(struct source *s, uint32_t property, struct slice value,
 			       struct slice *label)
 {
-	if (!s->labels_known)
-		return FACT_UNSURE;
-	*label = labels_of(s, s->table->property[property].name, value);
-	return FACT_KNOWN;
+	return labels_of(s, s->table->property[property].name, value, label);
 }
 
 const struct source_ops hubspot_ops = {

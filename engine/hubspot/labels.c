@@ -55,9 +55,11 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 	if (!answer && !hub_passes_over(s))
 		return;
 	s->cursor++;
-	if (answer && answer->status == 200)
-		take_options(s, p->name, answer->json);
+	if (answer) /* a property that is refused has no labels: its values stand for themselves */
+		take_options(s, p->name, answer->status == 200 ? answer->json : NULL);
 	else
+		s->labels_missed = true;
+	if (!answer || answer->status != 200)
 		log_line(s->world->log, LOG_ERROR, "the labels of the property cannot be had",
 			 "account", s->name, "property", p->name, NULL);
 }
@@ -83,21 +85,25 @@ static char *join_labels(const struct map *options, struct slice value)
 	return text;
 }
 
-struct slice labels_of(struct source *s, const char *property, struct slice value)
+enum fact labels_of(struct source *s, const char *property, struct slice value, struct slice *out)
 {
 	struct map *options = map_get(&s->labels, slice_of(property));
-	const char *label = options ? map_get(options, value) : NULL;
 
-	if (!options || label || !value.len || !memchr(value.ptr, ';', value.len) ||
-	    options->count >= JOINED_LABELS)
-		return label ? slice_of(label) : value;
-	/*
-	 * A checkbox with several options: kept beside the single ones, so that the answer can
-	 * be lent.
-	 */
-	char *joined = join_labels(options, value);
-	map_put(options, value, joined);
-	return slice_of(joined);
+	if (!options)
+		return FACT_UNSURE;
+	const char *label = map_get(options, value);
+	if (!label && value.len && memchr(value.ptr, ';', value.len) &&
+	    options->count < JOINED_LABELS) {
+		/*
+		 * A checkbox with several options: kept beside the single ones, so that the
+		 * answer can be lent.
+		 */
+		char *joined = join_labels(options, value);
+		map_put(options, value, joined);
+		label = joined;
+	}
+	*out = label ? slice_of(label) : value;
+	return FACT_KNOWN;
 }
 
 void labels_step(struct source *s)
@@ -106,11 +112,13 @@ void labels_step(struct source *s)
 	struct arena memory;
 	struct str rest;
 
+	if (s->cursor == 0)
+		s->labels_missed = false;
 	while (s->cursor < t->n_property &&
 	       !(t->property[s->cursor].source == s->account && t->property[s->cursor].label))
 		s->cursor++;
 	if (s->cursor == t->n_property) {
-		s->labels_known = true;
+		s->labels_known = !s->labels_missed;
 		phase_next(s, PHASE_RESOLVE);
 		return;
 	}

@@ -95,6 +95,7 @@ static const char *const faulty[] = {
 	"contacts",	  "token-info", "account",    "certifier",
 	"create",	  "issue",	"send",	      "search-credentials",
 	"get-credential", "groups",	"attributes", "create-issue-send",
+	"property",
 };
 
 enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault fault, int status,
