@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every test of one build. $1: its folder; $2: quick leaves out what starts the program itself.
+# Runs every test of one build. $1: its folder; $2: quick leaves out what starts the program itself, first does so too
+# and ends at the first failure.
 # Ends with 'N passed, N failed'.
 set -u
 cd "$(dirname "$0")/.." || exit 3
@@ -22,6 +23,7 @@ run() {
 		failures="$failures $name"
 		printf '  FAIL  %s\n' "$name"
 		sed 's/^/        /' "$build/test.log" | tail -n 120
+		[ "$part" != first ] || exit 1
 	fi
 }
 
