@@ -49,6 +49,14 @@ struct verdict {
 	const char *cursor; /* its next page, or NULL */
 };
 
+/* What creates that were repeated may have left: engine/sweep.h. */
+struct stray {
+	/* As it was created: group, fields, attempt_ms (the first such create); cursor: the next page. */
+	struct issuance is;
+	int64_t until_ms;   /* our clock: what was created later is not meant */
+	const char *remove; /* a draft that the last look found, or NULL: look for one */
+};
+
 /* What an action may ask while it judges. */
 struct action_view {
 	void *ctx;
@@ -84,6 +92,17 @@ struct action_ops {
 	void (*verdict)(struct action *action, const struct issuance *is, const struct step *step,
 			const struct http_response *response, const struct action_view *view,
 			struct arena *memory, struct verdict *out);
+
+	/* The request that looks for the next stray draft, or removes the one that was found. */
+	void (*sweep_step)(struct action *action, const struct stray *stray, struct arena *memory,
+			   struct http_request *out);
+	/*
+	 * After a look: `credential` is what to remove, else `cursor` the next page, else nothing
+	 * is there. After a removal: no reason is done, a reason without `again` is a refusal.
+	 */
+	void (*sweep_verdict)(struct action *action, const struct stray *stray,
+			      const struct http_response *response, const struct action_view *view,
+			      struct arena *memory, struct verdict *out);
 
 	/*
 	 * Checks once at start and after a reload: false when there is nothing

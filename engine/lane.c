@@ -1,6 +1,8 @@
 #include "engine/lane.h"
 
+#include "engine/backoff.h"
 #include "engine/registry.h"
+#include "engine/sweep.h"
 #include "engine/token.h"
 
 struct service *service_ref(struct service *s)
@@ -26,11 +28,13 @@ struct lane *lane_new(struct outbox *outbox, const struct world *world, const ch
 	lane->world = world;
 	lane->name = mem_strdup(name);
 	str_init(&lane->token, LIMIT_SECRET_BYTES);
+	lane->sweep = sweep_new(lane);
 	return lane;
 }
 
 void lane_free(struct lane *lane)
 {
+	sweep_free(lane->sweep);
 	service_unref(lane->service);
 	str_wipe(&lane->token);
 	mem_free(lane->name);
@@ -88,6 +92,19 @@ void lane_look_at_secret(struct lane *lane)
 	log_line(lane->world->log, LOG_INFO, "account goes on with a new secret", "account",
 		 lane->name, NULL);
 	open_service(lane);
+}
+
+void lane_judge(struct lane *lane, const struct verdict *v)
+{
+	if (v->scope == SCOPE_ACCOUNT_STOP && !lane->stopped) {
+		lane_stop(lane, v->reason);
+	} else if (v->scope == SCOPE_ACCOUNT_WAIT) {
+		int64_t back = backoff_ms(++lane->failures, lane->world->random(lane->world->ctx));
+		int64_t now = lane->world->mono_ms(lane->world->ctx);
+		lane->wait_until_ms = now + (v->wait_ms ? v->wait_ms : back);
+	} else {
+		lane->failures = 0;
+	}
 }
 
 void lane_spend(struct lane *lane)

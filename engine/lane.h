@@ -9,6 +9,7 @@
 #include "engine/world.h"
 
 struct outbox;
+struct sweep;
 
 /* An opened account, from one load to the next; it keeps alive the table that it came from. */
 struct service {
@@ -37,6 +38,7 @@ struct lane {
 	bool stopped;
 	bool probing, probed;
 	size_t in_flight;
+	struct sweep *sweep;
 	struct lane *next;
 };
 
@@ -50,6 +52,8 @@ void lane_unload(struct lane *lane);
 void lane_stop(struct lane *lane, const char *why);
 /* Goes on where it was stopped and its secret has changed. */
 void lane_look_at_secret(struct lane *lane);
+/* What a verdict means for the whole account: it stops, waits, or works. */
+void lane_judge(struct lane *lane, const struct verdict *v);
 /* One token of the bucket is spent. */
 void lane_spend(struct lane *lane);
 

@@ -208,6 +208,12 @@ bool ledger_credential_held(struct db *db, const char *action_account, const cha
 			 "tt", action_account, credential);
 }
 
+bool ledger_credential_leaves(struct db *db, const char *action_account, const char *credential)
+{
+	return db_exists(db, "SELECT 1 FROM stray WHERE action_account = ?1 AND credential = ?2",
+			 "tt", action_account, credential);
+}
+
 /* States without a request under way, from which one can be held. */
 #define RESTING "state IN ('planned', 'draft', 'issued')" WORK_LEFT
 

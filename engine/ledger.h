@@ -45,6 +45,8 @@ int64_t ledger_next(struct db *db, const char *action_account, int64_t now_ms);
 /* How many still have a step to take. */
 int64_t ledger_work_count(struct db *db);
 bool ledger_credential_held(struct db *db, const char *action_account, const char *credential);
+/* Whether it is a stray that is being removed (engine/sweep.h): no issuance may take it. */
+bool ledger_credential_leaves(struct db *db, const char *action_account, const char *credential);
 
 /*
  * Parks every issuance of the account (of the group, where not NULL) that has no request under

@@ -8,6 +8,7 @@
 #include "engine/lane.h"
 #include "engine/ledger.h"
 #include "engine/registry.h"
+#include "engine/sweep.h"
 
 #define MOST_IN_FLIGHT 8 /* of one lane: enough to use 3 requests/s at answers of 2 s */
 #define WORK_BATCH 64
@@ -199,7 +200,8 @@ static bool credential_held(void *ctx, const char *credential)
 {
 	struct held_view *v = ctx;
 
-	return ledger_credential_held(v->outbox->db, v->account, credential);
+	return ledger_credential_held(v->outbox->db, v->account, credential) ||
+	       ledger_credential_leaves(v->outbox->db, v->account, credential);
 }
 
 static const char *log_id(int64_t id, char out[24])
@@ -250,16 +252,8 @@ static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_m
 		ledger_hold_all(o->db, lane->name, NULL, v->reason, now_ms);
 	else if (v->scope == SCOPE_GROUP_HOLD)
 		ledger_hold_all(o->db, lane->name, f->is.group, v->reason, now_ms);
-	if (!mine)
-		return;
-	if (v->scope == SCOPE_ACCOUNT_STOP && !lane->stopped) {
-		lane_stop(lane, v->reason);
-	} else if (v->scope == SCOPE_ACCOUNT_WAIT) {
-		int64_t back = backoff_ms(++lane->failures, o->world->random(o->world->ctx));
-		lane->wait_until_ms = mono_ms(o) + (v->wait_ms ? v->wait_ms : back);
-	} else {
-		lane->failures = 0;
-	}
+	if (mine)
+		lane_judge(lane, v);
 }
 
 static void log_verdict(const struct flight *f, const struct issuance *is, const struct verdict *v)
@@ -292,6 +286,8 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	db_begin(o->db, "result");
 	apply_scope(f, &v, view.now_ms);
 	ledger_update(o->db, &f->is, &after, view.now_ms, v.reason);
+	if (f->is.state == STATE_CREATING && !f->step.write && after.state == STATE_PLANNED)
+		sweep_note_repeat(o->db, after.id, view.now_ms);
 	o->failed = db_commit(o->db, &o->why);
 	if (o->failed == RC_OK)
 		log_verdict(f, &after, &v);
@@ -401,6 +397,8 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		f->is.not_before_ms = 0;
 		db_begin(o->db, "about-to");
 		ledger_update(o->db, &before, &f->is, now, NULL);
+		if (f->step.doing == STATE_CREATING && before.attempts)
+			sweep_note_create(o->db, id, now);
 		enum rc rc = db_commit(o->db, err);
 		if (rc != RC_OK) {
 			flight_free(f);
@@ -431,7 +429,7 @@ static enum rc lane_step(struct lane *lane, struct err *err)
 	for (size_t i = 0; rc == RC_OK && i < n && may_work(lane); i++)
 		if (!is_flying(o, work[i]))
 			rc = start_issuance(lane, work[i], err);
-	return rc;
+	return rc == RC_OK && may_work(lane) ? sweep_step(lane->sweep, err) : rc;
 }
 
 enum rc outbox_step(struct outbox *o, struct err *err)
@@ -466,7 +464,8 @@ static int64_t lane_wake_ms(const struct lane *lane)
 
 	if (!lane->service || lane->stopped || lane->in_flight >= MOST_IN_FLIGHT)
 		return INT64_MAX;
-	int64_t next = next_work_ms(lane);
+	int64_t next = next_work_ms(lane), sweep = sweep_next_ms(lane->sweep);
+	next = sweep < next ? sweep : next;
 	if (next == INT64_MAX)
 		return INT64_MAX;
 	int64_t wake = mono_ms(o) + (next - wall_ms(o));
@@ -488,7 +487,11 @@ int64_t outbox_wake_ms(const struct outbox *o)
 
 size_t outbox_in_flight(const struct outbox *o)
 {
-	return o->in_flight;
+	size_t n = o->in_flight;
+
+	for (const struct lane *lane = o->lane; lane; lane = lane->next)
+		n += sweep_in_flight(lane->sweep);
+	return n;
 }
 
 void outbox_stop(struct outbox *o)

@@ -123,6 +123,14 @@ void api_get(const struct action *a, const struct issuance *is, struct arena *me
 	get(a, credential_url(a, is, "", memory), out);
 }
 
+void api_delete(const struct action *a, const char *credential, struct arena *memory,
+		struct http_request *out)
+{
+	get(a, arena_printf(memory, "%s/credentials/%s", a->base, credential), out);
+	out->method = "DELETE";
+	out->fresh = true;
+}
+
 static struct json *email_equals(struct slice address)
 {
 	struct json *condition = json_new_object(), *recipient = json_new_object();

@@ -39,6 +39,9 @@ void api_search(const struct action *a, const struct issuance *is, struct arena 
 		struct http_request *out);
 void api_get(const struct action *a, const struct issuance *is, struct arena *memory,
 	     struct http_request *out);
+/* The credential, whatever its state: facts/certifier.md 2.6. */
+void api_delete(const struct action *a, const char *credential, struct arena *memory,
+		struct http_request *out);
 void api_groups(const struct action *a, const char *cursor, struct arena *memory,
 		struct http_request *out); /* cursor "": the first page */
 void api_attributes(const struct action *a, struct arena *memory, struct http_request *out);

@@ -21,6 +21,7 @@
 #include "engine/certifier/api.h"
 #include "engine/certifier/certifier.h"
 #include "engine/certifier/settle.h"
+#include "engine/certifier/sweep.h"
 
 /* ---- life --------------------------------------------------------------------- */
 
@@ -256,6 +257,8 @@ const struct action_ops certifier_ops = {
 	.close = certifier_close,
 	.step = certifier_step,
 	.verdict = certifier_verdict,
+	.sweep_step = certifier_sweep_step,
+	.sweep_verdict = certifier_sweep_verdict,
 	.probe_next = probe_next,
 	.probe_answer = probe_answer,
 	.probe_problem = probe_problem,

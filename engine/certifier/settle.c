@@ -11,8 +11,7 @@
 static const int64_t look_ms[] = { SETTLE_FIRST_MS, 5 * MS_SECOND, 30 * MS_SECOND };
 #define LOOKS (sizeof(look_ms) / sizeof(look_ms[0]))
 #define LAST_LOOK_MS look_ms[LOOKS - 1]
-#define SKEW_MS MS_MINUTE /* Certifier's createdAt may be so much before our attempt */
-#define SETTLES_MOST 100  /* looks and pages: our clock was set back, or cursors never end */
+#define SETTLES_MOST 100 /* looks and pages: our clock was set back, or cursors never end */
 #define OTHER_STATUS_LOOK_MS MS_MINUTE /* scheduled, or a word that we do not know */
 #define FREE_ATTEMPTS 2		       /* writes that are repeated at once */
 
@@ -31,7 +30,7 @@ static bool was_refused(const struct issuance *is)
 	return slice_starts(slice_of(is->reason), slice_of(SETTLE_REFUSAL));
 }
 
-static void look_failed(const struct answer *an, struct verdict *out)
+void settle_look_failed(const struct answer *an, struct verdict *out)
 {
 	const struct http_response *r = an->response;
 	int status = r->outcome == HTTP_ANSWER ? r->status : 0;
@@ -49,16 +48,14 @@ static void look_failed(const struct answer *an, struct verdict *out)
 
 /* ---- create ---------------------------------------------------------------- */
 
-/* The attempt's time by Certifier's clock, less what clocks may differ. */
-static int64_t not_created_before(const struct answer *an)
+int64_t settle_time_there(const struct answer *an, int64_t ours_ms)
 {
 	int64_t date = an->response->date_ms;
-	int64_t ahead = date == HTTP_ABSENT ? 0 : date - an->view->now_ms;
 
-	return an->is->attempt_ms + ahead - SKEW_MS;
+	return ours_ms + (date == HTTP_ABSENT ? 0 : date - an->view->now_ms);
 }
 
-static bool is_ours(const struct answer *an, const struct json *credential, int64_t *created_ms)
+bool settle_is_ours(const struct answer *an, const struct json *credential, int64_t *created_ms)
 {
 	struct slice id = json_get_slice(credential, "id");
 
@@ -66,7 +63,7 @@ static bool is_ours(const struct answer *an, const struct json *credential, int6
 	       slice_is(json_get_slice(credential, "groupId"), an->is->group) &&
 	       api_same_fields(credential, an->is, an->memory) &&
 	       clock_parse_datetime(json_get_slice(credential, "createdAt"), created_ms) &&
-	       *created_ms >= not_created_before(an) &&
+	       *created_ms >= settle_time_there(an, an->is->attempt_ms) - SETTLE_SKEW_MS &&
 	       !an->view->credential_held(an->view->ctx, arena_text(an->memory, id));
 }
 
@@ -78,7 +75,7 @@ static const struct json *find_ours(const struct answer *an, const struct json *
 
 	for (size_t i = 0; i < json_count(data); i++) {
 		const struct json *credential = json_at(data, i);
-		if (!is_ours(an, credential, &created_ms) || (best && created_ms >= best_ms))
+		if (!settle_is_ours(an, credential, &created_ms) || (best && created_ms >= best_ms))
 			continue;
 		best = credential;
 		best_ms = created_ms;
@@ -112,7 +109,7 @@ void settle_create(const struct answer *an, struct verdict *out)
 	const struct json *data = json_get(an->body, "data");
 
 	if (!api_is_good(an->response) || json_kind(data) != IS_ARRAY) {
-		look_failed(an, out);
+		settle_look_failed(an, out);
 		return;
 	}
 	const struct json *found = find_ours(an, data);
@@ -165,7 +162,7 @@ void settle_issue(const struct answer *an, struct verdict *out)
 		out->reason = "the credential is gone at Certifier";
 	} else if (!api_is_good(r) || !status.len ||
 		   !slice_is(json_get_slice(an->body, "id"), an->is->credential)) {
-		look_failed(an, out);
+		settle_look_failed(an, out);
 	} else if (api_is_issued(an->body)) {
 		out->state = STATE_ISSUED;
 		out->reason = NULL;

@@ -17,6 +17,19 @@
  */
 #define SETTLE_REFUSAL "issue refused: "
 
+/* Certifier's createdAt may be so much before our attempt. */
+#define SETTLE_SKEW_MS MS_MINUTE
+
+/* A time of our clock by Certifier's. */
+int64_t settle_time_there(const struct answer *an, int64_t ours_ms);
+/*
+ * Whether this is a draft that a create of the issuance made since its attempt, and that no
+ * issuance holds.
+ */
+bool settle_is_ours(const struct answer *an, const struct json *credential, int64_t *created_ms);
+/* A read gave no usable answer: again later, or the account stops or waits. */
+void settle_look_failed(const struct answer *an, struct verdict *out);
+
 /* `out` comes with the issuance's own state and reason. */
 void settle_create(const struct answer *an, struct verdict *out);
 void settle_issue(const struct answer *an, struct verdict *out);

@@ -90,11 +90,27 @@ size_t sandbox_calls(const struct sandbox *sb, const char *call)
 /* ---- faults ------------------------------------------------------------- */
 
 static const char *const faulty[] = {
-	"hubspot",	  "search",	"read",	      "list-search",
-	"memberships",	  "list",	"properties", "contact",
-	"contacts",	  "token-info", "account",    "certifier",
-	"create",	  "issue",	"send",	      "search-credentials",
-	"get-credential", "groups",	"attributes", "create-issue-send",
+	"hubspot",
+	"search",
+	"read",
+	"list-search",
+	"memberships",
+	"list",
+	"properties",
+	"contact",
+	"contacts",
+	"token-info",
+	"account",
+	"certifier",
+	"create",
+	"issue",
+	"send",
+	"search-credentials",
+	"get-credential",
+	"delete-credential",
+	"groups",
+	"attributes",
+	"create-issue-send",
 	"property",
 };
 

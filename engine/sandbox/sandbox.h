@@ -140,7 +140,7 @@ extern const char sandbox_demo[];
 
 /*
  * Which call: "create", "issue", "send", "create-issue-send",
- * "search-credentials", "get-credential", "groups", "attributes" for Certifier;
+ * "search-credentials", "get-credential", "delete-credential", "groups", "attributes" for Certifier;
  * "search", "read", "contact", "contacts", "list-search", "memberships", "list",
  * "properties", "property", "token-info", "account" for HubSpot; or "hubspot" / "certifier"
  * for every call of one service.

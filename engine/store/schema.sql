@@ -189,3 +189,22 @@ CREATE TABLE trail (
 	who      TEXT                         -- the person who did it; NULL: the engine
 );
 CREATE INDEX trail_issuance ON trail (issuance);
+
+-- Creates that were repeated: what they may have left at the service is looked for and removed.
+CREATE TABLE stray (
+	id             INTEGER PRIMARY KEY,
+	issuance       INTEGER NOT NULL REFERENCES issuance (id),
+	action_account TEXT NOT NULL,
+	group_id       TEXT NOT NULL,
+	fields         TEXT NOT NULL,         -- as they were sent
+	since_ms       INTEGER NOT NULL,      -- our clock: the first such create left …
+	until_ms       INTEGER NOT NULL,      -- … and what was created later than this is none of them
+	look_ms        INTEGER NOT NULL,      -- our clock: the next look
+	looks          INTEGER NOT NULL DEFAULT 0,
+	pages          INTEGER NOT NULL DEFAULT 0, -- of the look that is under way
+	cursor         TEXT,
+	failures       INTEGER NOT NULL DEFAULT 0,
+	credential     TEXT                   -- found, and being removed: no issuance may take it
+);
+CREATE INDEX stray_look ON stray (action_account, look_ms);
+CREATE INDEX stray_issuance ON stray (issuance);

@@ -50,10 +50,9 @@ static bool read_steps(const struct node *list, struct arena *memory, struct sce
 	return true;
 }
 
-static const char *const known_keys[] = { "scene",	  "about",    "rules",	"start",
-					  "sandbox",	  "contacts", "lists",	"groups",
-					  "attributes",	  "steps",    "expect", "polls",
-					  "stray-drafts", "ends" };
+static const char *const known_keys[] = { "scene",    "about", "rules",	 "start",      "sandbox",
+					  "contacts", "lists", "groups", "attributes", "steps",
+					  "expect",   "polls", "ends" };
 
 static bool keys_known(const char *path, const struct node *doc)
 {
@@ -93,7 +92,6 @@ static bool read_scene(const char *path, const struct node *doc, struct arena *m
 	s->expect = node_get(doc, "expect");
 	s->fast_only = slice_is(slice_of(node_word(doc, "polls", "", memory)), "fast");
 	s->no_ends = slice_is(slice_of(node_word(doc, "ends", "", memory)), "none");
-	(void)sscanf(node_word(doc, "stray-drafts", "0", memory), "%ld", &s->stray_drafts);
 	return read_steps(node_get(doc, "steps"), memory, s);
 }
 

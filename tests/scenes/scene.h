@@ -34,7 +34,6 @@ struct scene {
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
 	struct step *step;
 	size_t steps;
-	int64_t stray_drafts; /* drafts that a fault may leave behind */
 };
 
 /* How one life differs from another. */
