@@ -1,7 +1,7 @@
-# hs2cert: make | demo | check | quick | bench | lint | fuzz | bless | install | clean
+# hs2cert: make | demo | check | quick | coverage | bench | lint | fuzz | bless | install | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
-# release (default), san (address and undefined behaviour sanitizers), clang or fuzz.
+# release (default), san (address and undefined behaviour sanitizers), clang, fuzz or cov.
 
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -14,6 +14,7 @@ B_release := build
 B_san := build/san
 B_clang := build/clang
 B_fuzz := build/fuzz
+B_cov := build/cov
 B := $(B_$(VARIANT))
 
 LIBS := yaml-0.1 libcurl jansson libpcre2-8 libmicrohttpd sqlite3 libcrypto
@@ -28,8 +29,10 @@ FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDEN)
 FLAGS_clang := -O1 -g -fPIE
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_cov := -O0 -g --coverage
 LD_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LD_clang := -pie
+LD_cov := --coverage
 LD_fuzz := -fsanitize=fuzzer,address,undefined
 LD_san := -fsanitize=address,undefined
 
@@ -138,6 +141,18 @@ check: check-deps
 	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes
 	@build/tests/scenes/scenes tests/scenes
 	@$(MAKE) --no-print-directory -j2 VARIANT=san test
+
+# What the tests run of the product's lines and branches, as a table; SHOW=FILE lists what the last run left out.
+.PHONY: coverage
+coverage:
+ifdef SHOW
+	@sh tests/coverage/report.sh $(B_cov) $(SHOW)
+else
+	@$(MAKE) --no-print-directory -j2 VARIANT=cov $(B_cov)/hs2cert
+	@find $(B_cov) -name '*.gcda' -delete
+	@$(MAKE) --no-print-directory -j2 VARIANT=cov test
+	@sh tests/coverage/report.sh $(B_cov)
+endif
 
 .PHONY: bless
 bless: $(B)/tests/rules/golden

@@ -28,7 +28,7 @@ run() {
 }
 
 for test in "$build"/tests/unit/test_*; do
-	case $test in *.o | *.d) continue ;; esac
+	case $test in *.o | *.d | *.gc??) continue ;; esac
 	run "unit/$(basename "$test")" "$test"
 done
 run rules "$build/tests/rules/golden" tests/rules
