@@ -1,4 +1,4 @@
-# hs2cert: make | demo | check | quick | coverage | bench | lint | fuzz | bless | install | clean
+# hs2cert: make | demo | check | quick | kills | coverage | bench | lint | fuzz | bless | install | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers), clang, fuzz or cov.
@@ -104,6 +104,10 @@ $(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) 
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(shell pkg-config --libs cmocka)
@@ -138,8 +142,9 @@ check: check-deps
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
-	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes
+	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/kill/kill
 	@build/tests/scenes/scenes tests/scenes
+	@build/tests/kill/kill build/hs2cert 100
 	@$(MAKE) --no-print-directory -j2 VARIANT=san test
 
 # What the tests run of the product's lines and branches, as a table; SHOW=FILE lists what the last run left out.
@@ -153,6 +158,12 @@ else
 	@$(MAKE) --no-print-directory -j2 VARIANT=cov test
 	@sh tests/coverage/report.sh $(B_cov)
 endif
+
+# The daemon is ended by SIGKILL so many times; SEED gives the moments.
+N ?= 10000
+.PHONY: kills
+kills: $(B)/hs2cert $(B)/tests/kill/kill
+	@$(B)/tests/kill/kill $(B)/hs2cert $(N) $(SEED)
 
 .PHONY: bless
 bless: $(B)/tests/rules/golden
