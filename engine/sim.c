@@ -1,5 +1,6 @@
 #include "engine/sim.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -13,6 +14,7 @@ struct sim_call {
 	struct str body;
 	int64_t arrive_ms, answer_ms;
 	bool arrived;
+	struct sim_fate fate;
 	struct sandbox_answer answer;
 	http_done *done;
 	void *arg;
@@ -85,6 +87,24 @@ static char *version_header(const struct http_request *request)
 	return NULL;
 }
 
+static struct sim_fate ask_fate(struct sim *sim, const struct sim_call *c)
+{
+	struct sim_request request = {
+		.number = sim->started,
+		.method = c->method,
+		.path = c->path,
+		.query = c->query,
+		.body = str_slice(&c->body),
+	};
+
+	if (sim->ended) /* what has ended sends nothing */
+		return (struct sim_fate){ .how = SIM_NOT_SENT };
+	struct sim_fate fate = sim->fate ? sim->fate(sim->fate_ctx, &request)
+					 : (struct sim_fate){ 0 };
+	sim->ended = fate.end == SIM_ENDS_LEAVING;
+	return fate;
+}
+
 static void sim_http_start(void *ctx, const struct http_request *request, http_done *done,
 			   void *arg)
 {
@@ -107,14 +127,15 @@ static void sim_http_start(void *ctx, const struct http_request *request, http_d
 	/* Latencies differ, so that answers cross. */
 	int64_t latency = sim->latency_ms +
 			  (int64_t)(sim_random(sim) % (uint64_t)(sim->latency_ms + 1));
+	sim->started++;
+	c->fate = ask_fate(sim, c);
 	c->arrive_ms = sim->now_ms + latency / 2;
-	c->answer_ms = sim->now_ms + latency;
+	c->answer_ms = sim->now_ms + latency + c->fate.delay_ms;
 	c->done = done;
 	c->arg = arg;
 	while (*at)
 		at = &(*at)->next;
 	*at = c;
-	sim->started++;
 }
 
 static void call_free(struct sim_call *c)
@@ -149,6 +170,36 @@ static void sim_http_cancel(void *ctx, const void *arg)
 			c->done = NULL;
 }
 
+/* What the one who asked gets to hear of it, whatever the sandbox answered. */
+static void meet_fate(struct sim_call *c)
+{
+	const struct sim_fate *fate = &c->fate;
+	struct sandbox_answer *a = &c->answer;
+
+	switch (fate->how) {
+	case SIM_GOES:
+	case SIM_NOT_SENT:
+	case SIM_HALVED:
+		break;
+	case SIM_CUT:
+		a->delivery = SANDBOX_CUT;
+		break;
+	case SIM_TIMEOUT:
+		a->delivery = SANDBOX_TIMEOUT;
+		break;
+	case SIM_ANSWERED:
+		a->delivery = SANDBOX_WHOLE;
+		a->status = fate->status;
+		memset(a->header, 0, sizeof(a->header));
+		if (fate->retry_after_s)
+			snprintf(a->header[0], sizeof(a->header[0]), "Retry-After: %d",
+				 fate->retry_after_s);
+		str_clear(&a->body);
+		str_add_text(&a->body, fate->body ? fate->body : "");
+		break;
+	}
+}
+
 static void arrive(struct sim *sim, struct sim_call *c)
 {
 	struct sandbox_request request = {
@@ -160,8 +211,12 @@ static void arrive(struct sim *sim, struct sim_call *c)
 		.body = str_slice(&c->body),
 	};
 
-	sandbox_call(sim->sandbox, sim->now_ms, &request, &c->answer);
+	if (c->fate.how == SIM_GOES || c->fate.how == SIM_HALVED || c->fate.after)
+		sandbox_call(sim->sandbox, sim->now_ms, &request, &c->answer);
+	else
+		str_init(&c->answer.body, LIMIT_ANSWER_BYTES);
 	c->arrived = true;
+	meet_fate(c);
 	if (c->answer.delivery == SANDBOX_TIMEOUT)
 		c->answer_ms = sim->now_ms + 30 * MS_SECOND;
 }
@@ -182,17 +237,25 @@ static void read_headers(const struct sim *sim, const struct sandbox_answer *ans
 
 static void deliver(struct sim *sim, struct sim_call *c)
 {
+	bool sent = c->fate.how != SIM_NOT_SENT;
 	struct http_response response = {
-		.outcome = c->answer.delivery == SANDBOX_WHOLE ? HTTP_ANSWER : HTTP_UNKNOWN,
-		.problem = c->answer.delivery == SANDBOX_CUT ? "connection cut" : "timed out",
+		.outcome = !sent				 ? HTTP_NOT_SENT
+			   : c->answer.delivery == SANDBOX_WHOLE ? HTTP_ANSWER
+								 : HTTP_UNKNOWN,
+		.problem = !sent			       ? "connection refused"
+			   : c->answer.delivery == SANDBOX_CUT ? "connection cut"
+							       : "timed out",
 		.status = c->answer.status,
 		.body = str_slice(&c->answer.body),
 	};
 
+	if (c->fate.how == SIM_HALVED)
+		response.body.len /= 2;
 	read_headers(sim, &c->answer, &response);
 	call_unlink(sim, c);
 	if (c->done)
 		c->done(c->arg, &response);
+	sim->ended = sim->ended || c->fate.end == SIM_ENDS_ANSWERED;
 	call_free(c);
 }
 
@@ -264,6 +327,8 @@ enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, e
 
 	do {
 		rc = engine_step(engine, err);
+		if (sim->ended)
+			return err_set(err, RC_BROKEN, "the process ended at a request");
 		if (rc == RC_OK && out && (*out = engine_once(engine)) != ONCE_WORKING)
 			break;
 		/*

@@ -2,8 +2,8 @@
  * sim - the world on a virtual clock, with the sandbox in place of the network.
  *
  * The same engine, unchanged, lives through days in milliseconds: time jumps to
- * whatever is due next. Deterministic: same seed, same calls, same run. Used by
- * scenes and benches.
+ * whatever is due next. Deterministic: same seed, same calls, same run. Each
+ * request may be given a fate of its own (sim_fate). Used by scenes and benches.
  */
 #ifndef ENGINE_SIM_H
 #define ENGINE_SIM_H
@@ -12,6 +12,38 @@
 #include "engine/sandbox/sandbox.h"
 
 struct sim_call;
+
+/* A request that starts, as told to whoever decides its fate. */
+struct sim_request {
+	uint64_t number; /* from 1, in order of start */
+	const char *method, *path, *query;
+	struct slice body;
+};
+
+/*
+ * What becomes of one request, decided as it starts. All zero: it goes its way, and what
+ * sandbox_fault scripted for its kind may still befall it; this decides over one request,
+ * knowing no kinds. Before the effect unless `after`.
+ */
+struct sim_fate {
+	enum {
+		SIM_GOES,
+		SIM_NOT_SENT, /* no connection */
+		SIM_CUT,      /* the connection ends without an answer */
+		SIM_TIMEOUT,  /* no answer ever */
+		SIM_ANSWERED, /* by somebody on the way: status, body, retry_after_s */
+		SIM_HALVED,   /* the service's own answer, of which half the body came */
+	} how;
+	bool after;
+	int status;
+	const char *body; /* lent until the answer is there; NULL: empty */
+	int retry_after_s;
+	int64_t delay_ms; /* on top of the latency, on the way back */
+	/* The process ends at it: as the request leaves, or once its answer was heard. */
+	enum { SIM_LIVES, SIM_ENDS_LEAVING, SIM_ENDS_ANSWERED } end;
+};
+
+typedef struct sim_fate sim_fate_hook(void *ctx, const struct sim_request *request);
 
 struct sim {
 	struct world world;
@@ -23,7 +55,14 @@ struct sim {
 	uint64_t random;
 	struct sim_call *call; /* under way, in order of start */
 	uint64_t started;
-	bool lose_requests; /* requests under way when the engine ends never arrive */
+	bool lose_requests;  /* requests under way when the engine ends never arrive */
+	sim_fate_hook *fate; /* asked once for each request; NULL: all go their way */
+	void *fate_ctx;
+	/*
+	 * Set by a fate that ends the process: nothing leaves any more, and sim_run answers
+	 * RC_BROKEN. Whoever sees it lets no commit pass (db_hook), ends the engine and clears it.
+	 */
+	bool ended;
 };
 
 /* `db` is lent. Logs go to `log_out` (NULL: nowhere). */
