@@ -100,6 +100,13 @@ demo: demo-deps
 UNIT_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes
 
+# The model of behaviour.md, apart from the engine.
+MODEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
+
+$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -172,6 +179,14 @@ bless: $(B)/tests/rules/golden
 .PHONY: bench
 bench: $(B)/tests/bench/bench
 	@$(B)/tests/bench/bench
+
+# Random lives of the engine under faults: SEEDS of them from SEED on, or what fits into T seconds.
+SEEDS ?= 1000
+SEED ?= 1
+.PHONY: soak
+soak: $(B)/tests/simulation/simulation
+	@$(B)/tests/simulation/simulation --seed $(SEED) --seeds $(SEEDS) --jobs $$(nproc) \
+		$(if $(filter command line,$(origin T)),--seconds $(T))
 
 # libFuzzer over every parser, T seconds each; corpora begin with the golden rule files.
 T ?= 30

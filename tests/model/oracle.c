@@ -1,0 +1,317 @@
+#include "tests/model/oracle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/bursts.h"
+
+/* One rule in one wording, from one load to the one that changes it. */
+struct term {
+	const struct model_rule *rule;
+	int64_t start_ms; /* events at or before it do not count */
+	int64_t end_ms;	  /* of the wording */
+};
+
+struct judging {
+	const struct model_story *story;
+	struct model_verdict *out;
+	struct term term;
+};
+
+/* ---- the verdict --------------------------------------------------------- */
+
+static size_t add_group(struct model_verdict *v, int least, int most, const char *why)
+{
+	v->group = mem_grow(v->group, &v->group_cap, v->groups + 1, sizeof(*v->group));
+	v->group[v->groups] = (struct model_group){ least, most, 0, why };
+	return v->groups++;
+}
+
+static void add_claim(struct model_verdict *v, struct model_claim claim)
+{
+	v->claim = mem_grow(v->claim, &v->claim_cap, v->claims + 1, sizeof(*v->claim));
+	v->claim[v->claims++] = claim;
+}
+
+void model_verdict_release(struct model_verdict *v)
+{
+	mem_free(v->claim);
+	mem_free(v->group);
+}
+
+/* Whether a quiet time made sure of what happened at at_ms, before until_ms. */
+static bool made_sure(const struct model_story *s, int64_t at_ms, int64_t until_ms)
+{
+	for (size_t i = 0; i < s->quiets; i++)
+		if (s->quiet[i].from_ms >= at_ms && s->quiet[i].until_ms <= until_ms)
+			return true;
+	return until_ms == INT64_MAX;
+}
+
+/* ---- an event ------------------------------------------------------------- */
+
+/* When an address is there that the rule waits for; false: never. */
+static bool address_comes(const struct model_rule *rule, const struct model_record *who,
+			  int64_t at_ms)
+{
+	const struct model_field *f = &who->field[M_EMAIL];
+	int64_t as_of_ms = at_ms + rule->settle_ms;
+
+	if (model_email_valid(model_as_of(who, M_EMAIL, as_of_ms)))
+		return true;
+	for (size_t i = 0; rule->hold_ms && i < f->count; i++)
+		if (!f->write[i].hidden && f->write[i].at_ms > as_of_ms &&
+		    f->write[i].at_ms <= at_ms + rule->hold_ms &&
+		    model_email_valid(f->write[i].value))
+			return true;
+	return false;
+}
+
+/* A claim for the event, where the rule says yes to it. */
+static void claim_event(struct judging *j, struct model_record *who, int64_t at_ms,
+			const char *from, const char *to, size_t group)
+{
+	const struct model_rule *rule = j->term.rule;
+	int64_t as_of_ms = at_ms + rule->settle_ms;
+
+	if (!model_matches(rule, who, from, to, as_of_ms) || !address_comes(rule, who, at_ms))
+		return;
+	add_claim(j->out, (struct model_claim){ .event = { rule, who, at_ms, from, to },
+						.due_ms = as_of_ms,
+						.group = group,
+						.shadow = rule->mode == MODEL_SHADOW });
+}
+
+/* ---- changes -------------------------------------------------------------- */
+
+static struct model_entry *entries_of(const struct model_record *r, enum model_property property,
+				      int64_t until_ms, size_t *count)
+{
+	const struct model_field *f = &r->field[property];
+	struct model_entry *e = mem_alloc((f->count + 1) * sizeof(*e));
+
+	*count = 0;
+	for (size_t i = 0; i < f->count && f->write[i].at_ms <= until_ms; i++)
+		if (!f->write[i].hidden)
+			e[(*count)++] = (struct model_entry){ f->write[i].at_ms,
+							      slice_of(f->write[i].value),
+							      f->write[i].merge };
+	return e;
+}
+
+/*
+ * A burst that a merge or a deletion met before it was surely decided: it may have been, with
+ * any of its entries as the last, or never.
+ */
+static void claim_cut_short(struct judging *j, struct model_record *r, const struct model_burst *b,
+			    const struct model_entry *entry, size_t entries)
+{
+	size_t group = add_group(j->out, 0, 1, "merged or deleted before it was surely decided");
+
+	for (size_t i = 0; i < entries; i++)
+		if (entry[i].at_ms >= b->first_ms && entry[i].at_ms <= b->last_ms &&
+		    !slice_eq(entry[i].value, b->from))
+			claim_event(j, r, entry[i].at_ms, b->from.ptr, entry[i].value.ptr, group);
+}
+
+/* An earlier burst with the same identity: the same time and value of its last entry. */
+static bool same_as_before(const struct model_burst *burst, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (burst[k].last_ms == burst[i].last_ms && slice_eq(burst[k].to, burst[i].to))
+			return true;
+	return false;
+}
+
+static void judge_changes(struct judging *j, struct model_record *r)
+{
+	const struct term *t = &j->term;
+	struct model_history h = {
+		.start_ms = t->start_ms > r->merged_ms ? t->start_ms : r->merged_ms,
+		.settle_ms = t->rule->settle_ms,
+		.created_ms = r->created_ms,
+		.creation_window_ms = j->story->creation_window_ms,
+		.from_merge = r->merged_ms > 0,
+	};
+	int64_t until_ms = t->end_ms < r->end_ms ? t->end_ms : r->end_ms;
+	struct model_entry *entry = entries_of(r, t->rule->property, until_ms, &h.entries);
+	struct model_burst *burst = mem_alloc((h.entries + 1) * sizeof(*burst));
+
+	h.entry = entry;
+	size_t n = model_bursts(&h, burst, NULL);
+	for (size_t i = 0; i < n; i++) {
+		const struct model_burst *b = &burst[i];
+		if (!made_sure(j->story, b->last_ms, model_end(r, b->first_ms)))
+			claim_cut_short(j, r, b, entry, h.entries);
+		else if (b->event && !same_as_before(burst, i))
+			claim_event(j, r, b->last_ms, b->from.ptr, b->to.ptr,
+				    add_group(j->out, 1, 1, NULL));
+	}
+	mem_free(burst);
+	mem_free(entry);
+}
+
+/* ---- joins ---------------------------------------------------------------- */
+
+static void judge_joins(struct judging *j, const struct model_list *l)
+{
+	const struct term *t = &j->term;
+
+	for (size_t i = 0; i < l->rows; i++) {
+		const struct model_row *row = &l->row[i];
+		int64_t end_ms = model_end(row->who, row->at_ms);
+		if (row->at_ms <= t->start_ms || row->at_ms > t->end_ms || row->carried)
+			continue;
+		if (row->left_ms < end_ms)
+			end_ms = row->left_ms;
+		bool sure = made_sure(j->story, row->shows_ms, end_ms);
+		claim_event(j, row->who, row->at_ms, "", "",
+			    add_group(j->out, sure, 1,
+				      sure ? NULL : "left, merged or deleted before a sure look"));
+	}
+}
+
+/* ---- once per value, once per contact -------------------------------------- */
+
+static int by_event(const void *a, const void *b)
+{
+	const struct model_claim *x = a, *y = b;
+	int rule = strcmp(x->event.rule->name, y->event.rule->name);
+
+	if (rule)
+		return rule;
+	return x->event.at_ms < y->event.at_ms ? -1 : x->event.at_ms > y->event.at_ms;
+}
+
+static bool repeats(const struct model_claim *before, const struct model_claim *c)
+{
+	const struct model_event *a = &before->event, *b = &c->event;
+
+	if (before->shadow || strcmp(a->rule->name, b->rule->name) != 0 ||
+	    !model_is_part(a->who, b->who))
+		return false;
+	return b->rule->repeat == REPEATS_CONTACT || strcmp(a->to, b->to) == 0;
+}
+
+/*
+ * Claims that an earlier one of the rule and contact makes void go; where the earlier one may
+ * be met or not, one of them is to be.
+ */
+static void narrow(struct model_verdict *v)
+{
+	size_t kept = 0;
+
+	if (v->claims)
+		qsort(v->claim, v->claims, sizeof(*v->claim), by_event);
+	for (size_t i = 0; i < v->claims; i++) {
+		struct model_claim *c = &v->claim[i];
+		struct model_group *own = &v->group[c->group];
+		bool gone = false;
+		for (size_t k = 0; !gone && c->event.rule->repeat != REPEATS_EVERY && k < kept;
+		     k++) {
+			struct model_group *g = &v->group[v->claim[k].group];
+			if (g == own || !repeats(&v->claim[k], c))
+				continue;
+			gone = g->least > 0;
+			if (gone)
+				continue;
+			g->least = own->least;
+			c->group = v->claim[k].group;
+			own = g;
+		}
+		if (!gone)
+			v->claim[kept++] = *c;
+	}
+	v->claims = kept;
+}
+
+/* A group whose claims all went owes nothing. */
+static void settle_groups(struct model_verdict *v)
+{
+	int *left = mem_alloc((v->groups + 1) * sizeof(*left));
+
+	for (size_t i = 0; i < v->claims; i++)
+		left[v->claim[i].group]++;
+	for (size_t i = 0; i < v->groups; i++)
+		if (v->group[i].least > left[i])
+			v->group[i].least = left[i];
+	mem_free(left);
+}
+
+/* ---- rules in force --------------------------------------------------------- */
+
+static const struct model_rule *find_rule(const struct model_rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		if (strcmp(rules->rule[i].name, name) == 0)
+			return rules->rule[i].mode == MODEL_OFF ? NULL : &rules->rule[i];
+	return NULL;
+}
+
+static bool was_known_before(const struct model_story *s, size_t load, const char *name)
+{
+	for (size_t i = 0; i < load; i++)
+		if (find_rule(s->load[i].rules, name))
+			return true;
+	return false;
+}
+
+static bool same_trigger(const struct model_rule *a, const struct model_rule *b)
+{
+	if (a->joins != b->joins)
+		return false;
+	return a->joins ? a->list == b->list && a->by_name == b->by_name
+			: a->property == b->property;
+}
+
+static void judge_term(struct judging *j)
+{
+	const struct model_portal *p = j->story->portal;
+
+	if (j->term.rule->joins) {
+		judge_joins(j, p->list[j->term.rule->list]);
+		return;
+	}
+	for (size_t i = 0; i < p->records; i++)
+		judge_changes(j, p->record[i]);
+}
+
+/* When the wording that load i brought ends: at the load that changes the rule or takes it away. */
+static int64_t end_of_wording(const struct model_story *s, size_t i, const struct model_rule *rule)
+{
+	while (++i < s->loads) {
+		const struct model_rule *next = find_rule(s->load[i].rules, rule->name);
+		if (!next || next->edition != rule->edition)
+			return s->load[i].at_ms;
+	}
+	return s->end_ms;
+}
+
+static void judge_rule(struct judging *j, size_t i, const struct model_rule *rule)
+{
+	const struct model_story *s = j->story;
+	const struct model_rule *before = i ? find_rule(s->load[i - 1].rules, rule->name) : NULL;
+
+	if (before && before->edition == rule->edition)
+		return;
+	bool active = before && same_trigger(before, rule);
+	j->term = (struct term){ rule, s->load[i].at_ms, end_of_wording(s, i, rule) };
+	if (!active && rule->since && !was_known_before(s, i, rule->name))
+		j->term.start_ms = rule->since_ms - 1;
+	judge_term(j);
+}
+
+void oracle_judge(const struct model_story *story, struct model_verdict *out)
+{
+	struct judging j = { .story = story, .out = out };
+
+	*out = (struct model_verdict){ 0 };
+	for (size_t i = 0; i < story->loads; i++) {
+		const struct model_rules *rules = story->load[i].rules;
+		for (size_t k = 0; k < rules->count; k++)
+			if (rules->rule[k].mode != MODEL_OFF)
+				judge_rule(&j, i, &rules->rule[k]);
+	}
+	narrow(out);
+	settle_groups(out);
+}

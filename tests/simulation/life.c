@@ -1,0 +1,478 @@
+/*
+ * life - a scenario, lived by the real engine on the virtual clock.
+ *
+ * What happens in HubSpot is done in the sandbox and written into the model's
+ * portal; what happens to the program is done to the engine.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "dsl/build.h"
+#include "engine/inbox.h"
+#include "engine/ledger.h"
+#include "tests/simulation/simulation.h"
+
+#define QUIET_MS (45 * MS_MINUTE) /* the longest back-off three times over */
+#define QUIET_FIRST_MS (2 * MS_MINUTE)
+#define QUIET_MORE_MS (20 * MS_MINUTE)
+#define QUIET_MOST 40
+#define CREATION_WINDOW_MS (10 * MS_SECOND)
+
+bool trouble(struct life *l, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	str_addv(&l->trouble, format, args);
+	va_end(args);
+	str_add_char(&l->trouble, '\n');
+	return false;
+}
+
+void trace_add(struct life *l, const void *bytes, size_t len)
+{
+	l->trace = hash_bytes(l->trace, bytes, len);
+}
+
+/* ---- the program ----------------------------------------------------------------- */
+
+/* Whether this commit is where the program ends. */
+static bool ends_here(struct life *l, bool after)
+{
+	if (l->quiet_now || l->crashed)
+		return false;
+	if (l->crash_in && l->crash_after == after && --l->crash_in == 0)
+		return true;
+	return l->sc->crash_rate && dice_below(&l->crash_dice, 20000) < l->sc->crash_rate;
+}
+
+static bool at_commit(void *ctx, const char *tag, bool after)
+{
+	struct life *l = ctx;
+
+	if (!l->engine)
+		return true;
+	l->tally.commits += after;
+	trace_add(l, tag, strlen(tag));
+	if (!ends_here(l, after))
+		return true;
+	l->crashed = true;
+	return false;
+}
+
+static int64_t count(const struct life *l, const char *state)
+{
+	return db_integer(l->sim.world.db, 0, "SELECT count(*) FROM issuance WHERE state = ?1", "t",
+			  state);
+}
+
+/* The program is gone, with all that it knew only in memory. */
+static void end_program(struct life *l)
+{
+	if (!l->engine)
+		return;
+	engine_free(l->engine);
+	l->engine = NULL;
+	l->sim.lose_requests = dice_chance(&l->crash_dice, l->sc->lose_rate);
+	sim_abandon(&l->sim);
+	wire_forget(l->wire);
+	l->tally.crashes += l->crashed;
+	l->crashed = false;
+	l->crash_in = 0;
+	/* About to was committed, the result was not: nobody can tell. */
+	l->tally.ambiguous += count(l, "sending");
+}
+
+static struct table *build(struct life *l, const char *extra)
+{
+	struct sources sources;
+	struct diags diags;
+	struct str text;
+
+	sources_init(&sources);
+	diags_init(&diags);
+	str_init(&text, LIMIT_RULE_FILE_BYTES);
+	rules_write(l->rules, &text);
+	str_add_text(&text, extra);
+	sources_add_text(&sources, "rules", str_slice(&text));
+	struct table *table = table_build(&sources, &diags, NULL);
+	for (size_t i = 0; !*extra && i < diags.count; i++)
+		if (diags.list[i].severity == SEVERITY_ERROR)
+			trouble(l, "rules:%u: %s\n%s", diags.list[i].at.line, diags.list[i].message,
+				str_text(&text));
+	str_release(&text);
+	diags_release(&diags);
+	sources_release(&sources);
+	return table;
+}
+
+static bool load_table(struct life *l)
+{
+	struct err err;
+	struct table *table = build(l, "");
+
+	if (!table)
+		return trouble(l, "the rules are wrong");
+	enum rc rc = engine_load(l->engine, table, &err);
+	table_unref(table);
+	return rc == RC_OK || l->crashed || trouble(l, "load: %s", err.text);
+}
+
+/* Starts until it stays up: it may end in its first steps. */
+static bool start_program(struct life *l)
+{
+	do {
+		end_program(l);
+		l->tally.starts++;
+		l->engine = engine_new(&l->sim.world);
+		if (!load_table(l))
+			return false;
+	} while (l->crashed);
+	return true;
+}
+
+/* Lets time pass, through crashes. */
+static bool live_until(struct life *l, int64_t until_ms)
+{
+	struct err err;
+
+	while (l->sim.now_ms < until_ms) {
+		if (!l->engine) {
+			l->sim.now_ms = until_ms;
+			return true;
+		}
+		enum rc rc = sim_run(&l->sim, l->engine, until_ms, &err);
+		if (rc != RC_OK && !l->crashed)
+			return trouble(l, "the engine failed: %s", err.text);
+		if (l->crashed && !start_program(l))
+			return false;
+	}
+	return !l->trouble.len;
+}
+
+/* ---- quiet times ------------------------------------------------------------------- */
+
+static bool is_idle(const struct life *l)
+{
+	return ledger_work_count(l->sim.world.db) == 0 &&
+	       inbox_count(l->sim.world.db, "hubspot") == 0 &&
+	       inbox_pending_count(l->sim.world.db, "hubspot") == 0 &&
+	       !db_exists(l->sim.world.db, "SELECT 1 FROM stray WHERE looks = 0", "");
+}
+
+static bool be_quiet(struct life *l)
+{
+	int64_t from_ms = l->sim.now_ms;
+
+	if (!l->rules)
+		return true;
+	l->quiet_now = true;
+	l->crash_in = 0;
+	sandbox_faults_clear(l->sandbox);
+	wire_storm(l->wire, 0);
+	wire_new_secret(l->wire);
+	if (!l->engine && !start_program(l))
+		return false;
+	/* Answers that were spoilt before are heard by then; a reload releases what they held. */
+	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) &&
+		    live_until(l, from_ms + QUIET_MS);
+	for (int i = 0; fine && i < QUIET_MOST && !is_idle(l); i++)
+		fine = live_until(l, l->sim.now_ms + QUIET_MORE_MS);
+	if (fine && !is_idle(l))
+		fine = trouble(l,
+			       "something is left to do: %lld issuances, %lld news, %lld pending",
+			       (long long)ledger_work_count(l->sim.world.db),
+			       (long long)inbox_count(l->sim.world.db, "hubspot"),
+			       (long long)inbox_pending_count(l->sim.world.db, "hubspot"));
+	l->quiet = mem_grow(l->quiet, &l->quiet_cap, l->quiets + 1, sizeof(*l->quiet));
+	l->quiet[l->quiets++] = (struct model_quiet){ from_ms, l->sim.now_ms };
+	l->quiet_now = false;
+	return fine;
+}
+
+/* ---- what happens in HubSpot --------------------------------------------------------- */
+
+static struct model_record *record_of(const struct life *l, int contact)
+{
+	return l->record[contact];
+}
+
+static int64_t id_of(const struct life *l, int contact)
+{
+	return l->sc->first_id + contact;
+}
+
+static void do_create(struct life *l, const struct step *s, int contact)
+{
+	struct json *none = json_new_object();
+	struct err err;
+	enum rc rc = sandbox_create(l->sandbox, l->sim.now_ms, id_of(l, contact), none, NULL, &err);
+
+	(void)s;
+	json_free(none);
+	if (rc == RC_OK)
+		l->record[contact] = model_create(&l->portal, l->sim.now_ms, id_of(l, contact));
+}
+
+static void do_set(struct life *l, const struct step *s, int contact)
+{
+	char own[64];
+	struct err err;
+	const char *value = s->value ? s->value : own;
+
+	snprintf(own, sizeof(own), "p%d@example.org", contact);
+	if (record_of(l, contact) &&
+	    sandbox_set(l->sandbox, l->sim.now_ms, id_of(l, contact),
+			model_property_names[s->property], slice_of(value), &err) == RC_OK)
+		model_set(&l->portal, l->sim.now_ms, record_of(l, contact), s->property, value);
+}
+
+static void do_join(struct life *l, const struct step *s, int contact)
+{
+	struct err err;
+
+	if (record_of(l, contact) &&
+	    sandbox_join(l->sandbox, l->sim.now_ms, l->sc->list[s->list].id, id_of(l, contact),
+			 &err) == RC_OK)
+		model_join(l->portal.list[s->list], l->sim.now_ms, l->sc->sandbox.list_lag_ms,
+			   record_of(l, contact));
+}
+
+static void do_leave(struct life *l, const struct step *s, int contact)
+{
+	struct err err;
+
+	if (record_of(l, contact) &&
+	    sandbox_leave(l->sandbox, l->sim.now_ms, l->sc->list[s->list].id, id_of(l, contact),
+			  &err) == RC_OK)
+		model_leave(l->portal.list[s->list], l->sim.now_ms, record_of(l, contact));
+}
+
+static void do_merge(struct life *l, const struct step *s, int contact)
+{
+	struct model_record *a = record_of(l, contact), *b = record_of(l, s->other);
+	int64_t id = id_of(l, s->into);
+	struct err err;
+
+	if (!a || !b ||
+	    sandbox_merge(l->sandbox, l->sim.now_ms, id_of(l, contact), id_of(l, s->other), id, &id,
+			  &err) != RC_OK)
+		return;
+	bool keeps = id == id_of(l, contact);
+	l->record[s->other] = NULL;
+	l->record[s->into] = model_merge(&l->portal, l->sim.now_ms, a, b, id,
+					 keeps ? a->created_ms : l->sim.now_ms,
+					 l->sc->sandbox.list_lag_ms);
+	if (!keeps)
+		l->record[contact] = NULL;
+}
+
+static void do_delete(struct life *l, const struct step *s, int contact)
+{
+	struct err err;
+
+	(void)s;
+	if (record_of(l, contact) &&
+	    sandbox_delete(l->sandbox, l->sim.now_ms, id_of(l, contact), &err) == RC_OK)
+		model_delete(record_of(l, contact), l->sim.now_ms);
+}
+
+static void do_restore(struct life *l, const struct step *s, int contact)
+{
+	struct err err;
+
+	(void)s;
+	if (record_of(l, contact) &&
+	    sandbox_restore(l->sandbox, l->sim.now_ms, id_of(l, contact), &err) == RC_OK)
+		model_restore(record_of(l, contact), l->sim.now_ms);
+}
+
+static void (*const portal_steps[STEP_KINDS])(struct life *l, const struct step *s, int contact) = {
+	[STEP_CREATE] = do_create,   [STEP_SET] = do_set,     [STEP_JOIN] = do_join,
+	[STEP_LEAVE] = do_leave,     [STEP_MERGE] = do_merge, [STEP_DELETE] = do_delete,
+	[STEP_RESTORE] = do_restore,
+};
+
+/* ---- what happens to the program ------------------------------------------------------- */
+
+static bool take_load(struct life *l, const struct step *s)
+{
+	l->rules = &l->sc->rules[s->number];
+	l->load[l->loads++] = (struct model_load){ l->sim.now_ms, l->rules };
+	l->tally.loads++;
+	if (!l->engine || !load_table(l))
+		return start_program(l);
+	return !l->crashed || start_program(l);
+}
+
+static bool take_reload(struct life *l, const struct step *s)
+{
+	(void)s;
+	wire_new_secret(l->wire);
+	return !l->engine || (load_table(l) && (!l->crashed || start_program(l)));
+}
+
+/* The rules in force must stay. */
+static bool take_broken(struct life *l, const struct step *s)
+{
+	struct table *table = l->rules ? build(l, "---\nrule: broken\ntriger: {}\n") : NULL;
+
+	(void)s;
+	if (!table)
+		return true;
+	table_unref(table);
+	return trouble(l, "a broken rule file was taken");
+}
+
+static bool take_stop(struct life *l, const struct step *s)
+{
+	struct err err;
+
+	(void)s;
+	if (!l->engine)
+		return true;
+	engine_stop(l->engine);
+	for (int i = 0; i < 100 && !engine_stopped(l->engine); i++)
+		if (sim_run(&l->sim, l->engine, l->sim.now_ms + MS_SECOND, &err) != RC_OK)
+			break;
+	if (!engine_stopped(l->engine) && !l->crashed)
+		return trouble(l, "the engine does not stop");
+	end_program(l);
+	return true;
+}
+
+static bool take_kill(struct life *l, const struct step *s)
+{
+	(void)s;
+	end_program(l);
+	return true;
+}
+
+static bool take_start(struct life *l, const struct step *s)
+{
+	(void)s;
+	return l->engine || !l->rules || start_program(l);
+}
+
+static bool take_crash(struct life *l, const struct step *s)
+{
+	l->crash_in = s->number;
+	l->crash_after = s->other != 0;
+	return true;
+}
+
+/* Not while an activation is only known by our clock: that would move it. */
+static bool take_clock(struct life *l, const struct step *s)
+{
+	if (!db_exists(l->sim.world.db, "SELECT 1 FROM watch WHERE start_ms IS NULL", ""))
+		l->sim.skew_ms += s->number;
+	return true;
+}
+
+static bool take_storm(struct life *l, const struct step *s)
+{
+	wire_storm(l->wire, l->sim.now_ms + s->number);
+	return true;
+}
+
+static bool take_quiet(struct life *l, const struct step *s)
+{
+	(void)s;
+	return be_quiet(l);
+}
+
+static bool (*const program_steps[STEP_KINDS])(struct life *l, const struct step *s) = {
+	[STEP_LOAD] = take_load,   [STEP_RELOAD] = take_reload, [STEP_BROKEN] = take_broken,
+	[STEP_STOP] = take_stop,   [STEP_KILL] = take_kill,	[STEP_START] = take_start,
+	[STEP_CRASH] = take_crash, [STEP_CLOCK] = take_clock,	[STEP_STORM] = take_storm,
+	[STEP_QUIET] = take_quiet,
+};
+
+static bool take_step(struct life *l, const struct step *s)
+{
+	if (!live_until(l, l->sim.now_ms + s->after_ms))
+		return false;
+	if (s->dropped)
+		return true;
+	if (program_steps[s->kind])
+		return program_steps[s->kind](l, s);
+	for (int i = 0; i < s->count; i++)
+		portal_steps[s->kind](l, s, s->contact + i);
+	return true;
+}
+
+/* ---- the stage ------------------------------------------------------------------------- */
+
+static bool set_stage(struct life *l)
+{
+	struct scenario *sc = l->sc;
+	struct err err;
+	int64_t before_ms = sc->start_ms - 10 * MS_DAY;
+
+	sandbox_group(l->sandbox, "g1", "Group one");
+	sandbox_group(l->sandbox, "g2", "Group two");
+	sandbox_attribute(l->sandbox, "custom.tier");
+	sandbox_attribute(l->sandbox, "custom.note");
+	for (int i = 0; i < M_PROPERTIES; i++)
+		if (sandbox_property(l->sandbox, model_property_names[i], NULL, NULL, NULL, 0,
+				     &err) != RC_OK)
+			return trouble(l, "property: %s", err.text);
+	for (size_t i = 0; i < sc->lists; i++) {
+		if (sandbox_list(l->sandbox, before_ms, sc->list[i].id, sc->list[i].name,
+				 sc->list[i].kind, NULL, &err) != RC_OK)
+			return trouble(l, "list: %s", err.text);
+		model_add_list(&l->portal, sc->list[i].id, sc->list[i].name);
+	}
+	return true;
+}
+
+static bool live(struct life *l)
+{
+	struct scenario *sc = l->sc;
+
+	if (!set_stage(l))
+		return false;
+	for (size_t i = 0; i < sc->steps; i++)
+		if (!take_step(l, &sc->step[i]))
+			return false;
+	return be_quiet(l) && judge(l);
+}
+
+bool life_live(struct life *l, struct scenario *sc, FILE *log)
+{
+	struct err err;
+
+	*l = (struct life){ .sc = sc, .crash_dice = dice_of(sc->seed, 3) };
+	str_init(&l->trouble, 1u << 20);
+	portal_model_init(&l->portal);
+	l->portal.merge_writes_entry = sc->sandbox.merge_writes_entry;
+	l->portal.merge_rejoins = sc->sandbox.merge_rejoins;
+	l->record = mem_alloc(((size_t)sc->contacts + 1) * sizeof(struct model_record *));
+	l->sandbox = sandbox_new(&sc->sandbox);
+	sim_init(&l->sim, l->sandbox, sc->start_ms, sc->seed, log);
+	l->sim.skew_ms = sc->skew_ms;
+	l->sim.latency_ms = sc->latency_ms;
+	l->wire = wire_new(l);
+	if (db_open(":memory:", DB_OWN, &l->sim.world.db, &err) != RC_OK)
+		return trouble(l, "state: %s", err.text);
+	db_hook(l->sim.world.db, at_commit, l);
+	bool fine = live(l);
+	l->tally.seeds = 1;
+	l->tally.virtual_ms = l->sim.now_ms - sc->start_ms;
+	return fine && !l->trouble.len;
+}
+
+void life_release(struct life *l)
+{
+	engine_free(l->engine);
+	l->engine = NULL;
+	sim_abandon(&l->sim);
+	wire_free(l->wire);
+	db_close(l->sim.world.db);
+	sandbox_free(l->sandbox);
+	portal_model_release(&l->portal);
+	mem_free(l->record);
+	mem_free(l->quiet);
+	str_release(&l->trouble);
+}

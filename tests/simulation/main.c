@@ -1,0 +1,200 @@
+/*
+ * simulation - seeded lives of the real engine under faults, judged by a model.
+ *
+ *   simulation [--seeds n] [--seed s] [--seconds t] [--jobs j] [--replay] [--brief] [--log]
+ *
+ * Lives through seeds s, s + 1, …: n of them, or as many as fit into t seconds,
+ * in j processes. Each seed draws a portal, a history, rules, edits, downtime
+ * and fault rates (draw.c, history.c); the engine lives through it on a virtual
+ * clock (life.c, wire.c); what was issued and mailed is held against the model
+ * in tests/model/ (judge.c). A seed that fails is shortened (shrink.c) and
+ * printed with what happened (--brief: as it is); exit 1.
+ *
+ * A seed is lived the same way each time, bit by bit: --replay lives each twice
+ * and compares all requests, answers and commits. --log writes the engine's log
+ * of one seed to standard error: simulation --seed 7 --seeds 1 --log.
+ *
+ * `make soak SEEDS=n SEED=s T=seconds` runs it; `make check` runs 300 seeds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/simulation/simulation.h"
+
+struct orders {
+	uint64_t seed;
+	int64_t seeds, seconds;
+	int jobs;
+	bool replay, log, brief;
+};
+
+struct result {
+	struct tally tally;
+	int64_t failed;
+};
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A tally is a row of counters. */
+static void add_tally(struct tally *to, const struct tally *from)
+{
+	int64_t *a = (int64_t *)to;
+	const int64_t *b = (const int64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(int64_t); i++)
+		a[i] += b[i];
+}
+
+static void report(const struct orders *o, struct scenario *sc, struct life *l)
+{
+	printf("seed %llu failed:\n%s", (unsigned long long)sc->seed, str_text(&l->trouble));
+	if (!o->brief)
+		shrink(sc, stdout);
+	fflush(stdout);
+}
+
+static uint64_t trace_again(uint64_t seed)
+{
+	struct scenario sc;
+	struct life l;
+
+	scenario_draw(seed, &sc);
+	(void)life_live(&l, &sc, NULL);
+	uint64_t trace = l.trace;
+	life_release(&l);
+	scenario_release(&sc);
+	return trace;
+}
+
+static void live_seed(const struct orders *o, uint64_t seed, struct result *r)
+{
+	struct scenario sc;
+	struct life l;
+
+	scenario_draw(seed, &sc);
+	bool fine = life_live(&l, &sc, o->log ? stderr : NULL);
+	if (fine && o->replay && trace_again(seed) != l.trace)
+		fine = trouble(&l, "lived twice, it is not the same");
+	if (!fine)
+		report(o, &sc, &l);
+	r->failed += !fine;
+	add_tally(&r->tally, &l.tally);
+	life_release(&l);
+	scenario_release(&sc);
+}
+
+/* Every jobs-th seed from the job-th on. */
+static struct result work(const struct orders *o, int job)
+{
+	struct result r = { 0 };
+	double end = now_s() + (double)o->seconds;
+
+	for (int64_t i = job; o->seconds ? now_s() < end : i < o->seeds; i += o->jobs)
+		live_seed(o, o->seed + (uint64_t)i, &r);
+	return r;
+}
+
+static void add_result(struct result *to, const struct result *from)
+{
+	add_tally(&to->tally, &from->tally);
+	to->failed += from->failed;
+}
+
+/* Forks the jobs, and adds up what they found. */
+static struct result work_all(const struct orders *o)
+{
+	struct result sum = { 0 };
+	int pipes[2];
+
+	fflush(stdout);
+	if (pipe(pipes) != 0)
+		abort();
+	for (int job = 0; job < o->jobs; job++) {
+		if (fork() != 0)
+			continue;
+		struct result r = work(o, job);
+		fflush(stdout);
+		_exit(write(pipes[1], &r, sizeof(r)) != (ssize_t)sizeof(r));
+	}
+	close(pipes[1]);
+	int heard = 0;
+	for (struct result r; read(pipes[0], &r, sizeof(r)) == (ssize_t)sizeof(r); heard++)
+		add_result(&sum, &r);
+	close(pipes[0]);
+	while (wait(NULL) > 0)
+		;
+	sum.failed += heard < o->jobs; /* one died */
+	return sum;
+}
+
+static void print_faults(const struct tally *t)
+{
+	printf("simulation: faults:");
+	for (int i = 1; i < FAULT_KINDS; i++)
+		printf(" %s %lld", fault_names[i], (long long)t->faults[i]);
+	printf("\n");
+}
+
+static void print_result(const struct result *r, double took_s)
+{
+	const struct tally *t = &r->tally;
+
+	printf("simulation: %lld seeds in %.1f s, %.1f a second; %.1f virtual years, %lld requests,"
+	       " %lld commits\n",
+	       (long long)t->seeds, took_s, (double)t->seeds / took_s,
+	       (double)t->virtual_ms / (365.25 * (double)MS_DAY), (long long)t->requests,
+	       (long long)t->commits);
+	printf("simulation: %lld owed, %lld credentials, %lld mails, %lld sends truly unknown, %lld"
+	       " starts, %lld crashes at a commit, %lld rule changes\n",
+	       (long long)t->claims, (long long)t->credentials, (long long)t->mails,
+	       (long long)t->ambiguous, (long long)t->starts, (long long)t->crashes,
+	       (long long)t->loads);
+	print_faults(t);
+	printf("simulation: %lld passed, %lld failed\n", (long long)(t->seeds - r->failed),
+	       (long long)r->failed);
+}
+
+static int64_t number(const char *text)
+{
+	return text ? strtoll(text, NULL, 10) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct orders o = { .seed = 1, .seeds = 100, .jobs = 1 };
+
+	json_start();
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i], *next = argv[i + 1];
+		if (strcmp(word, "--seeds") == 0 && next)
+			o.seeds = number(argv[++i]);
+		else if (strcmp(word, "--seed") == 0 && next)
+			o.seed = (uint64_t)number(argv[++i]);
+		else if (strcmp(word, "--seconds") == 0 && next)
+			o.seconds = number(argv[++i]);
+		else if (strcmp(word, "--jobs") == 0 && next)
+			o.jobs = (int)number(argv[++i]);
+		else if (strcmp(word, "--replay") == 0)
+			o.replay = true;
+		else if (strcmp(word, "--brief") == 0)
+			o.brief = true;
+		else if (strcmp(word, "--log") == 0)
+			o.log = true;
+		else
+			return 2;
+	}
+	double began = now_s();
+	struct result r = work_all(&o);
+	print_result(&r, now_s() - began);
+	return r.failed != 0;
+}

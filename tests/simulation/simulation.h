@@ -1,0 +1,183 @@
+/*
+ * simulation - one seed: a drawn portal, history, rules and faults, lived
+ * through by the real engine, and judged by the model.
+ *
+ * draw.c and history.c make a scenario from the seed, life.c lives it, wire.c
+ * stands between engine and sandbox, judge.c compares, shrink.c shortens what
+ * fails. A scenario is data: the same one is lived the same way each time.
+ */
+#ifndef SIMULATION_SIMULATION_H
+#define SIMULATION_SIMULATION_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+#include "tests/model/oracle.h"
+
+/* ---- chance ---------------------------------------------------------------- */
+
+struct dice {
+	uint64_t state;
+};
+
+struct dice dice_of(uint64_t seed, uint64_t stream);
+int64_t dice_below(struct dice *d, int64_t n);			 /* 0 … n - 1 */
+int64_t dice_between(struct dice *d, int64_t low, int64_t high); /* both may come */
+bool dice_chance(struct dice *d, int64_t per_mille);
+#define DICE_PICK(d, array)                                                                        \
+	((array)[dice_below((d), (int64_t)(sizeof(array) / sizeof((array)[0])))])
+
+/* ---- a scenario ------------------------------------------------------------- */
+
+enum step_kind {
+	STEP_CREATE,  /* contact; count at one instant */
+	STEP_SET,     /* contact, property, value; count likewise */
+	STEP_JOIN,    /* contact, list; count likewise */
+	STEP_LEAVE,   /* contact, list */
+	STEP_MERGE,   /* contact (primary), other, into */
+	STEP_DELETE,  /* contact */
+	STEP_RESTORE, /* contact */
+	STEP_LOAD,    /* number: which rules */
+	STEP_RELOAD,  /* the same rules again */
+	STEP_BROKEN,  /* a rule file with an error */
+	STEP_STOP,    /* the program ends in order */
+	STEP_KILL,    /* the program ends now */
+	STEP_START,
+	STEP_CRASH, /* number: the program ends at the n-th commit from now; other: after it */
+	STEP_CLOCK, /* number: our clock jumps by so many ms */
+	STEP_STORM, /* number: 429 to everything for so many ms */
+	STEP_QUIET, /* no faults, and enough time that nothing is left undecided */
+	STEP_KINDS
+};
+
+extern const char *const step_names[STEP_KINDS];
+
+struct step {
+	enum step_kind kind;
+	int64_t after_ms; /* since the end of the step before */
+	int contact, other, into;
+	int count; /* 0 or 1: one */
+	int list;
+	int64_t number;
+	enum model_property property;
+	const char *value;
+	bool dropped; /* by the shrinker */
+};
+
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_500_BEFORE,
+	FAULT_500_AFTER,
+	FAULT_503_BEFORE,
+	FAULT_504_AFTER,
+	FAULT_429_STATUS,
+	FAULT_CUT_EARLY,
+	FAULT_CUT_LATE,
+	FAULT_SILENT_EARLY,
+	FAULT_SILENT_LATE,
+	FAULT_NO_JSON,
+	FAULT_NOTHING,
+	FAULT_NOT_SENT,
+	FAULT_423,
+	FAULT_408_AFTER,
+	FAULT_401,
+	FAULT_403,
+	FAULT_402,
+	FAULT_SLOW,
+	FAULT_KINDS
+};
+
+extern const char *const fault_names[FAULT_KINDS];
+
+#define MOST_LOADS 6
+#define MOST_LISTS 4
+#define MOST_CONTACTS 6000
+
+struct drawn_list {
+	const char *name, *kind;
+	int64_t id;
+};
+
+struct scenario {
+	uint64_t seed;
+	struct arena memory;
+	struct sandbox_options sandbox;
+	struct drawn_list list[MOST_LISTS];
+	size_t lists;
+	struct model_rules rules[MOST_LOADS];
+	size_t loads;
+	struct step *step;
+	size_t steps, step_cap;
+	int64_t first_id; /* of contacts: they are counted from here */
+	int contacts;	  /* that ever are */
+	int64_t start_ms, skew_ms, latency_ms;
+	int64_t fault_rate[FAULT_KINDS]; /* per mille of the requests */
+	int64_t crash_rate;		 /* per 10,000 of the commits */
+	int64_t lose_rate; /* per mille of the ends: requests under way never arrive */
+};
+
+/* Draws all of the seed. */
+void scenario_draw(uint64_t seed, struct scenario *out);
+void scenario_release(struct scenario *sc);
+/* Rules, then steps: parts of scenario_draw. */
+void draw_rules(struct scenario *sc, struct dice *d);
+void draw_history(struct scenario *sc, struct dice *d);
+/* Changes a set of rules: an edit such as people make. */
+void draw_edit(struct scenario *sc, struct dice *d, const struct model_rules *from,
+	       struct model_rules *out);
+/* The rules as a file. */
+void rules_write(const struct model_rules *rules, struct str *out);
+void scenario_print(const struct scenario *sc, FILE *out);
+
+/* ---- a life ------------------------------------------------------------------ */
+
+struct tally {
+	int64_t seeds, virtual_ms, requests, credentials, mails, parked, crashes, starts, commits;
+	int64_t ambiguous, strays, claims, loads;
+	int64_t faults[FAULT_KINDS];
+};
+
+struct wire; /* between engine and sandbox */
+
+struct life {
+	struct scenario *sc;
+	struct sim sim;
+	struct sandbox *sandbox;
+	struct engine *engine; /* NULL: the program is down */
+	struct wire *wire;
+	struct dice crash_dice;
+	struct model_portal portal;
+	struct model_record **record; /* by number of the contact */
+	struct model_load load[MOST_LOADS];
+	struct model_quiet *quiet;
+	size_t loads, quiets, quiet_cap;
+	int64_t created_ms;		 /* of the step before */
+	const struct model_rules *rules; /* in force: what a start loads; NULL: none yet */
+	int64_t crash_in;		 /* commits; 0: none is planned */
+	bool crash_after, crashed, quiet_now;
+	uint64_t trace; /* hash of all that left, came and was committed */
+	struct tally tally;
+	struct str trouble;
+};
+
+/* Lives the scenario and judges it. False with l->trouble; in both cases life_release. */
+bool life_live(struct life *l, struct scenario *sc, FILE *log);
+void life_release(struct life *l);
+bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool judge(struct life *l);
+void trace_add(struct life *l, const void *bytes, size_t len);
+
+/* Puts itself between the engine and the world of l->sim. */
+struct wire *wire_new(struct life *l);
+void wire_free(struct wire *w);
+/* The program is gone: nobody waits for any answer. */
+void wire_forget(struct wire *w);
+void wire_storm(struct wire *w, int64_t until_ms);
+void wire_new_secret(struct wire *w);
+int64_t wire_lost_creates(const struct wire *w);
+
+/* Drops steps and faults while the life still fails in the same way; prints what is left. */
+void shrink(struct scenario *sc, FILE *out);
+
+#endif
