@@ -124,7 +124,7 @@ $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
 
 # Everything that is tested with one variant of the build.
 .PHONY: test
-test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS) $(B)/tests/bench/bench
+test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS) $(B)/tests/bench/bench fuzzers
 	@sh tests/run.sh $(B)
 
 # The fast part of it, for while one works.
@@ -188,17 +188,23 @@ soak: $(B)/tests/simulation/simulation
 	@$(B)/tests/simulation/simulation --seed $(SEED) --seeds $(SEEDS) --jobs $$(nproc) \
 		$(if $(filter command line,$(origin T)),--seconds $(T))
 
-# libFuzzer over every parser, T seconds each; corpora begin with the golden rule files.
+# libFuzzer over all that reads what others wrote: T seconds each, or RUNS executions; ONLY=name: one target.
+# Corpora grow in build/fuzz/corpus; what is found is kept in build/fuzz/found.
 T ?= 30
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+RUNS ?=
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+ONLY ?= $(FUZZERS)
+# Without a fuzzer, a target replays files.
+FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o)
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/tests/model/bursts.o $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 .PHONY: fuzz fuzzers
 fuzz: check-deps
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=fuzz fuzzers
-	@for fuzzer in $(FUZZERS); do \
-		mkdir -p build/fuzz/corpus/$$fuzzer; \
-		build/fuzz/tests/fuzz/$$fuzzer -max_total_time=$(T) -timeout=10 -print_final_stats=1 \
-			build/fuzz/corpus/$$fuzzer tests/rules/good tests/rules/bad || exit 1; \
-	done
+	@printf '%s\n' $(ONLY) | xargs -P 2 -I @ sh tests/fuzz/fuzz.sh build/fuzz @ '$(T)' '$(RUNS)'
 fuzzers: $(FUZZERS:%=$(B)/tests/fuzz/%)
 
 # ---- install -----------------------------------------------------------------

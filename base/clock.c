@@ -46,10 +46,10 @@ static int64_t floor_div(int64_t a, int64_t b)
 struct civil clock_civil(int64_t at_ms)
 {
 	struct civil c;
-	int64_t days = floor_div(at_ms, MS_DAY);
-	int64_t rest = at_ms - days * MS_DAY;
+	int64_t rest = at_ms % MS_DAY;
 
-	civil_from_days(days, &c);
+	rest += rest < 0 ? MS_DAY : 0; /* not at_ms - days * MS_DAY: the least of all would overflow */
+	civil_from_days(floor_div(at_ms, MS_DAY), &c);
 	c.hour = (int)(rest / MS_HOUR);
 	c.minute = (int)(rest / MS_MINUTE % 60);
 	c.second = (int)(rest / MS_SECOND % 60);

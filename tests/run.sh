@@ -31,6 +31,12 @@ for test in "$build"/tests/unit/test_*; do
 	case $test in *.o | *.d | *.gc??) continue ;; esac
 	run "unit/$(basename "$test")" "$test"
 done
+# Every fuzz target over its corpus and over all that was ever found.
+for target in tests/fuzz/*.c; do
+	name=$(basename "$target" .c)
+	[ "$part" = all ] && [ "$name" != replay ] || continue
+	run "fuzz/$name" "$build/tests/fuzz/$name" "tests/fuzz/corpus/$name" "tests/fuzz/found/$name"
+done
 run rules "$build/tests/rules/golden" tests/rules
 # Under sanitizers each scene is ended at a few of its durable steps; `make check` ends the fast build at all.
 run scenes "$build/tests/scenes/scenes" tests/scenes --ends 3

@@ -1,14 +1,11 @@
 /*
  * Rule files: whatever bytes come in, building, printing, matching and
- * rendering end, and a text without errors gives a table.
+ * rendering end. A text without errors gives a table, and the same again when
+ * it is read again; one with errors says where each is.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/rule.h"
 
-#include "dsl/build.h"
-#include "dsl/eval.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "base/json.h"
 
 static enum fact value_of(void *ctx, uint32_t property, struct slice *value)
 {
@@ -48,28 +45,45 @@ static void use_rule(const struct table *t, const struct rule *rule, uint32_t tu
 	str_release(&out);
 }
 
+/* As `validate` shows them, for people and for machines. */
+static void print_diags(const struct sources *sources, const struct diags *diags, size_t rules)
+{
+	struct err err;
+	struct str out;
+
+	str_init(&out, 1u << 24);
+	for (size_t i = 0; i < diags->count; i++)
+		diag_print_text(sources, &diags->list[i], true, &out);
+	must(diags->count == 0 || out.len);
+	str_clear(&out);
+	diags_print_json(sources, diags, rules, &out);
+	struct json *read = json_parse(str_slice(&out), &err);
+	must(read);
+	json_free(read);
+	str_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct slice text = { (const char *)data, size };
 	struct sources sources;
 	struct diags diags;
-	struct str out;
 	size_t rules;
 
 	sources_init(&sources);
 	diags_init(&diags);
-	str_init(&out, 1u << 24);
-	sources_add_text(&sources, "rules.yaml", (struct slice){ (const char *)data, size });
+	sources_add_text(&sources, "rules.yaml", text);
 	struct table *t = table_build(&sources, &diags, &rules);
-	if (!t && !diags.errors)
-		abort();
-	for (size_t i = 0; i < diags.count; i++)
-		diag_print_text(&sources, &diags.list[i], true, &out);
-	diags_print_json(&sources, &diags, rules, &out);
+	must(!t == (diags.errors > 0));
+	check_places(&sources, &diags);
+	print_diags(&sources, &diags, rules);
 	for (size_t i = 0; t && i < t->n_rule; i++)
 		for (uint32_t turn = 0; turn < 8; turn++)
 			use_rule(t, &t->rule[i], turn);
+	struct table *again = t ? build_rule(text) : NULL;
+	must(!t || (again && strcmp(t->hash, again->hash) == 0));
+	table_unref(again);
 	table_unref(t);
-	str_release(&out);
 	diags_release(&diags);
 	sources_release(&sources);
 	return 0;

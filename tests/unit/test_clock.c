@@ -430,6 +430,7 @@ static void written_forms(void **state)
 	assert_string_equal(clock_format(-1, out), "1969-12-31T23:59:59.999Z");
 	assert_string_equal(clock_format(utc(1, 1, 1, 0, 0), out), "0001-01-01T00:00:00.000Z");
 	assert_ptr_equal(clock_format(INT64_MAX, out), out); /* "never" must not break a log line */
+	assert_ptr_equal(clock_format(INT64_MIN, out), out);
 	assert_string_equal(clock_format_http(NOON, out), "Mon, 23 Nov 2026 12:00:20 GMT");
 	assert_string_equal(clock_format_http(0, out), "Thu, 01 Jan 1970 00:00:00 GMT");
 	assert_string_equal(clock_format_http(-1, out), "Wed, 31 Dec 1969 23:59:59 GMT");
