@@ -1,0 +1,658 @@
+#include "tests/disk/disk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "base/arena.h"
+
+#define TORN 512	  /* a write survives in pieces that end at multiples of this */
+#define SECTOR_BYTES 4096 /* what SQLite is told, as on a real file system */
+
+/* Something done to a file since its last sync: a write, or a cut to `offset` bytes. */
+struct change {
+	int64_t offset;
+	size_t len;
+	bool truncates;
+	unsigned char *bytes;
+};
+
+struct image {
+	unsigned char *bytes;
+	size_t len, cap;
+};
+
+/* The memory that connections to one file share in WAL mode. */
+struct shared {
+	int users;
+	void **page;
+	size_t pages, cap;
+	int readers[SQLITE_SHM_NLOCK];
+	const void *writer[SQLITE_SHM_NLOCK];
+};
+
+struct file {
+	char *name; /* NULL: temporary, nobody else's */
+	bool exists, entry_synced;
+	bool replaced; /* another was removed, unsynced, that had this name; `synced` is still its */
+	struct image written, synced;
+	struct change *change;
+	size_t changes, cap;
+	struct shared *shared;
+	int readers; /* locks of the database file */
+	const void *reserved, *pending, *exclusive;
+	struct file *next;
+};
+
+/* What SQLite holds open. */
+struct handle {
+	sqlite3_file base;
+	struct file *file;
+	uint64_t life; /* of the process that opened it */
+	int level;
+	struct shared *shared;
+};
+
+static struct {
+	sqlite3_vfs *real; /* gives chance, sleep and time */
+	struct file *file;
+	uint64_t life;
+	char folder[64], place[80];
+	enum disk_trouble trouble;
+	uint64_t nth;
+	bool lasting, failed;
+	uint64_t writes, syncs;
+} disk;
+
+/* ---- files -------------------------------------------------------------- */
+
+static void image_resize(struct image *i, size_t len)
+{
+	i->bytes = mem_grow(i->bytes, &i->cap, len, 1);
+	if (len > i->len)
+		memset(i->bytes + i->len, 0, len - i->len);
+	i->len = len;
+}
+
+static void image_write(struct image *i, int64_t offset, const void *bytes, size_t len)
+{
+	if ((size_t)offset + len > i->len)
+		image_resize(i, (size_t)offset + len);
+	if (len)
+		memcpy(i->bytes + offset, bytes, len);
+}
+
+static void image_copy(struct image *to, const struct image *from)
+{
+	image_resize(to, from->len);
+	if (from->len)
+		memcpy(to->bytes, from->bytes, from->len);
+}
+
+static struct file *find_file(const char *name)
+{
+	struct file *f = disk.file;
+
+	while (f && !(name && f->name && strcmp(f->name, name) == 0))
+		f = f->next;
+	return f;
+}
+
+static struct file *add_file(const char *name)
+{
+	struct file *f = mem_alloc(sizeof(*f));
+
+	f->name = name ? mem_strdup(name) : NULL;
+	f->next = disk.file;
+	disk.file = f;
+	return f;
+}
+
+static void forget_changes(struct file *f)
+{
+	for (size_t i = 0; i < f->changes; i++)
+		mem_free(f->change[i].bytes);
+	f->changes = 0;
+}
+
+static void note_change(struct file *f, const struct change *c, const void *bytes)
+{
+	f->change = mem_grow(f->change, &f->cap, f->changes + 1, sizeof(*f->change));
+	f->change[f->changes] = *c;
+	if (c->len) {
+		f->change[f->changes].bytes = mem_alloc(c->len);
+		memcpy(f->change[f->changes].bytes, bytes, c->len);
+	}
+	f->changes++;
+}
+
+static void file_write(struct file *f, int64_t offset, const void *bytes, size_t len)
+{
+	note_change(f, &(struct change){ .offset = offset, .len = len }, bytes);
+	image_write(&f->written, offset, bytes, len);
+}
+
+/* All names are as they are now; what is in a file that is new may still be lost. */
+static void sync_folder(void)
+{
+	for (struct file *f = disk.file; f; f = f->next) {
+		if (f->replaced || !f->exists)
+			image_resize(&f->synced, 0);
+		f->replaced = false;
+		f->entry_synced = f->exists;
+	}
+}
+
+/* As SQLite on Unix: who syncs a new file for the first time syncs its folder as well. */
+static void file_sync(struct file *f)
+{
+	if (!f->entry_synced || f->replaced)
+		sync_folder();
+	image_copy(&f->synced, &f->written);
+	forget_changes(f);
+}
+
+static void shared_leave(struct shared *s)
+{
+	if (--s->users)
+		return;
+	for (size_t i = 0; i < s->pages; i++)
+		mem_free(s->page[i]);
+	mem_free(s->page);
+	mem_free(s);
+}
+
+static void file_free(struct file *f)
+{
+	forget_changes(f);
+	mem_free(f->change);
+	mem_free(f->written.bytes);
+	mem_free(f->synced.bytes);
+	mem_free(f->name);
+	mem_free(f);
+}
+
+/* ---- trouble ------------------------------------------------------------ */
+
+/* Whether an operation that this trouble is about fails now. */
+static bool meets(enum disk_trouble trouble)
+{
+	if (disk.trouble != trouble || (disk.failed && !disk.lasting))
+		return false;
+	if (!disk.failed && --disk.nth)
+		return false;
+	return disk.failed = true;
+}
+
+static bool dead(const struct handle *h)
+{
+	return h->life != disk.life || (disk.trouble == DISK_DIES && disk.failed);
+}
+
+void disk_fail(enum disk_trouble trouble, uint64_t nth, bool lasting)
+{
+	disk.trouble = trouble;
+	disk.nth = nth;
+	disk.lasting = lasting || trouble == DISK_DIES;
+	disk.failed = false;
+}
+
+bool disk_failed(void)
+{
+	return disk.failed;
+}
+
+uint64_t disk_writes(void)
+{
+	return disk.writes;
+}
+
+uint64_t disk_syncs(void)
+{
+	return disk.syncs;
+}
+
+/* ---- a file that is open ------------------------------------------------ */
+
+static int on_close(sqlite3_file *base)
+{
+	struct handle *h = (struct handle *)base;
+
+	if (h->shared)
+		shared_leave(h->shared);
+	h->shared = NULL;
+	return SQLITE_OK;
+}
+
+static int on_read(sqlite3_file *base, void *out, int len, sqlite3_int64 offset)
+{
+	struct handle *h = (struct handle *)base;
+	const struct image *i = &h->file->written;
+
+	if (dead(h) || meets(DISK_READ_FAILS))
+		return SQLITE_IOERR_READ;
+	size_t there = (size_t)offset < i->len ? i->len - (size_t)offset : 0;
+	size_t got = there < (size_t)len ? there : (size_t)len;
+	if (got)
+		memcpy(out, i->bytes + offset, got);
+	memset((char *)out + got, 0, (size_t)len - got);
+	return got == (size_t)len ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
+}
+
+static int on_write(sqlite3_file *base, const void *bytes, int len, sqlite3_int64 offset)
+{
+	struct handle *h = (struct handle *)base;
+
+	if (dead(h))
+		return SQLITE_IOERR_WRITE;
+	disk.writes++;
+	if (meets(DISK_FULL))
+		return SQLITE_FULL;
+	if (meets(DISK_WRITE_FAILS)) {
+		file_write(h->file, offset, bytes, (size_t)len / 2);
+		return SQLITE_IOERR_WRITE;
+	}
+	file_write(h->file, offset, bytes, (size_t)len);
+	/* A write under way as power goes may arrive: it was made, and is not synced. */
+	return meets(DISK_DIES) ? SQLITE_IOERR_WRITE : SQLITE_OK;
+}
+
+static int on_truncate(sqlite3_file *base, sqlite3_int64 len)
+{
+	struct handle *h = (struct handle *)base;
+
+	if (dead(h) || meets(DISK_WRITE_FAILS))
+		return SQLITE_IOERR_TRUNCATE;
+	disk.writes++;
+	note_change(h->file, &(struct change){ .offset = len, .truncates = true }, NULL);
+	if ((size_t)len < h->file->written.len)
+		image_resize(&h->file->written, (size_t)len);
+	return meets(DISK_DIES) ? SQLITE_IOERR_TRUNCATE : SQLITE_OK;
+}
+
+static int on_sync(sqlite3_file *base, int flags)
+{
+	struct handle *h = (struct handle *)base;
+
+	(void)flags;
+	if (dead(h))
+		return SQLITE_IOERR_FSYNC;
+	disk.syncs++;
+	if (meets(DISK_SYNC_FAILS) || meets(DISK_DIES))
+		return SQLITE_IOERR_FSYNC;
+	file_sync(h->file);
+	return SQLITE_OK;
+}
+
+static int on_size(sqlite3_file *base, sqlite3_int64 *out)
+{
+	struct handle *h = (struct handle *)base;
+
+	*out = (sqlite3_int64)h->file->written.len;
+	return dead(h) ? SQLITE_IOERR_FSTAT : SQLITE_OK;
+}
+
+/* SQLite's five levels: many may share, one reserves, and who is exclusive is alone. */
+static int on_lock(sqlite3_file *base, int level)
+{
+	struct handle *h = (struct handle *)base;
+	struct file *f = h->file;
+
+	if (dead(h))
+		return SQLITE_IOERR_LOCK;
+	if (level <= h->level)
+		return SQLITE_OK;
+	if ((f->exclusive && f->exclusive != h) ||
+	    (level > SQLITE_LOCK_SHARED && f->reserved && f->reserved != h) ||
+	    (level != SQLITE_LOCK_RESERVED && f->pending && f->pending != h))
+		return SQLITE_BUSY;
+	if (h->level < SQLITE_LOCK_SHARED)
+		f->readers++;
+	if (level >= SQLITE_LOCK_RESERVED)
+		f->reserved = h;
+	h->level = level == SQLITE_LOCK_EXCLUSIVE ? SQLITE_LOCK_RESERVED : level;
+	if (level < SQLITE_LOCK_EXCLUSIVE)
+		return SQLITE_OK;
+	f->pending = h;
+	h->level = SQLITE_LOCK_PENDING;
+	if (f->readers > 1)
+		return SQLITE_BUSY;
+	f->exclusive = h;
+	h->level = level;
+	return SQLITE_OK;
+}
+
+static int on_unlock(sqlite3_file *base, int level)
+{
+	struct handle *h = (struct handle *)base;
+	struct file *f = h->file;
+
+	if (h->life != disk.life || level >= h->level)
+		return SQLITE_OK;
+	if (f->reserved == h)
+		f->reserved = NULL;
+	if (f->pending == h)
+		f->pending = NULL;
+	if (f->exclusive == h)
+		f->exclusive = NULL;
+	if (level == SQLITE_LOCK_NONE)
+		f->readers--;
+	h->level = level;
+	return SQLITE_OK;
+}
+
+static int on_reserved(sqlite3_file *base, int *out)
+{
+	*out = ((struct handle *)base)->file->reserved != NULL;
+	return SQLITE_OK;
+}
+
+static int on_control(sqlite3_file *base, int op, void *arg)
+{
+	(void)base;
+	(void)op;
+	(void)arg;
+	return SQLITE_NOTFOUND;
+}
+
+static int on_sector(sqlite3_file *base)
+{
+	(void)base;
+	return SECTOR_BYTES;
+}
+
+static int on_device(sqlite3_file *base)
+{
+	(void)base;
+	return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
+}
+
+static int on_map(sqlite3_file *base, int page, int bytes, int extend, void volatile **out)
+{
+	struct handle *h = (struct handle *)base;
+
+	*out = NULL;
+	if (dead(h))
+		return SQLITE_IOERR_SHMMAP;
+	if (!h->shared) {
+		if (!h->file->shared)
+			h->file->shared = mem_alloc(sizeof(*h->file->shared));
+		h->shared = h->file->shared;
+		h->shared->users++;
+	}
+	struct shared *s = h->shared;
+	while (extend && s->pages <= (size_t)page) {
+		s->page = mem_grow(s->page, &s->cap, s->pages + 1, sizeof(*s->page));
+		s->page[s->pages++] = mem_alloc((size_t)bytes);
+	}
+	if ((size_t)page < s->pages)
+		*out = s->page[page];
+	return SQLITE_OK;
+}
+
+static bool slot_free(const struct shared *s, int i, bool exclusive, const void *who)
+{
+	return (!s->writer[i] || s->writer[i] == who) && !(exclusive && s->readers[i]);
+}
+
+static int on_map_lock(sqlite3_file *base, int first, int count, int flags)
+{
+	struct handle *h = (struct handle *)base;
+	struct shared *s = h->shared;
+	bool exclusive = flags & SQLITE_SHM_EXCLUSIVE, lock = flags & SQLITE_SHM_LOCK;
+
+	for (int i = first; lock && i < first + count; i++)
+		if (!slot_free(s, i, exclusive, h))
+			return SQLITE_BUSY;
+	for (int i = first; i < first + count; i++) {
+		if (exclusive)
+			s->writer[i] = lock ? h : NULL;
+		else
+			s->readers[i] += lock ? 1 : -1;
+	}
+	return SQLITE_OK;
+}
+
+static void on_barrier(sqlite3_file *base)
+{
+	(void)base;
+}
+
+static int on_unmap(sqlite3_file *base, int remove)
+{
+	struct handle *h = (struct handle *)base;
+
+	if (!h->shared)
+		return SQLITE_OK;
+	if (h->file->shared == h->shared && (remove || h->shared->users == 1))
+		h->file->shared = NULL;
+	shared_leave(h->shared);
+	h->shared = NULL;
+	return SQLITE_OK;
+}
+
+static const sqlite3_io_methods methods = {
+	.iVersion = 2,
+	.xClose = on_close,
+	.xRead = on_read,
+	.xWrite = on_write,
+	.xTruncate = on_truncate,
+	.xSync = on_sync,
+	.xFileSize = on_size,
+	.xLock = on_lock,
+	.xUnlock = on_unlock,
+	.xCheckReservedLock = on_reserved,
+	.xFileControl = on_control,
+	.xSectorSize = on_sector,
+	.xDeviceCharacteristics = on_device,
+	.xShmMap = on_map,
+	.xShmLock = on_map_lock,
+	.xShmBarrier = on_barrier,
+	.xShmUnmap = on_unmap,
+};
+
+/* ---- the disk ----------------------------------------------------------- */
+
+static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *out)
+{
+	struct handle *h = (struct handle *)base;
+	struct file *f = find_file(name);
+
+	(void)vfs;
+	memset(h, 0, sizeof(*h));
+	if (disk.trouble == DISK_DIES && disk.failed)
+		return SQLITE_CANTOPEN;
+	if (!(f && f->exists) && !(flags & SQLITE_OPEN_CREATE))
+		return SQLITE_CANTOPEN;
+	if (!f)
+		f = add_file(name);
+	f->exists = true;
+	h->base.pMethods = &methods;
+	h->file = f;
+	h->life = disk.life;
+	if (out)
+		*out = flags;
+	return SQLITE_OK;
+}
+
+static int on_delete(sqlite3_vfs *vfs, const char *name, int sync)
+{
+	struct file *f = find_file(name);
+
+	(void)vfs;
+	if (disk.trouble == DISK_DIES && disk.failed)
+		return SQLITE_IOERR_DELETE;
+	if (!f || !f->exists)
+		return SQLITE_IOERR_DELETE_NOENT;
+	f->exists = false;
+	f->replaced = f->entry_synced;
+	image_resize(&f->written, 0);
+	forget_changes(f);
+	if (sync)
+		sync_folder();
+	return SQLITE_OK;
+}
+
+static int on_access(sqlite3_vfs *vfs, const char *name, int flags, int *out)
+{
+	const struct file *f = find_file(name);
+
+	(void)vfs;
+	/* An empty file is not there where SQLite asks for a journal to roll back. */
+	*out = f && f->exists && !(flags == SQLITE_ACCESS_EXISTS && f->written.len == 0);
+	return SQLITE_OK;
+}
+
+static int on_full_name(sqlite3_vfs *vfs, const char *name, int most, char *out)
+{
+	(void)vfs;
+	return snprintf(out, (size_t)most, "%s", name) < most ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static int on_random(sqlite3_vfs *vfs, int bytes, char *out)
+{
+	(void)vfs;
+	memset(out, 0x5a, (size_t)bytes); /* the same run each time */
+	return bytes;
+}
+
+static int on_sleep(sqlite3_vfs *vfs, int us)
+{
+	(void)vfs;
+	return us; /* nobody else works meanwhile */
+}
+
+static int on_time(sqlite3_vfs *vfs, double *out)
+{
+	(void)vfs;
+	return disk.real->xCurrentTime(disk.real, out);
+}
+
+static int on_error(sqlite3_vfs *vfs, int most, char *out)
+{
+	(void)vfs;
+	(void)most;
+	(void)out;
+	return 0;
+}
+
+static sqlite3_vfs vfs = {
+	.iVersion = 1,
+	.szOsFile = sizeof(struct handle),
+	.mxPathname = 512,
+	.zName = "disk",
+	.xOpen = on_open,
+	.xDelete = on_delete,
+	.xAccess = on_access,
+	.xFullPathname = on_full_name,
+	.xRandomness = on_random,
+	.xSleep = on_sleep,
+	.xCurrentTime = on_time,
+	.xGetLastError = on_error,
+};
+
+/* ---- its life ----------------------------------------------------------- */
+
+void disk_start(void)
+{
+	memset(&disk, 0, sizeof(disk));
+	disk.real = sqlite3_vfs_find(NULL);
+	snprintf(disk.folder, sizeof(disk.folder), "/tmp/hs2cert-disk-XXXXXX");
+	if (!disk.real || !mkdtemp(disk.folder) || sqlite3_vfs_register(&vfs, 1) != SQLITE_OK) {
+		fputs("disk: cannot be set up\n", stderr);
+		exit(3);
+	}
+	snprintf(disk.place, sizeof(disk.place), "%s/state", disk.folder);
+}
+
+const char *disk_place(void)
+{
+	return disk.place;
+}
+
+void disk_kill(void)
+{
+	disk.life++;
+	for (struct file *f = disk.file; f; f = f->next) {
+		f->shared = NULL; /* its users free it */
+		f->readers = 0;
+		f->reserved = f->pending = f->exclusive = NULL;
+	}
+}
+
+static uint64_t draw(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+/* The pieces of one write, each of which may have reached the disk. */
+static void survive(struct image *i, const struct change *c, uint64_t odds, uint64_t *seed)
+{
+	size_t len;
+
+	for (size_t done = 0; done < c->len; done += len) {
+		int64_t at = c->offset + (int64_t)done;
+		len = TORN - (size_t)at % TORN;
+		if (len > c->len - done)
+			len = c->len - done;
+		if (draw(seed) % 4 < odds)
+			image_write(i, at, c->bytes + done, len);
+	}
+}
+
+/* Odds of nothing, some or all of what was not synced, the same for the whole file. */
+static void cut_file(struct file *f, uint64_t *seed)
+{
+	uint64_t odds = draw(seed) % 5;
+
+	if (f->exists != f->entry_synced)
+		f->exists = draw(seed) % 4 < odds ? f->exists : f->entry_synced;
+	if (f->replaced && draw(seed) % 4 < odds)
+		image_resize(&f->synced, 0);
+	else if (f->replaced)
+		forget_changes(f);
+	for (size_t i = 0; i < f->changes; i++) {
+		const struct change *c = &f->change[i];
+		if (!c->truncates)
+			survive(&f->synced, c, odds, seed);
+		else if (draw(seed) % 4 < odds && (size_t)c->offset < f->synced.len)
+			image_resize(&f->synced, (size_t)c->offset);
+	}
+	if (!f->exists)
+		image_resize(&f->synced, 0);
+	image_copy(&f->written, &f->synced);
+	f->entry_synced = f->exists;
+	f->replaced = false;
+	forget_changes(f);
+}
+
+void disk_cut(uint64_t seed)
+{
+	disk_kill();
+	for (struct file *f = disk.file; f; f = f->next)
+		cut_file(f, &seed);
+	disk_fail(DISK_WELL, 0, false);
+}
+
+void disk_stop(void)
+{
+	char lock[96];
+
+	while (disk.file) {
+		struct file *next = disk.file->next;
+		file_free(disk.file);
+		disk.file = next;
+	}
+	sqlite3_vfs_unregister(&vfs);
+	sqlite3_vfs_register(disk.real, 1);
+	snprintf(lock, sizeof(lock), "%s.lock", disk.place);
+	unlink(lock);
+	rmdir(disk.folder);
+}

@@ -1,0 +1,55 @@
+/*
+ * disk - a disk in memory for SQLite that can lose power, be full and fail.
+ *
+ * Each file has what was written and what was synced. When power is cut, of
+ * the writes since the last sync an arbitrary part survives, torn at sectors of
+ * 512 bytes; files made or removed since may be there or not. That is what a
+ * real disk promises, and no more.
+ *
+ * Not a copy of the operating system: one process, no memory mapping, nothing
+ * but what SQLite asks of it. The engine's own lock beside the state stays on
+ * the real file system, in a folder of its own. For tests that open the state
+ * with db_open(disk_place(), …).
+ */
+#ifndef TESTS_DISK_DISK_H
+#define TESTS_DISK_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From now on SQLite's files are here, and there are none. Ends with disk_stop. */
+void disk_start(void);
+/* Forgets every file. Databases must be closed. */
+void disk_stop(void);
+/* Path of the state: in an empty folder of its own, which disk_stop removes. */
+const char *disk_place(void);
+
+/*
+ * The process is gone: what it had open answers nothing but failures from now on and is
+ * closed whenever that suits; what it wrote is there.
+ */
+void disk_kill(void);
+/* The same, and power with it: what was not synced is at the mercy of `seed`. Trouble ends. */
+void disk_cut(uint64_t seed);
+
+enum disk_trouble {
+	DISK_WELL,
+	DISK_FULL,	  /* writes find no room: SQLITE_FULL */
+	DISK_WRITE_FAILS, /* half of it is written, or none */
+	DISK_SYNC_FAILS,  /* and what was not synced still is not */
+	DISK_READ_FAILS,
+	DISK_DIES, /* writes and syncs count; from the n-th on everything fails: then disk_cut */
+};
+
+/*
+ * The n-th operation of that kind from now on (from 1) fails; with `lasting` every later one,
+ * too. DISK_WELL ends all trouble.
+ */
+void disk_fail(enum disk_trouble trouble, uint64_t nth, bool lasting);
+/* Whether the trouble was met. */
+bool disk_failed(void);
+/* Writes and syncs since disk_start. */
+uint64_t disk_writes(void);
+uint64_t disk_syncs(void);
+
+#endif
