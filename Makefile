@@ -111,6 +111,10 @@ $(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) 
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/tests/wire/wire: $(patsubst %.c,$(B)/%.o,$(wildcard tests/wire/*.c)) $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -127,7 +131,7 @@ $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
 
 # Everything that is tested with one variant of the build.
 .PHONY: test
-test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS) $(B)/tests/bench/bench fuzzers
+test: $(B)/hs2cert $(UNIT_TESTS) $(DRIVERS) $(B)/tests/wire/wire $(B)/tests/bench/bench fuzzers
 	@sh tests/run.sh $(B)
 
 # The fast part of it, for while one works.
@@ -152,8 +156,9 @@ check: check-deps
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
-	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/kill/kill
+	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/wire/wire build/tests/kill/kill
 	@build/tests/scenes/scenes tests/scenes
+	@build/tests/wire/wire
 	@build/tests/kill/kill build/hs2cert 100
 	@$(MAKE) --no-print-directory -j2 VARIANT=san test
 

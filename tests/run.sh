@@ -40,6 +40,8 @@ done
 run rules "$build/tests/rules/golden" tests/rules
 # Under sanitizers each scene is ended at a few of its durable steps; `make check` ends the fast build at all.
 run scenes "$build/tests/scenes/scenes" tests/scenes --ends 3
+# Likewise every fifth life on the wire; `make check` lives them all in the fast build.
+[ "$part" != all ] || run wire "$build/tests/wire/wire" --every 5
 for test in tests/e2e/*.sh; do
 	[ "$part" = all ] || break
 	run "e2e/$(basename "$test" .sh)" sh "$test" "$build/hs2cert"
