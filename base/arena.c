@@ -15,7 +15,7 @@ struct arena_block {
 
 static void *checked(void *got)
 {
-	if (!got) {
+	if (!got) { /* defensive: no memory */
 		fputs("hs2cert: out of memory\n", stderr);
 		_Exit(3);
 	}
@@ -108,7 +108,7 @@ char *arena_printf(struct arena *a, const char *format, ...)
 	va_start(args, format);
 	int len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (len < 0)
+	if (len < 0) /* defensive: more than 2 GiB */
 		return arena_text(a, (struct slice){ 0 });
 	char *text = arena_alloc(a, (size_t)len + 1);
 	va_start(args, format);

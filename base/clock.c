@@ -84,7 +84,7 @@ enum rc clock_set_zone(const char *zone, struct err *err)
 	/* glibc takes any unknown name for UTC without a word, so look for ourselves. */
 	if (strcmp(zone, "UTC") != 0 && !is_zone(zone))
 		return err_set(err, RC_INVALID, "unknown time zone '%s'", zone);
-	if (setenv("TZ", zone, 1) != 0)
+	if (setenv("TZ", zone, 1) != 0) /* defensive: no memory */
 		return err_set(err, RC_BROKEN, "no memory for the time zone");
 	tzset();
 	return RC_OK;
@@ -95,7 +95,7 @@ struct civil clock_civil_local(int64_t at_ms)
 	time_t seconds = (time_t)floor_div(at_ms, MS_SECOND);
 	struct tm tm;
 
-	if (!localtime_r(&seconds, &tm))
+	if (!localtime_r(&seconds, &tm)) /* defensive: a year beyond 2^31 */
 		return clock_civil(at_ms);
 	return (struct civil){ tm.tm_year + 1900,
 			       tm.tm_mon + 1,

@@ -17,7 +17,7 @@ static enum rc read_all(int fd, struct str *out, struct err *err)
 
 	for (;;) {
 		ssize_t got = read(fd, buf, sizeof(buf));
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR) /* defensive: a slow disk */
 			continue;
 		if (got < 0)
 			return err_set(err, RC_BROKEN, "%s", strerror(errno));
@@ -38,7 +38,7 @@ enum rc file_read(const char *path, struct str *out, struct err *err)
 	if (fd < 0)
 		return err_set(err, RC_BROKEN, "cannot open '%s': %s", path, strerror(errno));
 	enum rc rc = RC_OK;
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0) /* defensive: of an open file */
 		rc = err_set(err, RC_BROKEN, "%s", strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		rc = err_set(err, RC_INVALID, "not a regular file");
@@ -54,7 +54,7 @@ static bool write_all(int fd, struct slice bytes)
 {
 	for (size_t done = 0; done < bytes.len;) {
 		ssize_t put = write(fd, bytes.ptr + done, bytes.len - done);
-		if (put < 0 && errno == EINTR)
+		if (put < 0 && errno == EINTR) /* defensive: a slow disk */
 			continue;
 		if (put < 0)
 			return false;

@@ -20,8 +20,8 @@ static struct json *ours(json_t *v)
 
 static struct json *made(json_t *v)
 {
-	if (!v)
-		abort(); /* jansson answers NULL only out of memory */
+	if (!v) /* defensive: jansson answers NULL only out of memory */
+		abort();
 	return ours(v);
 }
 
@@ -309,7 +309,7 @@ static json_t *text_value(struct slice text)
 
 void json_set(struct json *object, const char *key, struct json *value)
 {
-	if (json_object_set_new(raw(object), key, raw(value)) != 0)
+	if (json_object_set_new(raw(object), key, raw(value)) != 0) /* defensive: no memory */
 		abort();
 }
 
@@ -340,7 +340,7 @@ void json_set_bool(struct json *object, const char *key, bool b)
 
 void json_add(struct json *array, struct json *value)
 {
-	if (json_array_append_new(raw(array), raw(value)) != 0)
+	if (json_array_append_new(raw(array), raw(value)) != 0) /* defensive: no memory */
 		abort();
 }
 
@@ -357,6 +357,8 @@ static int dump_part(const char *bytes, size_t len, void *out)
 
 void json_dump(const struct json *v, struct str *out)
 {
-	if (json_dump_callback(raw(v), dump_part, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+	const size_t how = JSON_COMPACT | JSON_ENCODE_ANY;
+
+	if (json_dump_callback(raw(v), dump_part, out, how) != 0) /* defensive: no memory */
 		abort();
 }

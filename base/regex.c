@@ -37,7 +37,7 @@ struct regex *regex_compile(struct slice pattern, size_t *offset, struct err *er
 	re->code = code;
 	re->data = pcre2_match_data_create(1, NULL);
 	re->limits = pcre2_match_context_create(NULL);
-	if (!re->data || !re->limits) {
+	if (!re->data || !re->limits) { /* defensive: no memory */
 		regex_free(re);
 		(void)err_set(err, RC_BROKEN, "out of memory");
 		return NULL;

@@ -10,6 +10,11 @@ struct slice slice_of(const char *text)
 	return (struct slice){ text, text ? strlen(text) : 0 };
 }
 
+const char *slice_start(struct slice a)
+{
+	return a.ptr ? a.ptr : "";
+}
+
 bool slice_eq(struct slice a, struct slice b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -153,7 +158,7 @@ void str_addv(struct str *s, const char *format, va_list args)
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	if (len < 0 || !str_reserve(s, (size_t)len))
+	if (len < 0 /* defensive: more than 2 GiB */ || !str_reserve(s, (size_t)len))
 		return;
 	vsnprintf(s->ptr + s->len, (size_t)len + 1, format, args);
 	s->len += (size_t)len;

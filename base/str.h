@@ -20,9 +20,11 @@ struct slice {
 	size_t len;
 };
 
-#define SLICE_FMT(s) (int)(s).len, (s).ptr ? (s).ptr : ""
+/* The two arguments of "%.*s". */
+#define SLICE_FMT(s) (int)(s).len, slice_start(s)
 
 struct slice slice_of(const char *text); /* NULL gives the empty slice */
+const char *slice_start(struct slice a); /* never NULL; not ended by a NUL */
 bool slice_eq(struct slice a, struct slice b);
 bool slice_is(struct slice a, const char *text);
 /* ASCII letters without case, other bytes as they are. */

@@ -1,5 +1,6 @@
 #include "engine/cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,6 +286,9 @@ int cli_main(int argc, char **argv)
 				   cli->operand[cli->command->max_operands]);
 	else if (status == 0)
 		status = cli->command->run(cli);
+	/* Results that went nowhere are no success: a full disk, a pipe that closed. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && cli->command)
+		status = cli_fail(cli, "cannot write: %s", strerror(errno));
 	mem_free(cli);
 	return status;
 }

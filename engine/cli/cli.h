@@ -4,7 +4,7 @@
  * Options stand before or after operands, as `--opt value` or `--opt=value`;
  * `--` ends them. `-h` and `--help` work everywhere and print from the same
  * rows that the parser reads. To add a command: one file, one row in
- * engine/cli/main.c.
+ * engine/cli/cli.c.
  */
 #ifndef ENGINE_CLI_CLI_H
 #define ENGINE_CLI_CLI_H

@@ -74,8 +74,6 @@ static int print_findings(const struct validation *v, enum format format, bool d
 	}
 	fwrite(str_text(&out), 1, out.len, stdout);
 	str_release(&out);
-	if (fflush(stdout) != 0)
-		return EXIT_COULD_NOT;
 	return v->diags.errors || (deny_warnings && v->diags.warnings) ? EXIT_FINDINGS : EXIT_FINE;
 }
 
