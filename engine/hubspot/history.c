@@ -63,6 +63,41 @@ struct json *history_body(const struct source *s, const char *const *ids, size_t
 	return body;
 }
 
+static void add_name(struct str *url, const char *key, bool first, const char *name)
+{
+	if (first)
+		str_addf(url, "%c%s=", strchr(str_text(url), '?') ? '&' : '?', key);
+	else
+		str_add_char(url, ',');
+	str_add_url(url, slice_of(name));
+}
+
+const char *history_query(const struct source *s, const char *id, struct arena *memory)
+{
+	struct str url;
+	bool first = true;
+
+	str_init(&url, LIMIT_ANSWER_BYTES);
+	str_addf(&url, "/%s", id);
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		add_name(&url, "properties", i == 0, always[i]);
+	for (size_t i = 0; i < s->table->n_property; i++) {
+		const struct property *p = &s->table->property[i];
+		if (p->source == s->account && !is_always(p->name))
+			add_name(&url, "properties", false, p->name);
+	}
+	for (size_t i = 0; i < s->table->n_property; i++) {
+		const struct property *p = &s->table->property[i];
+		if (p->source != s->account || !p->history)
+			continue;
+		add_name(&url, "propertiesWithHistory", first, p->name);
+		first = false;
+	}
+	const char *text = arena_text(memory, str_slice(&url));
+	str_release(&url);
+	return text;
+}
+
 /* ---- one property ------------------------------------------------------- */
 
 struct ordered {
@@ -192,6 +227,18 @@ static bool answers(const struct contact *c, const char *asked)
 	return false;
 }
 
+/*
+ * Asked for one, told of one: that is it, even where it does not say whom it absorbed. `asked`
+ * is the one, in memory that stays.
+ */
+static void absorbs(struct contact *c, const char *const *asked)
+{
+	if (answers(c, *asked))
+		return;
+	c->merged = asked;
+	c->n_merged = 1;
+}
+
 static bool says_gone(const struct json *answer, const char *asked)
 {
 	const struct json *errors = json_get(answer, "errors");
@@ -222,14 +269,9 @@ size_t history_contacts(const struct source *s, const struct json *answer, const
 		size_t k = 0;
 		while (k < n && !answers(&row[k], ids[i]))
 			k++;
-		/*
-		 * Asked for one, told of one: that is it, even where it does not say whom it
-		 * absorbed.
-		 */
 		if (k == n && count == 1 && n == 1 && !says_gone(answer, ids[i])) {
 			k = 0;
-			row[0].merged = ids;
-			row[0].n_merged = 1;
+			absorbs(&row[0], ids);
 		}
 		if (k == n && !says_gone(answer, ids[i]))
 			continue;
@@ -237,4 +279,23 @@ size_t history_contacts(const struct source *s, const struct json *answer, const
 		(*out)[at++].asked = ids[i];
 	}
 	return at;
+}
+
+bool history_contact(const struct source *s, const struct reply *answer, const char *asked,
+		     struct arena *memory, struct contact *out)
+{
+	const char **kept = arena_alloc(memory, sizeof(*kept));
+
+	*kept = asked;
+	*out = (struct contact){ .id = asked, .gone = true };
+	if (answer->status == 200 && hub_id_valid(json_get_slice(answer->json, "id"))) {
+		*out = (struct contact){ 0 };
+		read_contact(s, answer->json, memory, out);
+		absorbs(out, kept);
+	} else if (answer->status != 404 ||
+		   !slice_is(json_get_slice(answer->json, "status"), "error")) {
+		return false; /* a 404 that is not HubSpot's own says nothing */
+	}
+	out->asked = asked;
+	return true;
 }

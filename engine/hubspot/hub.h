@@ -6,7 +6,8 @@
  *   call.c      one request and what its answer means for the account
  *   poll.c      the search walk: which contacts changed
  *   lists.c     list names, probes and membership scans: who joined
- *   history.c   the batch read: contacts with their histories
+ *   look.c      one look at contacts: which reads it takes
+ *   history.c   those reads: contacts with their histories
  *   labels.c    labels of options
  *
  * A poll is a row of phases, one request at a time; looks go on beside it.
@@ -178,14 +179,27 @@ void probe_step(struct source *s);
 void scan_step(struct source *s);
 void phase_next(struct source *s, enum phase phase);
 
+/* ---- look.c ------------------------------------------------------------ */
+
+/* As source_ops.look. */
+void look_start(struct source *s, const char *const *ids, size_t count, look_done *done, void *arg);
+
 /* ---- history.c --------------------------------------------------------- */
 
 /* Body of a batch read of these contacts with all that the table's rules read. */
 struct json *history_body(const struct source *s, const char *const *ids, size_t count);
+/* Path and query of a read of one contact with the same. */
+const char *history_query(const struct source *s, const char *id, struct arena *memory);
 /* Most contacts of one batch read: 50 with history, else 100. */
 size_t history_most(const struct source *s);
 /* Contacts that the answer tells of, in `memory`; ids that it says nothing about are left out. */
 size_t history_contacts(const struct source *s, const struct json *answer, const char *const *ids,
 			size_t count, struct arena *memory, struct contact **out);
+/*
+ * What a read of `asked` alone says: the contact, under whichever id it has now, or that it is
+ * gone (404). False where neither can be made of it.
+ */
+bool history_contact(const struct source *s, const struct reply *answer, const char *asked,
+		     struct arena *memory, struct contact *out);
 
 #endif

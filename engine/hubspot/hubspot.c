@@ -177,71 +177,11 @@ static bool hubspot_now(const struct source *s, int64_t *now_ms)
 
 /* ---- looks -------------------------------------------------------------- */
 
-struct look_call {
-	struct arena memory;
-	const char **ids;
-	size_t count;
-	look_done *done;
-	void *arg;
-};
-
-static void look_free(void *arg)
-{
-	struct look_call *l = arg;
-
-	arena_release(&l->memory);
-	mem_free(l);
-}
-
-static void look_arrived(struct source *s, void *arg, const struct reply *answer)
-{
-	struct look_call *l = arg;
-	struct look look = { .result = LOOK_AGAIN };
-	struct contact *contacts = NULL;
-
-	s->looks--;
-	if (answer) {
-		look.result = LOOK_DONE;
-		look.began_ms = answer->began_ms;
-		look.contacts = history_contacts(s, answer->json, l->ids, l->count, &l->memory,
-						 &contacts);
-		look.contact = contacts;
-	}
-	l->done(l->arg, &look);
-	look_free(l);
-}
-
 static size_t hubspot_can_look(const struct source *s)
 {
 	if (!can_look_soon(s) || call_ready_ms(s, BUDGET_GENERAL) > hub_mono_ms(s))
 		return 0;
 	return history_most(s);
-}
-
-static void hubspot_look(struct source *s, const char *const *ids, size_t count, look_done *done,
-			 void *arg)
-{
-	struct look_call *l = mem_alloc(sizeof(*l));
-
-	arena_init(&l->memory);
-	l->ids = arena_alloc(&l->memory, count * sizeof(*l->ids));
-	l->count = count;
-	l->done = done;
-	l->arg = arg;
-	for (size_t i = 0; i < count; i++)
-		l->ids[i] = arena_text(&l->memory, slice_of(ids[i]));
-	struct call_spec spec = {
-		.budget = BUDGET_GENERAL,
-		.method = "POST",
-		.body = history_body(s, l->ids, count),
-		.url = hub_url(s, AREA_CONTACTS, "/batch/read", &l->memory),
-		.done = look_arrived,
-		.member = "results",
-		.arg = l,
-		.drop = look_free,
-	};
-	s->looks++;
-	call_start(s, &spec);
 }
 
 static int64_t hubspot_creation_window(const struct source *s)
@@ -267,7 +207,7 @@ const struct source_ops hubspot_ops = {
 	.waits_ms = hubspot_waits_ms,
 	.now = hubspot_now,
 	.can_look = hubspot_can_look,
-	.look = hubspot_look,
+	.look = look_start,
 	.creation_window_ms = hubspot_creation_window,
 	.label = hubspot_label,
 };

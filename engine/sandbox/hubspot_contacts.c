@@ -332,6 +332,13 @@ static struct json *missing_error(struct json *ids)
 	return errors;
 }
 
+static bool names_another(const struct contact *c, struct slice id)
+{
+	int64_t n;
+
+	return read_number(id, &n) && n != c->id;
+}
+
 void hubspot_batch_read(struct call *call)
 {
 	const struct json *inputs = json_get(call->body, "inputs");
@@ -346,7 +353,8 @@ void hubspot_batch_read(struct call *call)
 		struct slice id = json_get_slice(json_at(inputs, i), "id");
 		struct contact *c = asked(call, id, json_get_slice(call->body, "idProperty"),
 					  wants_archived(call));
-		if (c)
+		/* … such as one that was merged away, which only a read of its own then leads on. */
+		if (c && !(call->sb->options.batch_silent && names_another(c, id)))
 			found[n++] = c;
 		else
 			json_add_text(missing, id);
@@ -358,7 +366,7 @@ void hubspot_batch_read(struct call *call)
 				 hubspot_record(call, found[i], json_get(call->body, "properties"),
 						json_get(call->body, "propertiesWithHistory"),
 						ANY_TIME));
-	size_t lost = json_count(missing);
+	size_t lost = call->sb->options.batch_silent ? 0 : json_count(missing);
 	json_set_text(body, "status", "COMPLETE");
 	json_set(body, "results", results);
 	if (lost) {

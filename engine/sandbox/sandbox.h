@@ -30,6 +30,7 @@ struct sandbox_options {
 	const char *certifier_token;
 	int64_t index_lag_ms; /* HubSpot search sees a change this much later; default 10 s */
 	int64_t list_lag_ms;  /* a membership row shows this much after its timestamp; default 0 */
+	bool batch_silent;    /* a batch read says nothing of ids that it cannot return */
 	bool list_descending; /* page order of memberships/join-order: newest first */
 	bool cleared_is_null; /* a cleared value is null in history, not "" */
 	bool merge_keeps_id;  /* the older kind of merge: primary's id survives */

@@ -171,6 +171,16 @@ static bool all_different(struct life *l, const struct node *entry)
 	return people == times_of(entry);
 }
 
+/* Every contact of which there was news has been looked at: none is asked for for ever. */
+static bool judge_news(struct life *l)
+{
+	int64_t left = db_integer(l->sim.world.db, 0, "SELECT count(*) FROM news", "");
+
+	if (left)
+		str_addf(&l->trouble, "news of %lld contacts are left\n", (long long)left);
+	return !left;
+}
+
 bool judge(struct life *l)
 {
 	int64_t *met = mem_alloc((l->scene->expect->count + 1) * sizeof(*met));
@@ -199,5 +209,5 @@ bool judge(struct life *l)
 		str_add_char(&l->trouble, '\n');
 	}
 	mem_free(met);
-	return judge_strays(l) && good;
+	return judge_strays(l) && judge_news(l) && good;
 }

@@ -469,6 +469,7 @@ static struct sandbox *open_sandbox(const struct scene *s, const struct variant 
 	o.list_lag_ms = option_ms(s, "list-lag", 0);
 	o.certifier_search_lag_ms = option_ms(s, "search-lag", 0);
 	o.list_descending = v->list_descending;
+	o.batch_silent = option_bool(s, "batch-silent");
 	o.rate_limits = true;
 	o.cleared_is_null = option_bool(s, "cleared-is-null");
 	o.merge_keeps_id = option_bool(s, "merge-keeps-id");
