@@ -34,6 +34,7 @@ struct happening {
 	struct slice from, to;
 	bool from_known;
 	const char *list_id, *list_name; /* list-added */
+	const char *skip;		 /* it earns nothing in any case, and why; else NULL */
 };
 
 /* What one rule says of a happening, before anything is written. */
@@ -147,7 +148,11 @@ static void judge(struct deciding *g, const struct happening *h, const struct ru
 		return;
 	}
 	j->answer = rule_match(d->table, rule, &event, &in.then, &j->note);
-	if (j->answer == ANSWER_YES)
+	if (h->skip && j->answer == ANSWER_LIMIT)
+		j->answer = ANSWER_YES;
+	if (h->skip && j->answer == ANSWER_YES)
+		j->planned = plan_skip(&in, rule, h->skip, g->memory, &j->plan);
+	else if (j->answer == ANSWER_YES)
 		j->planned = plan_make(&in, rule, NULL, g->memory, &j->plan);
 	else if (j->answer == ANSWER_LIMIT)
 		j->planned = plan_make(&in, rule, &j->note, g->memory, &j->plan);
@@ -270,6 +275,33 @@ static bool has_news(const struct contact_property *p, int64_t start_ms)
 	return false;
 }
 
+/*
+ * Changes from before a merge that nobody had seen when it was: they earn nothing, and that is
+ * recorded. Older ones than decisions are kept cannot be told from what was seen.
+ */
+static void skip_unseen(struct deciding *g, const struct watch *w, struct burst_input in)
+{
+	struct burst_output bursts;
+
+	in.start_ms = w->start_ms;
+	while (in.entries && in.entry[in.entries - 1].at_ms > g->merged_ms)
+		in.entries--;
+	burst_find(&in, g->memory, &bursts);
+	for (size_t i = 0; i < bursts.bursts; i++) {
+		const struct burst *b = &bursts.burst[i];
+		struct happening h = { .watch = w,
+				       .at_ms = b->last_ms,
+				       .from = b->from,
+				       .to = b->to,
+				       .from_known = b->from_known,
+				       .skip = "merged before seen" };
+		if (b->change && b->last_ms > g->began_ms - DECISIONS_KEPT_MS &&
+		    !merge_was_seen(g->d->db, g->account, g->c->id, w->target, b->last_ms) &&
+		    !decide_event(g, &h))
+			return;
+	}
+}
+
 static void decide_property(struct deciding *g, const struct watch *w)
 {
 	const struct contact_property *p = &g->c->property[w->property];
@@ -285,6 +317,8 @@ static void decide_property(struct deciding *g, const struct watch *w)
 	};
 	struct burst_output bursts;
 
+	if (p->read && g->merged_ms > w->start_ms)
+		skip_unseen(g, w, in);
 	if (!p->read || !has_news(p, in.start_ms))
 		return;
 	struct query *q = db_select(

@@ -17,10 +17,14 @@
 #ifndef ENGINE_DECIDE_H
 #define ENGINE_DECIDE_H
 
+#include "base/clock.h"
 #include "engine/contact.h"
 #include "engine/inbox.h"
 #include "engine/source.h"
 #include "engine/watch.h"
+
+/* How long a decision is on record. */
+#define DECISIONS_KEPT_MS (30 * MS_DAY)
 
 struct decide {
 	const struct world *world;

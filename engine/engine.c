@@ -13,7 +13,6 @@
 #include "engine/token.h"
 #include "engine/watch.h"
 
-#define KEEP_DECISIONS_MS (30 * MS_DAY)
 #define KEEP_CONTACTS_MS (2 * MS_DAY) /* longer than the daily sweep reaches back */
 #define HOUSEKEEPING_MS MS_HOUR
 #define LONGEST_WAIT_MS (25 * MS_HOUR) /* Retry-After goes up to 24 h */
@@ -361,7 +360,7 @@ static enum rc keep_house(struct engine *e, struct err *err)
 	int64_t now = wall_ms(e);
 
 	db_begin(e->db, "housekeeping");
-	db_run(e->db, "DELETE FROM decision WHERE made_ms < ?1", "i", now - KEEP_DECISIONS_MS);
+	db_run(e->db, "DELETE FROM decision WHERE made_ms < ?1", "i", now - DECISIONS_KEPT_MS);
 	db_run(e->db, "DELETE FROM contact WHERE modified_ms < ?1 AND merged = ''", "i",
 	       now - KEEP_CONTACTS_MS);
 	db_run(e->db, "DELETE FROM membership WHERE gone_ms < ?1", "i", now - 90 * MS_DAY);

@@ -59,6 +59,34 @@ static int64_t oldest_entry(const struct contact *c, size_t properties)
 	return oldest;
 }
 
+/* Whether changes of the contact were decided that are later than a time: it lived then. */
+static bool lived_after(struct db *db, const char *account, const char *contact, int64_t after_ms)
+{
+	return db_exists(
+		db,
+		"SELECT 1 FROM decided d JOIN watch w ON w.id = d.watch WHERE w.account = ?1"
+		" AND d.contact = ?2 AND d.at_ms > ?3"
+		" UNION ALL SELECT 1 FROM issuance WHERE source_account = ?1 AND contact = ?2"
+		" AND at_ms > ?3",
+		"tti", account, contact, after_ms);
+}
+
+/* Whether it is surely a record that a merge kept: one that it absorbed still lived after its creation. */
+static bool was_kept(struct db *db, const char *account, const struct contact *c)
+{
+	for (size_t i = 0; i < c->n_merged; i++)
+		if (lived_after(db, account, c->merged[i], c->created_ms + SAME_MOMENT_MS))
+			return true;
+	return false;
+}
+
+/* What is known of a contact from before it absorbed those that it says now. */
+struct before {
+	bool read; /* it was there, without them */
+	bool kept; /* as was_kept */
+	int64_t merged_ms;
+};
+
 /*
  * When the last merge was. The newer kind makes a new record: its creation is
  * the merge, and its histories are older than itself. The older kind keeps a
@@ -66,15 +94,14 @@ static int64_t oldest_entry(const struct contact *c, size_t properties)
  * else its last change is the nearest bound known. MERGE entries may also be
  * those of an earlier merge, which came along with the histories.
  */
-static int64_t merge_time(const struct contact *c, size_t properties, bool read_before,
-			  int64_t merged_before_ms)
+static int64_t merge_time(const struct contact *c, size_t properties, const struct before *before)
 {
-	bool new_record = !read_before ||
-			  oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS;
+	bool older = oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS;
+	bool new_record = !before->kept && (!before->read || older);
 
 	if (new_record)
 		return c->merge_entry_ms > c->created_ms ? c->merge_entry_ms : c->created_ms;
-	return c->merge_entry_ms > merged_before_ms ? c->merge_entry_ms : c->modified_ms;
+	return c->merge_entry_ms > before->merged_ms ? c->merge_entry_ms : c->modified_ms;
 }
 
 /* What was pending of the survivor itself is decided as it was known, too. */
@@ -89,26 +116,29 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 		   struct arena *memory)
 {
 	const char *ids = join_ids(c, memory);
-	int64_t merged_ms = 0;
-	bool known = false, same = false;
+	struct before before = { 0 };
+	bool same = false;
 	struct query *q = db_select(
 		db, "SELECT merged, merged_ms FROM contact WHERE account = ?1 AND contact = ?2",
 		"tt", account, c->id);
 
 	if (query_next(q)) {
-		known = true;
+		before.read = true;
 		same = slice_is(query_slice(q, 0), ids);
-		merged_ms = query_integer(q, 1);
+		before.merged_ms = query_integer(q, 1);
 		query_end(q);
 	}
 	if (strcmp(c->asked, c->id) != 0)
 		take_over(db, account, c->asked, c->id);
 	/* A look that does not say whom the contact absorbed takes nothing back. */
 	if (same || c->n_merged == 0)
-		return merged_ms;
+		return before.merged_ms;
 	for (size_t i = 0; i < c->n_merged; i++)
 		take_over(db, account, c->merged[i], c->id);
-	merged_ms = merge_time(c, properties, known, merged_ms);
+	/* What was read is forgotten after a while, what was decided never. */
+	before.read = before.read || lived_after(db, account, c->id, INT64_MIN);
+	before.kept = was_kept(db, account, c);
+	int64_t merged_ms = merge_time(c, properties, &before);
 	freeze_pending(db, account, c->id, merged_ms);
 	db_run(db,
 	       "INSERT INTO contact (account, contact, modified_ms, watches, merged, merged_ms)"
@@ -117,6 +147,22 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 	       " merged_ms = excluded.merged_ms",
 	       "ttti", account, c->id, ids, merged_ms);
 	return merged_ms;
+}
+
+bool merge_was_seen(struct db *db, const char *account, const char *contact, const char *property,
+		    int64_t at_ms)
+{
+	return db_exists(
+		db,
+		"WITH who (id) AS (SELECT ?2 UNION ALL SELECT old FROM alias WHERE account = ?1 AND contact = ?2)"
+		" SELECT 1 FROM issuance WHERE source_account = ?1 AND contact IN (SELECT id FROM who)"
+		" AND event = 'property-changed' AND target = ?3 AND at_ms = ?4"
+		" UNION ALL SELECT 1 FROM decision WHERE account = ?1 AND contact IN (SELECT id FROM who)"
+		" AND event = 'property-changed' AND target = ?3 AND at_ms = ?4"
+		" UNION ALL SELECT 1 FROM pending p JOIN watch w ON w.id = p.watch WHERE p.account = ?1"
+		" AND p.contact IN (SELECT id FROM who) AND w.event = 'property-changed' AND w.target = ?3"
+		" AND p.at_ms = ?4",
+		"ttti", account, contact, property, at_ms);
 }
 
 bool merge_carried_over(struct db *db, const char *account, const struct join *join,

@@ -19,6 +19,13 @@
 int64_t merge_note(struct db *db, const char *account, const struct contact *c, size_t properties,
 		   struct arena *memory);
 
+/*
+ * Whether what became of a change is on record (an issuance or a decision), or still waits, under
+ * any id that the contact ever had.
+ */
+bool merge_was_seen(struct db *db, const char *account, const char *contact, const char *property,
+		    int64_t at_ms);
+
 /* A row of a list that shows the contact as a member. */
 struct join {
 	const char *contact, *list_id;

@@ -106,7 +106,7 @@ static bool check_mail(struct life *l, const struct issuance *is)
 	return false;
 }
 
-/* An entry is met once, or as often as its `times` says. */
+/* An entry is met once, or as often as its `times` says; `times: 0` is what must not be. */
 static int64_t times_of(const struct node *entry)
 {
 	const struct node *n = node_get(entry, "times");
@@ -120,13 +120,16 @@ static bool judge_row(struct life *l, const struct issuance *is, int64_t *met)
 
 	if (!check_mail(l, is))
 		return false;
+	bool forbidden = false;
 	for (const struct node *n = l->scene->expect->first; n; n = n->next, i++) {
-		if (met[i] < times_of(n) && meets(l, is, n)) {
+		bool met_here = (met[i] < times_of(n) || times_of(n) == 0) && meets(l, is, n);
+		forbidden |= met_here && times_of(n) == 0;
+		if (met_here && !forbidden) {
 			met[i]++;
 			return true;
 		}
 	}
-	if (is->state == STATE_SKIPPED)
+	if (!forbidden && is->state == STATE_SKIPPED)
 		return true; /* nobody got anything: named only by scenes that care why */
 	describe(l, "not expected", is);
 	return false;
