@@ -72,7 +72,7 @@ struct source {
 	struct arena loaded;
 	struct hub_list *list;
 	size_t lists;
-	bool has_properties;
+	bool walks; /* some rule wants to know which contacts changed */
 	bool linked; /* lists know which watches they serve */
 
 	/* across loads */

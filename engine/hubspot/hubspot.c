@@ -41,6 +41,20 @@ static void hubspot_close(struct source *s)
 	mem_free(s);
 }
 
+/* Changes of contacts matter to property watches, and to rules that wait for an address. */
+static bool needs_walk(const struct table *table, uint32_t account, const struct watches *watches)
+{
+	for (size_t i = 0; i < watches->count; i++)
+		if (watches->watch[i].source == account &&
+		    watches->watch[i].event == EVENT_PROPERTY_CHANGED)
+			return true;
+	for (size_t i = 0; i < table->n_rule; i++)
+		if (table->rule[i].source == account && table->rule[i].mode != MODE_OFF &&
+		    table->rule[i].hold_email_ms)
+			return true;
+	return false;
+}
+
 static void hubspot_load(struct source *s, const struct table *table, uint32_t account,
 			 struct watches *watches, struct slice token)
 {
@@ -55,10 +69,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	s->account = account;
 	s->config = &table->account[account];
 	s->watches = watches;
-	s->has_properties = false;
-	for (size_t i = 0; i < watches->count; i++)
-		s->has_properties |= watches->watch[i].source == account &&
-				     watches->watch[i].event == EVENT_PROPERTY_CHANGED;
+	s->walks = needs_walk(table, account, watches);
 	hub_lists_load(s);
 	labels_begin(s);
 	s->stopped = false;
@@ -99,7 +110,7 @@ void phase_next(struct source *s, enum phase phase)
 {
 	s->phase = phase;
 	s->cursor = 0;
-	if (phase == PHASE_WALK && !s->has_properties)
+	if (phase == PHASE_WALK && !s->walks)
 		s->phase = phase = PHASE_PROBE;
 	if (phase == PHASE_WALK)
 		walk_begin(s);

@@ -22,18 +22,28 @@
 #define WHOLE_OVERLAP_EVERY_MS (5 * MS_MINUTE)
 #define SWEEP_MS MS_DAY
 
-/* The earliest moment that any property watch of the account cares for. */
-static int64_t earliest_start(const struct source *s)
+/* The earliest start of the account's watches of this kind; INT64_MAX where there is none. */
+static int64_t earliest_of(const struct source *s, enum event_kind event)
 {
 	int64_t earliest = INT64_MAX;
 
 	for (size_t i = 0; i < s->watches->count; i++) {
 		const struct watch *w = &s->watches->watch[i];
-		if (w->source == s->account && w->event == EVENT_PROPERTY_CHANGED &&
-		    w->start_ms < earliest)
+		if (w->source == s->account && w->event == event && w->start_ms < earliest)
 			earliest = w->start_ms;
 	}
 	return earliest;
+}
+
+/*
+ * The earliest moment that any property watch of the account cares for; where there are only
+ * lists, we walk for what waits for an address.
+ */
+static int64_t earliest_start(const struct source *s)
+{
+	int64_t earliest = earliest_of(s, EVENT_PROPERTY_CHANGED);
+
+	return earliest == INT64_MAX ? earliest_of(s, EVENT_LIST_ADDED) : earliest;
 }
 
 static int64_t least(int64_t a, int64_t b)
