@@ -39,7 +39,6 @@ struct verdict {
 	enum issuance_state state; /* to commit now */
 	enum issuance_state
 		held_from; /* with STATE_HELD and STATE_REFUSED: the state to go on from */
-	enum hold hold;	   /* with STATE_HELD */
 	enum verdict_scope scope;
 	const char *reason; /* one line for people, or NULL; never an address or a token */
 	bool again;	    /* a temporary failure: back off, `wait_ms` wins where it is longer */

@@ -8,7 +8,6 @@
 #include "engine/ledger.h"
 #include "engine/merge.h"
 #include "engine/plan.h"
-#include "engine/resume.h"
 #include "engine/view.h"
 
 /*
@@ -455,6 +454,5 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 		    w->property != UINT32_MAX)
 			decide_property(&g, w);
 	}
-	g.unsure |= !resume_contact(d, c, began_ms, memory);
 	settle_news(&g, news);
 }

@@ -10,7 +10,6 @@
 #include "engine/ledger.h"
 #include "engine/outbox.h"
 #include "engine/registry.h"
-#include "engine/resume.h"
 #include "engine/token.h"
 #include "engine/watch.h"
 
@@ -275,15 +274,6 @@ static void drop_undeclared(struct engine *e)
 	}
 }
 
-/* A retry may have waited for the rules of now. */
-static enum rc take_retries(struct engine *e, struct err *err)
-{
-	db_begin(e->db, "retries");
-	for (const struct origin *o = e->origin; o; o = o->next)
-		resume_retries(e->db, o->name);
-	return db_commit(e->db, err);
-}
-
 enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 {
 	struct watches watches;
@@ -305,9 +295,7 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	for (uint32_t i = 0; i < table->n_account; i++)
 		if (registry_source(table->account[i].type))
 			origin_load(origin_of(e, &table->account[i]), i);
-	rc = take_retries(e, err);
-	if (rc == RC_OK)
-		rc = outbox_load(e->outbox, e->table, err);
+	rc = outbox_load(e->outbox, e->table, err);
 	if (old)
 		watches_release(&old_watches);
 	table_unref(old);
@@ -336,19 +324,6 @@ void engine_free(struct engine *e)
 
 /* ---- step -------------------------------------------------------------- */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* The source's time at which the next burst, join or hold falls due. */
-static int64_t next_due_ms(const struct origin *o)
-{
-	struct db *db = o->engine->db;
-
-	return earlier(inbox_next_due(db, o->name), resume_next_ms(db, o->name));
-}
-
 /* What fell due by the source's clock becomes news; activations learn that clock. */
 static enum rc promote(struct origin *o, struct err *err)
 {
@@ -359,11 +334,10 @@ static enum rc promote(struct origin *o, struct err *err)
 		return RC_OK;
 	struct first_clock clock = { now, now - wall_ms(e), mono_ms(e) - e->loaded_ms };
 	enum rc rc = watches_start(e->db, &e->watches, o->account, &clock, err);
-	if (rc != RC_OK || next_due_ms(o) > now)
+	if (rc != RC_OK || inbox_next_due(e->db, o->name) > now)
 		return rc;
 	db_begin(e->db, "promote");
 	inbox_promote(e->db, o->name, now);
-	resume_promote(e->db, o->name, now);
 	return db_commit(e->db, err);
 }
 
@@ -419,6 +393,11 @@ enum rc engine_step(struct engine *e, struct err *err)
 	return rc;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Our clock's time of the next news that nobody is looking at. */
 static int64_t next_look_ms(const struct origin *o)
 {
@@ -442,7 +421,7 @@ static int64_t look_wake_ms(const struct origin *o)
 		int64_t at = next_look_ms(o);
 		wake = at == INT64_MAX ? wake : mono_ms(e) + (at - wall_ms(e));
 	}
-	int64_t due = next_due_ms(o);
+	int64_t due = inbox_next_due(e->db, o->name);
 	if (due != INT64_MAX && o->ops->now(o->source, &now) && due > now)
 		wake = earlier(wake, mono_ms(e) + (due - now));
 	return wake;
@@ -479,7 +458,7 @@ bool engine_stopped(const struct engine *e)
 /* Whether the origin still has something to do in this pass. */
 static bool origin_working(const struct origin *o)
 {
-	int64_t now, due = next_due_ms(o);
+	int64_t now, due = inbox_next_due(o->engine->db, o->name);
 
 	if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
 		return false;

@@ -40,23 +40,6 @@ enum issuance_state {
 extern const char *const issuance_state_names[STATE_COUNT];
 bool issuance_state_of(struct slice name, enum issuance_state *out);
 
-/* What holds an issuance in STATE_HELD. */
-enum hold {
-	HOLD_NONE,
-	HOLD_BRAKE,	    /* more of its rule than `brake:` allows, until a person approves */
-	HOLD_MISSING_EMAIL, /* until the contact has a valid address, or expire_ms */
-	HOLD_REQUIRED,	    /* a template's `required` was empty */
-	HOLD_FIELD,	    /* a value cannot become what its field needs */
-	HOLD_FILTER_LIMIT,  /* a pattern took too many steps: neither yes nor no */
-	HOLD_PLAN,	    /* the service's plan does not allow it: the whole account */
-	HOLD_GROUP,	    /* the group is unknown to the service: the whole group */
-	HOLD_COUNT
-};
-
-/* The words of database, output and documents; NULL for HOLD_NONE. */
-extern const char *const hold_names[HOLD_COUNT];
-bool hold_of(struct slice name, enum hold *out);
-
 /* Texts are lent by whoever loaded the issuance; none is NULL but where said. */
 struct issuance {
 	int64_t id;
@@ -80,11 +63,8 @@ struct issuance {
 
 	enum issuance_state state;
 	enum issuance_state held_from; /* STATE_HELD, STATE_REFUSED: the state to go on from */
-	enum hold hold;		       /* STATE_HELD: what holds it; else HOLD_NONE */
-	int64_t expire_ms; /* HOLD_MISSING_EMAIL: skipped then, by the source's clock; 0: never */
-	bool retry; /* held, refused: a person asked for it to be planned anew at the next look */
-	const char *reason; /* for people; NULL where there is none */
-	int attempts;	    /* writes that were sent out, of every step */
+	const char *reason;	       /* NULL where there is none */
+	int attempts;		       /* writes that were sent out, of every step */
 	int64_t attempt_ms; /* wall clock when the last write was about to leave; 0 before */
 	/* wall clock when it became clear that nobody knows how that write ended; 0: it is known */
 	int64_t unknown_ms;
@@ -96,8 +76,5 @@ struct issuance {
 	const char *public_url; /* NULL likewise */
 	int64_t created_ms, updated_ms;
 };
-
-/* Whether there is a step to take from its state: ledger_work finds those. */
-bool issuance_has_step(const struct issuance *is);
 
 #endif

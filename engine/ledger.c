@@ -23,43 +23,6 @@ bool issuance_state_of(struct slice name, enum issuance_state *out)
 	return false;
 }
 
-const char *const hold_names[HOLD_COUNT] = {
-	[HOLD_BRAKE] = "brake",
-	[HOLD_MISSING_EMAIL] = "missing-email",
-	[HOLD_REQUIRED] = "required",
-	[HOLD_FIELD] = "field",
-	[HOLD_FILTER_LIMIT] = "filter-limit",
-	[HOLD_PLAN] = "plan",
-	[HOLD_GROUP] = "group",
-};
-
-bool hold_of(struct slice name, enum hold *out)
-{
-	for (int i = HOLD_NONE + 1; i < HOLD_COUNT; i++) {
-		if (slice_is(name, hold_names[i])) {
-			*out = (enum hold)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-bool issuance_has_step(const struct issuance *is)
-{
-	switch (is->state) {
-	case STATE_PLANNED:
-	case STATE_CREATING:
-	case STATE_ISSUING:
-		return true;
-	case STATE_DRAFT:
-		return is->do_issue;
-	case STATE_ISSUED:
-		return is->do_send;
-	default:
-		return false;
-	}
-}
-
 /* The contact under each id that it ever had, in a form that uses the index. */
 #define ANY_ID(account, contact)                                                                   \
 	" contact IN (SELECT " contact " UNION ALL SELECT old FROM alias WHERE account = " account \
@@ -87,11 +50,10 @@ bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 }
 
 static void add_trail(struct db *db, int64_t id, int64_t now_ms, enum issuance_state state,
-		      const char *note, const char *who)
+		      const char *note)
 {
-	db_run(db,
-	       "INSERT INTO trail (issuance, at_ms, state, note, who) VALUES (?1, ?2, ?3, ?4, ?5)",
-	       "iittt", id, now_ms, issuance_state_names[state], note, who);
+	db_run(db, "INSERT INTO trail (issuance, at_ms, state, note) VALUES (?1, ?2, ?3, ?4)",
+	       "iitt", id, now_ms, issuance_state_names[state], note);
 }
 
 static const char *held_from(const struct issuance *is)
@@ -111,73 +73,31 @@ void ledger_insert(struct db *db, struct issuance *is, struct slice email)
 	db_run(db,
 	       "INSERT INTO issuance (rule, table_hash, source_account, contact, event, target, from_value,"
 	       " to_value, at_ms, action_account, group_id, do_issue, do_send, email, fields, state, held_from,"
-	       " reason, created_ms, updated_ms, hold, expire_ms)"
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-	       " ?19, ?19, ?20, nullif(?21, 0))",
-	       "ttttttttittiisttttiti", is->rule, is->table_hash, is->source_account, is->contact,
+	       " reason, created_ms, updated_ms)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?19)",
+	       "ttttttttittiistttti", is->rule, is->table_hash, is->source_account, is->contact,
 	       event_kind_names[is->event], is->target, is->from, is->to, is->at_ms,
 	       is->action_account, is->group, (int64_t)is->do_issue, (int64_t)is->do_send, email,
 	       is->fields ? str_text(&fields) : NULL, issuance_state_names[is->state],
-	       held_from(is), is->reason, is->created_ms, hold_names[is->hold], is->expire_ms);
+	       held_from(is), is->reason, is->created_ms);
 	is->id = db_last_id(db);
-	add_trail(db, is->id, is->created_ms, is->state, is->reason, NULL);
+	add_trail(db, is->id, is->created_ms, is->state, is->reason);
 	str_release(&fields);
 }
 
-static bool update(struct db *db, const struct issuance *before, const struct issuance *after,
-		   int64_t now_ms)
+void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
+		   int64_t now_ms, const char *note)
 {
 	db_run(db,
 	       "UPDATE issuance SET state = ?2, held_from = ?3, reason = ?4, attempts = ?5, attempt_ms = ?6,"
 	       " settles = ?7, cursor = ?8, not_before_ms = ?9, failures = ?10, credential = ?11,"
-	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14, hold = ?15,"
-	       " expire_ms = nullif(?16, 0), retry = ?17 WHERE id = ?1 AND state = ?18",
-	       "itttiiitiittiitiit", after->id, issuance_state_names[after->state],
-	       held_from(after), after->reason, (int64_t)after->attempts, after->attempt_ms,
-	       (int64_t)after->settles, after->cursor, after->not_before_ms,
-	       (int64_t)after->failures, after->credential, after->public_url, now_ms,
-	       after->unknown_ms, hold_names[after->hold], after->expire_ms, (int64_t)after->retry,
-	       issuance_state_names[before->state]);
-	return db_changed(db) > 0;
-}
-
-bool ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
-		   int64_t now_ms, const char *note)
-{
-	if (!update(db, before, after, now_ms))
-		return false;
+	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14 WHERE id = ?1",
+	       "itttiiitiittii", after->id, issuance_state_names[after->state], held_from(after),
+	       after->reason, (int64_t)after->attempts, after->attempt_ms, (int64_t)after->settles,
+	       after->cursor, after->not_before_ms, (int64_t)after->failures, after->credential,
+	       after->public_url, now_ms, after->unknown_ms);
 	if (before->state != after->state)
-		add_trail(db, after->id, now_ms, after->state, note, NULL);
-	return true;
-}
-
-bool ledger_act(struct db *db, const struct issuance *before, const struct issuance *after,
-		int64_t now_ms, const char *act, const char *who)
-{
-	if (!update(db, before, after, now_ms))
-		return false;
-	add_trail(db, after->id, now_ms, after->state, act, who);
-	return true;
-}
-
-bool ledger_replan(struct db *db, const struct issuance *before, const struct issuance *after,
-		   struct slice email, int64_t now_ms, const char *note)
-{
-	struct str fields;
-
-	if (!ledger_update(db, before, after, now_ms, note))
-		return false;
-	str_init(&fields, LIMIT_FIELD_BYTES * 64);
-	if (after->fields)
-		json_dump(after->fields, &fields);
-	db_run(db,
-	       "UPDATE issuance SET table_hash = ?2, action_account = ?3, group_id = ?4, do_issue = ?5,"
-	       " do_send = ?6, email = ?7, fields = ?8 WHERE id = ?1",
-	       "itttiist", after->id, after->table_hash, after->action_account, after->group,
-	       (int64_t)after->do_issue, (int64_t)after->do_send, email,
-	       after->fields ? str_text(&fields) : NULL);
-	str_release(&fields);
-	return true;
+		add_trail(db, after->id, now_ms, after->state, note);
 }
 
 /* Column text in memory, NULL for SQL NULL. */
@@ -224,12 +144,9 @@ static void load_row(struct query *q, struct arena *memory, struct issuance *out
 		.created_ms = query_integer(q, 26),
 		.updated_ms = query_integer(q, 27),
 		.unknown_ms = query_integer(q, 28),
-		.expire_ms = query_integer(q, 30),
-		.retry = query_integer(q, 31) != 0,
 	};
 	(void)issuance_state_of(query_slice(q, 15), &out->state);
 	(void)issuance_state_of(query_slice(q, 16), &out->held_from);
-	(void)hold_of(query_slice(q, 29), &out->hold);
 	if (!query_null(q, 14))
 		out->fields = json_parse(query_slice(q, 14), &ignored);
 }
@@ -241,32 +158,13 @@ bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuanc
 		"SELECT id, rule, table_hash, source_account, contact, event, target,"
 		" from_value, to_value, at_ms, action_account, group_id, do_issue, do_send,"
 		" fields, state, held_from, reason, attempts, attempt_ms, settles, cursor,"
-		" not_before_ms, failures, credential, public_url, created_ms, updated_ms, unknown_ms,"
-		" hold, expire_ms, retry FROM issuance WHERE id = ?1",
+		" not_before_ms, failures, credential, public_url, created_ms, updated_ms, unknown_ms"
+		" FROM issuance WHERE id = ?1",
 		"i", id);
 
 	if (!query_next(q))
 		return false;
 	load_row(q, memory, out);
-	query_end(q);
-	return true;
-}
-
-bool ledger_waiting(struct db *db, const char *source_account, const char *contact, int64_t after,
-		    int64_t *id, bool *retry)
-{
-	struct query *q = db_select(
-		db,
-		"SELECT id, retry FROM issuance WHERE source_account = ?1 AND" ANY_ID(
-			"?1",
-			"?2") " AND id > ?3 AND state IN ('held', 'refused')"
-			      " AND (hold = 'missing-email' OR retry = 1) ORDER BY id LIMIT 1",
-		"tti", source_account, contact, after);
-
-	if (!query_next(q))
-		return false;
-	*id = query_integer(q, 0);
-	*retry = query_integer(q, 1) != 0;
 	query_end(q);
 	return true;
 }
@@ -320,7 +218,7 @@ bool ledger_credential_leaves(struct db *db, const char *action_account, const c
 #define RESTING "state IN ('planned', 'draft', 'issued')" WORK_LEFT
 
 int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
-			enum hold hold, const char *reason, int64_t now_ms)
+			const char *reason, int64_t now_ms)
 {
 	db_run(db,
 	       "INSERT INTO trail (issuance, at_ms, state, note)"
@@ -328,13 +226,13 @@ int64_t ledger_hold_all(struct db *db, const char *action_account, const char *g
 	       " AND (?2 IS NULL OR group_id = ?2) AND " RESTING,
 	       "ttti", action_account, group, reason, now_ms);
 	db_run(db,
-	       "UPDATE issuance SET held_from = state, state = 'held', reason = ?3, updated_ms = ?4,"
-	       " hold = ?5 WHERE action_account = ?1 AND (?2 IS NULL OR group_id = ?2) AND " RESTING,
-	       "tttit", action_account, group, reason, now_ms, hold_names[hold]);
+	       "UPDATE issuance SET held_from = state, state = 'held', reason = ?3, updated_ms = ?4"
+	       " WHERE action_account = ?1 AND (?2 IS NULL OR group_id = ?2) AND " RESTING,
+	       "ttti", action_account, group, reason, now_ms);
 	return db_changed(db);
 }
 
-#define HELD_OUTSIDE "state = 'held' AND hold IN ('plan', 'group')"
+#define HELD_OUTSIDE "state = 'held' AND (reason LIKE 'plan:%' OR reason LIKE 'group:%')"
 
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms)
 {
@@ -343,7 +241,7 @@ int64_t ledger_release_held(struct db *db, const char *action_account, int64_t n
 	       " FROM issuance WHERE action_account = ?1 AND " HELD_OUTSIDE,
 	       "ti", action_account, now_ms);
 	db_run(db,
-	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, reason = NULL, not_before_ms = 0,"
+	       "UPDATE issuance SET state = held_from, held_from = NULL, reason = NULL, not_before_ms = 0,"
 	       " updated_ms = ?2 WHERE action_account = ?1 AND " HELD_OUTSIDE,
 	       "ti", action_account, now_ms);
 	return db_changed(db);

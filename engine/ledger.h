@@ -27,33 +27,15 @@ bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 void ledger_insert(struct db *db, struct issuance *is, struct slice email);
 /*
  * Writes what a step changed: state and all that follows in the struct. `note` goes to the
- * trail where the state changed. False, and nothing is written, where the state is no longer
- * the one before: a person changed it meanwhile.
+ * trail where the state changed.
  */
-bool ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
+void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
 		   int64_t now_ms, const char *note);
-/*
- * The same, with what planning anew made of it: table, action account, group, what to do, fields
- * and `email`.
- */
-bool ledger_replan(struct db *db, const struct issuance *before, const struct issuance *after,
-		   struct slice email, int64_t now_ms, const char *note);
 /*
  * False where there is no such row. Texts live in `memory`; fields are to be freed with
  * json_free.
  */
 bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuance *out);
-
-/*
- * The next issuance after id `after`, in order of id, that waits for a look at this contact (under
- * any of its ids): for an address, or to be planned anew, which *retry tells. False: no more.
- */
-bool ledger_waiting(struct db *db, const char *source_account, const char *contact, int64_t after,
-		    int64_t *id, bool *retry);
-
-/* As ledger_update, for what a person did: the trail names the act and `who` even where the state stays. */
-bool ledger_act(struct db *db, const struct issuance *before, const struct issuance *after,
-		int64_t now_ms, const char *act, const char *who);
 
 /* Ids of issuances that may take a step now, oldest first. */
 size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most,
@@ -71,7 +53,7 @@ bool ledger_credential_leaves(struct db *db, const char *action_account, const c
  * way. Answers how many.
  */
 int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
-			enum hold hold, const char *reason, int64_t now_ms);
+			const char *reason, int64_t now_ms);
 /* Lets what a plan or a group held go on. Answers how many. */
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms);
 /* At start: of writes that were under way when the process ended nobody knows, from now on. */

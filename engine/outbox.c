@@ -218,8 +218,6 @@ static struct issuance apply(struct flight *f, const struct verdict *v, int64_t 
 
 	is.state = v->state;
 	is.held_from = v->held_from;
-	is.hold = v->hold;
-	is.expire_ms = 0;
 	is.reason = v->reason;
 	is.credential = v->credential ? v->credential : is.credential;
 	is.public_url = v->public_url ? v->public_url : is.public_url;
@@ -251,9 +249,9 @@ static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_m
 	bool mine = lane->service == f->service;
 
 	if (v->scope == SCOPE_ACCOUNT_HOLD)
-		ledger_hold_all(o->db, lane->name, NULL, v->hold, v->reason, now_ms);
+		ledger_hold_all(o->db, lane->name, NULL, v->reason, now_ms);
 	else if (v->scope == SCOPE_GROUP_HOLD)
-		ledger_hold_all(o->db, lane->name, f->is.group, v->hold, v->reason, now_ms);
+		ledger_hold_all(o->db, lane->name, f->is.group, v->reason, now_ms);
 	if (mine)
 		lane_judge(lane, v);
 }
@@ -287,7 +285,7 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	struct issuance after = apply(f, &v, view.now_ms);
 	db_begin(o->db, "result");
 	apply_scope(f, &v, view.now_ms);
-	(void)ledger_update(o->db, &f->is, &after, view.now_ms, v.reason);
+	ledger_update(o->db, &f->is, &after, view.now_ms, v.reason);
 	if (f->is.state == STATE_CREATING && !f->step.write && after.state == STATE_PLANNED)
 		sweep_note_repeat(o->db, after.id, view.now_ms);
 	o->failed = db_commit(o->db, &o->why);
@@ -382,8 +380,8 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 	struct flight *f = flight_new(lane);
 	int64_t now = wall_ms(o);
 
-	if (!ledger_load(o->db, id, &f->memory, &f->is) || !issuance_has_step(&f->is)) {
-		flight_free(f); /* a person dropped it this very moment */
+	if (!ledger_load(o->db, id, &f->memory, &f->is)) {
+		flight_free(f);
 		return RC_OK;
 	}
 	lane->service->ops->step(lane->service->action, &f->is, &f->memory, &f->step);
@@ -398,11 +396,11 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		f->is.cursor = NULL;
 		f->is.not_before_ms = 0;
 		db_begin(o->db, "about-to");
-		bool mine = ledger_update(o->db, &before, &f->is, now, NULL);
+		ledger_update(o->db, &before, &f->is, now, NULL);
 		if (f->step.doing == STATE_CREATING && before.attempts)
 			sweep_note_create(o->db, id, now);
 		enum rc rc = db_commit(o->db, err);
-		if (rc != RC_OK || !mine) {
+		if (rc != RC_OK) {
 			flight_free(f);
 			return rc;
 		}

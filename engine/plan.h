@@ -41,20 +41,6 @@ enum plan_result {
  */
 enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
 			   const struct match_note *limit, struct arena *memory, struct plan *out);
-/*
- * A held or refused issuance (`was`, of this rule) planned anew as things are now: who issues it,
- * group, fields and hold; its identity stays. Filters and `repeat:` are not asked again. `in->event`
- * is the event as the ledger knows it. Held for the address where there is no valid one now, with
- * the end that `was` had.
- */
-enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
-			    const struct issuance *was, struct arena *memory, struct plan *out);
-/*
- * Whether the address that the rule renders from these facts is a valid one. PLAN_UNSURE where
- * that cannot be told now.
- */
-enum plan_result plan_email_valid(const struct plan_input *in, const struct rule *rule,
-				  const struct facts *facts, bool *valid);
 /* An issuance that is skipped for `reason` without a look at filters and fields. */
 enum plan_result plan_skip(const struct plan_input *in, const struct rule *rule, const char *reason,
 			   struct arena *memory, struct plan *out);

@@ -186,11 +186,10 @@ static bool take_done(const struct answer *an, enum issuance_state doing, struct
 	}
 }
 
-static void hold(enum hold hold, enum verdict_scope scope, const char *reason, struct verdict *out)
+static void hold(enum verdict_scope scope, const char *reason, struct verdict *out)
 {
 	out->held_from = out->state;
 	out->state = STATE_HELD;
-	out->hold = hold;
 	out->scope = scope;
 	out->reason = reason;
 }
@@ -215,13 +214,11 @@ static void judge_write(const struct answer *an, enum issuance_state doing, stru
 		out->scope = SCOPE_ACCOUNT_STOP;
 		break;
 	case PLAN:
-		hold(HOLD_PLAN, SCOPE_ACCOUNT_HOLD, arena_printf(an->memory, "plan: %s", problem),
-		     out);
+		hold(SCOPE_ACCOUNT_HOLD, arena_printf(an->memory, "plan: %s", problem), out);
 		break;
 	case GROUP:
 	case GROUP_MAYBE:
-		hold(HOLD_GROUP, SCOPE_GROUP_HOLD, arena_printf(an->memory, "group: %s", problem),
-		     out);
+		hold(SCOPE_GROUP_HOLD, arena_printf(an->memory, "group: %s", problem), out);
 		break;
 	case REFUSED:
 		out->held_from = out->state;

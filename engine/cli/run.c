@@ -20,6 +20,7 @@
 #include "engine/store/db.h"
 #include "engine/token.h"
 
+#define DEFAULT_BRAKE 1000	 /* an hour: what a rule has that names none */
 #define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
 
 struct run {
@@ -88,12 +89,30 @@ static enum rc check_secrets(struct run *r, const struct table *table, struct er
 	return rc;
 }
 
+/* What a rule asks for and this version does not do is said, not passed over. */
+static void warn_unenforced(struct run *r, const struct table *table)
+{
+	for (size_t i = 0; i < table->n_rule; i++) {
+		const struct rule *rule = &table->rule[i];
+		bool own_brake = rule->brake_count && (rule->brake_count != DEFAULT_BRAKE ||
+						       rule->brake_per_ms != MS_HOUR);
+		if (rule->mode != MODE_OFF && own_brake)
+			log_line(&r->log, LOG_WARN, "the brake is not enforced by this version",
+				 "rule", rule->name, NULL);
+		if (rule->mode != MODE_OFF && rule->hold_email_ms)
+			log_line(&r->log, LOG_WARN,
+				 "what this version holds for a missing e-mail it does not release",
+				 "rule", rule->name, NULL);
+	}
+}
+
 static void log_loaded(struct run *r, const struct table *table)
 {
 	char rules[24], accounts[24];
 
 	log_line(&r->log, LOG_INFO, "rules loaded", "rules", count_text(table->n_rule, rules),
 		 "accounts", count_text(table->n_account, accounts), "table", table->hash, NULL);
+	warn_unenforced(r, table);
 }
 
 /* Everything is built beside the table in force; any error leaves that as it is. */

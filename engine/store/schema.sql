@@ -158,7 +158,6 @@ CREATE TABLE issuance (
 	held_from      TEXT,                  -- held, refused: the state to go on from
 	hold           TEXT,                  -- held: what holds it; engine/issuance.h has the words
 	expire_ms      INTEGER,               -- held: when it is skipped, by the source's clock; NULL: never
-	retry          INTEGER NOT NULL DEFAULT 0, -- a person asked for it: planned anew at the next look
 	reason         TEXT,
 	attempts       INTEGER NOT NULL DEFAULT 0,
 	attempt_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: the last write was about to leave
@@ -179,9 +178,6 @@ CREATE INDEX issuance_work ON issuance (action_account, id)
 	AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0);
 CREATE INDEX issuance_contact ON issuance (source_account, contact);
 CREATE INDEX issuance_state ON issuance (state);
--- The brake counts a rule's events around a moment.
-CREATE INDEX issuance_brake ON issuance (rule, at_ms) WHERE state NOT IN ('skipped', 'refused', 'dropped', 'shadow');
-CREATE INDEX issuance_expire ON issuance (source_account, expire_ms) WHERE expire_ms IS NOT NULL;
 
 -- Every state that an issuance went through.
 CREATE TABLE trail (

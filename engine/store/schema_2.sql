@@ -2,9 +2,6 @@
 
 ALTER TABLE issuance ADD COLUMN hold TEXT;
 ALTER TABLE issuance ADD COLUMN expire_ms INTEGER;
-ALTER TABLE issuance ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX issuance_brake ON issuance (rule, at_ms) WHERE state NOT IN ('skipped', 'refused', 'dropped', 'shadow');
-CREATE INDEX issuance_expire ON issuance (source_account, expire_ms) WHERE expire_ms IS NOT NULL;
 UPDATE issuance SET hold = CASE
 	WHEN reason LIKE 'plan:%' THEN 'plan'
 	WHEN reason LIKE 'group:%' THEN 'group'
