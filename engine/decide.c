@@ -8,6 +8,7 @@
 #include "engine/ledger.h"
 #include "engine/merge.h"
 #include "engine/plan.h"
+#include "engine/replan.h"
 #include "engine/view.h"
 
 /*
@@ -135,8 +136,9 @@ static void judge(struct deciding *g, const struct happening *h, const struct ru
 		.event = &event,
 		.target = h->list_id ? h->list_id : h->watch->target,
 		.contact = g->c->id,
-		.then = view_facts(&then),
+		.then = &then,
 		.now = view_facts(&now),
+		.began_ms = g->began_ms,
 		.wall_ms = g->wall_ms,
 	};
 
@@ -147,7 +149,8 @@ static void judge(struct deciding *g, const struct happening *h, const struct ru
 				       &j->plan);
 		return;
 	}
-	j->answer = rule_match(d->table, rule, &event, &in.then, &j->note);
+	struct facts facts = view_facts(&then);
+	j->answer = rule_match(d->table, rule, &event, &facts, &j->note);
 	if (h->skip && j->answer == ANSWER_LIMIT)
 		j->answer = ANSWER_YES;
 	if (h->skip && j->answer == ANSWER_YES)
@@ -176,6 +179,8 @@ static void write_judgement(struct deciding *g, const struct happening *h, struc
 	enum issuance_state state = j->plan.is.state;
 	bool parked = state == STATE_SKIPPED || state == STATE_HELD;
 	ledger_insert(g->d->db, &j->plan.is, j->plan.email);
+	if (j->plan.is.expire_ms)
+		inbox_recall(g->d->db, g->account, g->c->id, j->plan.is.expire_ms);
 	record(g, h, j->rule, parked ? issuance_state_names[state] : "fired", j->plan.is.reason);
 }
 
@@ -437,6 +442,7 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 	}
 	if (!c->gone)
 		g.merged_ms = merge_note(d->db, g.account, c, d->table->n_property, memory);
+	g.unsure = !replan_contact(d, c, began_ms, memory);
 	size_t n = inbox_pending(d->db, g.account, c->id, memory, &pending);
 	if (!c->gone)
 		forget_bursts(&g, pending, n);

@@ -32,6 +32,26 @@ size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t mo
 	return n;
 }
 
+void inbox_recall(struct db *db, const char *account, const char *contact, int64_t due_ms)
+{
+	db_run(db,
+	       "INSERT INTO recall (account, contact, due_ms) VALUES (?1, ?2, ?3)"
+	       " ON CONFLICT (account, due_ms, contact) DO NOTHING",
+	       "tti", account, contact, due_ms);
+}
+
+/* A look that is under way began too early to count: it shall not do away with this news. */
+static void promote_recalls(struct db *db, const char *account, int64_t source_now_ms)
+{
+	db_run(db,
+	       "INSERT INTO news (account, contact, modified_ms) SELECT DISTINCT account, contact, 0"
+	       " FROM recall WHERE account = ?1 AND due_ms <= ?2"
+	       " ON CONFLICT (account, contact) DO UPDATE SET seq = seq + 1",
+	       "ti", account, source_now_ms);
+	db_run(db, "DELETE FROM recall WHERE account = ?1 AND due_ms <= ?2", "ti", account,
+	       source_now_ms);
+}
+
 void inbox_promote(struct db *db, const char *account, int64_t source_now_ms)
 {
 	db_run(db,
@@ -42,6 +62,7 @@ void inbox_promote(struct db *db, const char *account, int64_t source_now_ms)
 	db_run(db,
 	       "UPDATE pending SET promoted = 1 WHERE account = ?1 AND promoted = 0 AND due_ms <= ?2",
 	       "ti", account, source_now_ms);
+	promote_recalls(db, account, source_now_ms);
 }
 
 void inbox_demote(struct db *db, const char *account, const char *contact)
@@ -81,9 +102,14 @@ int64_t inbox_next(struct db *db, const char *account, int64_t after_ms)
 
 int64_t inbox_next_due(struct db *db, const char *account)
 {
-	return db_integer(db, INT64_MAX,
-			  "SELECT min(due_ms) FROM pending WHERE account = ?1 AND promoted = 0",
-			  "t", account);
+	int64_t pending = db_integer(
+		db, INT64_MAX,
+		"SELECT min(due_ms) FROM pending WHERE account = ?1 AND promoted = 0", "t",
+		account);
+	int64_t recall = db_integer(
+		db, INT64_MAX, "SELECT min(due_ms) FROM recall WHERE account = ?1", "t", account);
+
+	return pending < recall ? pending : recall;
 }
 
 int64_t inbox_count(struct db *db, const char *account)

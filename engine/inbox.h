@@ -35,7 +35,9 @@ struct news {
  */
 size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
 		  struct arena *memory, struct news **out);
-/* Pending bursts that have fallen due by the source's clock become news, once. */
+/* The contact is to be looked at when the source's clock has reached due_ms. */
+void inbox_recall(struct db *db, const char *account, const char *contact, int64_t due_ms);
+/* Pending bursts and recalls that have fallen due by the source's clock become news, once. */
 void inbox_promote(struct db *db, const char *account, int64_t source_now_ms);
 /* The contact was looked at: what is still pending of it may fall due again. */
 void inbox_demote(struct db *db, const char *account, const char *contact);
@@ -52,7 +54,7 @@ void inbox_again(struct db *db, const char *account, const struct news *news, in
  * there is none.
  */
 int64_t inbox_next(struct db *db, const char *account, int64_t after_ms);
-/* The source's clock's time of the next pending burst; INT64_MAX where there is none. */
+/* The source's clock's time of the next pending burst or recall; INT64_MAX where there is none. */
 int64_t inbox_next_due(struct db *db, const char *account);
 int64_t inbox_count(struct db *db, const char *account);
 int64_t inbox_pending_count(struct db *db, const char *account);

@@ -6,6 +6,8 @@
  *      |           +- refused          +- refused            +- send-unknown
  *      +- held, shadow, skipped, dropped
  *
+ * What a person may do with it is engine/act.h's.
+ *
  * A state that ends in -ing is committed before its request leaves. Found
  * without a request under way it means: nobody knows; settle it first.
  */
@@ -40,6 +42,24 @@ enum issuance_state {
 extern const char *const issuance_state_names[STATE_COUNT];
 bool issuance_state_of(struct slice name, enum issuance_state *out);
 
+/* What holds an issuance: who or what can let it go on. */
+enum hold {
+	HOLD_NONE,
+	HOLD_BRAKE,	    /* more events than the rule's brake allows: a person */
+	HOLD_MISSING_EMAIL, /* an address that turns up */
+	HOLD_REQUIRED,	    /* a value that is missing */
+	HOLD_FIELD,	    /* a value that cannot become what the field needs */
+	HOLD_FILTER_LIMIT,  /* a pattern that took too many steps */
+	HOLD_PLAN,	    /* the service's plan: every issuance of the account */
+	HOLD_GROUP,	    /* an unknown group: every issuance of the group */
+	HOLD_RESTORED,	    /* the state is older than the service */
+	HOLD_COUNT
+};
+
+/* The words of database, output and documents; NULL for HOLD_NONE. */
+extern const char *const hold_names[HOLD_COUNT];
+bool hold_of(struct slice name, enum hold *out);
+
 /* Texts are lent by whoever loaded the issuance; none is NULL but where said. */
 struct issuance {
 	int64_t id;
@@ -63,8 +83,11 @@ struct issuance {
 
 	enum issuance_state state;
 	enum issuance_state held_from; /* STATE_HELD, STATE_REFUSED: the state to go on from */
-	const char *reason;	       /* NULL where there is none */
-	int attempts;		       /* writes that were sent out, of every step */
+	enum hold hold;		       /* STATE_HELD: what holds it */
+	int64_t expire_ms; /* STATE_HELD: when it is skipped, by the source's clock; 0: never */
+	bool replan; /* held, refused: a person asked for it to be planned anew at the next look */
+	const char *reason; /* NULL where there is none */
+	int attempts;	    /* writes that were sent out, of every step */
 	int64_t attempt_ms; /* wall clock when the last write was about to leave; 0 before */
 	/* wall clock when it became clear that nobody knows how that write ended; 0: it is known */
 	int64_t unknown_ms;

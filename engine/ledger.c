@@ -12,6 +12,24 @@ const char *const issuance_state_names[STATE_COUNT] = {
 	[STATE_DROPPED] = "dropped",
 };
 
+const char *const hold_names[HOLD_COUNT] = {
+	[HOLD_BRAKE] = "brake",	      [HOLD_MISSING_EMAIL] = "missing-email",
+	[HOLD_REQUIRED] = "required", [HOLD_FIELD] = "field",
+	[HOLD_PLAN] = "plan",	      [HOLD_FILTER_LIMIT] = "filter-limit",
+	[HOLD_GROUP] = "group",	      [HOLD_RESTORED] = "restored",
+};
+
+bool hold_of(struct slice name, enum hold *out)
+{
+	for (int i = HOLD_NONE + 1; i < HOLD_COUNT; i++) {
+		if (slice_is(name, hold_names[i])) {
+			*out = (enum hold)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool issuance_state_of(struct slice name, enum issuance_state *out)
 {
 	for (int i = 0; i < STATE_COUNT; i++) {
@@ -38,22 +56,46 @@ bool ledger_has_event(struct db *db, const struct issuance *is)
 			 is->target, is->at_ms, is->to, is->contact);
 }
 
+/* What is planned or further, held included. */
+#define COUNTS "state NOT IN ('skipped', 'refused', 'dropped', 'shadow')"
+
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 {
 	return db_exists(
 		db,
 		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2"
 		" AND" ANY_ID("?2",
-			      "?3") " AND (?4 IS NULL OR to_value = ?4)"
-				    " AND state NOT IN ('skipped', 'refused', 'dropped', 'shadow')",
-		"tttt", is->rule, is->source_account, is->contact, to);
+			      "?3") " AND (?4 IS NULL OR to_value = ?4) AND id <> ?5 AND " COUNTS,
+		"tttti", is->rule, is->source_account, is->contact, to, is->id);
+}
+
+size_t ledger_events(struct db *db, const char *rule, int64_t from_ms, int64_t to_ms, int64_t most,
+		     int64_t **out)
+{
+	static const char forward[] =
+		"SELECT at_ms FROM issuance WHERE rule = ?1 AND at_ms >= ?2 AND at_ms <= ?3 AND " COUNTS
+		" ORDER BY at_ms LIMIT ?4";
+	static const char backward[] =
+		"SELECT at_ms FROM issuance WHERE rule = ?1 AND at_ms <= ?2 AND at_ms >= ?3 AND " COUNTS
+		" ORDER BY at_ms DESC LIMIT ?4";
+	size_t n = 0, cap = 0;
+	struct query *q = db_select(db, from_ms <= to_ms ? forward : backward, "tiii", rule,
+				    from_ms, to_ms, most);
+
+	*out = NULL;
+	while (query_next(q)) {
+		*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
+		(*out)[n++] = query_integer(q, 0);
+	}
+	return n;
 }
 
 static void add_trail(struct db *db, int64_t id, int64_t now_ms, enum issuance_state state,
-		      const char *note)
+		      const char *note, const char *who)
 {
-	db_run(db, "INSERT INTO trail (issuance, at_ms, state, note) VALUES (?1, ?2, ?3, ?4)",
-	       "iitt", id, now_ms, issuance_state_names[state], note);
+	db_run(db,
+	       "INSERT INTO trail (issuance, at_ms, state, note, who) VALUES (?1, ?2, ?3, ?4, ?5)",
+	       "iittt", id, now_ms, issuance_state_names[state], note, who);
 }
 
 static const char *held_from(const struct issuance *is)
@@ -63,41 +105,97 @@ static const char *held_from(const struct issuance *is)
 		       : NULL;
 }
 
+static const char *hold_name(const struct issuance *is)
+{
+	return is->state == STATE_HELD ? hold_names[is->hold] : NULL;
+}
+
+/* The rendered fields as they are kept; NULL where never rendered. */
+static const char *fields_text(const struct issuance *is, struct str *out)
+{
+	str_init(out, LIMIT_FIELD_BYTES * 64);
+	if (!is->fields)
+		return NULL;
+	json_dump(is->fields, out);
+	return str_text(out);
+}
+
 void ledger_insert(struct db *db, struct issuance *is, struct slice email)
 {
 	struct str fields;
+	const char *text = fields_text(is, &fields);
 
-	str_init(&fields, LIMIT_FIELD_BYTES * 64);
-	if (is->fields)
-		json_dump(is->fields, &fields);
 	db_run(db,
 	       "INSERT INTO issuance (rule, table_hash, source_account, contact, event, target, from_value,"
 	       " to_value, at_ms, action_account, group_id, do_issue, do_send, email, fields, state, held_from,"
-	       " reason, created_ms, updated_ms)"
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?19)",
-	       "ttttttttittiistttti", is->rule, is->table_hash, is->source_account, is->contact,
+	       " reason, created_ms, updated_ms, hold, expire_ms)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+	       " ?19, ?20, nullif(?21, 0))",
+	       "ttttttttittiisttttiti", is->rule, is->table_hash, is->source_account, is->contact,
 	       event_kind_names[is->event], is->target, is->from, is->to, is->at_ms,
 	       is->action_account, is->group, (int64_t)is->do_issue, (int64_t)is->do_send, email,
-	       is->fields ? str_text(&fields) : NULL, issuance_state_names[is->state],
-	       held_from(is), is->reason, is->created_ms);
+	       text, issuance_state_names[is->state], held_from(is), is->reason, is->created_ms,
+	       hold_name(is), is->expire_ms);
 	is->id = db_last_id(db);
-	add_trail(db, is->id, is->created_ms, is->state, is->reason);
+	add_trail(db, is->id, is->created_ms, is->state, is->reason, NULL);
 	str_release(&fields);
 }
 
-void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
-		   int64_t now_ms, const char *note)
+bool ledger_act(struct db *db, const struct issuance *before, const struct issuance *after,
+		int64_t now_ms, const char *note, const char *who)
 {
 	db_run(db,
 	       "UPDATE issuance SET state = ?2, held_from = ?3, reason = ?4, attempts = ?5, attempt_ms = ?6,"
 	       " settles = ?7, cursor = ?8, not_before_ms = ?9, failures = ?10, credential = ?11,"
-	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14 WHERE id = ?1",
-	       "itttiiitiittii", after->id, issuance_state_names[after->state], held_from(after),
-	       after->reason, (int64_t)after->attempts, after->attempt_ms, (int64_t)after->settles,
-	       after->cursor, after->not_before_ms, (int64_t)after->failures, after->credential,
-	       after->public_url, now_ms, after->unknown_ms);
-	if (before->state != after->state)
-		add_trail(db, after->id, now_ms, after->state, note);
+	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14, hold = ?15, expire_ms = nullif(?16, 0),"
+	       " replan = ?17 WHERE id = ?1 AND state = ?18",
+	       "itttiiitiittiitiit", after->id, issuance_state_names[after->state],
+	       held_from(after), after->reason, (int64_t)after->attempts, after->attempt_ms,
+	       (int64_t)after->settles, after->cursor, after->not_before_ms,
+	       (int64_t)after->failures, after->credential, after->public_url, now_ms,
+	       after->unknown_ms, hold_name(after), after->expire_ms, (int64_t)after->replan,
+	       issuance_state_names[before->state]);
+	if (db_changed(db) == 0)
+		return false;
+	if (before->state != after->state || before->replan != after->replan)
+		add_trail(db, after->id, now_ms, after->state, note, who);
+	return true;
+}
+
+bool ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
+		   int64_t now_ms, const char *note)
+{
+	return ledger_act(db, before, after, now_ms, note, NULL);
+}
+
+void ledger_rewrite(struct db *db, const struct issuance *is, struct slice email)
+{
+	struct str fields;
+	const char *text = fields_text(is, &fields);
+
+	db_run(db,
+	       "UPDATE issuance SET table_hash = ?2, action_account = ?3, group_id = ?4, do_issue = ?5,"
+	       " do_send = ?6, email = ?7, fields = ?8 WHERE id = ?1",
+	       "itttiist", is->id, is->table_hash, is->action_account, is->group,
+	       (int64_t)is->do_issue, (int64_t)is->do_send, email, text);
+	str_release(&fields);
+}
+
+size_t ledger_waiting(struct db *db, const char *source_account, const char *contact, size_t most,
+		      int64_t *out)
+{
+	size_t n = 0;
+	struct query *q = db_select(
+		db,
+		"SELECT id FROM issuance WHERE source_account = ?1 AND" ANY_ID(
+			"?1",
+			"?2") " AND ((state = 'held' AND hold = 'missing-email')"
+			      " OR (state IN ('held', 'refused') AND replan = 1)) ORDER BY at_ms, id LIMIT ?3",
+		"tti", source_account, contact, (int64_t)most);
+
+	while (query_next(q))
+		out[n++] = query_integer(q, 0);
+	return n;
 }
 
 /* Column text in memory, NULL for SQL NULL. */
@@ -144,7 +242,10 @@ static void load_row(struct query *q, struct arena *memory, struct issuance *out
 		.created_ms = query_integer(q, 26),
 		.updated_ms = query_integer(q, 27),
 		.unknown_ms = query_integer(q, 28),
+		.expire_ms = query_integer(q, 30),
+		.replan = query_integer(q, 31) != 0,
 	};
+	(void)hold_of(query_slice(q, 29), &out->hold);
 	(void)issuance_state_of(query_slice(q, 15), &out->state);
 	(void)issuance_state_of(query_slice(q, 16), &out->held_from);
 	if (!query_null(q, 14))
@@ -158,8 +259,8 @@ bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuanc
 		"SELECT id, rule, table_hash, source_account, contact, event, target,"
 		" from_value, to_value, at_ms, action_account, group_id, do_issue, do_send,"
 		" fields, state, held_from, reason, attempts, attempt_ms, settles, cursor,"
-		" not_before_ms, failures, credential, public_url, created_ms, updated_ms, unknown_ms"
-		" FROM issuance WHERE id = ?1",
+		" not_before_ms, failures, credential, public_url, created_ms, updated_ms, unknown_ms,"
+		" hold, expire_ms, replan FROM issuance WHERE id = ?1",
 		"i", id);
 
 	if (!query_next(q))
@@ -218,7 +319,7 @@ bool ledger_credential_leaves(struct db *db, const char *action_account, const c
 #define RESTING "state IN ('planned', 'draft', 'issued')" WORK_LEFT
 
 int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
-			const char *reason, int64_t now_ms)
+			enum hold hold, const char *reason, int64_t now_ms)
 {
 	db_run(db,
 	       "INSERT INTO trail (issuance, at_ms, state, note)"
@@ -226,13 +327,13 @@ int64_t ledger_hold_all(struct db *db, const char *action_account, const char *g
 	       " AND (?2 IS NULL OR group_id = ?2) AND " RESTING,
 	       "ttti", action_account, group, reason, now_ms);
 	db_run(db,
-	       "UPDATE issuance SET held_from = state, state = 'held', reason = ?3, updated_ms = ?4"
+	       "UPDATE issuance SET held_from = state, state = 'held', hold = ?5, reason = ?3, updated_ms = ?4"
 	       " WHERE action_account = ?1 AND (?2 IS NULL OR group_id = ?2) AND " RESTING,
-	       "ttti", action_account, group, reason, now_ms);
+	       "tttit", action_account, group, reason, now_ms, hold_names[hold]);
 	return db_changed(db);
 }
 
-#define HELD_OUTSIDE "state = 'held' AND (reason LIKE 'plan:%' OR reason LIKE 'group:%')"
+#define HELD_OUTSIDE "state = 'held' AND hold IN ('plan', 'group')"
 
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms)
 {
@@ -241,7 +342,7 @@ int64_t ledger_release_held(struct db *db, const char *action_account, int64_t n
 	       " FROM issuance WHERE action_account = ?1 AND " HELD_OUTSIDE,
 	       "ti", action_account, now_ms);
 	db_run(db,
-	       "UPDATE issuance SET state = held_from, held_from = NULL, reason = NULL, not_before_ms = 0,"
+	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, replan = 0, reason = NULL, not_before_ms = 0,"
 	       " updated_ms = ?2 WHERE action_account = ?1 AND " HELD_OUTSIDE,
 	       "ti", action_account, now_ms);
 	return db_changed(db);

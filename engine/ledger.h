@@ -20,17 +20,37 @@
 bool ledger_has_event(struct db *db, const struct issuance *is);
 /*
  * Whether an issuance of this rule and contact (any id) counts for `repeat:`;
- * `to` NULL: for any value. Skipped, refused, dropped and shadow do not count.
+ * `to` NULL: for any value. Skipped, refused, dropped and shadow do not count, nor does the
+ * issuance itself where it is in the ledger already.
  */
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
 /* Writes a new row and its first trail; is->id is set. `email` for lists of people. */
 void ledger_insert(struct db *db, struct issuance *is, struct slice email);
 /*
- * Writes what a step changed: state and all that follows in the struct. `note` goes to the
- * trail where the state changed.
+ * Times of the rule's events (those that count, as above) from from_ms to to_ms, both
+ * included, at most `most`, nearest to from_ms first; to_ms may be the earlier one. Reads no
+ * more rows than it answers. *out is to be freed with mem_free.
  */
-void ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
+size_t ledger_events(struct db *db, const char *rule, int64_t from_ms, int64_t to_ms, int64_t most,
+		     int64_t **out);
+/*
+ * Writes what a step changed: state and all that follows in the struct. `note` goes to the
+ * trail where the state changed. False: the row is no longer in the state that it was in
+ * before (a person was faster): nothing is written, and the step is not to be taken.
+ */
+bool ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
 		   int64_t now_ms, const char *note);
+/* The same done by a person: `who` goes to the trail. */
+bool ledger_act(struct db *db, const struct issuance *before, const struct issuance *after,
+		int64_t now_ms, const char *note, const char *who);
+/* Writes what planning anew changed: table, action account, group, what to do, fields. */
+void ledger_rewrite(struct db *db, const struct issuance *is, struct slice email);
+/*
+ * Ids of the contact's (any id) issuances that a look at it may take on: those that wait for
+ * an address, and those that a person wants planned anew; in order of the events' times.
+ */
+size_t ledger_waiting(struct db *db, const char *source_account, const char *contact, size_t most,
+		      int64_t *out);
 /*
  * False where there is no such row. Texts live in `memory`; fields are to be freed with
  * json_free.
@@ -49,11 +69,11 @@ bool ledger_credential_held(struct db *db, const char *action_account, const cha
 bool ledger_credential_leaves(struct db *db, const char *action_account, const char *credential);
 
 /*
- * Parks every issuance of the account (of the group, where not NULL) that has no request under
+ * Holds every issuance of the account (of the group, where not NULL) that has no request under
  * way. Answers how many.
  */
 int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
-			const char *reason, int64_t now_ms);
+			enum hold hold, const char *reason, int64_t now_ms);
 /* Lets what a plan or a group held go on. Answers how many. */
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms);
 /* At start: of writes that were under way when the process ended nobody knows, from now on. */

@@ -218,6 +218,7 @@ static struct issuance apply(struct flight *f, const struct verdict *v, int64_t 
 
 	is.state = v->state;
 	is.held_from = v->held_from;
+	is.hold = v->scope == SCOPE_GROUP_HOLD ? HOLD_GROUP : HOLD_PLAN;
 	is.reason = v->reason;
 	is.credential = v->credential ? v->credential : is.credential;
 	is.public_url = v->public_url ? v->public_url : is.public_url;
@@ -249,9 +250,9 @@ static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_m
 	bool mine = lane->service == f->service;
 
 	if (v->scope == SCOPE_ACCOUNT_HOLD)
-		ledger_hold_all(o->db, lane->name, NULL, v->reason, now_ms);
+		ledger_hold_all(o->db, lane->name, NULL, HOLD_PLAN, v->reason, now_ms);
 	else if (v->scope == SCOPE_GROUP_HOLD)
-		ledger_hold_all(o->db, lane->name, f->is.group, v->reason, now_ms);
+		ledger_hold_all(o->db, lane->name, f->is.group, HOLD_GROUP, v->reason, now_ms);
 	if (mine)
 		lane_judge(lane, v);
 }
@@ -285,8 +286,9 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	struct issuance after = apply(f, &v, view.now_ms);
 	db_begin(o->db, "result");
 	apply_scope(f, &v, view.now_ms);
-	ledger_update(o->db, &f->is, &after, view.now_ms, v.reason);
-	if (f->is.state == STATE_CREATING && !f->step.write && after.state == STATE_PLANNED)
+	bool written = ledger_update(o->db, &f->is, &after, view.now_ms, v.reason);
+	if (written && f->is.state == STATE_CREATING && !f->step.write &&
+	    after.state == STATE_PLANNED)
 		sweep_note_repeat(o->db, after.id, view.now_ms);
 	o->failed = db_commit(o->db, &o->why);
 	if (o->failed == RC_OK)
@@ -373,6 +375,17 @@ static bool start_probe(struct lane *lane)
 	return true;
 }
 
+/* A person was faster: the row is not what it was, and nothing leaves. */
+static enum rc call_off(struct flight *f, struct err *err)
+{
+	struct db *db = f->lane->outbox->db;
+	enum rc rc = db_failed(db, err);
+
+	db_rollback(db);
+	flight_free(f);
+	return rc;
+}
+
 /* "About to" is committed before the request leaves. */
 static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 {
@@ -396,7 +409,8 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		f->is.cursor = NULL;
 		f->is.not_before_ms = 0;
 		db_begin(o->db, "about-to");
-		ledger_update(o->db, &before, &f->is, now, NULL);
+		if (!ledger_update(o->db, &before, &f->is, now, NULL))
+			return call_off(f, err);
 		if (f->step.doing == STATE_CREATING && before.attempts)
 			sweep_note_create(o->db, id, now);
 		enum rc rc = db_commit(o->db, err);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "engine/brake.h"
 #include "engine/ledger.h"
 
 static void describe(const struct plan_input *in, const struct rule *rule, struct arena *memory,
@@ -44,6 +45,14 @@ static void decide_state(struct issuance *is, enum issuance_state state, const c
 {
 	is->state = state;
 	is->reason = reason;
+	is->hold = HOLD_NONE;
+	is->expire_ms = 0;
+}
+
+static void hold(struct issuance *is, enum hold kind, const char *reason)
+{
+	decide_state(is, STATE_HELD, reason);
+	is->hold = kind;
 }
 
 /* Whether the rendered address is a valid one, with these facts. */
@@ -86,11 +95,10 @@ static enum plan_result render_fields(const struct plan_input *in, const struct 
 			got = one;
 			if (one == RENDER_UNSURE)
 				break;
-			decide_state(&out->is, STATE_HELD,
-				     arena_printf(memory, "%s: %s",
-						  one == RENDER_REQUIRED ? "empty required field"
-									 : "field",
-						  why));
+			hold(&out->is, one == RENDER_REQUIRED ? HOLD_REQUIRED : HOLD_FIELD,
+			     arena_printf(memory, "%s: %s",
+					  one == RENDER_REQUIRED ? "empty required field" : "field",
+					  why));
 		} else if (one == RENDER_OK && text.len) {
 			json_set_slice(fields, slice_of(rule->field[i].name), str_slice(&text));
 		}
@@ -103,53 +111,159 @@ static enum plan_result render_fields(const struct plan_input *in, const struct 
 	out->is.fields = fields;
 	out->email = json_get_slice(fields, "recipient.email");
 	if (got == RENDER_OK && !email_valid(out->email))
-		decide_state(&out->is, STATE_HELD,
-			     "missing e-mail: the address is gone since the event");
+		hold(&out->is, HOLD_MISSING_EMAIL,
+		     "missing e-mail: the address is gone since the event");
 	return PLAN_MADE;
 }
 
-static const char *email_hold(const struct rule *rule, struct arena *memory)
+/* ---- waiting for an address ------------------------------------------------ */
+
+/* Whether the address was a valid one with the facts of some moment up to until_ms. */
+static enum plan_result address_came(const struct plan_input *in, const struct rule *rule,
+				     int64_t until_ms, struct str *address, bool *valid)
+{
+	struct view view = *in->then;
+	struct facts facts = view_facts(&view);
+	enum plan_result result = PLAN_MADE;
+
+	while (result == PLAN_MADE && !*valid && view_step(&view, in->table->n_property, until_ms))
+		result = check_email(in, rule, &facts, address, valid);
+	return result;
+}
+
+/* Whether there was an address in time: at the event, or (wait_ms) up to then. */
+static enum plan_result find_address(const struct plan_input *in, const struct rule *rule,
+				     int64_t wait_ms, bool *valid)
+{
+	struct str address;
+	struct view then = *in->then;
+	struct facts facts = view_facts(&then);
+
+	str_init(&address, LIMIT_FIELD_BYTES);
+	enum plan_result result = check_email(in, rule, &facts, &address, valid);
+	if (result == PLAN_MADE && !*valid && wait_ms)
+		result = address_came(in, rule, wait_ms, &address, valid);
+	str_release(&address);
+	return result;
+}
+
+/* There was none in time: it waits until wait_ms, or that is over (0: it never waited). */
+static void miss_address(const struct plan_input *in, int64_t wait_ms, struct arena *memory,
+			 struct issuance *is)
 {
 	char span[CLOCK_TEXT];
 
-	return arena_printf(memory, "missing e-mail: waits %s for an address",
-			    clock_format_duration(rule->hold_email_ms, span));
+	if (!wait_ms) {
+		decide_state(is, STATE_SKIPPED, "no valid e-mail address");
+		return;
+	}
+	clock_format_duration(wait_ms - is->at_ms, span);
+	if (in->began_ms >= wait_ms) {
+		decide_state(is, STATE_SKIPPED,
+			     arena_printf(memory, "no valid e-mail address within %s", span));
+		return;
+	}
+	hold(is, HOLD_MISSING_EMAIL,
+	     arena_printf(memory, "missing e-mail: waits %s for an address", span));
+	is->expire_ms = wait_ms;
+}
+
+/* ---- the whole --------------------------------------------------------------- */
+
+static const char *repeat_reason(const struct rule *rule)
+{
+	return rule->repeat == REPEAT_ONCE_PER_VALUE ? "repeat: once-per-value"
+						     : "repeat: once-per-contact";
+}
+
+/* What the brake holds and cannot be issued as it is has no fields: it is planned anew. */
+static void apply_brake(const struct plan_input *in, const struct rule *rule, struct arena *memory,
+			struct plan *out)
+{
+	char span[CLOCK_TEXT];
+	struct issuance *is = &out->is;
+
+	if (rule->mode != MODE_LIVE || is->state == STATE_SKIPPED || !brake_holds(in->db, rule, is))
+		return;
+	if (is->state == STATE_HELD) {
+		json_free((struct json *)(uintptr_t)is->fields);
+		is->fields = NULL;
+	}
+	hold(is, HOLD_BRAKE,
+	     arena_printf(memory, "brake: more than %lld events within %s",
+			  (long long)rule->brake_count,
+			  clock_format_duration(rule->brake_per_ms, span)));
+}
+
+static enum plan_result plan_fresh(const struct plan_input *in, const struct rule *rule,
+				   struct arena *memory, struct plan *out)
+{
+	int64_t wait_ms = rule->hold_email_ms ? in->event->at_ms + rule->hold_email_ms : 0;
+	bool valid = false;
+	enum plan_result result = find_address(in, rule, wait_ms, &valid);
+
+	if (result == PLAN_MADE && !valid)
+		miss_address(in, wait_ms, memory, &out->is);
+	if (result != PLAN_MADE || out->is.state == STATE_SKIPPED)
+		return result;
+	if (repeats(in, rule, &out->is)) {
+		decide_state(&out->is, STATE_SKIPPED, repeat_reason(rule));
+		return result;
+	}
+	return valid ? render_fields(in, rule, memory, out) : result;
 }
 
 enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
 			   const struct match_note *limit, struct arena *memory, struct plan *out)
 {
-	struct str address;
-	bool valid = false;
-
 	*out = (struct plan){ 0 };
 	describe(in, rule, memory, &out->is);
 	if (ledger_has_event(in->db, &out->is))
 		return PLAN_KNOWN;
 	if (limit) {
-		decide_state(&out->is, STATE_HELD,
-			     arena_printf(memory, "filter-limit: %s at %s:%u", limit->what,
-					  limit->file, limit->line));
+		hold(&out->is, HOLD_FILTER_LIMIT,
+		     arena_printf(memory, "filter-limit: %s at %s:%u", limit->what, limit->file,
+				  limit->line));
 		return PLAN_MADE;
 	}
-	str_init(&address, LIMIT_FIELD_BYTES);
-	enum plan_result result = check_email(in, rule, &in->then, &address, &valid);
-	str_release(&address);
-	if (result == PLAN_MADE && !valid && !rule->hold_email_ms) {
-		decide_state(&out->is, STATE_SKIPPED, "no valid e-mail address");
+	enum plan_result result = plan_fresh(in, rule, memory, out);
+	if (result != PLAN_MADE)
 		return result;
+	apply_brake(in, rule, memory, out);
+	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
+		decide_state(&out->is, STATE_SHADOW, NULL);
+	return result;
+}
+
+enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
+			    const struct issuance *is, struct arena *memory, struct plan *out)
+{
+	int64_t wait_ms = is->expire_ms		? is->expire_ms
+			  : rule->hold_email_ms ? is->at_ms + rule->hold_email_ms
+						: 0;
+	bool valid = false;
+	struct str address;
+
+	*out = (struct plan){ 0 };
+	describe(in, rule, memory, &out->is);
+	out->is.id = is->id;
+	out->is.from = is->from;
+	if (repeats(in, rule, &out->is)) {
+		decide_state(&out->is, STATE_SKIPPED, repeat_reason(rule));
+		return PLAN_MADE;
 	}
-	if (result == PLAN_MADE && repeats(in, rule, &out->is)) {
-		decide_state(&out->is, STATE_SKIPPED,
-			     rule->repeat == REPEAT_ONCE_PER_VALUE ? "repeat: once-per-value"
-								   : "repeat: once-per-contact");
-		return result;
+	enum plan_result result = find_address(in, rule, wait_ms, &valid);
+	/* A person who asks takes the address that is there now. */
+	if (result == PLAN_MADE && !valid && is->replan) {
+		str_init(&address, LIMIT_FIELD_BYTES);
+		result = check_email(in, rule, &in->now, &address, &valid);
+		str_release(&address);
 	}
-	if (result == PLAN_MADE)
-		result = render_fields(in, rule, memory, out);
 	if (result == PLAN_MADE && !valid)
-		decide_state(&out->is, STATE_HELD, email_hold(rule, memory));
-	if (result == PLAN_MADE && rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
+		miss_address(in, wait_ms, memory, &out->is);
+	if (result == PLAN_MADE && valid)
+		result = render_fields(in, rule, memory, out);
+	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
 		decide_state(&out->is, STATE_SHADOW, NULL);
 	return result;
 }

@@ -1,8 +1,9 @@
 /*
- * plan - from a match to an issuance: identity, repeat, e-mail, fields.
+ * plan - from a match to an issuance: identity, repeat, e-mail, fields, brake.
  *
  * plan_make decides what the issuance will be without writing anything; the
  * caller writes it with ledger_insert once every rule of the event is sure.
+ * plan_again decides anew for one that is in the ledger (engine/replan.h).
  */
 #ifndef ENGINE_PLAN_H
 #define ENGINE_PLAN_H
@@ -11,6 +12,7 @@
 #include "dsl/eval.h"
 #include "engine/issuance.h"
 #include "engine/store/db.h"
+#include "engine/view.h"
 
 struct plan {
 	struct issuance is;
@@ -24,8 +26,9 @@ struct plan_input {
 	const struct event_facts *event;
 	const char *target; /* for the identity: property name or list id */
 	const char *contact;
-	struct facts then; /* as of the event's time plus settle */
-	struct facts now;  /* as the contact is now */
+	const struct view *then; /* as of the event's time plus settle */
+	struct facts now;	 /* as the contact is now */
+	int64_t began_ms;	 /* the source's clock: when the look began */
 	int64_t wall_ms;
 };
 
@@ -44,5 +47,13 @@ enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
 /* An issuance that is skipped for `reason` without a look at filters and fields. */
 enum plan_result plan_skip(const struct plan_input *in, const struct rule *rule, const char *reason,
 			   struct arena *memory, struct plan *out);
+
+/*
+ * What has become of `is`, which is held or refused before anything was created, with the
+ * rule now in force: filters and the brake are not judged again, all else is. PLAN_MADE with
+ * the state that it was in where it still waits.
+ */
+enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
+			    const struct issuance *is, struct arena *memory, struct plan *out);
 
 #endif

@@ -40,6 +40,22 @@ static enum fact view_label(void *ctx, uint32_t property, struct slice value, st
 	return v->ops->label(v->origin, property, value, label);
 }
 
+bool view_step(struct view *v, size_t properties, int64_t until_ms)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < properties; i++) {
+		const struct contact_property *p = &v->contact->property[i];
+		for (size_t k = 0; p->read && k < p->entries; k++)
+			if (p->entry[k].at_ms > v->as_of_ms && p->entry[k].at_ms < next)
+				next = p->entry[k].at_ms;
+	}
+	if (next > until_ms)
+		return false;
+	v->as_of_ms = next;
+	return true;
+}
+
 struct facts view_facts(struct view *view)
 {
 	return (struct facts){ view, view_value, view_label };

@@ -19,6 +19,12 @@ struct view {
 	bool reached_back;
 };
 
+/*
+ * Goes on to the next moment, up to until_ms, at which any of the first `properties` changed.
+ * False: there is none.
+ */
+bool view_step(struct view *view, size_t properties, int64_t until_ms);
+
 /* Facts that read `view`, which must outlive them. */
 struct facts view_facts(struct view *view);
 

@@ -95,6 +95,10 @@ bool cli_colour(int fd);
 extern const struct cli_command command_run;
 extern const struct cli_command command_validate;
 extern const struct cli_command command_runs;
+extern const struct cli_command command_approve;
+extern const struct cli_command command_retry;
+extern const struct cli_command command_resend;
+extern const struct cli_command command_drop;
 extern const struct cli_command command_sandbox;
 extern const struct cli_command command_version;
 

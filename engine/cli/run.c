@@ -20,7 +20,6 @@
 #include "engine/store/db.h"
 #include "engine/token.h"
 
-#define DEFAULT_BRAKE 1000	 /* an hour: what a rule has that names none */
 #define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
 
 struct run {
@@ -89,30 +88,12 @@ static enum rc check_secrets(struct run *r, const struct table *table, struct er
 	return rc;
 }
 
-/* What a rule asks for and this version does not do is said, not passed over. */
-static void warn_unenforced(struct run *r, const struct table *table)
-{
-	for (size_t i = 0; i < table->n_rule; i++) {
-		const struct rule *rule = &table->rule[i];
-		bool own_brake = rule->brake_count && (rule->brake_count != DEFAULT_BRAKE ||
-						       rule->brake_per_ms != MS_HOUR);
-		if (rule->mode != MODE_OFF && own_brake)
-			log_line(&r->log, LOG_WARN, "the brake is not enforced by this version",
-				 "rule", rule->name, NULL);
-		if (rule->mode != MODE_OFF && rule->hold_email_ms)
-			log_line(&r->log, LOG_WARN,
-				 "what this version holds for a missing e-mail it does not release",
-				 "rule", rule->name, NULL);
-	}
-}
-
 static void log_loaded(struct run *r, const struct table *table)
 {
 	char rules[24], accounts[24];
 
 	log_line(&r->log, LOG_INFO, "rules loaded", "rules", count_text(table->n_rule, rules),
 		 "accounts", count_text(table->n_account, accounts), "table", table->hash, NULL);
-	warn_unenforced(r, table);
 }
 
 /* Everything is built beside the table in force; any error leaves that as it is. */
@@ -149,7 +130,7 @@ static void signals_ready(void *arg)
 	while (read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			r->reload = true;
-		else
+		else if (info.ssi_signo != SIGUSR1) /* a nudge: the turn that it brings is all */
 			r->stops++;
 	}
 }
@@ -161,6 +142,7 @@ static enum rc watch_signals(struct run *r, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -358,7 +340,7 @@ const struct cli_command command_run = {
 	.option = options,
 	.run = run_run,
 	.more = "Runs in the foreground and logs to stderr. SIGHUP reloads the rules: any error in them leaves\n"
-		"the rules in force. SIGTERM and SIGINT stop; a second one stops at once; nothing is lost.\n"
+		"the rules in force. SIGUSR1 is the nudge of a command that changed something. SIGTERM and SIGINT stop; a second one stops at once; nothing is lost.\n"
 		"With --once: 0 nothing is left to do, 1 something is held, refused or unknown, 4 bursts are\n"
 		"still settling. Invalid rules at start: 1. State in use by another daemon: 3.",
 };

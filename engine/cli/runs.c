@@ -16,7 +16,7 @@
 #define COLUMNS                                                                                            \
 	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, i.to_value," \
 	" i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id,"   \
-	" i.table_hash, i.fields, i.created_ms"
+	" i.table_hash, i.fields, i.created_ms, i.hold, i.expire_ms"
 
 enum column {
 	ID,
@@ -38,18 +38,25 @@ enum column {
 	GROUP,
 	HASH,
 	FIELDS,
-	CREATED
+	CREATED,
+	HOLD,
+	EXPIRE
 };
 
 /* ---- one row ------------------------------------------------------------ */
 
-static void add_text(struct str *out, const char *key, struct query *q, enum column column)
+static void add_json_or_null(struct str *out, struct query *q, int column)
 {
-	str_addf(out, ",\"%s\":", key);
 	if (query_null(q, column))
 		str_add_text(out, "null");
 	else
 		str_add_json(out, query_slice(q, column));
+}
+
+static void add_text(struct str *out, const char *key, struct query *q, enum column column)
+{
+	str_addf(out, ",\"%s\":", key);
+	add_json_or_null(out, q, column);
 }
 
 static void add_time(struct str *out, const char *key, struct query *q, enum column column)
@@ -82,6 +89,7 @@ static void add_json(struct str *out, struct query *q)
 	}
 	add_time(out, "at", q, AT);
 	add_text(out, "state", q, STATE);
+	add_text(out, "hold", q, HOLD);
 	add_text(out, "reason", q, REASON);
 	add_text(out, "credential", q, CREDENTIAL);
 	add_text(out, "public_url", q, URL);
@@ -175,6 +183,18 @@ static bool since_of(const struct cli *cli, int64_t *out)
 	return false;
 }
 
+static bool hold_known(const struct cli *cli, const char *hold)
+{
+	enum hold unused;
+
+	if (!hold || hold_of(slice_of(hold), &unused))
+		return true;
+	const char *near = diag_nearest(slice_of(hold), hold_names + 1, HOLD_COUNT - 1);
+	cli_usage(cli, "unknown --hold '%s'%s%s%s", hold, near ? ": did you mean '" : "",
+		  near ? near : "", near ? "'?" : "");
+	return false;
+}
+
 static bool state_known(const struct cli *cli, const char *state)
 {
 	enum issuance_state unused;
@@ -196,12 +216,12 @@ static void print(struct str *out)
 static int list(const struct cli *cli, struct db *db)
 {
 	int64_t since, limit = -1, n = 0;
-	const char *state = cli_value(cli, "state-is");
+	const char *state = cli_value(cli, "state-is"), *hold = cli_value(cli, "hold");
 	bool colour = cli_colour(1);
 	struct str out;
 
 	if (!since_of(cli, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) ||
-	    !state_known(cli, state))
+	    !state_known(cli, state) || !hold_known(cli, hold))
 		return EXIT_USAGE;
 	struct query *q = db_select(
 		db,
@@ -210,8 +230,9 @@ static int list(const struct cli *cli, struct db *db)
 		" OR i.contact IN (SELECT old FROM alias WHERE contact = ?2)"
 		" OR i.contact IN (SELECT contact FROM alias WHERE old = ?2))"
 		" AND (?3 IS NULL OR i.state = ?3) AND i.at_ms >= ?4"
-		" ORDER BY i.id DESC LIMIT ?5",
-		"tttii", cli_value(cli, "rule"), cli_value(cli, "contact"), state, since, limit);
+		" AND (?6 IS NULL OR i.hold = ?6) ORDER BY i.id DESC LIMIT ?5",
+		"tttiit", cli_value(cli, "rule"), cli_value(cli, "contact"), state, since, limit,
+		hold);
 	str_init(&out, 1u << 24);
 	for (; query_next(q); n++) {
 		if (cli_has(cli, "json")) {
@@ -225,7 +246,7 @@ static int list(const struct cli *cli, struct db *db)
 	str_release(&out);
 	if (n == 0)
 		fprintf(stderr, "no issuance%s\n",
-			cli_value(cli, "rule") || cli_value(cli, "contact") || state ||
+			cli_value(cli, "rule") || cli_value(cli, "contact") || state || hold ||
 					since != INT64_MIN
 				? " is like that"
 				: " yet");
@@ -239,8 +260,8 @@ static void add_trail(struct str *out, struct db *db, int64_t id, bool json)
 	char at[CLOCK_TEXT];
 	const char *comma = "";
 	struct query *q = db_select(
-		db, "SELECT at_ms, state, note FROM trail WHERE issuance = ?1 ORDER BY id", "i",
-		id);
+		db, "SELECT at_ms, state, note, who FROM trail WHERE issuance = ?1 ORDER BY id",
+		"i", id);
 
 	while (query_next(q)) {
 		clock_format(query_integer(q, 0), at);
@@ -249,16 +270,19 @@ static void add_trail(struct str *out, struct db *db, int64_t id, bool json)
 			str_add_text(out, ",\"state\":");
 			str_add_json(out, query_slice(q, 1));
 			str_add_text(out, ",\"note\":");
-			if (query_null(q, 2))
-				str_add_text(out, "null}");
-			else
-				str_add_json(out, query_slice(q, 2));
-			str_add_text(out, query_null(q, 2) ? "" : "}");
+			add_json_or_null(out, q, 2);
+			str_add_text(out, ",\"who\":");
+			add_json_or_null(out, q, 3);
+			str_add_char(out, '}');
 			comma = ",";
 			continue;
 		}
 		str_addf(out, "  %s  %-12.*s ", at, SLICE_FMT(query_slice(q, 1)));
 		str_add_shown(out, query_slice(q, 2));
+		if (!query_null(q, 3)) {
+			str_add_text(out, query_null(q, 2) ? "by " : " by ");
+			str_add_shown(out, query_slice(q, 3));
+		}
 		str_add_char(out, '\n');
 	}
 }
@@ -301,6 +325,9 @@ static void add_sheet(struct str *out, struct query *q)
 	add_line(out, "event", str_slice(&what));
 	add_line(out, "at", slice_of(clock_format(query_integer(q, AT), at)));
 	add_line(out, "state", query_slice(q, STATE));
+	add_line(out, "held by", query_slice(q, HOLD));
+	if (!query_null(q, EXPIRE))
+		add_line(out, "until", slice_of(clock_format(query_integer(q, EXPIRE), at)));
 	add_line(out, "reason", query_slice(q, REASON));
 	add_line(out, "group", query_slice(q, GROUP));
 	add_line(out, "credential", query_slice(q, CREDENTIAL));
@@ -375,6 +402,8 @@ static const struct cli_option options[] = {
 	{ "contact", "ID|EMAIL", "of this contact, also under ids that were merged" },
 	{ "state-is", "S",
 	  "in this state: planned, sent, held, refused, send-unknown, skipped, shadow, …" },
+	{ "hold", "K",
+	  "held by: brake, missing-email, required, field, filter-limit, plan, group, restored" },
 	{ "since", "T", "events since: 2h, 7d, 2026-01-31 or a date-time" },
 	{ "limit", "N", "at most so many" },
 	CLI_OPTION_JSON,

@@ -158,6 +158,15 @@ enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err 
 	return RC_OK;
 }
 
+int db_owner(const char *url)
+{
+	const struct db_driver *driver;
+	const char *place = url;
+	struct err ignored;
+
+	return find_driver(url, &driver, &place, &ignored) == RC_OK ? driver->owner(place) : 0;
+}
+
 void db_close(struct db *db)
 {
 	if (!db)

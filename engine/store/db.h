@@ -36,6 +36,8 @@ enum db_mode {
  */
 enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err) MUST_CHECK;
 void db_close(struct db *db); /* NULL does nothing */
+/* The pid of the daemon that owns the state now; 0 where none does. */
+int db_owner(const char *url);
 
 /*
  * Transactions do not nest. `tag` names the durable step ("poll-page",
@@ -87,7 +89,8 @@ struct db_driver {
 	const char *scheme; /* "sqlite" */
 	enum rc (*open)(const char *place, enum db_mode mode, void **out, struct err *err);
 	void (*close)(void *handle);
-	bool (*is_empty)(void *handle); /* it holds no table of anybody */
+	int (*owner)(const char *place); /* pid of the daemon that has it; 0: none */
+	bool (*is_empty)(void *handle);	 /* it holds no table of anybody */
 	enum rc (*exec)(void *handle, const char *sql,
 			struct err *err); /* may hold several statements */
 	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);

@@ -63,6 +63,14 @@ CREATE TABLE pending (
 CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
 CREATE INDEX pending_contact ON pending (account, contact);
 
+-- Contacts to be looked at anew at a time: what waits for an address ends then.
+CREATE TABLE recall (
+	account TEXT NOT NULL,
+	contact TEXT NOT NULL,
+	due_ms  INTEGER NOT NULL,
+	PRIMARY KEY (account, due_ms, contact)
+) WITHOUT ROWID;
+
 -- Where deciding stands: the last entry (or join) that was decided, fired or not.
 CREATE TABLE decided (
 	watch   INTEGER NOT NULL REFERENCES watch (id) ON DELETE CASCADE,
@@ -158,6 +166,7 @@ CREATE TABLE issuance (
 	held_from      TEXT,                  -- held, refused: the state to go on from
 	hold           TEXT,                  -- held: what holds it; engine/issuance.h has the words
 	expire_ms      INTEGER,               -- held: when it is skipped, by the source's clock; NULL: never
+	replan         INTEGER NOT NULL DEFAULT 0, -- a person asked: planned anew at the next look
 	reason         TEXT,
 	attempts       INTEGER NOT NULL DEFAULT 0,
 	attempt_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: the last write was about to leave
@@ -178,6 +187,8 @@ CREATE INDEX issuance_work ON issuance (action_account, id)
 	AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0);
 CREATE INDEX issuance_contact ON issuance (source_account, contact);
 CREATE INDEX issuance_state ON issuance (state);
+CREATE INDEX issuance_events ON issuance (rule, at_ms)
+	WHERE state NOT IN ('skipped', 'refused', 'dropped', 'shadow');
 
 -- Every state that an issuance went through.
 CREATE TABLE trail (

@@ -10,6 +10,9 @@ UPDATE issuance SET hold = CASE
 	WHEN reason LIKE 'filter-limit:%' THEN 'filter-limit'
 	ELSE 'field' END
 WHERE state = 'held';
+ALTER TABLE issuance ADD COLUMN replan INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX issuance_events ON issuance (rule, at_ms)
+	WHERE state NOT IN ('skipped', 'refused', 'dropped', 'shadow');
 ALTER TABLE trail ADD COLUMN who TEXT;
 
 CREATE TABLE stray (
@@ -29,3 +32,10 @@ CREATE TABLE stray (
 );
 CREATE INDEX stray_look ON stray (action_account, look_ms);
 CREATE INDEX stray_issuance ON stray (issuance);
+
+CREATE TABLE recall (
+	account TEXT NOT NULL,
+	contact TEXT NOT NULL,
+	due_ms  INTEGER NOT NULL,
+	PRIMARY KEY (account, due_ms, contact)
+) WITHOUT ROWID;

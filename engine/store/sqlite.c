@@ -32,6 +32,29 @@ static enum rc broken(sqlite3 *sqlite, struct err *err)
 	return err_set(err, RC_BROKEN, "%s", sqlite3_errmsg(sqlite));
 }
 
+/*
+ * The whole file, as fcntl sees it: beside the flock that keeps a second daemon out, so that a
+ * command can ask who has it without taking it.
+ */
+static struct flock whole_file(void)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+}
+
+static int sqlite_owner(const char *place)
+{
+	char name[4096];
+	struct flock lock = whole_file();
+
+	snprintf(name, sizeof(name), "%s.lock", place);
+	int fd = open(name, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	bool owned = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return owned ? lock.l_pid : 0;
+}
+
 static enum rc lock_state(const char *path, int *out, struct err *err)
 {
 	char name[4096], pid[32] = "";
@@ -47,6 +70,9 @@ static enum rc lock_state(const char *path, int *out, struct err *err)
 		return err_set(err, RC_REFUSED, "another hs2cert (pid %d) is using '%s'", atoi(pid),
 			       path);
 	}
+	struct flock lock = whole_file();
+	(void)fcntl(fd, F_SETLK,
+		    &lock); /* where it fails, nobody can nudge us: no more than that */
 	int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len) {
 		close(fd);
@@ -203,6 +229,7 @@ const struct db_driver sqlite_driver = {
 	.scheme = "sqlite",
 	.open = sqlite_open_,
 	.close = sqlite_close_,
+	.owner = sqlite_owner,
 	.is_empty = sqlite_is_empty,
 	.exec = sqlite_exec,
 	.prepare = sqlite_prepare_,

@@ -48,7 +48,7 @@ static void set_state(int64_t id, enum issuance_state to)
 	struct issuance before = load(id), after = before;
 
 	after.state = to;
-	ledger_update(db, &before, &after, NOW, NULL);
+	assert_true(ledger_update(db, &before, &after, NOW, NULL));
 }
 
 /* The states of the trail, oldest first, with their notes. */
@@ -96,6 +96,8 @@ static void an_issuance_comes_back_as_it_was_written(void **state)
 	is.do_send = false;
 	is.state = STATE_HELD;
 	is.held_from = STATE_DRAFT;
+	is.hold = HOLD_MISSING_EMAIL;
+	is.expire_ms = NOW + 77;
 	is.reason = "plan: expiry";
 	int64_t id = insert(is);
 	got = load(id);
@@ -114,6 +116,9 @@ static void an_issuance_comes_back_as_it_was_written(void **state)
 	assert_false(got.do_send);
 	assert_int_equal(got.state, STATE_HELD);
 	assert_int_equal(got.held_from, STATE_DRAFT);
+	assert_int_equal(got.hold, HOLD_MISSING_EMAIL);
+	assert_int_equal(got.expire_ms, NOW + 77);
+	assert_false(got.replan);
 	assert_string_equal(got.reason, "plan: expiry");
 	assert_null(got.credential);
 	assert_null(got.public_url);
@@ -160,7 +165,7 @@ static void what_a_step_changed(void **state)
 	after.credential = "c1";
 	after.public_url = "https://x/c1";
 	after.reason = "why";
-	ledger_update(db, &before, &after, NOW + 9, "about to");
+	assert_true(ledger_update(db, &before, &after, NOW + 9, "about to"));
 	struct issuance got = load(id);
 	assert_int_equal(got.state, STATE_CREATING);
 	assert_int_equal(got.attempts, 3);
@@ -176,7 +181,8 @@ static void what_a_step_changed(void **state)
 	assert_int_equal(got.created_ms, NOW);
 	after = got;
 	after.cursor = after.reason = NULL;
-	ledger_update(db, &got, &after, NOW + 10, "not for the trail: the state is the same");
+	assert_true(ledger_update(db, &got, &after, NOW + 10,
+				  "not for the trail: the state is the same"));
 	assert_null(load(id).cursor);
 	assert_null(load(id).reason);
 	assert_string_equal(trail(id), "planned creating(about to) ");
@@ -225,13 +231,13 @@ static void one_credential_is_of_one_issuance(void **state)
 
 	(void)state;
 	after.credential = "c1";
-	ledger_update(db, &before, &after, NOW, NULL);
+	assert_true(ledger_update(db, &before, &after, NOW, NULL));
 	assert_true(ledger_credential_held(db, "certifier", "c1"));
 	assert_false(ledger_credential_held(db, "certifier", "c2"));
 	assert_false(ledger_credential_held(db, "another", "c1"));
 	before = after = load(two);
 	after.credential = "c1";
-	ledger_update(db, &before, &after, NOW, NULL);
+	assert_false(ledger_update(db, &before, &after, NOW, NULL));
 	assert_int_equal(db_failed(db, NULL), RC_BROKEN);
 	db_rollback(db);
 }
@@ -259,6 +265,33 @@ static void what_counts_as_a_repeat(void **state)
 	asked = issuance("101", NOW + 1);
 	asked.rule = "another";
 	assert_false(ledger_has_repeat(db, &asked, NULL));
+}
+
+static void who_was_faster_is_left_alone(void **state)
+{
+	int64_t id = insert(issuance("101", NOW));
+	struct issuance before = load(id), dropped = before, after = before;
+
+	(void)state;
+	dropped.state = STATE_DROPPED;
+	assert_true(ledger_act(db, &before, &dropped, NOW, "drop", "ana"));
+	after.state = STATE_CREATING;
+	assert_false(ledger_update(db, &before, &after, NOW, NULL));
+	assert_int_equal(load(id).state, STATE_DROPPED);
+	assert_string_equal(trail(id), "planned dropped(drop) ");
+	assert_true(
+		db_exists(db, "SELECT 1 FROM trail WHERE who = 'ana' AND state = 'dropped'", ""));
+}
+
+static void an_issuance_is_no_repeat_of_itself(void **state)
+{
+	struct issuance is = issuance("101", NOW);
+
+	(void)state;
+	is.id = insert(is);
+	assert_false(ledger_has_repeat(db, &is, NULL));
+	(void)insert(issuance("101", NOW + 1));
+	assert_true(ledger_has_repeat(db, &is, NULL));
 }
 
 /* ---- work ----------------------------------------------------------------- */
@@ -296,7 +329,7 @@ static void rules_that_stop_early(void **state)
 	assert_int_equal(found[0], two);
 	set_state(two, STATE_ISSUED);
 	assert_int_equal(ledger_work_count(db), 0);
-	assert_int_equal(ledger_hold_all(db, "certifier", NULL, "plan: x", NOW),
+	assert_int_equal(ledger_hold_all(db, "certifier", NULL, HOLD_PLAN, "plan: x", NOW),
 			 0); /* they are done */
 }
 
@@ -311,7 +344,7 @@ static void oldest_first_and_not_before_its_time(void **state)
 	}
 	struct issuance before = load(id[1]), after = before;
 	after.not_before_ms = NOW + 100;
-	ledger_update(db, &before, &after, NOW, NULL);
+	assert_true(ledger_update(db, &before, &after, NOW, NULL));
 	assert_int_equal(ledger_work(db, "certifier", NOW + 99, 4, found), 3);
 	assert_int_equal(found[0], id[0]);
 	assert_int_equal(found[1], id[2]);
@@ -341,15 +374,16 @@ static void holding_leaves_what_is_under_way(void **state)
 		id[s] = insert(issuance("101", NOW + s));
 		set_state(id[s], (enum issuance_state)s);
 	}
-	assert_int_equal(ledger_hold_all(db, "another", NULL, "plan: x", NOW), 0);
-	assert_int_equal(ledger_hold_all(db, "certifier", "g2", "group: x", NOW), 0);
-	assert_int_equal(ledger_hold_all(db, "certifier", NULL, "plan: x", NOW + 7), 3);
+	assert_int_equal(ledger_hold_all(db, "another", NULL, HOLD_PLAN, "plan: x", NOW), 0);
+	assert_int_equal(ledger_hold_all(db, "certifier", "g2", HOLD_GROUP, "group: x", NOW), 0);
+	assert_int_equal(ledger_hold_all(db, "certifier", NULL, HOLD_PLAN, "plan: x", NOW + 7), 3);
 	for (int s = 0; s < STATE_COUNT; s++) {
 		struct issuance is = load(id[s]);
 		assert_int_equal(is.state, held[s] ? STATE_HELD : (enum issuance_state)s);
 		if (!held[s])
 			continue;
 		assert_int_equal(is.held_from, s);
+		assert_int_equal(is.hold, HOLD_PLAN);
 		assert_string_equal(is.reason, "plan: x");
 		assert_int_equal(is.updated_ms, NOW + 7);
 	}
@@ -367,7 +401,8 @@ static void only_the_group_where_one_is_named(void **state)
 	(void)state;
 	other.group = "g2";
 	int64_t one = insert(issuance("101", NOW)), two = insert(other);
-	assert_int_equal(ledger_hold_all(db, "certifier", "g2", "group: unknown", NOW), 1);
+	assert_int_equal(ledger_hold_all(db, "certifier", "g2", HOLD_GROUP, "group: unknown", NOW),
+			 1);
 	assert_int_equal(load(one).state, STATE_PLANNED);
 	assert_int_equal(load(two).state, STATE_HELD);
 }
@@ -376,12 +411,14 @@ static void a_reload_releases_plan_and_group_and_nothing_else(void **state)
 {
 	static const char *const reasons[] = { "plan: 402", "group: unknown", "brake: 1000 in 1h",
 					       "missing e-mail" };
+	static const enum hold kinds[] = { HOLD_PLAN, HOLD_GROUP, HOLD_BRAKE, HOLD_MISSING_EMAIL };
 	int64_t id[4];
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		struct issuance is = issuance("101", NOW + i);
 		is.state = STATE_HELD;
+		is.hold = kinds[i];
 		is.held_from = STATE_DRAFT;
 		is.reason = reasons[i];
 		is.not_before_ms = NOW;
@@ -460,6 +497,8 @@ int main(void)
 		stored(other_events_are_others),
 		stored(one_credential_is_of_one_issuance),
 		stored(what_counts_as_a_repeat),
+		stored(who_was_faster_is_left_alone),
+		stored(an_issuance_is_no_repeat_of_itself),
 		stored(work_is_what_may_take_a_step),
 		stored(rules_that_stop_early),
 		stored(oldest_first_and_not_before_its_time),

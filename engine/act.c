@@ -1,0 +1,240 @@
+#include "engine/act.h"
+
+#include <string.h>
+
+#include "engine/inbox.h"
+#include "engine/ledger.h"
+
+#define CHUNK 200 /* issuances of one transaction: a daemon beside waits no longer than it takes */
+
+const char *const act_names[ACT_COUNT] = {
+	[ACT_APPROVE] = "approve",
+	[ACT_RETRY] = "retry",
+	[ACT_RESEND] = "resend",
+	[ACT_DROP] = "drop",
+};
+
+/* ---- the moves ------------------------------------------------------------ */
+
+enum target {
+	GO_ON,	 /* the state to go on from, as it was planned */
+	GO_ANEW, /* the same, but planned anew where nothing was created yet */
+	SEND,	 /* issued: the send is left */
+	END,	 /* dropped */
+};
+
+static const struct move {
+	enum act act;
+	enum issuance_state from;
+	enum hold hold;	 /* HOLD_NONE: any */
+	bool only_named; /* not chosen by a selection */
+	enum target target;
+} moves[] = {
+	{ ACT_APPROVE, STATE_HELD, HOLD_BRAKE, false, GO_ON },
+	{ ACT_RETRY, STATE_HELD, HOLD_NONE, false, GO_ANEW },
+	{ ACT_RETRY, STATE_REFUSED, HOLD_NONE, false, GO_ANEW },
+	{ ACT_RESEND, STATE_SEND_UNKNOWN, HOLD_NONE, false, SEND },
+	{ ACT_RESEND, STATE_SENT, HOLD_NONE, true, SEND },
+	{ ACT_DROP, STATE_PLANNED, HOLD_NONE, false, END },
+	{ ACT_DROP, STATE_DRAFT, HOLD_NONE, false, END },
+	{ ACT_DROP, STATE_ISSUED, HOLD_NONE, false, END },
+	{ ACT_DROP, STATE_HELD, HOLD_NONE, false, END },
+	{ ACT_DROP, STATE_REFUSED, HOLD_NONE, false, END },
+	{ ACT_DROP, STATE_SEND_UNKNOWN, HOLD_NONE, false, END },
+};
+
+#define MOVES (sizeof(moves) / sizeof(moves[0]))
+
+/* A draft that is not to be issued, or a credential that is not to be sent, is where it shall be. */
+static bool is_finished(const struct issuance *is)
+{
+	return (is->state == STATE_DRAFT && !is->do_issue) ||
+	       (is->state == STATE_ISSUED && !is->do_send);
+}
+
+static const struct move *move_of(enum act act, const struct issuance *is, bool named)
+{
+	for (size_t i = 0; i < MOVES; i++)
+		if (moves[i].act == act && moves[i].from == is->state &&
+		    (moves[i].hold == HOLD_NONE || moves[i].hold == is->hold) &&
+		    (named || !moves[i].only_named) && !is_finished(is))
+			return &moves[i];
+	return NULL;
+}
+
+/* ---- one issuance ----------------------------------------------------------- */
+
+/* Without fields there is nothing that could go on as it was planned. */
+static bool is_planned_anew(const struct move *m, const struct issuance *is)
+{
+	return (m->target == GO_ANEW && is->held_from == STATE_PLANNED) ||
+	       (m->target == GO_ON && !is->fields);
+}
+
+static enum issuance_state state_after(const struct move *m, const struct issuance *is)
+{
+	switch (m->target) {
+	case SEND:
+		return STATE_ISSUED;
+	case END:
+		return STATE_DROPPED;
+	case GO_ON:
+	case GO_ANEW:
+		break;
+	}
+	return is->held_from;
+}
+
+static struct issuance changed(const struct issuance *is, const struct act_result *result)
+{
+	struct issuance after = *is;
+
+	after.replan = result->replan;
+	if (result->replan)
+		return after;
+	after.state = result->to;
+	after.reason = NULL;
+	after.not_before_ms = 0;
+	after.failures = 0;
+	after.expire_ms = 0;
+	return after;
+}
+
+static void write_move(struct db *db, enum act act, const struct act_by *by,
+		       const struct act_result *result)
+{
+	struct issuance after = changed(result->is, result);
+
+	(void)ledger_act(db, result->is, &after, by->now_ms, act_names[act], by->who);
+	/* modified 0: news of any age, so that the contact is read whatever was read before. */
+	if (result->replan)
+		inbox_add(db, after.source_account, slice_of(after.contact), 0);
+}
+
+static const char *why_not(enum act act, const struct issuance *is)
+{
+	if (is->state == STATE_CREATING || is->state == STATE_ISSUING || is->state == STATE_SENDING)
+		return "a request is under way";
+	if (act == ACT_APPROVE && is->state == STATE_HELD)
+		return "it is not the brake that holds it";
+	return "there is nothing to do in this state";
+}
+
+static void judge(enum act act, const struct issuance *is, bool named, struct act_result *out)
+{
+	const struct move *m = move_of(act, is, named);
+
+	*out = (struct act_result){ .outcome = ACT_UNCHANGED, .is = is, .to = is->state };
+	if (!m) {
+		out->why = why_not(act, is);
+		return;
+	}
+	bool anew = is_planned_anew(m, is);
+	if (anew && is->replan) {
+		out->why = "it is to be planned anew at the next look already";
+		return;
+	}
+	out->outcome = ACT_DONE;
+	out->replan = anew;
+	out->to = anew ? is->state : state_after(m, is);
+}
+
+/* ---- many --------------------------------------------------------------------- */
+
+struct ids {
+	int64_t *id;
+	size_t count, cap;
+};
+
+static void add_id(struct ids *ids, int64_t id)
+{
+	ids->id = mem_grow(ids->id, &ids->cap, ids->count + 1, sizeof(*ids->id));
+	ids->id[ids->count++] = id;
+}
+
+static bool moves_state(enum act act, const char *state)
+{
+	for (size_t i = 0; i < MOVES; i++)
+		if (moves[i].act == act && !moves[i].only_named &&
+		    strcmp(issuance_state_names[moves[i].from], state) == 0)
+			return true;
+	return false;
+}
+
+static void choose(struct db *db, enum act act, const struct act_choice *choice, struct ids *out)
+{
+	for (int s = 0; s < STATE_COUNT; s++) {
+		const char *state = issuance_state_names[s];
+		if (!moves_state(act, state) ||
+		    (choice->state && strcmp(choice->state, state) != 0))
+			continue;
+		struct query *q = db_select(
+			db,
+			"SELECT id FROM issuance WHERE state = ?1 AND (?2 IS NULL OR rule = ?2)"
+			" AND (?3 IS NULL OR hold = ?3) AND (?4 <> 'approve' OR hold = 'brake')"
+			" AND NOT (state = 'draft' AND do_issue = 0)"
+			" AND NOT (state = 'issued' AND do_send = 0) ORDER BY id",
+			"tttt", state, choice->rule, choice->hold, act_names[act]);
+		while (query_next(q))
+			add_id(out, query_integer(q, 0));
+	}
+}
+
+/* What one transaction did, told once it is committed. */
+struct told {
+	struct issuance is;
+	struct act_result result;
+};
+
+static void do_one(struct db *db, enum act act, const struct act_by *by, int64_t id, bool named,
+		   struct arena *memory, struct told *out)
+{
+	if (!ledger_load(db, id, memory, &out->is)) {
+		out->is.id = id;
+		out->result = (struct act_result){ .outcome = ACT_ABSENT, .is = &out->is };
+		return;
+	}
+	judge(act, &out->is, named, &out->result);
+	if (out->result.outcome == ACT_DONE && !by->dry_run)
+		write_move(db, act, by, &out->result);
+}
+
+static enum rc do_chunk(struct db *db, enum act act, const struct act_by *by, const int64_t *id,
+			size_t n, bool named, act_say *say, void *ctx, struct err *err)
+{
+	struct told *told = mem_alloc(n * sizeof(*told));
+	struct arena memory;
+
+	arena_init(&memory);
+	db_begin(db, "act");
+	for (size_t i = 0; i < n; i++)
+		do_one(db, act, by, id[i], named, &memory, &told[i]);
+	enum rc rc = db_commit(db, err);
+	for (size_t i = 0; i < n; i++) {
+		if (rc == RC_OK)
+			say(ctx, &told[i].result);
+		json_free((struct json *)(uintptr_t)told[i].is.fields);
+	}
+	arena_release(&memory);
+	mem_free(told);
+	return rc;
+}
+
+enum rc act_do(struct db *db, enum act act, const struct act_choice *choice,
+	       const struct act_by *by, act_say *say, void *ctx, size_t *found, struct err *err)
+{
+	struct ids ids = { 0 };
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < choice->ids; i++)
+		add_id(&ids, choice->id[i]);
+	if (choice->ids == 0)
+		choose(db, act, choice, &ids);
+	*found = ids.count;
+	for (size_t at = 0; rc == RC_OK && at < ids.count; at += CHUNK) {
+		size_t n = ids.count - at < CHUNK ? ids.count - at : CHUNK;
+		rc = do_chunk(db, act, by, &ids.id[at], n, choice->ids > 0, say, ctx, err);
+	}
+	mem_free(ids.id);
+	return rc == RC_OK ? db_failed(db, err) : rc;
+}

@@ -1,0 +1,176 @@
+#include "engine/replan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/ledger.h"
+#include "engine/plan.h"
+
+#define MOST_WAITING 1024 /* of one contact; the rest waits for the next look */
+
+struct replanning {
+	const struct decide *d;
+	const struct contact *c;
+	int64_t began_ms, wall_ms;
+	struct arena *memory;
+};
+
+/* The rule by which it is planned now; NULL where there is none that could. */
+static const struct rule *rule_of(const struct decide *d, const struct issuance *is)
+{
+	const struct rule *rule = table_rule(d->table, is->rule);
+
+	return rule && rule->mode != MODE_OFF && rule->event == is->event &&
+			       rule->source == d->source
+		       ? rule
+		       : NULL;
+}
+
+static struct event_facts event_of(struct replanning *r, const struct issuance *is,
+				   const struct rule *rule)
+{
+	struct event_facts e = { .kind = is->event,
+				 .from_known = is->from != NULL,
+				 .at_ms = is->at_ms,
+				 .as_of_ms = is->at_ms + rule->settle_ms };
+
+	if (is->event == EVENT_PROPERTY_CHANGED) {
+		e.property = slice_of(is->target);
+		e.from = slice_of(is->from);
+		e.to = slice_of(is->to);
+		return e;
+	}
+	e.list_id = e.list_name = slice_of(is->target);
+	struct query *q = db_select(r->d->db,
+				    "SELECT name FROM list WHERE account = ?1 AND list_id = ?2",
+				    "tt", is->source_account, is->target);
+	if (query_next(q)) {
+		e.list_name = arena_slice(r->memory, query_slice(q, 0));
+		query_end(q);
+	}
+	return e;
+}
+
+static void log_change(struct replanning *r, const struct issuance *is)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", (long long)is->id);
+	log_line(r->d->world->log, is->state == STATE_HELD ? LOG_ERROR : LOG_INFO,
+		 is->state == STATE_PLANNED ? "planned anew" : issuance_state_names[is->state],
+		 "issuance", id, "rule", is->rule, "contact", is->contact, "event",
+		 event_kind_names[is->event], "reason", is->reason, NULL);
+}
+
+static void write(struct replanning *r, const struct issuance *before, struct issuance *after)
+{
+	after->replan = false;
+	after->held_from = STATE_PLANNED;
+	after->not_before_ms = 0;
+	after->failures = 0;
+	if (ledger_update(r->d->db, before, after, r->wall_ms,
+			  after->reason ? after->reason : "planned anew"))
+		log_change(r, after);
+}
+
+/* It ends, or is held on, without being planned. */
+static void close(struct replanning *r, const struct issuance *is, enum issuance_state state,
+		  const char *reason)
+{
+	struct issuance after = *is;
+
+	after.state = state;
+	after.reason = reason;
+	after.expire_ms = 0;
+	if (after.hold == HOLD_NONE)
+		after.hold = HOLD_FIELD;
+	write(r, is, &after);
+}
+
+/* The issuance as the plan makes it. */
+static void take_plan(struct replanning *r, const struct issuance *is, const struct plan *plan)
+{
+	struct issuance after = *is;
+	const struct issuance *made = &plan->is;
+
+	after.state = made->state;
+	after.reason = made->reason;
+	after.hold = made->hold;
+	after.expire_ms = made->expire_ms;
+	after.table_hash = made->table_hash;
+	after.action_account = made->action_account;
+	after.group = made->group;
+	after.do_issue = made->do_issue;
+	after.do_send = made->do_send;
+	after.fields = made->fields;
+	write(r, is, &after);
+	ledger_rewrite(r->d->db, &after, plan->email);
+	if (after.expire_ms && after.expire_ms != is->expire_ms)
+		inbox_recall(r->d->db, is->source_account, r->c->id, after.expire_ms);
+}
+
+/* Nobody asked, and nothing has come of the look. */
+static bool still_waits(const struct issuance *is, const struct issuance *made)
+{
+	return !is->replan && made->state == STATE_HELD && made->hold == is->hold;
+}
+
+static bool plan_one(struct replanning *r, const struct issuance *is, const struct rule *rule)
+{
+	const struct decide *d = r->d;
+	struct event_facts event = event_of(r, is, rule);
+	struct view then = { r->c, d->ops, d->origin, false, event.as_of_ms, false };
+	struct view now = { r->c, d->ops, d->origin, true, 0, false };
+	struct plan_input in = {
+		.db = d->db,
+		.table = d->table,
+		.event = &event,
+		.target = is->target,
+		.contact = r->c->id,
+		.then = &then,
+		.now = view_facts(&now),
+		.began_ms = r->began_ms,
+		.wall_ms = r->wall_ms,
+	};
+	struct plan plan;
+	enum plan_result result = plan_again(&in, rule, is, r->memory, &plan);
+
+	if (result == PLAN_MADE && !still_waits(is, &plan.is))
+		take_plan(r, is, &plan);
+	json_free((struct json *)(uintptr_t)plan.is.fields);
+	return result != PLAN_UNSURE;
+}
+
+static bool replan_one(struct replanning *r, const struct issuance *is)
+{
+	const struct rule *rule = rule_of(r->d, is);
+
+	if (r->c->gone) {
+		close(r, is, STATE_SKIPPED, "contact deleted before it was planned");
+		return true;
+	}
+	if (rule)
+		return plan_one(r, is, rule);
+	if (is->replan)
+		close(r, is, STATE_HELD, "its rule is not in force any more");
+	return true;
+}
+
+bool replan_contact(const struct decide *d, const struct contact *c, int64_t began_ms,
+		    struct arena *memory)
+{
+	int64_t id[MOST_WAITING];
+	bool sure = true;
+	struct replanning r = { d, c, began_ms, d->world->wall_ms(d->world->ctx), memory };
+	const char *account = d->table->account[d->source].name;
+	size_t n = ledger_waiting(d->db, account, c->id, MOST_WAITING, id);
+
+	for (size_t i = 0; i < n; i++) {
+		struct issuance is;
+		if (!ledger_load(d->db, id[i], memory, &is))
+			continue;
+		sure &= replan_one(&r, &is);
+		json_free((struct json *)(uintptr_t)is.fields);
+	}
+	return sure;
+}
