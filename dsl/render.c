@@ -97,6 +97,8 @@ static enum render run_call(struct renderer *r, const struct part *part, const s
 		return fail(r, answer, "%.*s is required and empty", SLICE_FMT(part->text));
 	if (answer == RENDER_BAD)
 		return fail(r, answer, "%.*s %s", SLICE_FMT(part->text), w.problem);
+	if (r->now.overflow) /* else the next function would work on a part of it */
+		return fail(r, RENDER_BAD, "%.*s is too long", SLICE_FMT(part->text));
 	return answer;
 }
 

@@ -251,6 +251,12 @@ struct slice api_next_cursor(const struct json *page, const char *cursor)
 
 /* ---- is it the one that we made? -------------------------------------------- */
 
+/* Texts are the same where white space at their ends is not: whether that is kept is not known. */
+static bool same_text(struct slice there, struct slice sent)
+{
+	return slice_eq(slice_trim(there), slice_trim(sent));
+}
+
 /* What was not sent is free to be anything. */
 static bool same_if_sent(const struct json *there, struct slice sent)
 {
@@ -262,7 +268,7 @@ static bool same_name(const struct json *credential, struct slice sent)
 {
 	struct slice own = json_get_slice(json_get(credential, "attributes"), "recipient.name");
 
-	return slice_eq(own.len ? own : json_slice(json_path(credential, "recipient.name")), sent);
+	return same_text(own.len ? own : json_slice(json_path(credential, "recipient.name")), sent);
 }
 
 static bool same_custom(const struct json *there, const struct issuance *is, struct arena *memory)
@@ -272,14 +278,14 @@ static bool same_custom(const struct json *there, const struct issuance *is, str
 	size_t sent = 0, here = 0;
 
 	for (struct json_each e = json_each(is->fields); json_next(&e, &key, &value);) {
-		if (!is_custom(key) || !json_slice(value).len)
+		if (!is_custom(key) || !slice_trim(json_slice(value)).len)
 			continue;
-		if (!slice_eq(json_get_slice(there, arena_text(memory, key)), json_slice(value)))
+		if (!same_text(json_get_slice(there, arena_text(memory, key)), json_slice(value)))
 			return false;
 		sent++;
 	}
 	for (struct json_each e = json_each(there); json_next(&e, &key, &value);)
-		here += json_slice(value).len != 0;
+		here += slice_trim(json_slice(value)).len != 0;
 	return here == sent;
 }
 

@@ -77,6 +77,18 @@ bool hub_id_valid(struct slice id)
 	return true;
 }
 
+struct slice hub_id_of(const struct json *row, const char *key, char room[24])
+{
+	const struct json *v = json_get(row, key);
+	struct slice id = json_slice(v);
+
+	if (json_kind(v) == IS_NUMBER) {
+		snprintf(room, 24, "%lld", (long long)json_int(v, -1));
+		id = slice_of(room);
+	}
+	return hub_id_valid(id) ? id : (struct slice){ 0 };
+}
+
 static void call_free(struct call *c)
 {
 	mem_free(c->url);

@@ -205,7 +205,9 @@ static void read_contact(const struct source *s, const struct json *row, struct 
 	int64_t modified = time_of(json_get_slice(p, "lastmodifieddate"));
 	int64_t updated = time_of(json_get_slice(row, "updatedAt"));
 
-	c->id = arena_text(memory, json_get_slice(row, "id"));
+	char room[24];
+
+	c->id = arena_text(memory, hub_id_of(row, "id", room));
 	c->gone = json_bool(json_get(row, "archived"), false);
 	/* createdate can be written by integrations; createdAt cannot. */
 	c->created_ms = first_known(time_of(json_get_slice(row, "createdAt")),
@@ -261,9 +263,11 @@ size_t history_contacts(const struct source *s, const struct json *answer, const
 	size_t n_rows = json_count(rows), n = 0, at = 0;
 	struct contact *row = arena_alloc(memory, (n_rows + 1) * sizeof(*row));
 
+	char room[24];
+
 	*out = arena_alloc(memory, (count + 1) * sizeof(**out));
 	for (size_t i = 0; i < n_rows; i++)
-		if (hub_id_valid(json_get_slice(json_at(rows, i), "id")))
+		if (hub_id_of(json_at(rows, i), "id", room).len)
 			read_contact(s, json_at(rows, i), memory, &row[n++]);
 	for (size_t i = 0; i < count; i++) {
 		size_t k = 0;
@@ -288,7 +292,8 @@ bool history_contact(const struct source *s, const struct reply *answer, const c
 
 	*kept = asked;
 	*out = (struct contact){ .id = asked, .gone = true };
-	if (answer->status == 200 && hub_id_valid(json_get_slice(answer->json, "id"))) {
+	char room[24];
+	if (answer->status == 200 && hub_id_of(answer->json, "id", room).len) {
 		*out = (struct contact){ 0 };
 		read_contact(s, answer->json, memory, out);
 		absorbs(out, kept);

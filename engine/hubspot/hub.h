@@ -158,6 +158,8 @@ bool hub_passes_over(struct source *s);
 void hub_commit(struct source *s);
 /* An id from an answer that may go into paths and keys: 1 to 20 digits. */
 bool hub_id_valid(struct slice id);
+/* A row's member that is such an id, as text or as a number; empty where it is none. Lent by the row, or by `room`. */
+struct slice hub_id_of(const struct json *row, const char *key, char room[24]);
 
 /* ---- the phases: each begins its next request, or goes on to the next phase ---- */
 

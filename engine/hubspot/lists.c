@@ -440,8 +440,9 @@ static void store_members(struct source *s, struct hub_list *l, const struct jso
 {
 	for (size_t i = 0; i < json_count(rows); i++) {
 		const struct json *row = json_at(rows, i);
-		struct member m = { json_get_slice(row, "recordId"), 0 };
-		if (hub_id_valid(m.contact) &&
+		char room[24];
+		struct member m = { hub_id_of(row, "recordId", room), 0 };
+		if (m.contact.len &&
 		    clock_parse_datetime(json_get_slice(row, "membershipTimestamp"), &m.joined_ms))
 			take_member(s, l, &m);
 	}

@@ -151,9 +151,10 @@ static void store_page(struct source *s, const struct json *rows, int64_t from_m
 {
 	for (size_t i = 0; i < json_count(rows); i++) {
 		const struct json *row = json_at(rows, i);
-		struct slice id = json_get_slice(row, "id");
+		char room[24];
+		struct slice id = hub_id_of(row, "id", room);
 		int64_t modified = row_modified(row);
-		if (!hub_id_valid(id))
+		if (!id.len)
 			continue;
 		/* The walk goes on from the last row, not from one that shows a newer change than its place. */
 		if (modified >= from_ms)

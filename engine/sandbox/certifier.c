@@ -278,6 +278,19 @@ static const char *kept(struct call *call, const struct json *object, const char
 	return text.len ? arena_text(&call->sb->memory, text) : NULL;
 }
 
+static struct json *kept_custom(struct call *call, const struct json *custom)
+{
+	struct json *out = json_new_object();
+	const struct json *value;
+	struct slice key;
+
+	for (struct json_each e = json_each(custom); json_next(&e, &key, &value);)
+		json_set_slice(out, key,
+			       call->sb->options.certifier_trims ? slice_trim(json_slice(value))
+								 : json_slice(value));
+	return out;
+}
+
 static struct credential *make_draft(struct call *call)
 {
 	struct sandbox *sb = call->sb;
@@ -298,7 +311,7 @@ static struct credential *make_draft(struct call *call)
 		c->issue_date = arena_printf(&sb->memory, "%04d-%02d-%02d", today.year, today.month,
 					     today.day);
 	c->expiry_date = kept(call, call->body, "expiryDate");
-	c->custom = custom ? json_clone(custom) : json_new_object();
+	c->custom = kept_custom(call, custom);
 	c->created_ms = c->updated_ms = call->now_ms;
 	return c;
 }

@@ -40,6 +40,7 @@ struct sandbox_options {
 	bool rate_limits;	 /* enforce 5/s search, 100 per 10 s, Certifier 3/s */
 	int64_t certifier_search_lag_ms;
 	bool certifier_email_nocase; /* search by e-mail ignores case */
+	bool certifier_trims;	     /* custom values lose white space at their ends */
 	bool bare_tags;		     /* /attributes answers `x` for custom.x */
 	bool no_date_header;
 	int issue_again_status;	  /* issue on a non-draft: 412 (default), 409, 400 */

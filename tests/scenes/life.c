@@ -475,6 +475,8 @@ static struct sandbox *open_sandbox(const struct scene *s, const struct variant 
 	o.merge_keeps_id = option_bool(s, "merge-keeps-id");
 	o.merge_writes_entry = option_bool(s, "merge-writes-entry");
 	o.same_value_writes = option_bool(s, "same-value-writes");
+	o.certifier_trims = option_bool(s, "certifier-trims");
+	o.certifier_email_nocase = option_bool(s, "email-nocase");
 	o.no_date_header = option_bool(s, "no-date-header");
 	if (node_get(s->options, "issue-again-status"))
 		o.issue_again_status = (int)number_of(s->options, "issue-again-status");

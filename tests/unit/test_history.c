@@ -435,7 +435,7 @@ static void hostile_ids_are_nobody(void **state)
 {
 	static const char *const ids[] = {
 		"\"../../etc\"", "\"\"",   "\"1/2\"", "\"1?x=y\"", "\"123456789012345678901\"",
-		"\" 1\"",	 "\"-1\"", "\"0x1\"", "1",	   "null",
+		"\" 1\"",	 "\"-1\"", "\"0x1\"", "-1",	   "null",
 		"[\"1\"]",	 "{}"
 	};
 	struct read *r = *state;
@@ -470,6 +470,18 @@ static void nothing_is_lent_by_the_answer(void **state)
 
 #define reading(f) cmocka_unit_test_setup_teardown(f, read_setup, read_teardown)
 
+/* A number keeps every digit that 2^53 would lose. */
+static void an_id_may_be_a_number(void **state)
+{
+	struct read *r = *state;
+
+	read_answer(r, asked("9007199254740993"), "{\"results\":[{\"id\":9007199254740993}]}");
+	assert_int_equal(r->contacts, 1);
+	assert_string_equal(r->contact[0].id, "9007199254740993");
+	read_answer(r, asked("101", "102"), "{\"results\":[{\"id\":-101},{\"id\":1.5}]}");
+	assert_int_equal(r->contacts, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +505,7 @@ int main(void)
 		reading(alone_it_needs_not_say_whom_it_absorbed),
 		reading(hostile_ids_are_nobody),
 		reading(nothing_is_lent_by_the_answer),
+		cmocka_unit_test_setup_teardown(an_id_may_be_a_number, read_setup, read_teardown),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
