@@ -178,7 +178,7 @@ static bool read_date(const char **p, const char *end, struct civil *c)
 
 bool clock_parse_date(struct slice text, struct civil *out)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len;
+	const char *p = text.ptr, *end = slice_end(text);
 
 	return read_date(&p, end, out) && p == end;
 }
@@ -218,7 +218,7 @@ static bool read_zone(const char **p, const char *end, int *minutes)
 
 bool clock_parse_datetime(struct slice text, int64_t *out_ms)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len;
+	const char *p = text.ptr, *end = slice_end(text);
 	struct civil c;
 	int zone;
 

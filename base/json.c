@@ -113,7 +113,7 @@ static size_t repair_escape(const char *p, const char *end, struct str *out)
  */
 static void repair(struct slice text, struct str *out)
 {
-	for (const char *p = text.ptr, *end = text.ptr + text.len; p < end;) {
+	for (const char *p = text.ptr, *end = slice_end(text); p < end;) {
 		size_t len = utf8_length(p, end);
 		if (*p == '\\') {
 			p += repair_escape(p, end, out);
@@ -294,7 +294,7 @@ static json_t *text_value(struct slice text)
 	if (v)
 		return v;
 	str_init(&fixed, text.len * 3 + 1);
-	for (const char *p = text.ptr, *end = text.ptr + text.len; p < end;) {
+	for (const char *p = text.ptr, *end = slice_end(text); p < end;) {
 		size_t len = utf8_length(p, end);
 		if (len)
 			str_add(&fixed, p, len);

@@ -71,6 +71,11 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+const char *slice_end(struct slice a)
+{
+	return a.len ? a.ptr + a.len : a.ptr;
+}
+
 struct slice slice_trim(struct slice a)
 {
 	while (a.len && is_space(a.ptr[0])) {
@@ -171,12 +176,6 @@ void str_addf(struct str *s, const char *format, ...)
 	va_start(args, format);
 	str_addv(s, format, args);
 	va_end(args);
-}
-
-/* An empty slice may have no place at all, and nothing may be added to that. */
-static const char *slice_end(struct slice s)
-{
-	return s.len ? s.ptr + s.len : s.ptr;
 }
 
 /*

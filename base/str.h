@@ -37,6 +37,8 @@ bool slice_starts(struct slice a, struct slice prefix);
 bool slice_cut(struct slice *rest, char separator, struct slice *part);
 int slice_cmp(struct slice a, struct slice b); /* byte order, shorter first */
 struct slice slice_trim(struct slice a);       /* white space of ASCII at both ends */
+/* Past the last byte. An empty slice may have no place at all, and nothing may be added to that. */
+const char *slice_end(struct slice a);
 
 struct str {
 	char *ptr; /* always NUL-ended once something was added; NULL before */

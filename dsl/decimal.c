@@ -57,7 +57,7 @@ bool decimal_parse(struct slice text, struct decimal *out)
 	int64_t exponent = 0, fraction = 0;
 
 	text = slice_trim(text);
-	struct scan s = { text.ptr, text.ptr + text.len };
+	struct scan s = { text.ptr, slice_end(text) };
 	bool negative = take(&s, "-");
 	if (!negative)
 		(void)take(&s, "+");

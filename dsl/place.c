@@ -9,7 +9,7 @@
 
 struct place place_next(struct slice text, struct place p)
 {
-	const char *end = text.ptr + text.len;
+	const char *end = slice_end(text);
 
 	if (p.at >= text.len)
 		return p;

@@ -338,18 +338,19 @@ static struct slice head(struct slice text, size_t most)
 }
 
 /* The head is cut off last, so that no half of a name is left at its end. */
-static void add_message(const struct json *body, const struct issuance *is, struct str *out)
+static void add_message(const struct answer *an, struct str *out)
 {
-	struct slice code = json_slice(json_path(body, "error.code"));
-	struct slice message = json_slice(json_path(body, "error.message"));
+	struct slice code = json_slice(json_path(an->body, "error.code"));
+	struct slice message = json_slice(json_path(an->body, "error.message"));
 	struct str text;
 
 	str_init(&text, LIMIT_FIELD_BYTES);
 	str_add_slice(&text, head(code, MESSAGE_BYTES));
 	str_add_text(&text, code.len && message.len ? ": " : "");
 	str_add_slice(&text, head(message, LIMIT_FIELD_BYTES / 2));
-	redact(&text, field(is, "recipient.email"));
-	redact(&text, field(is, "recipient.name"));
+	redact(&text, field(an->is, "recipient.email"));
+	redact(&text, field(an->is, "recipient.name"));
+	redact(&text, str_slice(&an->action->token));
 	if (text.len)
 		str_add_char(out, ' ');
 	str_add_shown(out, head(str_slice(&text), MESSAGE_BYTES));
@@ -367,7 +368,7 @@ const char *api_problem(const struct answer *an)
 	}
 	str_init(&line, MESSAGE_BYTES * 8);
 	str_addf(&line, "%d", r->status);
-	add_message(an->body, an->is, &line);
+	add_message(an, &line);
 	const char *text = arena_text(an->memory, str_slice(&line));
 	str_release(&line);
 	return text;

@@ -67,7 +67,7 @@ struct slice api_next_cursor(const struct json *page, const char *cursor);
 
 /*
  * One line on an answer that is not good: status, code and the head of the
- * message, without the recipient's name and address.
+ * message, without the recipient's name and address and our token.
  */
 const char *api_problem(const struct answer *an);
 

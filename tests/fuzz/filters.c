@@ -292,16 +292,16 @@ static void write_operand(struct filters *f, size_t op, const struct slice *oper
 				str_add_char(&pattern, '\\');
 			str_add_char(&pattern, (char)c);
 		}
-		str_add_json(&f->yaml, str_slice(&pattern));
+		add_quoted(&f->yaml, str_slice(&pattern));
 		str_release(&pattern);
 	} else if (ops[op].kind == 'I') {
 		for (size_t i = 0; i < n; i++) {
 			str_add_text(&f->yaml, i ? ", " : "[ ");
-			str_add_json(&f->yaml, operand[i]);
+			add_quoted(&f->yaml, operand[i]);
 		}
 		str_add_text(&f->yaml, " ]");
 	} else {
-		str_add_json(&f->yaml, *operand);
+		add_quoted(&f->yaml, *operand);
 	}
 }
 

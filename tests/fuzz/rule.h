@@ -85,6 +85,25 @@ static inline struct slice pool_pick(const struct pool *p, struct input *in)
 	return p->text[input_pick(in, p->count)];
 }
 
+/* A text in YAML's double quotes, all that is not plain behind a backslash. */
+static inline void add_quoted(struct str *out, struct slice text)
+{
+	str_add_char(out, '"');
+	for (size_t i = 0, len; i < text.len; i += len) {
+		len = utf8_length(text.ptr + i, text.ptr + text.len);
+		must(len);
+		unsigned char byte = (unsigned char)text.ptr[i];
+		uint32_t c = len == 1 ? byte : byte & (0x7fu >> len);
+		for (size_t k = 1; k < len; k++)
+			c = c << 6 | ((unsigned char)text.ptr[i + k] & 0x3f);
+		if (c >= ' ' && c < 0x7f && c != '"' && c != '\\')
+			str_add_char(out, (char)c);
+		else
+			str_addf(out, "\\U%08X", (unsigned)c);
+	}
+	str_add_char(out, '"');
+}
+
 static inline bool is_ascii(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
