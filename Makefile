@@ -27,7 +27,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-ov
 	-fno-delete-null-pointer-checks
 FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDEN)
 FLAGS_clang := -O1 -g -fPIE
-FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FLAGS_fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_cov := -O0 -g --coverage
 LD_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define COUNT_MOST 1000000000
+#define TIME_MOST_MS INT64_C(253402300799999) /* the end of the year 9999 */
+
 const char *const issuance_state_names[STATE_COUNT] = {
 	[STATE_PLANNED] = "planned", [STATE_CREATING] = "creating",
 	[STATE_DRAFT] = "draft",     [STATE_ISSUING] = "issuing",
@@ -209,6 +212,54 @@ static const char *text(struct query *q, int column, struct arena *memory)
 	return arena_text(memory, query_slice(q, column));
 }
 
+/* An id from the service: it goes into paths. */
+static bool is_id(const char *id)
+{
+	size_t len = strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+	return len > 0 && len <= LIMIT_ID_BYTES && id[len] == '\0';
+}
+
+/* Within the years that a clock can show, so that sums of times stay numbers. */
+static bool is_time(int64_t ms)
+{
+	return ms >= 0 && ms <= TIME_MOST_MS;
+}
+
+/* As many as there can be, so that one more stays a number. */
+static bool is_count(int64_t n)
+{
+	return n >= 0 && n <= COUNT_MOST;
+}
+
+/* The column that cannot be what we wrote, or NULL: a guess at what was meant could mail someone twice. */
+static const char *wrong_column(struct query *q, const struct issuance *is)
+{
+	bool parked = is->state == STATE_HELD || is->state == STATE_REFUSED;
+	enum issuance_state ignored;
+	enum hold hold;
+
+	if (!issuance_state_of(query_slice(q, 15), &ignored))
+		return "state";
+	if (parked && !issuance_state_of(query_slice(q, 16), &ignored))
+		return "held_from";
+	if (!query_null(q, 29) && !hold_of(query_slice(q, 29), &hold))
+		return "hold";
+	if (!slice_is(query_slice(q, 5), event_kind_names[is->event]))
+		return "event";
+	if (!query_null(q, 14) && json_kind(is->fields) != IS_OBJECT)
+		return "fields";
+	if (is->credential && !is_id(is->credential))
+		return "credential";
+	if (!is_time(is->at_ms) || !is_time(is->attempt_ms) || !is_time(is->unknown_ms) ||
+	    !is_time(is->not_before_ms) || !is_time(is->expire_ms))
+		return "time";
+	if (!is_count(query_integer(q, 18)) || !is_count(query_integer(q, 20)) ||
+	    !is_count(query_integer(q, 23)))
+		return "count";
+	return NULL;
+}
+
 static void load_row(struct query *q, struct arena *memory, struct issuance *out)
 {
 	struct err ignored;
@@ -252,6 +303,15 @@ static void load_row(struct query *q, struct arena *memory, struct issuance *out
 		out->fields = json_parse(query_slice(q, 14), &ignored);
 }
 
+static bool damaged(struct db *db, const char *column, struct issuance *is)
+{
+	json_free((struct json *)(uintptr_t)is->fields);
+	is->fields = NULL;
+	db_damaged(db, "issuance %lld cannot be read: its %s is not what was written",
+		   (long long)is->id, column);
+	return false;
+}
+
 bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuance *out)
 {
 	struct query *q = db_select(
@@ -266,8 +326,22 @@ bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuanc
 	if (!query_next(q))
 		return false;
 	load_row(q, memory, out);
+	const char *wrong = wrong_column(q, out);
 	query_end(q);
-	return true;
+	return !wrong || damaged(db, wrong, out);
+}
+
+bool ledger_load_work(struct db *db, int64_t id, struct arena *memory, struct issuance *out)
+{
+	if (!ledger_load(db, id, memory, out))
+		return false;
+	if (out->state >= STATE_DRAFT && out->state <= STATE_SENDING && !out->credential)
+		return damaged(db, "credential", out);
+	if (out->state <= STATE_SENDING)
+		return true;
+	json_free((struct json *)(uintptr_t)out->fields);
+	out->fields = NULL;
+	return false;
 }
 
 #define WORK_STATES "state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending')"

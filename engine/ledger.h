@@ -52,10 +52,15 @@ void ledger_rewrite(struct db *db, const struct issuance *is, struct slice email
 size_t ledger_waiting(struct db *db, const char *source_account, const char *contact, size_t most,
 		      int64_t *out);
 /*
- * False where there is no such row. Texts live in `memory`; fields are to be freed with
- * json_free.
+ * False where there is no such row, and where it cannot be read (then the store has failed).
+ * Texts live in `memory`; fields are to be freed with json_free.
  */
 bool ledger_load(struct db *db, int64_t id, struct arena *memory, struct issuance *out);
+/*
+ * As ledger_load, of one that may take a step: what was created must have its credential. False
+ * also where it may not any more: a person was faster.
+ */
+bool ledger_load_work(struct db *db, int64_t id, struct arena *memory, struct issuance *out);
 
 /* Ids of issuances that may take a step now, oldest first. */
 size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most,

@@ -393,9 +393,9 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 	struct flight *f = flight_new(lane);
 	int64_t now = wall_ms(o);
 
-	if (!ledger_load(o->db, id, &f->memory, &f->is)) {
+	if (!ledger_load_work(o->db, id, &f->memory, &f->is)) {
 		flight_free(f);
-		return RC_OK;
+		return db_failed(o->db, err);
 	}
 	lane->service->ops->step(lane->service->action, &f->is, &f->memory, &f->step);
 	if (f->step.write) {

@@ -1,6 +1,7 @@
 #include "engine/store/db.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -233,6 +234,17 @@ enum rc db_failed(const struct db *db, struct err *err)
 	if (db->failed != RC_OK && err)
 		*err = db->why;
 	return db->failed;
+}
+
+void db_damaged(struct db *db, const char *format, ...)
+{
+	struct err why;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why.text, sizeof(why.text), format, args);
+	va_end(args);
+	fail(db, RC_BROKEN, &why);
 }
 
 void db_hook(struct db *db, db_commit_hook *hook, void *ctx)

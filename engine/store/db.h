@@ -52,6 +52,12 @@ bool db_in_transaction(const struct db *db);
 enum rc db_failed(const struct db *db, struct err *err);
 
 /*
+ * What was read cannot be what was written (a damaged file, a foreign hand): from here on as after
+ * a statement that failed.
+ */
+void db_damaged(struct db *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
  * Called right before and right after each commit. Where it answers false the
  * commit fails: before, nothing was written; after, it was, and nobody learns of
  * it. For tests that end the process at every durable step.

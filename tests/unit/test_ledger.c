@@ -486,6 +486,51 @@ static void what_was_issued_under_an_old_id_counts(void **state)
 	assert_false(ledger_has_repeat(db, &is, NULL));
 }
 
+/* ---- a damaged file ------------------------------------------------------- */
+
+/* One good row with one column that is not what we wrote: nothing is guessed. */
+static void what_cannot_be_read_breaks_the_store(void **state)
+{
+	static const char *const damage[] = {
+		"UPDATE issuance SET state = 'plannd'",
+		"UPDATE issuance SET state = 'held', held_from = 'x'",
+		"UPDATE issuance SET state = 'held', held_from = 'planned', hold = 'x'",
+		"UPDATE issuance SET event = 'list-addd'",
+		"UPDATE issuance SET fields = '[1]'",
+		"UPDATE issuance SET credential = '../groups'",
+		"UPDATE issuance SET attempt_ms = 9223372036854775807",
+		"UPDATE issuance SET attempts = -1",
+	};
+	struct issuance is;
+	struct err err;
+
+	(void)state;
+	int64_t id = insert(issuance("101", NOW));
+	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+		db_begin(db, "damage");
+		db_run(db, damage[i], "");
+		assert_int_equal(db_failed(db, NULL), RC_OK);
+		assert_false(ledger_load(db, id, &memory, &is));
+		assert_int_equal(db_failed(db, &err), RC_BROKEN);
+		assert_non_null(strstr(err.text, "cannot be read"));
+		db_rollback(db);
+	}
+	assert_true(ledger_load(db, id, &memory, &is));
+}
+
+static void what_was_created_has_a_credential(void **state)
+{
+	struct issuance is;
+
+	(void)state;
+	int64_t id = insert(issuance("101", NOW));
+	assert_true(ledger_load_work(db, id, &memory, &is));
+	set_state(id, STATE_DRAFT);
+	assert_false(ledger_load_work(db, id, &memory, &is));
+	assert_int_equal(db_failed(db, NULL), RC_BROKEN);
+	db_rollback(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +552,8 @@ int main(void)
 		stored(a_reload_releases_plan_and_group_and_nothing_else),
 		stored(a_send_that_was_cut_off_is_parked),
 		stored(what_was_issued_under_an_old_id_counts),
+		stored(what_cannot_be_read_breaks_the_store),
+		stored(what_was_created_has_a_credential),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
