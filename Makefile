@@ -122,6 +122,9 @@ $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_
 # These open their state on a disk that can lose power.
 $(B)/tests/unit/test_disk: $(B)/tests/disk/disk.o
 
+# It makes certificates and serves TLS itself.
+$(B)/tests/unit/test_net_tls: PKG_LIBS += -lssl
+
 $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(shell pkg-config --libs cmocka)

@@ -57,6 +57,7 @@ struct net {
 	int epoll;
 	struct transfer *transfer; /* newest first */
 	size_t in_flight;
+	char *ca_file; /* NULL: whom the system trusts */
 	struct watched *watched;
 	bool broken;
 	struct err why;
@@ -276,6 +277,8 @@ static struct transfer *transfer_new(struct net *n, const struct http_request *r
 	if (!t->easy)
 		abort(); /* out of memory */
 	CURLcode code = set_rows(t->easy);
+	if (code == CURLE_OK && n->ca_file)
+		code = curl_easy_setopt(t->easy, CURLOPT_CAINFO, n->ca_file);
 	if (code == CURLE_OK)
 		code = set_request(t, request);
 	set_answer(t);
@@ -514,6 +517,12 @@ void net_watch(struct net *n, int fd, void (*ready)(void *arg), void *arg)
 	(void)listen_to(n, fd, EPOLLIN);
 }
 
+void net_trust(struct net *n, const char *ca_file)
+{
+	mem_free(n->ca_file);
+	n->ca_file = mem_strdup(ca_file);
+}
+
 size_t net_in_flight(const struct net *n)
 {
 	return n->in_flight;
@@ -572,6 +581,7 @@ void net_free(struct net *n)
 	}
 	if (n->epoll >= 0)
 		close(n->epoll);
+	mem_free(n->ca_file);
 	mem_free(n);
 }
 

@@ -46,6 +46,12 @@ void net_watch(struct net *n, int fd, void (*ready)(void *arg), void *arg);
  */
 enum rc net_turn(struct net *n, int64_t timeout_ms, struct err *err) MUST_CHECK;
 
+/*
+ * Requests begun from now on trust the authorities in this file (PEM) too. For tests, whose
+ * authority nobody knows.
+ */
+void net_trust(struct net *n, const char *ca_file);
+
 size_t net_in_flight(const struct net *n);
 
 #endif

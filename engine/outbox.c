@@ -320,6 +320,8 @@ static void answer_probe(struct flight *f, const struct http_response *response)
 	if (lane->service != f->service)
 		return;
 	lane->probing = false;
+	if (response->outcome == HTTP_ANSWER && response->retry_after_ms != HTTP_ABSENT)
+		lane->wait_until_ms = mono_ms(lane->outbox) + response->retry_after_ms;
 	const char *problem = f->service->ops->probe_problem(f->service->action);
 	if (problem) {
 		log_line(lane->outbox->world->log, LOG_WARN,

@@ -8,13 +8,27 @@
 #define REST "\r\nContent-Length: 2\r\n\r\n{}"
 
 #define BIT(call) (1u << (call))
-#define READS_OF_LISTS (BIT(CALL_LIST) | BIT(CALL_LIST_SEARCH) | BIT(CALL_MEMBERSHIPS))
+#define ALL (BIT(CALLS) - 1)
+#define CHECKS                                                                                     \
+	(BIT(CALL_GROUPS) | BIT(CALL_ATTRIBUTES)) /* at the start; what they say stops nothing */
 
 /* A status that says nothing was done, or that it may have been. */
 #define STATUS(n, when)                                                                            \
 	{                                                                                          \
 		.name = "status " #n, .carried = (when), .text = "HTTP/1.1 " #n " X" REST,         \
 		.status = (n)                                                                      \
+	}
+/* The account is left alone until somebody does something about it: here, until a restart. */
+#define STOPS(n)                                                                                   \
+	{                                                                                          \
+		.name = "status " #n, .carried = NEVER, .text = "HTTP/1.1 " #n " X" REST,          \
+		.status = (n), .wait_ms = 600000, .calls = ALL & ~CHECKS                           \
+	}
+/* An issue may be refused because it was done before. */
+#define REFUSED_DONE(n)                                                                            \
+	{                                                                                          \
+		.name = "status " #n " to what is done", .carried = ALWAYS,                        \
+		.text = "HTTP/1.1 " #n " X" REST, .status = (n), .calls = BIT(CALL_ISSUE)          \
 	}
 /* 429, with this value of Retry-After. */
 #define LATER(value, ms)                                                                           \
@@ -212,6 +226,12 @@ const struct behaviour behaviours[] = {
 	  .what = USELESS,
 	  .skip = 1,
 	  .calls = BIT(CALL_CREATE) | BIT(CALL_ISSUE) | BIT(CALL_SEND) | BIT(CALL_GET_CREDENTIAL) },
+	{ .name = "200 and still a draft",
+	  .carried = NEVER,
+	  .text = OK CLOSE "{\"id\":\"$I\",\"status\":\"draft\"}",
+	  .ending = FIN,
+	  .what = USELESS,
+	  .calls = BIT(CALL_ISSUE) },
 	{ .name = "200 and an id that is a path",
 	  .carried = ALWAYS,
 	  .text = OK CLOSE "{\"id\":\"../groups\",\"status\":\"issued\"}",
@@ -244,14 +264,17 @@ const struct behaviour behaviours[] = {
 	REDIRECT(307, "https://127.0.0.1:$P/"),
 	STATUS(304, EITHER),
 	STATUS(400, NEVER),
-	STATUS(401, NEVER),
+	STOPS(401),
 	STATUS(402, NEVER),
-	STATUS(403, NEVER),
+	STOPS(403),
 	STATUS(404, NEVER),
 	STATUS(408, EITHER),
 	STATUS(409, NEVER),
 	STATUS(412, NEVER),
 	STATUS(422, NEVER),
+	REFUSED_DONE(400),
+	REFUSED_DONE(409),
+	REFUSED_DONE(412),
 	STATUS(423, NEVER),
 	STATUS(429, NEVER),
 	STATUS(500, EITHER),

@@ -46,7 +46,7 @@ static enum issuance_state end_of(const struct life *l)
 		return STATE_HELD;
 	/* A refused issue is read back first: it may be refused for having been done. */
 	if (effect == REFUSAL)
-		return STATE_REFUSED;
+		return l->call == CALL_ISSUE && l->carry_out ? STATE_SENT : STATE_REFUSED;
 	/* A mail is on its way whatever the body says. */
 	if (l->call == CALL_SEND && effect == UNKNOWN_END && status / 100 != 2)
 		return STATE_SEND_UNKNOWN;
@@ -178,8 +178,7 @@ static bool judge_end(const struct life *l, struct str *why)
 		return differ(why, "it was sent %d times", l->server->misbehaved);
 	if (l->server->strayed)
 		return differ(why, "a redirect was followed");
-	if (l->asked_again_ms && l->asked_again_ms - l->met_ms < b->wait_ms &&
-	    l->call != CALL_GROUPS && l->call != CALL_ATTRIBUTES)
+	if (l->asked_again_ms && l->asked_again_ms - l->met_ms < b->wait_ms)
 		return differ(why, "asked again after %lld ms",
 			      (long long)(l->asked_again_ms - l->met_ms));
 	return true;

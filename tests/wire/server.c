@@ -112,6 +112,9 @@ static void add_token(struct str *out, const struct wire_server *s, char token,
 	case 'O':
 		add_with_other_id(out, s, body);
 		break;
+	case 'I':
+		str_add_text(out, s->asked_id);
+		break;
 	case 'P':
 		str_addf(out, "%d", s->elsewhere_port);
 		break;
@@ -291,6 +294,9 @@ static void answer(struct wire_server *s, struct connection *c, struct words *w)
 	str_clear(&c->out);
 	c->done = 0;
 	c->tail_done = true;
+	const char *id = strstr(w->target, "/credentials/");
+	snprintf(s->asked_id, sizeof(s->asked_id), "%.*s", id ? (int)strcspn(id + 13, "/") : 0,
+		 id ? id + 13 : "");
 	if (!c->faulty || s->carry_out)
 		carry_out(s, c, w);
 	else

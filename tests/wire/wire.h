@@ -112,6 +112,7 @@ struct wire_server {
 	bool carry_out;
 	int misbehaved;	   /* requests that met it */
 	int strayed;	   /* connections at `elsewhere` */
+	char asked_id[65]; /* the credential in the path of the last request */
 	char other_id[65]; /* the first credential that was created */
 };
 
