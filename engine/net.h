@@ -47,7 +47,7 @@ void net_watch(struct net *n, int fd, void (*ready)(void *arg), void *arg);
 enum rc net_turn(struct net *n, int64_t timeout_ms, struct err *err) MUST_CHECK;
 
 /*
- * Requests begun from now on trust the authorities in this file (PEM) too. For tests, whose
+ * Requests begun from now on trust the authorities in this file (PEM). For tests, whose
  * authority nobody knows.
  */
 void net_trust(struct net *n, const char *ca_file);
