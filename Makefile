@@ -107,7 +107,7 @@ $(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simul
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(LIB_OBJECTS)
+$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(B)/tests/disk/disk.o $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -162,8 +162,16 @@ check: check-deps
 	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/wire/wire build/tests/kill/kill
 	@build/tests/scenes/scenes tests/scenes
 	@build/tests/wire/wire
+	@build/tests/scenes/scenes tests/scenes --torture 6
 	@build/tests/kill/kill build/hs2cert 100
 	@$(MAKE) --no-print-directory -j2 VARIANT=san test
+
+# Every scene again for whatever can fail at each of its requests and writes; LIVES=n: about n for each scene, evenly
+# spread, instead of all (hours); ONLY=words picks scenes.
+LIVES ?= 0
+.PHONY: torture
+torture: $(B)/tests/scenes/scenes
+	@$(B)/tests/scenes/scenes tests/scenes --torture $(LIVES) $(if $(ONLY),--scene '$(ONLY)')
 
 # What the tests run of the product's lines and branches, as a table; SHOW=FILE lists what the last run left out.
 .PHONY: coverage

@@ -22,6 +22,20 @@
 #define WHOLE_OVERLAP_EVERY_MS (5 * MS_MINUTE)
 #define SWEEP_MS MS_DAY
 
+/*
+ * The earliest moment that this watch can care for. Where HubSpot's time of its activation is
+ * not known yet: now, or where an earlier process activated it, what our clock says; as that
+ * one's clock was never compared with HubSpot's, a day is allowed for the difference.
+ */
+static int64_t start_bound(const struct source *s, const struct watch *w)
+{
+	if (w->start_ms != INT64_MAX)
+		return w->start_ms;
+	if (w->loaded_ms == s->watches->synced_ms)
+		return hub_now_ms(s);
+	return s->skew.known ? w->loaded_ms + skew_offset(&s->skew) : w->loaded_ms - MS_DAY;
+}
+
 /* The earliest start of the account's watches of this kind; INT64_MAX where there is none. */
 static int64_t earliest_of(const struct source *s, enum event_kind event)
 {
@@ -29,8 +43,8 @@ static int64_t earliest_of(const struct source *s, enum event_kind event)
 
 	for (size_t i = 0; i < s->watches->count; i++) {
 		const struct watch *w = &s->watches->watch[i];
-		if (w->source == s->account && w->event == event && w->start_ms < earliest)
-			earliest = w->start_ms;
+		if (w->source == s->account && w->event == event && start_bound(s, w) < earliest)
+			earliest = start_bound(s, w);
 	}
 	return earliest;
 }
@@ -60,12 +74,9 @@ void walk_begin(struct source *s)
 {
 	struct walk *w = &s->walk;
 	int64_t now = hub_now_ms(s), wall = hub_wall_ms(s), start = earliest_start(s);
-	int64_t overlap = account_ms(s->config, "overlap"), cursor = now;
+	int64_t overlap = account_ms(s->config, "overlap"), cursor = start;
 
 	*w = (struct walk){ .began_ms = now };
-	if (start == INT64_MAX)
-		start = now; /* activated just now: nothing before this walk can count */
-	cursor = start;
 	w->whole_overlap = !s->walked;
 	int64_t reach = INT64_MAX;
 	struct query *q = db_select(

@@ -33,6 +33,8 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 {
 	struct life *l = ctx;
 
+	if (l->sim.ended)
+		return false;
 	if (!counts(tag))
 		return true;
 	if (!after)
@@ -76,16 +78,40 @@ static struct table *build(struct life *l, struct slice rules, bool complain)
 	return table;
 }
 
+/* Whether it was the torment: then the process starts again. */
+static bool excused(struct life *l)
+{
+	if (torment_ended(l))
+		l->crashed = true;
+	return l->crashed;
+}
+
+static bool open_state(struct life *l)
+{
+	struct err err;
+
+	if (l->sim.world.db)
+		return true;
+	if (db_open(l->on_disk ? disk_place() : ":memory:", DB_OWN, &l->sim.world.db, &err) !=
+	    RC_OK)
+		return excused(l) || trouble(l, "state", err.text);
+	db_hook(l->sim.world.db, at_commit, l);
+	return true;
+}
+
 static bool load(struct life *l)
 {
 	struct err err;
+
+	if (!l->engine) /* a later start will */
+		return true;
 	struct table *table = build(l, str_slice(&l->rules), true);
 
 	if (!table)
 		return trouble(l, "the rules are wrong", l->scene->name);
 	enum rc rc = engine_load(l->engine, table, &err);
 	table_unref(table);
-	return rc == RC_OK || l->crashed || trouble(l, "load", err.text);
+	return rc == RC_OK || excused(l) || trouble(l, "load", err.text);
 }
 
 static void end_process(struct life *l)
@@ -93,15 +119,28 @@ static void end_process(struct life *l)
 	engine_free(l->engine);
 	l->engine = NULL;
 	sim_abandon(&l->sim);
+	if (l->on_disk) {
+		if (l->crashed)
+			disk_kill();
+		db_close(l->sim.world.db);
+		l->sim.world.db = NULL;
+	}
 }
 
+/* Without an engine where no process can start: live_until tries again when one can. */
 static bool start_process(struct life *l)
 {
 	do {
-		if (l->engine)
-			end_process(l);
-		l->crashes += l->crashed;
+		end_process(l);
+		l->crashes += l->crashed && !l->sim.ended;
 		l->crashed = false;
+		torment_restart(l);
+		if (torment_down(l))
+			return true;
+		if (!open_state(l))
+			return false;
+		if (l->crashed)
+			continue;
 		l->engine = engine_new(&l->sim.world);
 		if (!load(l))
 			return false;
@@ -131,6 +170,12 @@ static bool live_until(struct life *l, int64_t until_ms)
 
 	while (l->sim.now_ms < until_ms) {
 		int64_t stop = until_ms;
+		if (!l->engine) {
+			l->sim.now_ms = l->heals_ms < until_ms ? l->heals_ms : until_ms;
+			if (!start_process(l))
+				return false;
+			continue;
+		}
 		if (l->variant->restart_every_ms && l->next_restart_ms < stop)
 			stop = l->next_restart_ms;
 		if (l->variant->once) {
@@ -139,7 +184,7 @@ static bool live_until(struct life *l, int64_t until_ms)
 		} else {
 			rc = sim_run(&l->sim, l->engine, stop, &err);
 		}
-		if (rc != RC_OK && !l->crashed)
+		if (rc != RC_OK && !excused(l))
 			return trouble(l, "the engine failed", err.text);
 		bool restart = l->variant->restart_every_ms && l->sim.now_ms >= l->next_restart_ms;
 		if (restart)
@@ -549,19 +594,20 @@ static bool live_scene(struct life *l)
 
 	if (!set_stage(l) || !start_process(l))
 		return false;
+	/* Where the first start had to wait, so does all that is to come after it. */
+	int64_t begin_ms = l->engine ? s->start_ms : l->heals_ms + MS_MINUTE;
 	for (size_t i = 0; i < s->steps; i++)
-		if (!live_until(l, s->start_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
+		if (!live_until(l, begin_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
 			return false;
 	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms
 		       : l->variant->slow  ? SLOW_TAIL_MS
 					   : TAIL_MS;
-	return live_until(l, l->sim.now_ms + tail);
+	return live_until(l, l->sim.now_ms + tail) &&
+	       (l->engine || live_until(l, l->heals_ms + tail));
 }
 
 bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log)
 {
-	struct err err;
-
 	*l = (struct life){ .scene = scene,
 			    .variant = variant,
 			    .log = log,
@@ -573,9 +619,7 @@ bool life_live(struct life *l, const struct scene *scene, const struct variant *
 	sim_init(&l->sim, l->sandbox, scene->start_ms, 42, log);
 	l->sim.skew_ms = variant->skew_ms;
 	l->sim.lose_requests = variant->lose_requests;
-	if (db_open(":memory:", DB_OWN, &l->sim.world.db, &err) != RC_OK)
-		return trouble(l, "state", err.text);
-	db_hook(l->sim.world.db, at_commit, l);
+	torment_begin(l);
 	return live_scene(l);
 }
 
@@ -585,6 +629,7 @@ void life_release(struct life *l)
 	sim_abandon(&l->sim);
 	db_close(l->sim.world.db);
 	sandbox_free(l->sandbox);
+	torment_end(l);
 	str_release(&l->rules);
 	str_release(&l->trouble);
 }

@@ -7,7 +7,8 @@
  * restarts, and with the process ended at every durable step; what is issued must
  * be the same each time.
  *
- * read.c reads it, life.c lives it, judge.c compares.
+ * read.c reads it, life.c lives it, judge.c compares. `make torture` lives it once more for each
+ * thing that can fail at each of its requests and writes: torture.c, torment.c.
  */
 #ifndef TESTS_SCENES_SCENE_H
 #define TESTS_SCENES_SCENE_H
@@ -17,6 +18,7 @@
 #include "dsl/node.h"
 #include "engine/sim.h"
 #include "engine/store/db.h"
+#include "tests/disk/disk.h"
 
 struct step {
 	int64_t at_ms;		 /* from the start */
@@ -29,11 +31,23 @@ struct scene {
 	struct slice rules;
 	bool own_accounts; /* the rules declare accounts themselves */
 	bool fast_only;	   /* `polls: fast`: what leaves no trace is lost to slow polls */
-	bool no_ends;	   /* `ends: none`: too long to be ended everywhere */
+	bool no_ends; /* `ends: none`: too long to be ended everywhere, or for a sample of torture */
 	int64_t start_ms;
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
 	struct step *step;
 	size_t steps;
+};
+
+/* What is done to a life beyond its scene, once or for forty minutes: torment.c. */
+struct torment {
+	const char *name;
+	struct sim_fate fate; /* of a request */
+	bool unsure;	      /* a send that meets it may have mailed or not */
+	bool on_disk;	      /* the state is on a disk that can fail; else in memory */
+	enum disk_trouble disk;
+	uint64_t nth; /* request, or operation of the disk, that it begins at */
+	bool lasting;
+	bool lasts; /* makes sense lasting */
 };
 
 /* How one life differs from another. */
@@ -52,6 +66,14 @@ struct variant {
 	int crash_at;
 	bool crash_after;
 	bool lose_requests;
+	const struct torment *torment; /* or NULL */
+};
+
+/* A send that left. */
+struct sent {
+	char credential[64];
+	int64_t at_ms;
+	bool unsure; /* the torment made it so */
 };
 
 struct life {
@@ -63,7 +85,12 @@ struct life {
 	struct str rules; /* in force: what a restart loads */
 	int commits;	  /* durable steps so far */
 	bool crashed;
-	int crashes;
+	int crashes; /* but those that the torment made at a request */
+	bool on_disk;
+	int64_t heals_ms; /* the end of a torment that lasts; 0: not begun */
+	struct sent *send;
+	size_t sends, send_cap;
+	int unknown; /* sends that the judge found unknown, with good reason */
 	int64_t next_restart_ms;
 	struct str trouble; /* what went wrong, for the report */
 	FILE *log;
@@ -78,6 +105,27 @@ bool scenes_read(const char *path, struct arena *memory, struct scene **out, siz
  */
 bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log);
 void life_release(struct life *l);
+
+/* What is done to a life: torment.c. */
+void torment_begin(struct life *l);
+/* Whether the torment, not a fault of ours, ended the process. */
+bool torment_ended(struct life *l);
+/* A new process is about to start; whether the torment still does not let it. */
+void torment_restart(struct life *l);
+bool torment_down(struct life *l);
+void torment_end(struct life *l);
+/* Whether the torment made this credential's mail unsure. */
+bool torment_unsure(const struct life *l, const char *credential);
+
+/* Every scene's torture, and what it came to. */
+struct tortures {
+	int most;	  /* lives of one scene, about; 0: all */
+	const char *only; /* words in a torment's name, or NULL */
+	FILE *log;
+	uint64_t lives, failed, last, requests, places, unknown, offset;
+};
+
+void torture(struct tortures *all, const struct scene *s);
 
 /* Whether what was issued is what the scene expects; else says why in l->trouble. */
 bool judge(struct life *l);

@@ -2,6 +2,7 @@
  * scenes - lives every scene of a folder in every variant.
  *
  *   scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]
+ *   scenes FOLDER --torture N [--torment WORDS] [--scene WORDS] [--log]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,8 @@ static const struct variant variants[] = {
 struct tally {
 	int passed, failed, ends;
 	const char *only_scene, *only_variant;
+	bool torture; /* instead of the variants */
+	struct tortures tortures;
 	FILE *log;
 };
 
@@ -114,6 +117,10 @@ static void live_scene(struct tally *t, const struct scene *s)
 
 	if (t->only_scene && !strstr(s->name, t->only_scene) && !strstr(s->path, t->only_scene))
 		return;
+	if (t->torture) {
+		torture(&t->tortures, s);
+		return;
+	}
 	for (size_t i = 0; i < N_VARIANTS; i++) {
 		if (t->only_variant && strcmp(t->only_variant, variants[i].name) != 0)
 			continue;
@@ -161,7 +168,14 @@ int main(int argc, char **argv)
 			t.only_variant = argv[++i];
 		else if (i + 1 < argc && strcmp(argv[i], "--ends") == 0)
 			t.ends = atoi(argv[++i]);
+		else if (i + 1 < argc && strcmp(argv[i], "--torment") == 0)
+			t.tortures.only = argv[++i];
+		else if (i + 1 < argc && strcmp(argv[i], "--torture") == 0) {
+			t.torture = true;
+			t.tortures.most = atoi(argv[++i]);
+		}
 	}
+	t.tortures.log = t.log;
 	if (clock_set_zone("UTC", &err) != RC_OK)
 		return 3;
 	for (size_t i = 0; i < names.count; i++) {
@@ -173,6 +187,14 @@ int main(int argc, char **argv)
 			t.failed++;
 	}
 	names_release(&names);
+	if (t.torture) {
+		t.failed += (int)t.tortures.failed;
+		t.passed += (int)(t.tortures.lives - t.tortures.failed);
+		printf("torture: %llu places, %llu requests, %llu sends rightly unknown\n",
+		       (unsigned long long)t.tortures.places,
+		       (unsigned long long)t.tortures.requests,
+		       (unsigned long long)t.tortures.unknown);
+	}
 	printf("scenes: %d passed, %d failed\n", t.passed, t.failed);
 	return t.failed || !t.passed;
 }

@@ -159,6 +159,29 @@ static void a_source_that_says_no(void **state)
 		    2); /* it is not asked again and again */
 }
 
+static struct sim_fate no_connection(void *ctx, const struct sim_request *request)
+{
+	(void)ctx;
+	(void)request;
+	return (struct sim_fate){ .how = SIM_NOT_SENT };
+}
+
+/* Activated by a process that never heard HubSpot's time: what happens until the next one counts. */
+static void activated_while_the_source_is_out_of_reach(void **state)
+{
+	struct pass *p = *state;
+
+	p->sim.skew_ms = 47 * MS_MINUTE;
+	p->sim.fate = no_connection;
+	assert_int_equal(run_after(p, 0), ONCE_NO_SOURCE);
+	p->sim.fate = NULL;
+	p->sim.now_ms += MS_HOUR;
+	set_tier(p, "Gold");
+	(void)run_after(p, MS_HOUR);
+	assert_int_equal(run_after(p, MS_MINUTE), ONCE_DONE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+}
+
 #define passing(f) cmocka_unit_test_setup_teardown(f, pass_setup, pass_teardown)
 
 int main(void)
@@ -170,6 +193,7 @@ int main(void)
 		passing(a_short_failure_is_waited_out),
 		passing(a_source_that_is_down),
 		passing(a_source_that_says_no),
+		passing(activated_while_the_source_is_out_of_reach),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
