@@ -13,12 +13,16 @@ struct arena_block {
 	_Alignas(max_align_t) char bytes[];
 };
 
+void mem_exhausted(void)
+{
+	fputs("hs2cert: out of memory\n", stderr);
+	_Exit(3);
+}
+
 static void *checked(void *got)
 {
-	if (!got) { /* defensive: no memory */
-		fputs("hs2cert: out of memory\n", stderr);
-		_Exit(3);
-	}
+	if (!got) /* defensive: no memory */
+		mem_exhausted();
 	return got;
 }
 

@@ -19,6 +19,9 @@ void *mem_realloc(void *old, size_t bytes);
 char *mem_strdup(const char *text);
 void mem_free(void *old);
 
+/* For what allocates by itself and says that it could not: ends the process likewise. */
+_Noreturn void mem_exhausted(void);
+
 /*
  * Grows the heap array *array (of *cap elements) so that it holds at least
  * `need`; doubles. New elements are not zeroed.

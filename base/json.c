@@ -21,7 +21,7 @@ static struct json *ours(json_t *v)
 static struct json *made(json_t *v)
 {
 	if (!v) /* defensive: jansson answers NULL only out of memory */
-		abort();
+		mem_exhausted();
 	return ours(v);
 }
 
@@ -310,7 +310,7 @@ static json_t *text_value(struct slice text)
 void json_set(struct json *object, const char *key, struct json *value)
 {
 	if (json_object_set_new(raw(object), key, raw(value)) != 0) /* defensive: no memory */
-		abort();
+		mem_exhausted();
 }
 
 void json_set_text(struct json *object, const char *key, const char *text)
@@ -341,7 +341,7 @@ void json_set_bool(struct json *object, const char *key, bool b)
 void json_add(struct json *array, struct json *value)
 {
 	if (json_array_append_new(raw(array), raw(value)) != 0) /* defensive: no memory */
-		abort();
+		mem_exhausted();
 }
 
 void json_add_text(struct json *array, struct slice text)
@@ -360,5 +360,5 @@ void json_dump(const struct json *v, struct str *out)
 	const size_t how = JSON_COMPACT | JSON_ENCODE_ANY;
 
 	if (json_dump_callback(raw(v), dump_part, out, how) != 0) /* defensive: no memory */
-		abort();
+		mem_exhausted();
 }

@@ -37,11 +37,8 @@ struct regex *regex_compile(struct slice pattern, size_t *offset, struct err *er
 	re->code = code;
 	re->data = pcre2_match_data_create(1, NULL);
 	re->limits = pcre2_match_context_create(NULL);
-	if (!re->data || !re->limits) { /* defensive: no memory */
-		regex_free(re);
-		(void)err_set(err, RC_BROKEN, "out of memory");
-		return NULL;
-	}
+	if (!re->data || !re->limits) /* defensive: no memory */
+		mem_exhausted();
 	pcre2_set_match_limit(re->limits, LIMIT_MATCH_STEPS);
 	pcre2_set_heap_limit(re->limits, LIMIT_MATCH_HEAP_KIB);
 	return re;
@@ -68,5 +65,7 @@ enum regex_answer regex_match(const struct regex *re, struct slice text)
 	if (got == PCRE2_ERROR_NOMATCH ||
 	    (got <= PCRE2_ERROR_UTF8_ERR1 && got >= PCRE2_ERROR_UTF8_ERR21))
 		return REGEX_NO;
+	if (got == PCRE2_ERROR_NOMEMORY) /* defensive: no memory; it says nothing about the value */
+		mem_exhausted();
 	return REGEX_LIMIT;
 }

@@ -223,7 +223,7 @@ static void add_header(struct transfer *t, const char *line)
 	}
 	t->header = curl_slist_append(t->header, line);
 	if (!t->header)
-		abort(); /* out of memory */
+		mem_exhausted();
 }
 
 static void set_headers(struct transfer *t, const struct http_request *request)
@@ -275,7 +275,7 @@ static struct transfer *transfer_new(struct net *n, const struct http_request *r
 	str_init(&t->answer_body, LIMIT_ANSWER_BYTES);
 	t->easy = curl_easy_init();
 	if (!t->easy)
-		abort(); /* out of memory */
+		mem_exhausted();
 	CURLcode code = set_rows(t->easy);
 	if (code == CURLE_OK && n->ca_file)
 		code = curl_easy_setopt(t->easy, CURLOPT_CAINFO, n->ca_file);
