@@ -176,6 +176,7 @@ static void write_judgement(struct deciding *g, const struct happening *h, struc
 		record(g, h, j->rule, "no-event", "this event is in the ledger already");
 		return;
 	}
+	ledger_hold_as_others(g->d->db, &j->plan.is, g->memory);
 	enum issuance_state state = j->plan.is.state;
 	bool parked = state == STATE_SKIPPED || state == STATE_HELD;
 	ledger_insert(g->d->db, &j->plan.is, j->plan.email);

@@ -116,7 +116,7 @@ static const char *hold_name(const struct issuance *is)
 /* The rendered fields as they are kept; NULL where never rendered. */
 static const char *fields_text(const struct issuance *is, struct str *out)
 {
-	str_init(out, LIMIT_FIELD_BYTES * 64);
+	str_init(out, LIMIT_ANSWER_BYTES);
 	if (!is->fields)
 		return NULL;
 	json_dump(is->fields, out);
@@ -405,6 +405,29 @@ int64_t ledger_hold_all(struct db *db, const char *action_account, const char *g
 	       " WHERE action_account = ?1 AND (?2 IS NULL OR group_id = ?2) AND " RESTING,
 	       "tttit", action_account, group, reason, now_ms, hold_names[hold]);
 	return db_changed(db);
+}
+
+void ledger_hold_as_others(struct db *db, struct issuance *is, struct arena *memory)
+{
+	struct query *q;
+
+	if (is->state != STATE_PLANNED)
+		return;
+	q = db_select(
+		db,
+		"SELECT h.hold, h.reason FROM issuance h WHERE h.state = 'held' AND h.action_account = ?1"
+		" AND (h.hold = 'plan' OR (h.hold = 'group' AND h.group_id = ?2)) AND NOT EXISTS"
+		" (SELECT 1 FROM issuance d WHERE d.id > h.id AND d.action_account = ?1"
+		" AND (h.hold = 'plan' OR d.group_id = ?2) AND d.credential IS NOT NULL"
+		" AND d.attempt_ms > h.updated_ms) LIMIT 1",
+		"tt", is->action_account, is->group);
+	if (!query_next(q))
+		return;
+	is->state = STATE_HELD;
+	is->held_from = STATE_PLANNED;
+	(void)hold_of(query_slice(q, 0), &is->hold);
+	is->reason = arena_text(memory, query_slice(q, 1));
+	query_end(q);
 }
 
 #define HELD_OUTSIDE "state = 'held' AND hold IN ('plan', 'group')"

@@ -79,6 +79,12 @@ bool ledger_credential_leaves(struct db *db, const char *action_account, const c
  */
 int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
 			enum hold hold, const char *reason, int64_t now_ms);
+/*
+ * A plan or a group that holds others of this account (and group) holds this planned one, too,
+ * until they are released or a later one went through: it need not ask for itself. The reason
+ * lives in `memory`.
+ */
+void ledger_hold_as_others(struct db *db, struct issuance *is, struct arena *memory);
 /* Lets what a plan or a group held go on. Answers how many. */
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms);
 /* At start: of writes that were under way when the process ended nobody knows, from now on. */
