@@ -1,0 +1,416 @@
+/* Deciding a contact: what the look shows, what was pending, and what is written down. */
+#include "tests/unit/stored.h"
+
+#include "engine/decide.h"
+#include "engine/ledger.h"
+
+#define BEGAN (NOW + 10 * MS_MINUTE) /* the look: everything before is due */
+#define HISTORY 8
+
+static int64_t wall_ms(void *ctx)
+{
+	(void)ctx;
+	return BEGAN;
+}
+
+static uint64_t no_chance(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static int64_t window_ms(const struct source *source)
+{
+	(void)source;
+	return 10 * MS_SECOND;
+}
+
+static enum fact no_label(struct source *source, uint32_t property, struct slice value,
+			  struct slice *label)
+{
+	(void)source;
+	(void)property;
+	*label = value;
+	return FACT_KNOWN;
+}
+
+static const struct log silent;
+static const struct world world = { .wall_ms = wall_ms, .random = no_chance, .log = &silent };
+static const struct source_ops ops = { .creation_window_ms = window_ms, .label = no_label };
+
+/* One contact before one table; everything else is the test's. */
+static struct stage {
+	struct table *table;
+	struct watches watches;
+	struct decide decide;
+	struct contact contact;
+	struct contact_property *property;
+	struct news news;
+} s;
+
+static void put_up(const char *text)
+{
+	const struct first_clock clock = { NOW - MS_DAY, 0, 0 };
+	struct err err;
+
+	s = (struct stage){ .table = table_of(text) };
+	uint32_t source = s.table->rule[0].source;
+	assert_int_equal(watches_sync(db, s.table, NOW, &silent, &s.watches, &err), RC_OK);
+	assert_int_equal(watches_start(db, &s.watches, source, &clock, &err), RC_OK);
+	s.decide = (struct decide){ &world, db, s.table, &s.watches, source, &ops, NULL };
+	s.property = arena_alloc(&memory, s.table->n_property * sizeof(*s.property));
+	for (size_t i = 0; i < s.table->n_property; i++)
+		s.property[i] = (struct contact_property){
+			.read = true, .entry = arena_alloc(&memory, HISTORY * sizeof(struct entry))
+		};
+	s.contact = (struct contact){ .asked = "1",
+				      .id = "1",
+				      .created_ms = NOW - 30 * MS_DAY,
+				      .modified_ms = NOW,
+				      .property = s.property };
+	s.news = (struct news){ .contact = "1", .modified_ms = NOW };
+	inbox_add(db, "hubspot", slice_of("1"), NOW);
+}
+
+static void take_down(void)
+{
+	watches_release(&s.watches);
+	table_unref(s.table);
+}
+
+static struct contact_property *property(const char *name)
+{
+	for (size_t i = 0; i < s.table->n_property; i++)
+		if (strcmp(s.table->property[i].name, name) == 0)
+			return &s.property[i];
+	fail_msg("no property %s", name);
+	return NULL;
+}
+
+/* The next entry of a history, the oldest first. */
+static void changed(const char *name, int64_t at_ms, const char *value)
+{
+	struct contact_property *p = property(name);
+	struct entry *entry = (struct entry *)(uintptr_t)p->entry;
+
+	assert_true(p->entries < HISTORY);
+	entry[p->entries++] = (struct entry){ .at_ms = at_ms, .value = slice_of(value) };
+	p->current = slice_of(value);
+}
+
+static void decide(void)
+{
+	struct err err;
+
+	db_begin(db, "decide");
+	decide_contact(&s.decide, &s.contact, &s.news, BEGAN, &memory);
+	assert_int_equal(db_commit(db, &err), RC_OK);
+}
+
+/* Rows of decision with this outcome whose reason begins so (NULL: that have none). */
+static int64_t decisions(const char *outcome, const char *reason)
+{
+	return db_integer(db, -1,
+			  "SELECT count(*) FROM decision WHERE outcome = ?1"
+			  " AND CASE WHEN ?2 IS NULL THEN reason IS NULL"
+			  " ELSE substr(reason, 1, length(?2)) = ?2 END",
+			  "tt", outcome, reason);
+}
+
+static int64_t issuances(const char *state)
+{
+	return db_integer(db, -1, "SELECT count(*) FROM issuance WHERE state = ?1", "t", state);
+}
+
+static int64_t news_left(void)
+{
+	return inbox_count(db, "hubspot");
+}
+
+#define CHANGED(property, more)                                                                    \
+	"trigger:\n  event: property-changed\n  property: " property "\n" more                     \
+	"action: { do: issue-credential, group: g }\n"
+#define JOINED                                                                                     \
+	"trigger: { event: list-added, list: 42 }\naction: { do: issue-credential, group: g }\n"
+
+static void a_value_before_that_nobody_knows(void **state)
+{
+	(void)state;
+	put_up("rule: any\n" CHANGED("tier", "") "---\nrule: from\n" CHANGED("tier",
+									     "  from: Bronze\n"));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW, "Gold");
+	property("tier")->cut = true;
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(decisions("fired", NULL), 1);
+	assert_int_equal(decisions("no-match", "from"), 1);
+	assert_int_equal(
+		db_integer(db, 0, "SELECT count(*) FROM decision WHERE from_value IS NULL", ""), 2);
+	assert_int_equal(news_left(), 0);
+	take_down();
+}
+
+static void a_value_that_is_no_number_is_told(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  filters: [ { property: score, at-least: 5 } ]\n"));
+	changed("score", NOW - MS_DAY, "many");
+	changed("tier", NOW - MS_DAY, "Silver");
+	changed("tier", NOW, "Gold");
+	decide();
+	assert_int_equal(issuances("planned"), 0);
+	assert_int_equal(decisions("no-match", "score at-least 5 does not hold: "), 1);
+	take_down();
+}
+
+static void facts_older_than_the_history(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  filters: [ { property: score, known: true } ]\n"));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW - MS_DAY, "Silver");
+	changed("tier", NOW, "Gold");
+	changed("score", NOW + 5 * MS_MINUTE, "5");
+	property("score")->cut = true;
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(decisions("fired", "history does not reach back"), 1);
+	take_down();
+}
+
+static void an_event_is_in_the_ledger_once(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW - MS_HOUR, "Silver");
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	/* Whatever makes us decide it again: it is the same event. */
+	db_run(db, "DELETE FROM decided", "");
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(decisions("no-event", "this event is in the ledger already"), 1);
+	/* Nor is it skipped beside that when the contact is gone. */
+	db_run(db, "DELETE FROM decided", "");
+	wait_for(s.watches.watch[0].id, "1", NOW - MS_HOUR, "", "Silver");
+	s.contact.gone = true;
+	decide();
+	assert_int_equal(issuances("skipped"), 0);
+	assert_int_equal(decisions("no-event", "this event is in the ledger already"), 2);
+	take_down();
+}
+
+static void what_was_not_read_is_not_decided(void **state)
+{
+	static const char *const facts[] = { "score", "email", "firstname" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		put_up("rule: a\n" CHANGED("tier",
+					   "  filters: [ { property: score, known: true } ]\n"));
+		changed("email", NOW - MS_DAY, "a@b.org");
+		changed("score", NOW - MS_DAY, "5");
+		changed("tier", NOW, "Gold");
+		property(facts[i])->read = false;
+		decide();
+		assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM issuance", ""), 0);
+		assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM decision", ""), 0);
+		pending("1", 1);
+		assert_int_equal(db_integer(db, 0, "SELECT failures FROM news", ""), 1);
+		/* It is read: now it is decided. */
+		property(facts[i])->read = true;
+		decide();
+		assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM issuance", ""), 1);
+		pending("1", 0);
+		assert_int_equal(news_left(), 0);
+		db_run(db, "DELETE FROM trail", "");
+		db_run(db, "DELETE FROM issuance", "");
+		db_run(db, "DELETE FROM decision", "");
+		db_run(db, "DELETE FROM decided", "");
+		take_down();
+	}
+}
+
+static void a_trigger_that_was_not_read_waits(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	changed("tier", NOW, "Gold");
+	property("tier")->read = false;
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM decision", ""), 0);
+	take_down();
+}
+
+/* A join of contact 1 that waits, in list 42. */
+static void join_waits(int64_t at_ms)
+{
+	for (size_t i = 0; i < s.watches.count; i++)
+		if (s.watches.watch[i].event == EVENT_LIST_ADDED)
+			wait_for(s.watches.watch[i].id, "1", at_ms, "", "");
+}
+
+static void joins_fall_due_one_by_one(void **state)
+{
+	(void)state;
+	put_up("rule: j\n" JOINED "---\nrule: a\n" CHANGED("tier", ""));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	join_waits(NOW);
+	join_waits(BEGAN);
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	pending("1", 1);
+	/* No scan has told the list's name: its id stands for it. */
+	assert_int_equal(db_exists(db, "SELECT 1 FROM issuance WHERE target = '42'", ""), true);
+	take_down();
+}
+
+static void a_join_that_a_merge_carried_over(void **state)
+{
+	static const char *const absorbed[] = { "7" };
+
+	(void)state;
+	put_up("rule: j\n" JOINED);
+	changed("email", NOW - MS_DAY, "a@b.org");
+	db_run(db,
+	       "INSERT INTO list (account, target, by_name, list_id, name)"
+	       " VALUES ('hubspot', '42', 0, '42', 'Graduates')",
+	       "");
+	db_run(db,
+	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan)"
+	       " VALUES ('hubspot', '42', '7', 1, 1)",
+	       "");
+	s.contact.merged = absorbed;
+	s.contact.n_merged = 1;
+	s.contact.created_ms = NOW;
+	join_waits(NOW);
+	decide();
+	assert_int_equal(decisions("no-event", "a merge carried the membership over"), 1);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM issuance", ""), 0);
+	pending("1", 0);
+	/* A list that it was not in before: a join of its own, merged contact or not. */
+	join_waits(NOW + 2 * MS_MINUTE);
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	take_down();
+}
+
+static void a_burst_that_a_merge_froze(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  filters: [ { property: score, known: true } ]\n"));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("score", NOW - MS_DAY, "5");
+	int64_t watch = s.watches.watch[0].id;
+	wait_for(watch, "1", NOW - MS_HOUR, "Silver", "Gold");
+	wait_for(watch, "1", NOW - 2 * MS_HOUR, "Gold", "Gold");
+	wait_for(watch, "1", NOW - 3 * MS_HOUR, NULL, "Bronze");
+	db_run(db, "UPDATE pending SET frozen = 1", "");
+	property("score")->read = false;
+	decide();
+	pending("1", 2); /* that which came back to its value needs no facts */
+	assert_int_equal(news_left(), 1);
+	property("score")->read = true;
+	decide();
+	pending("1", 0);
+	assert_int_equal(issuances("planned"), 2);
+	assert_int_equal(db_exists(db, "SELECT 1 FROM issuance WHERE from_value IS NULL", ""),
+			 true);
+	take_down();
+}
+
+static void a_look_older_than_what_the_search_showed(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW - MS_HOUR, "Gold");
+	s.contact.modified_ms = NOW - 1;
+	for (s.news.failures = 0; s.news.failures < 4; s.news.failures++) {
+		decide();
+		assert_int_equal(issuances("planned"), 0);
+		assert_int_equal(news_left(), 1);
+	}
+	decide(); /* so often: it is believed */
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(news_left(), 0);
+	/* What was read is noted, so that the newer change is looked at when it shows. */
+	assert_int_equal(db_integer(db, 0, "SELECT modified_ms FROM contact", ""), NOW - 1);
+	take_down();
+}
+
+static void gone_before_anything_was_known(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	s.contact.gone = true;
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM decision", ""), 0);
+	assert_int_equal(news_left(), 0);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM contact", ""), 0);
+	take_down();
+}
+
+static void gone_while_something_waited(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  to: Gold\n") "---\nrule: j\n" JOINED);
+	wait_for(s.watches.of_rule[0]->id, "1", NOW, "Silver", "Gold");
+	wait_for(s.watches.of_rule[0]->id, "1", NOW + MS_MINUTE, "Gold", "Tin");
+	join_waits(BEGAN); /* not due yet */
+	s.contact.gone = true;
+	decide();
+	assert_int_equal(issuances("skipped"), 1);
+	assert_int_equal(decisions("skipped", "contact deleted before the decision"), 1);
+	assert_int_equal(decisions("no-match", "no rule names this value"), 1);
+	pending("1", 1);
+	take_down();
+}
+
+static void two_portals_are_decided_apart(void **state)
+{
+	static const char text[] =
+		"account: one\nhubspot: { token: \"${A}\" }\n---\n"
+		"account: two\nhubspot: { token: \"${B}\" }\n---\n"
+		"account: certifier\ncertifier: { token: \"${C}\" }\n---\n"
+		"rule: a\ntrigger: { event: property-changed, account: one, property: tier }\n"
+		"action: { do: issue-credential, group: g }\n---\n"
+		"rule: b\ntrigger: { event: property-changed, account: two, property: tier }\n"
+		"action: { do: issue-credential, group: g }\n";
+
+	(void)state;
+	put_up(text);
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW - MS_HOUR, "Gold");
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(
+		db_exists(db, "SELECT 1 FROM issuance WHERE source_account = 'one' AND rule = 'a'",
+			  ""),
+		true);
+	take_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		stored(a_value_before_that_nobody_knows),
+		stored(a_value_that_is_no_number_is_told),
+		stored(facts_older_than_the_history),
+		stored(an_event_is_in_the_ledger_once),
+		stored(what_was_not_read_is_not_decided),
+		stored(a_trigger_that_was_not_read_waits),
+		stored(joins_fall_due_one_by_one),
+		stored(a_join_that_a_merge_carried_over),
+		stored(a_burst_that_a_merge_froze),
+		stored(a_look_older_than_what_the_search_showed),
+		stored(gone_before_anything_was_known),
+		stored(gone_while_something_waited),
+		stored(two_portals_are_decided_apart),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,472 @@
+/* The outbox with the network in the test's hand: what leaves, when, and what an answer may still do. */
+#include "tests/unit/stored.h"
+
+#include "engine/ledger.h"
+#include "engine/outbox.h"
+
+#define FLIGHTS 32
+#define ID "01hz2f0c9ryvzajg20jqh9taab"
+
+/* Requests under way. */
+static struct {
+	const struct http_request *request;
+	http_done *done;
+	void *arg;
+} flight[FLIGHTS];
+static size_t flights;
+static int64_t now_ms;
+static const char *token; /* NULL: there is none */
+
+static int64_t clock_of(void *ctx)
+{
+	(void)ctx;
+	return now_ms;
+}
+
+static uint64_t no_chance(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static void http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
+{
+	(void)ctx;
+	assert_true(flights < FLIGHTS);
+	flight[flights].request = request;
+	flight[flights].done = done;
+	flight[flights++].arg = arg;
+}
+
+static void drop_flight(size_t i)
+{
+	for (flights--; i < flights; i++)
+		flight[i] = flight[i + 1];
+}
+
+static void http_cancel(void *ctx, const void *arg)
+{
+	(void)ctx;
+	for (size_t i = 0; i < flights; i++)
+		if (flight[i].arg == arg)
+			drop_flight(i);
+}
+
+static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+{
+	(void)ctx;
+	(void)secret;
+	if (!token)
+		return err_set(err, RC_REFUSED, "no token");
+	str_add_text(out, token);
+	return RC_OK;
+}
+
+static const struct log silent;
+static struct world world = { .wall_ms = clock_of,
+			      .mono_ms = clock_of,
+			      .random = no_chance,
+			      .http_start = http_start,
+			      .http_cancel = http_cancel,
+			      .secret = secret,
+			      .log = &silent };
+static struct outbox *box;
+static struct table *table;
+
+#define ACCOUNT(name)                                                                              \
+	"account: " name "\ncertifier: { token: \"${T}\", rate: 1000/s,"                           \
+	" base-url: \"https://" name ".example\" }\n---\n"
+#define RULE(name, account, more)                                                                  \
+	"---\nrule: " name "\n" more "trigger: { event: property-changed, property: tier }\n"      \
+	"action: { do: issue-credential, account: " account ", group: g }\n"
+#define HUB "account: hubspot\nhubspot: { token: \"${T}\" }\n---\n"
+
+static const char one_account[] = HUB ACCOUNT("c") "---\n" RULE("r", "c", "");
+
+static void load(const char *text)
+{
+	struct table *before = table;
+	struct err err;
+
+	table = table_of(text);
+	assert_int_equal(outbox_load(box, table, &err), RC_OK);
+	table_unref(before);
+}
+
+static int box_setup(void **state)
+{
+	flights = 0;
+	now_ms = NOW;
+	token = "t";
+	if (store_setup(state) != 0)
+		return -1;
+	world.db = db;
+	box = outbox_new(&world);
+	return 0;
+}
+
+static int box_teardown(void **state)
+{
+	outbox_free(box);
+	table_unref(table);
+	table = NULL;
+	return store_teardown(state);
+}
+
+static int64_t plan(const char *account, const char *contact)
+{
+	struct issuance is = {
+		.rule = "r",
+		.table_hash = "h",
+		.source_account = "hubspot",
+		.contact = contact,
+		.target = "tier",
+		.to = "Gold",
+		.at_ms = NOW,
+		.action_account = account,
+		.group = "g",
+		.do_issue = true,
+		.do_send = true,
+		.state = STATE_PLANNED,
+		.held_from = STATE_PLANNED,
+		.created_ms = NOW,
+	};
+	struct json *fields = json_new_object();
+
+	json_set_text(fields, "recipient.name", "Ana");
+	json_set_text(fields, "recipient.email", "a@b.org");
+	is.fields = fields;
+	ledger_insert(db, &is, slice_of("a@b.org"));
+	json_free(fields);
+	return db_integer(db, 0, "SELECT max(id) FROM issuance", "");
+}
+
+static void step(void)
+{
+	struct err err;
+
+	now_ms += 10; /* beyond the gap of 1000/s */
+	if (outbox_step(box, &err) != RC_OK)
+		fail_msg("%s", err.text);
+}
+
+/* Whose URL has this part in it; FLIGHTS where none has. */
+static size_t find(const char *part)
+{
+	for (size_t i = 0; i < flights; i++)
+		if (strstr(flight[i].request->url, part))
+			return i;
+	return FLIGHTS;
+}
+
+static void answer(const char *part, int status, const char *body)
+{
+	size_t i = find(part);
+
+	if (i == FLIGHTS)
+		fail_msg("nothing under way to %s", part);
+	http_done *done = flight[i].done;
+	void *arg = flight[i].arg;
+	const struct http_response r = { .outcome = HTTP_ANSWER,
+					 .status = status,
+					 .body = slice_of(body),
+					 .date_ms = HTTP_ABSENT,
+					 .retry_after_ms = HTTP_ABSENT,
+					 .rate_max = HTTP_ABSENT,
+					 .rate_interval_ms = HTTP_ABSENT };
+	drop_flight(i);
+	done(arg, &r);
+}
+
+/* What is asked before the first issuance. */
+static void probe(const char *host)
+{
+	answer(host, 200, "{\"data\":[{\"id\":\"g\"}],\"pagination\":{\"next\":null}}");
+	step();
+	answer(host, 200, "[]");
+	step();
+}
+
+#define CREDENTIAL(status) "{\"id\":\"" ID "\",\"publicId\":\"p\",\"status\":\"" status "\"}"
+
+static void assert_state(int64_t id, const char *state)
+{
+	struct query *q = db_select(db, "SELECT state FROM issuance WHERE id = ?1", "i", id);
+
+	assert_true(query_next(q));
+	if (!slice_is(query_slice(q, 0), state))
+		fail_msg("%.*s, not %s", SLICE_FMT(query_slice(q, 0)), state);
+	query_end(q);
+}
+
+/* ---- tests ------------------------------------------------------------------ */
+
+static void nothing_leaves_before_groups_are_known(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	assert_int_equal(outbox_wake_ms(box), now_ms);
+	step();
+	assert_int_equal(flights, 1);
+	assert_non_null(strstr(flight[0].request->url, "/groups"));
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX); /* only the answer can bring more */
+	step();
+	assert_int_equal(flights, 1);
+	assert_state(id, "planned");
+	probe("c.example");
+	assert_state(id, "creating");
+	step();
+	assert_int_equal(outbox_in_flight(box), 1); /* one request of an issuance at most */
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_state(id, "draft");
+}
+
+static void a_probe_that_fails_holds_nothing_back(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	answer("c.example", 500, "");
+	step();
+	assert_state(id, "creating");
+	/* Nor does one that fails half way. */
+	load(HUB ACCOUNT("d") "---\n" RULE("r", "d", ""));
+	id = plan("d", "2");
+	step();
+	answer("d.example", 200, "{\"data\":[],\"pagination\":{\"next\":null}}");
+	step();
+	answer("d.example", 403, "");
+	step();
+	assert_state(id, "creating");
+}
+
+static void two_accounts_go_their_own_ways(void **state)
+{
+	static const char two[] = HUB ACCOUNT("c") ACCOUNT("d") "---\n" RULE("r", "c", "")
+		RULE("s", "d", "mode: off\n");
+	int64_t first = plan("c", "1"), second = plan("d", "2");
+
+	(void)state;
+	load(two);
+	step();
+	assert_int_equal(flights, 2);
+	probe("c.example"); /* d's probe is still under way */
+	assert_state(first, "creating");
+	assert_state(second, "planned");
+	step();
+	assert_int_equal(outbox_in_flight(box), 2);
+	probe("d.example");
+	assert_state(second, "creating");
+	answer("c.example", 401, "");
+	assert_state(first, "planned");
+	assert_int_equal(outbox_failures(box), INT64_MAX);
+	answer("d.example", 201, CREDENTIAL("draft"));
+	assert_state(second, "draft");
+	/* A stopped account asks for nothing until it has another secret. */
+	step();
+	assert_int_equal(find("c.example"), FLIGHTS);
+	outbox_look_at_secrets(box);
+	step();
+	assert_int_equal(find("c.example"), FLIGHTS);
+	token = "u";
+	outbox_look_at_secrets(box);
+	assert_int_equal(outbox_failures(box), 0);
+	step();
+	assert_true(find("c.example") < FLIGHTS);
+	assert_string_equal(flight[find("c.example")].request->bearer, "u");
+}
+
+static void an_account_without_a_secret_waits_for_one(void **state)
+{
+	(void)state;
+	token = NULL;
+	(void)plan("c", "1");
+	load(one_account);
+	step();
+	assert_int_equal(flights, 0);
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX);
+	assert_int_equal(outbox_failures(box), INT64_MAX);
+	outbox_look_at_secrets(box);
+	step();
+	assert_int_equal(flights, 0);
+	token = "t";
+	outbox_look_at_secrets(box);
+	step();
+	assert_int_equal(flights, 1);
+	assert_int_equal(outbox_failures(box), 0);
+	/* An account that no rule file names any more counts for nothing. */
+	token = NULL;
+	load(HUB ACCOUNT("d") "---\n" RULE("r", "d", "mode: off\n"));
+	token = "t";
+	outbox_look_at_secrets(box);
+	assert_int_equal(outbox_failures(box), 0);
+}
+
+static void an_answer_from_before_a_reload(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	load(one_account); /* while the probe is under way: asked anew */
+	step();
+	answer("c.example", 500, "");
+	assert_int_equal(flights, 1);
+	probe("c.example");
+	assert_state(id, "creating");
+	/* A write ends under the account that it began with, and stops no other. */
+	load(one_account);
+	answer("c.example", 401, "");
+	assert_state(id, "planned");
+	assert_int_equal(outbox_failures(box), 0);
+}
+
+static void work_ends_where_it_is_stopped(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	(void)plan("c", "2");
+	outbox_stop(box);
+	step();
+	assert_int_equal(outbox_in_flight(box), 1);
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX);
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_state(id, "draft");
+	step();
+	assert_int_equal(outbox_in_flight(box), 0);
+}
+
+static void no_more_than_eight_at_a_time(void **state)
+{
+	char contact[24];
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		snprintf(contact, sizeof(contact), "%d", i);
+		(void)plan("c", contact);
+	}
+	load(one_account);
+	step();
+	probe("c.example");
+	for (int i = 0; i < 12; i++)
+		step();
+	assert_int_equal(outbox_in_flight(box), 8);
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX);
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_true(outbox_wake_ms(box) < INT64_MAX);
+	/* Another answer with the same credential is not what it says. */
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_int_equal(
+		db_integer(db, 0, "SELECT count(*) FROM issuance WHERE state = 'draft'", ""), 1);
+}
+
+static void what_waits_is_woken_for(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	answer("c.example", 500, ""); /* unknown: looked up later */
+	assert_state(id, "creating");
+	int64_t wake = outbox_wake_ms(box);
+	assert_true(wake > now_ms && wake < now_ms + 10 * MS_MINUTE);
+	step();
+	assert_int_equal(flights, 0);
+	now_ms = wake;
+	step();
+	assert_int_equal(flights, 1);
+	answer("c.example", 429, "");
+	assert_true(outbox_failures(box) == 1);
+	assert_true(outbox_wake_ms(box) > now_ms); /* the account's turn, not the issuance's */
+	step();
+	assert_int_equal(flights, 0);
+}
+
+static bool commits_fail;
+
+static bool at_commit(void *ctx, const char *tag, bool after)
+{
+	(void)ctx;
+	(void)tag;
+	return after || !commits_fail;
+}
+
+static void a_store_that_fails_is_said_at_the_next_step(void **state)
+{
+	int64_t id = plan("c", "1");
+	struct err err;
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	(void)plan("c", "2");
+	step();
+	assert_int_equal(flights, 2);
+	db_hook(db, at_commit, NULL);
+	commits_fail = true;
+	answer("c.example", 201, CREDENTIAL("draft"));
+	answer("c.example", 201, "{}"); /* nothing is written after that */
+	assert_int_not_equal(outbox_step(box, &err), RC_OK);
+	assert_int_equal(flights, 0);
+	commits_fail = false;
+	db_hook(db, NULL, NULL);
+	assert_state(id, "creating");
+}
+
+static void nothing_leaves_that_was_not_committed(void **state)
+{
+	int64_t id;
+	struct err err;
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	id = plan("c", "1");
+	db_hook(db, at_commit, NULL);
+	commits_fail = true;
+	now_ms += 10;
+	assert_int_not_equal(outbox_step(box, &err), RC_OK);
+	assert_int_equal(flights, 0);
+	assert_int_not_equal(outbox_load(box, table, &err), RC_OK);
+	db_run(db, "UPDATE issuance SET state = 'sending'", "");
+	assert_int_not_equal(outbox_recover(box, &err), RC_OK);
+	commits_fail = false;
+	db_hook(db, NULL, NULL);
+	(void)id;
+	assert_int_equal(outbox_recover(box, &err), RC_OK);
+	assert_state(id, "send-unknown");
+}
+
+#define boxed(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		boxed(nothing_leaves_before_groups_are_known),
+		boxed(a_probe_that_fails_holds_nothing_back),
+		boxed(two_accounts_go_their_own_ways),
+		boxed(an_account_without_a_secret_waits_for_one),
+		boxed(an_answer_from_before_a_reload),
+		boxed(work_ends_where_it_is_stopped),
+		boxed(no_more_than_eight_at_a_time),
+		boxed(what_waits_is_woken_for),
+		boxed(a_store_that_fails_is_said_at_the_next_step),
+		boxed(nothing_leaves_that_was_not_committed),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
