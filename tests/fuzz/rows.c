@@ -186,7 +186,7 @@ static void change_all(struct db *db)
 	ledger_note_unknown(db, NOW);
 	(void)ledger_park_sending(db, NOW);
 	ledger_forget_waits(db, NOW);
-	(void)ledger_hold_all(db, "certifier", NULL, "plan: 402", NOW);
+	(void)ledger_hold_all(db, "certifier", NULL, HOLD_PLAN, "plan: 402", NOW);
 	(void)ledger_release_held(db, "certifier", NOW);
 	(void)ledger_next(db, "certifier", NOW);
 	ledger_count(db, count);
