@@ -36,6 +36,14 @@ struct decide {
 	struct source *origin;
 };
 
+/*
+ * The order in which a look's contacts are to be decided: by the times of what happened to
+ * them, so that what counts events (the brake) meets them in the order in which they were.
+ * Indices into `contact`, in `memory`.
+ */
+const size_t *decide_order(const struct decide *d, const struct contact *contact, size_t contacts,
+			   struct arena *memory);
+
 /* Decides what the look at one contact allows, and settles the news. `memory` is the look's. */
 void decide_contact(const struct decide *d, const struct contact *c, const struct news *news,
 		    int64_t began_ms, struct arena *memory);

@@ -133,10 +133,12 @@ static void look_arrived(void *arg, const struct look *look)
 		return;
 	}
 	db_begin(e->db, "decide");
+	const size_t *order = decide_order(&d, look->contact, look->contacts, &b->memory);
 	for (size_t i = 0; i < look->contacts; i++) {
-		const struct news *news = news_of(b, look->contact[i].asked);
+		const struct contact *c = &look->contact[order[i]];
+		const struct news *news = news_of(b, c->asked);
 		if (news)
-			decide_contact(&d, &look->contact[i], news, look->began_ms, &b->memory);
+			decide_contact(&d, c, news, look->began_ms, &b->memory);
 	}
 	for (size_t i = 0; i < b->count; i++)
 		if (!was_seen(look, b->news[i].contact))

@@ -73,6 +73,8 @@ static bool meets(struct life *l, const struct issuance *is, const struct node *
 			continue;
 		if (slice_is(m->key->text, "reason"))
 			good = is->reason && strstr(is->reason, arena_text(&memory, m->text));
+		else if (slice_is(m->key->text, "hold"))
+			good = is->hold && slice_is(m->text, hold_names[is->hold]);
 		else
 			good = has && slice_eq(field_of(&c, m->key->text), m->text);
 	}
@@ -101,6 +103,10 @@ static bool check_mail(struct life *l, const struct issuance *is)
 	}
 	int least = is->state == STATE_SENT ? 1 : 0,
 	    most = is->state == STATE_SENT || is->state == STATE_SEND_UNKNOWN;
+	/* A person may ask for it again. */
+	most += (int)db_integer(
+		l->sim.world.db, 0,
+		"SELECT count(*) FROM trail WHERE issuance = ?1 AND note = 'resend'", "i", is->id);
 	if (c.mails >= least && c.mails <= most)
 		return true;
 	str_addf(&l->trouble, "mailed %d times: credential %s\n", c.mails, c.id);

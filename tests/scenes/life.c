@@ -20,8 +20,8 @@ static bool trouble(struct life *l, const char *what, const char *why)
 
 static bool counts(const char *tag)
 {
-	static const char *const tags[] = { "activate", "start",     "decide", "about-to",
-					    "result",	"scan-page", "promote" };
+	static const char *const tags[] = { "activate", "start",     "decide",	"about-to",
+					    "result",	"scan-page", "promote", "act" };
 
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
 		if (strcmp(tag, tags[i]) == 0)
@@ -79,7 +79,7 @@ static struct table *build(struct life *l, struct slice rules, bool complain)
 }
 
 /* Whether it was the torment: then the process starts again. */
-static bool excused(struct life *l)
+bool life_excused(struct life *l)
 {
 	if (torment_ended(l))
 		l->crashed = true;
@@ -94,7 +94,7 @@ static bool open_state(struct life *l)
 		return true;
 	if (db_open(l->on_disk ? disk_place() : ":memory:", DB_OWN, &l->sim.world.db, &err) !=
 	    RC_OK)
-		return excused(l) || trouble(l, "state", err.text);
+		return life_excused(l) || trouble(l, "state", err.text);
 	db_hook(l->sim.world.db, at_commit, l);
 	return true;
 }
@@ -111,7 +111,7 @@ static bool load(struct life *l)
 		return trouble(l, "the rules are wrong", l->scene->name);
 	enum rc rc = engine_load(l->engine, table, &err);
 	table_unref(table);
-	return rc == RC_OK || excused(l) || trouble(l, "load", err.text);
+	return rc == RC_OK || life_excused(l) || trouble(l, "load", err.text);
 }
 
 static void end_process(struct life *l)
@@ -128,7 +128,7 @@ static void end_process(struct life *l)
 }
 
 /* Without an engine where no process can start: live_until tries again when one can. */
-static bool start_process(struct life *l)
+bool life_restart(struct life *l)
 {
 	do {
 		end_process(l);
@@ -159,7 +159,7 @@ static bool run_once_until(struct life *l, int64_t until_ms, struct err *err, en
 	end_process(l);
 	l->sim.now_ms = l->sim.now_ms + ONCE_EVERY_MS < until_ms ? l->sim.now_ms + ONCE_EVERY_MS
 								 : until_ms;
-	return start_process(l);
+	return life_restart(l);
 }
 
 /* Lives until then, through crashes and restarts. */
@@ -172,7 +172,7 @@ static bool live_until(struct life *l, int64_t until_ms)
 		int64_t stop = until_ms;
 		if (!l->engine) {
 			l->sim.now_ms = l->heals_ms < until_ms ? l->heals_ms : until_ms;
-			if (!start_process(l))
+			if (!life_restart(l))
 				return false;
 			continue;
 		}
@@ -184,12 +184,12 @@ static bool live_until(struct life *l, int64_t until_ms)
 		} else {
 			rc = sim_run(&l->sim, l->engine, stop, &err);
 		}
-		if (rc != RC_OK && !excused(l))
+		if (rc != RC_OK && !life_excused(l))
 			return trouble(l, "the engine failed", err.text);
 		bool restart = l->variant->restart_every_ms && l->sim.now_ms >= l->next_restart_ms;
 		if (restart)
 			l->next_restart_ms += l->variant->restart_every_ms;
-		if ((restart || l->crashed) && !start_process(l))
+		if ((restart || l->crashed) && !life_restart(l))
 			return false;
 	}
 	return true;
@@ -365,7 +365,7 @@ static enum rc do_restart(struct life *l, const struct node *n, struct err *err)
 		return err_set(err, RC_INVALID, "restart takes a duration");
 	end_process(l);
 	l->sim.now_ms += span;
-	return start_process(l) ? RC_OK : err_set(err, RC_INVALID, "restart");
+	return life_restart(l) ? RC_OK : err_set(err, RC_INVALID, "restart");
 }
 
 static enum rc do_reload(struct life *l, const struct node *n, struct err *err)
@@ -374,7 +374,7 @@ static enum rc do_reload(struct life *l, const struct node *n, struct err *err)
 	str_add_slice(&l->rules, n->text);
 	if (!load(l))
 		return err_set(err, RC_INVALID, "reload");
-	return l->crashed && !start_process(l) ? err_set(err, RC_INVALID, "reload") : RC_OK;
+	return l->crashed && !life_restart(l) ? err_set(err, RC_INVALID, "reload") : RC_OK;
 }
 
 /* A file that cannot be loaded: the rules in force must stay. */
@@ -476,6 +476,10 @@ static const struct {
 	{ "create-many", do_create_many },
 	{ "set-many", do_set_many },
 	{ "add-many-to-list", do_join_many },
+	{ "approve", act_approve },
+	{ "retry", act_retry },
+	{ "resend", act_resend },
+	{ "drop", act_drop },
 };
 
 static bool take_step(struct life *l, const struct step *s)
@@ -592,7 +596,7 @@ static bool live_scene(struct life *l)
 {
 	const struct scene *s = l->scene;
 
-	if (!set_stage(l) || !start_process(l))
+	if (!set_stage(l) || !life_restart(l))
 		return false;
 	/* Where the first start had to wait, so does all that is to come after it. */
 	int64_t begin_ms = l->engine ? s->start_ms : l->heals_ms + MS_MINUTE;

@@ -7,8 +7,8 @@
  * restarts, and with the process ended at every durable step; what is issued must
  * be the same each time.
  *
- * read.c reads it, life.c lives it, judge.c compares. `make torture` lives it once more for each
- * thing that can fail at each of its requests and writes: torture.c, torment.c.
+ * read.c reads it, life.c lives it, acts.c is its people, judge.c compares. `make torture` lives
+ * it once more for each thing that can fail at each of its requests and writes: torture.c, torment.c.
  */
 #ifndef TESTS_SCENES_SCENE_H
 #define TESTS_SCENES_SCENE_H
@@ -126,6 +126,17 @@ struct tortures {
 };
 
 void torture(struct tortures *all, const struct scene *s);
+
+/* Starts the process anew, as often as it is ended while it starts. False where it cannot be. */
+bool life_restart(struct life *l);
+/* Whether what failed was to fail: the process is to be started anew. */
+bool life_excused(struct life *l);
+
+/* A person's act in the middle of a life, through the code of the commands: acts.c. */
+enum rc act_approve(struct life *l, const struct node *map, struct err *err);
+enum rc act_retry(struct life *l, const struct node *map, struct err *err);
+enum rc act_resend(struct life *l, const struct node *map, struct err *err);
+enum rc act_drop(struct life *l, const struct node *map, struct err *err);
 
 /* Whether what was issued is what the scene expects; else says why in l->trouble. */
 bool judge(struct life *l);

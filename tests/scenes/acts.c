@@ -1,0 +1,62 @@
+#include "tests/scenes/scene.h"
+
+#include "engine/act.h"
+
+static void nobody_listens(void *ctx, const struct act_result *result)
+{
+	(void)ctx;
+	(void)result;
+}
+
+/* Where nothing can be started just now, the person comes back later. */
+static bool get_up(struct life *l)
+{
+	while (!l->engine) {
+		if (l->heals_ms > l->sim.now_ms)
+			l->sim.now_ms = l->heals_ms;
+		if (!life_restart(l))
+			return false;
+	}
+	return true;
+}
+
+/* Where the command is ended in its middle, the person gives it again: that is to do no harm. */
+static enum rc act_on(struct life *l, enum act act, const struct node *map, struct err *err)
+{
+	struct arena memory;
+	size_t found;
+	enum rc rc;
+
+	arena_init(&memory);
+	struct act_choice all = { .rule = node_word(map, "rule", NULL, &memory),
+				  .state = node_word(map, "state-is", NULL, &memory),
+				  .hold = node_word(map, "hold", NULL, &memory) };
+	struct act_by by = { "ana", l->sim.world.wall_ms(l->sim.world.ctx), false };
+	do {
+		rc = get_up(l) ? act_do(l->sim.world.db, act, &all, &by, nobody_listens, NULL,
+					&found, err)
+			       : err_set(err, RC_BROKEN, "nothing can be started");
+	} while (rc != RC_OK && life_excused(l) && life_restart(l));
+	arena_release(&memory);
+	return rc;
+}
+
+enum rc act_approve(struct life *l, const struct node *map, struct err *err)
+{
+	return act_on(l, ACT_APPROVE, map, err);
+}
+
+enum rc act_retry(struct life *l, const struct node *map, struct err *err)
+{
+	return act_on(l, ACT_RETRY, map, err);
+}
+
+enum rc act_resend(struct life *l, const struct node *map, struct err *err)
+{
+	return act_on(l, ACT_RESEND, map, err);
+}
+
+enum rc act_drop(struct life *l, const struct node *map, struct err *err)
+{
+	return act_on(l, ACT_DROP, map, err);
+}
