@@ -322,6 +322,7 @@ static const struct outcome outcomes[] = {
 	{ I, 408, "", STATE_SEND_UNKNOWN, NONE, HERE, false, 0, "408" },
 	{ I, 409, "", STATE_REFUSED, I, HERE, false, 0, "409" },
 	{ I, 412, "", STATE_REFUSED, I, HERE, false, 0, "412" },
+	{ I, 422, "", STATE_REFUSED, I, HERE, false, 0, "422" },
 	{ I, 429, "", I, NONE, SCOPE_ACCOUNT_WAIT, true, 0, "429" },
 	{ I, 500, "", STATE_SEND_UNKNOWN, NONE, HERE, false, 0, "500" },
 };
