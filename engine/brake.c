@@ -26,12 +26,16 @@ static bool is_too_full(const struct rule *rule, int64_t at_ms, const int64_t *b
 bool brake_holds(struct db *db, const struct rule *rule, const struct issuance *is)
 {
 	int64_t most = rule->brake_count, reach_ms = rule->brake_per_ms - 1;
-	int64_t *back, *ahead;
+	int64_t *back, *ahead = NULL;
 
 	if (rule->brake_count == 0)
 		return false;
 	size_t n = ledger_events(db, rule->name, is->at_ms, is->at_ms - reach_ms, most, &back);
-	size_t m = ledger_events(db, rule->name, is->at_ms + 1, is->at_ms + reach_ms, most, &ahead);
+	size_t m = 0;
+	/* What came before is enough for most floods. */
+	if ((int64_t)n < most)
+		m = ledger_events(db, rule->name, is->at_ms + 1, is->at_ms + reach_ms, most,
+				  &ahead);
 	bool held = is_too_full(rule, is->at_ms, back, n, ahead, m);
 	mem_free(back);
 	mem_free(ahead);
