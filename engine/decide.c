@@ -49,7 +49,7 @@ struct judgement {
 
 static const struct watch *find_watch(const struct decide *d, int64_t id)
 {
-	for (size_t i = 0; i < d->watches->count; i++)
+	for (size_t i = 0; i < d->watches->count; i++) /* defensive: the schema keeps no orphans */
 		if (d->watches->watch[i].id == id)
 			return &d->watches->watch[i];
 	return NULL;

@@ -185,7 +185,7 @@ static void deactivate_others(struct sync *s)
 
 static uint32_t property_index(const struct table *t, uint32_t source, const char *name)
 {
-	for (size_t i = 0; i < t->n_property; i++)
+	for (size_t i = 0; i < t->n_property; i++) /* defensive: the table has every trigger's */
 		if (t->property[i].source == source && strcmp(t->property[i].name, name) == 0)
 			return (uint32_t)i;
 	return UINT32_MAX;
@@ -226,7 +226,7 @@ static void load_watches(struct sync *s, struct watches *out)
 	while (query_next(q)) {
 		char *name = arena_text(&s->memory, query_slice(q, 4));
 		const struct rule *rule = table_rule(s->table, name);
-		if (!rule)
+		if (!rule) /* defensive: the others were deactivated just now */
 			continue;
 		if (!n || out->watch[n - 1].id != query_integer(q, 0))
 			load_watch(q, s->table, rule, &out->watch[n++]);

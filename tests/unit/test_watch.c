@@ -138,6 +138,33 @@ static void an_edited_settle_inherits_what_was_decided(void **state)
 	assert_string_equal(take(NOW, 9, 1)->contact, "2"); /* its burst is cut anew */
 }
 
+static void rules_that_were_edited_alike_share_the_heir(void **state)
+{
+	struct watches w;
+
+	(void)state;
+	done(sync(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("tier", "")), NOW, &w), &w);
+	struct table *t = sync(RULE("a", CHANGED("tier", "  settle: 5m\n"))
+				       RULE("b", CHANGED("tier", "  settle: 5m\n")),
+			       NOW + 1, &w);
+	assert_int_equal(w.count, 1);
+	assert_ptr_equal(w.of_rule[0], w.of_rule[1]);
+	assert_int_equal(w.watch[0].loaded_ms, NOW);
+	done(t, &w);
+}
+
+static void since_of_a_list_needs_no_walk(void **state)
+{
+	int64_t then = clock_instant((struct civil){ 2026, 1, 1, 0, 0, 0, 0 });
+	struct watch w = watch_of(RULE("a", "trigger: { event: list-added, list: 42 }\n"
+					    "since: 2026-01-01\n"),
+				  NOW, "a");
+
+	(void)state;
+	assert_int_equal(w.start_ms, then - 1);
+	assert_false(db_exists(db, "SELECT 1 FROM source", ""));
+}
+
 static void since_reaches_back_at_the_first_load_only(void **state)
 {
 	static const char since[] = RULE("a", CHANGED("tier", "") "since: 2026-01-01\n");
@@ -205,6 +232,32 @@ static void a_start_that_an_earlier_process_left_open(void **state)
 	done(t, &w);
 }
 
+static void starts_that_are_known_stay(void **state)
+{
+	static const char two[] =
+		"account: one\nhubspot: { token: \"${A}\" }\n---\n"
+		"account: two\nhubspot: { token: \"${B}\" }\n---\n"
+		"account: certifier\ncertifier: { token: \"${C}\" }\n---\n"
+		"rule: a\ntrigger: { event: property-changed, account: one, property: tier }\n"
+		"since: 2026-01-01\naction: { do: issue-credential, group: g }\n---\n"
+		"rule: b\ntrigger: { event: property-changed, account: one, property: rank }\n"
+		"action: { do: issue-credential, group: g }\n---\n"
+		"rule: c\ntrigger: { event: property-changed, account: two, property: tier }\n"
+		"action: { do: issue-credential, group: g }\n";
+	struct first_clock clock = { NOW, 0, 0 };
+	struct watches w;
+	struct err err;
+	struct table *t = sync(two, NOW, &w);
+	int64_t since_ms = w.watch[0].start_ms;
+
+	(void)state;
+	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
+	assert_int_equal(w.watch[0].start_ms, since_ms);
+	assert_int_equal(w.watch[1].start_ms, NOW);
+	assert_int_equal(w.watch[2].start_ms, INT64_MAX); /* of the other portal */
+	done(t, &w);
+}
+
 static void the_tag_changes_with_property_watches(void **state)
 {
 	static const char text[] = RULE("a", CHANGED("tier", ""));
@@ -226,6 +279,29 @@ static void the_tag_changes_with_property_watches(void **state)
 			 RULE("c", "trigger:\n  event: list-added\n  list: 42\n"),
 		 NOW + 3, &w);
 	assert_string_equal(w.tag, two);
+	done(t, &w);
+}
+
+static bool refuse_start(void *ctx, const char *tag, bool after)
+{
+	(void)ctx;
+	return strcmp(tag, "start") != 0 || after;
+}
+
+static void a_start_that_is_not_written_is_none(void **state)
+{
+	struct first_clock clock = { NOW, 0, 0 };
+	struct watches w;
+	struct err err;
+	struct table *t = sync(RULE("a", CHANGED("tier", "")), NOW, &w);
+
+	(void)state;
+	db_hook(db, refuse_start, NULL);
+	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_BROKEN);
+	db_hook(db, NULL, NULL);
+	assert_int_equal(w.watch[0].start_ms, INT64_MAX);
+	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
+	assert_int_equal(w.watch[0].start_ms, NOW);
 	done(t, &w);
 }
 
@@ -258,6 +334,10 @@ int main(void)
 		stored(another_trigger_is_another_activation),
 		stored(off_or_absent_and_back),
 		stored(an_edited_settle_inherits_what_was_decided),
+		stored(rules_that_were_edited_alike_share_the_heir),
+		stored(since_of_a_list_needs_no_walk),
+		stored(starts_that_are_known_stay),
+		stored(a_start_that_is_not_written_is_none),
 		stored(since_reaches_back_at_the_first_load_only),
 		stored(lists_begin_by_looking_whether_they_are_built),
 		stored(starts_wait_for_the_sources_clock),
