@@ -49,7 +49,7 @@ struct judgement {
 
 static const struct watch *find_watch(const struct decide *d, int64_t id)
 {
-	for (size_t i = 0; i < d->watches->count; i++) /* defensive: the schema keeps no orphans */
+	for (size_t i = 0; i < d->watches->count; i++)
 		if (d->watches->watch[i].id == id)
 			return &d->watches->watch[i];
 	return NULL;
@@ -507,8 +507,7 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 	}
 	for (size_t i = 0; !c->gone && i < d->watches->count; i++) {
 		const struct watch *w = &d->watches->watch[i];
-		if (w->source == d->source && w->event == EVENT_PROPERTY_CHANGED &&
-		    w->property != UINT32_MAX)
+		if (w->source == d->source && w->event == EVENT_PROPERTY_CHANGED)
 			decide_property(&g, w);
 	}
 	settle_news(&g, news);

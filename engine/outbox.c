@@ -98,8 +98,6 @@ static bool is_flying(const struct outbox *o, int64_t id)
 
 void outbox_free(struct outbox *o)
 {
-	if (!o)
-		return;
 	while (o->flight) {
 		o->world->http_cancel(o->world->ctx, o->flight);
 		flight_free(o->flight);
@@ -368,8 +366,7 @@ static bool start_probe(struct lane *lane)
 	if (!lane->service->ops->probe_next(lane->service->action, &f->memory, &f->step.request)) {
 		flight_free(f);
 		lane->probed = true;
-		if (!lane->service->ops->probe_problem(lane->service->action))
-			report_probe(lane);
+		report_probe(lane);
 		return false;
 	}
 	lane->probing = true;

@@ -69,10 +69,10 @@ static void certifier_step(struct action *a, const struct issuance *is, struct a
 {
 	size_t i = 0;
 
-	while (i < STEPS && steps[i].from != is->state)
+	while (i < STEPS && steps[i].from != is->state) /* defensive: engine/action.h */
 		i++;
-	if (i == STEPS)
-		abort(); /* engine/action.h: never called for other states */
+	if (i == STEPS) /* defensive: never called for other states */
+		abort();
 	*out = (struct step){ .write = steps[i].write, .doing = steps[i].doing };
 	steps[i].build(a, is, memory, &out->request);
 }

@@ -179,6 +179,18 @@ static void facts_older_than_the_history(void **state)
 	take_down();
 }
 
+static void facts_older_than_the_history_of_somebody_without_address(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  filters: [ { property: score, known: true } ]\n"));
+	changed("tier", NOW, "Gold");
+	changed("score", NOW + 5 * MS_MINUTE, "5");
+	property("score")->cut = true;
+	decide();
+	assert_int_equal(decisions("skipped", "no valid e-mail address"), 1);
+	take_down();
+}
+
 static void an_event_is_in_the_ledger_once(void **state)
 {
 	(void)state;
@@ -199,6 +211,22 @@ static void an_event_is_in_the_ledger_once(void **state)
 	decide();
 	assert_int_equal(issuances("skipped"), 0);
 	assert_int_equal(decisions("no-event", "this event is in the ledger already"), 2);
+	take_down();
+}
+
+static void an_address_that_is_waited_for(void **state)
+{
+	(void)state;
+	put_up("rule: a\nmissing-email: hold 1d\n" CHANGED("tier", ""));
+	changed("tier", NOW - MS_HOUR, "Gold");
+	decide();
+	assert_int_equal(issuances("held"), 1);
+	/* The contact is looked at again when the time is over. */
+	assert_int_equal(inbox_next_due(db, "hubspot"), NOW - MS_HOUR + MS_DAY);
+	changed("email", NOW + MS_MINUTE, "a@b.org");
+	decide();
+	assert_int_equal(issuances("held"), 0);
+	assert_int_equal(issuances("planned"), 1);
 	take_down();
 }
 
@@ -231,6 +259,33 @@ static void what_was_not_read_is_not_decided(void **state)
 		db_run(db, "DELETE FROM decided", "");
 		take_down();
 	}
+}
+
+static void what_waits_for_a_watch_that_is_gone(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	/* The schema does not allow it; a damaged state may have it. */
+	db_run(db, "PRAGMA foreign_keys = OFF", "");
+	wait_for(999, "1", NOW - MS_HOUR, "Silver", "Gold");
+	decide();
+	s.contact.gone = true;
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM issuance", ""), 0);
+	pending("1", 1);
+	take_down();
+}
+
+static void a_look_that_does_not_say_when(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	s.contact.modified_ms = 0;
+	s.news.modified_ms = NOW - MS_MINUTE;
+	s.news.failures = 9;
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT modified_ms FROM contact", ""), NOW - MS_MINUTE);
+	take_down();
 }
 
 static void a_trigger_that_was_not_read_waits(void **state)
@@ -399,7 +454,11 @@ int main(void)
 		stored(a_value_before_that_nobody_knows),
 		stored(a_value_that_is_no_number_is_told),
 		stored(facts_older_than_the_history),
+		stored(facts_older_than_the_history_of_somebody_without_address),
+		stored(what_waits_for_a_watch_that_is_gone),
+		stored(a_look_that_does_not_say_when),
 		stored(an_event_is_in_the_ledger_once),
+		stored(an_address_that_is_waited_for),
 		stored(what_was_not_read_is_not_decided),
 		stored(a_trigger_that_was_not_read_waits),
 		stored(joins_fall_due_one_by_one),

@@ -17,9 +17,13 @@ static size_t flights;
 static int64_t now_ms;
 static const char *token; /* NULL: there is none */
 
+static int drop_in; /* somebody drops everything when the clock is asked so many more times */
+
 static int64_t clock_of(void *ctx)
 {
 	(void)ctx;
+	if (drop_in && --drop_in == 0)
+		db_run(db, "UPDATE issuance SET state = 'dropped'", "");
 	return now_ms;
 }
 
@@ -159,6 +163,8 @@ static size_t find(const char *part)
 	return FLIGHTS;
 }
 
+static int64_t retry_after_ms = HTTP_ABSENT;
+
 static void answer(const char *part, int status, const char *body)
 {
 	size_t i = find(part);
@@ -171,7 +177,7 @@ static void answer(const char *part, int status, const char *body)
 					 .status = status,
 					 .body = slice_of(body),
 					 .date_ms = HTTP_ABSENT,
-					 .retry_after_ms = HTTP_ABSENT,
+					 .retry_after_ms = retry_after_ms,
 					 .rate_max = HTTP_ABSENT,
 					 .rate_interval_ms = HTTP_ABSENT };
 	drop_flight(i);
@@ -268,6 +274,11 @@ static void two_accounts_go_their_own_ways(void **state)
 	assert_state(second, "draft");
 	/* A stopped account asks for nothing until it has another secret. */
 	step();
+	answer("d.example", 200, CREDENTIAL("issued"));
+	step();
+	answer("d.example", 200, "{}");
+	assert_state(second, "sent");
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX);
 	assert_int_equal(find("c.example"), FLIGHTS);
 	outbox_look_at_secrets(box);
 	step();
@@ -450,6 +461,54 @@ static void nothing_leaves_that_was_not_committed(void **state)
 	assert_state(id, "send-unknown");
 }
 
+static void a_person_who_is_faster_wins(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	assert_state(id, "creating");
+	/* What changed meanwhile is left alone by our answer … */
+	db_run(db, "UPDATE issuance SET state = 'dropped'", "");
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_state(id, "dropped");
+	/* … as by a step that was about to begin: it does not leave. */
+	id = plan("c", "2");
+	db_run(db,
+	       "CREATE TEMP TRIGGER faster BEFORE UPDATE ON issuance"
+	       " BEGIN SELECT RAISE(IGNORE); END",
+	       "");
+	step();
+	assert_int_equal(flights, 0);
+	assert_state(id, "planned");
+	db_run(db, "DROP TRIGGER faster", "");
+	drop_in = 3; /* when its turn comes, after it was chosen */
+	step();
+	assert_int_equal(drop_in, 0);
+	assert_int_equal(flights, 0);
+	assert_state(id, "dropped");
+}
+
+static void a_probe_that_is_told_to_wait(void **state)
+{
+	(void)plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	retry_after_ms = MS_MINUTE;
+	answer("c.example", 429, "");
+	retry_after_ms = HTTP_ABSENT;
+	step();
+	assert_int_equal(flights, 0);
+	assert_true(outbox_wake_ms(box) > now_ms + MS_MINUTE - MS_SECOND);
+	now_ms += MS_MINUTE;
+	step();
+	assert_int_equal(flights, 1);
+}
+
 #define boxed(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
 
 int main(void)
@@ -465,6 +524,8 @@ int main(void)
 		boxed(what_waits_is_woken_for),
 		boxed(a_store_that_fails_is_said_at_the_next_step),
 		boxed(nothing_leaves_that_was_not_committed),
+		boxed(a_person_who_is_faster_wins),
+		boxed(a_probe_that_is_told_to_wait),
 	};
 
 	json_start();

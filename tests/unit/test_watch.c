@@ -193,6 +193,11 @@ static void lists_begin_by_looking_whether_they_are_built(void **state)
 	assert_int_equal(w.building, 2);
 	assert_int_equal(w.property, UINT32_MAX);
 	assert_false(w.target_is_name);
+	/* By its name it is another list, whatever it is called. */
+	snprintf(text, sizeof(text), RULE("a", "%s\"42\"\n"), list);
+	struct watch named = watch_of(text, NOW + 1, "a");
+	assert_true(named.target_is_name);
+	assert_int_not_equal(named.id, w.id);
 }
 
 static void starts_wait_for_the_sources_clock(void **state)
