@@ -66,7 +66,7 @@ static void add_time(struct str *out, const char *key, struct query *q, enum col
 	str_addf(out, ",\"%s\":\"%s\"", key, clock_format(query_integer(q, column), text));
 }
 
-/* The row of commands.md. */
+/* The row of commands.md, and after it what holds the issuance. */
 static void add_json(struct str *out, struct query *q)
 {
 	bool property = slice_is(query_slice(q, EVENT), event_kind_names[EVENT_PROPERTY_CHANGED]);
@@ -89,12 +89,12 @@ static void add_json(struct str *out, struct query *q)
 	}
 	add_time(out, "at", q, AT);
 	add_text(out, "state", q, STATE);
-	add_text(out, "hold", q, HOLD);
 	add_text(out, "reason", q, REASON);
 	add_text(out, "credential", q, CREDENTIAL);
 	add_text(out, "public_url", q, URL);
 	str_addf(out, ",\"attempts\":%lld", (long long)query_integer(q, ATTEMPTS));
 	add_time(out, "updated", q, UPDATED);
+	add_text(out, "hold", q, HOLD);
 }
 
 static void add_what(struct str *out, struct query *q)
