@@ -70,6 +70,31 @@ struct action_view {
 	int64_t started_ms;
 };
 
+/* A credential as the service shows it. Texts live where the page lives. */
+struct credential {
+	const char *id, *public_url; /* public_url NULL where there is none */
+	const char *group;
+	bool draft;
+	int64_t created_ms; /* the service's clock */
+	struct json *
+		fields; /* as struct issuance has them; what the service does not show is left out */
+};
+
+/* What the answer to a request for a page of credentials comes to. */
+struct page {
+	bool good;
+	/*
+	 * Where it is not: SCOPE_ACCOUNT_STOP, SCOPE_ACCOUNT_WAIT, or SCOPE_ISSUANCE where the
+	 * service does not understand and asking again is of no use.
+	 */
+	enum verdict_scope scope;
+	const char *reason;	       /* one line for people; no address, no token */
+	int64_t wait_ms;	       /* 0: a back-off */
+	struct credential *credential; /* newest first */
+	size_t count;
+	const char *next; /* where the next page is; NULL: this is the last */
+};
+
 struct action_ops {
 	const char *type; /* the account's type in the rule files */
 
@@ -112,6 +137,15 @@ struct action_ops {
 	bool (*probe_next)(struct action *action, struct arena *memory, struct http_request *out);
 	void (*probe_answer)(struct action *action, const struct http_response *response);
 	const char *(*probe_problem)(const struct action *action);
+	/*
+	 * A page of all credentials there are, newest first: the first (cursor NULL), or the
+	 * one that page->next named. What is built lives in `memory`.
+	 */
+	void (*newest)(struct action *action, const char *cursor, struct arena *memory,
+		       struct http_request *out);
+	/* What came. Texts live in `memory`; each credential's fields are to be freed with json_free. */
+	void (*page)(struct action *action, const char *cursor,
+		     const struct http_response *response, struct arena *memory, struct page *out);
 	/* After a good probe: says, rule by rule, which group or attribute does not exist. */
 	void (*probe_report)(const struct action *action, const struct rule *rule,
 			     void (*say)(void *ctx, const char *text), void *ctx);

@@ -309,6 +309,11 @@ const struct table *engine_table(const struct engine *e)
 	return e->table;
 }
 
+struct outbox *engine_outbox(struct engine *e)
+{
+	return e->outbox;
+}
+
 void engine_free(struct engine *e)
 {
 	if (!e)
@@ -368,6 +373,8 @@ static enum rc keep_house(struct engine *e, struct err *err)
 	db_run(e->db, "DELETE FROM membership WHERE gone_ms < ?1", "i", now - 90 * MS_DAY);
 	inbox_forget_waits(e->db, now + LONGEST_WAIT_MS);
 	ledger_forget_waits(e->db, now + LONGEST_WAIT_MS);
+	outbox_note_life(e->outbox);
+	(void)outbox_is_restored(e->outbox, true);
 	return db_commit(e->db, err);
 }
 
@@ -444,6 +451,13 @@ int64_t engine_wake_ms(struct engine *e)
 	return wake;
 }
 
+enum rc engine_leave(struct engine *e, struct err *err)
+{
+	db_begin(e->db, "leave");
+	outbox_note_life(e->outbox);
+	return db_commit(e->db, err);
+}
+
 void engine_stop(struct engine *e)
 {
 	e->stopping = true;
@@ -499,7 +513,8 @@ enum once engine_once(struct engine *e)
 		return ONCE_NO_SOURCE;
 	ledger_count(e->db, count);
 	if (count[STATE_HELD] + count[STATE_REFUSED] + count[STATE_SEND_UNKNOWN] +
-	    ledger_work_count(e->db))
+		    ledger_work_count(e->db) ||
+	    outbox_is_restored(e->outbox, false))
 		return ONCE_PARKED;
 	return settling ? ONCE_SETTLING : ONCE_DONE;
 }

@@ -14,6 +14,7 @@
 #include "engine/world.h"
 
 struct engine;
+struct outbox;
 
 /* `world` is lent; its db must be owned by this process (DB_OWN). */
 struct engine *engine_new(const struct world *world);
@@ -27,6 +28,7 @@ void engine_free(struct engine *e); /* NULL does nothing */
  */
 enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST_CHECK;
 const struct table *engine_table(const struct engine *e);
+struct outbox *engine_outbox(struct engine *e); /* lent: for a reconcile */
 
 /* Begins all that is due. RC_BROKEN where the store fails: stop, nothing is lost. */
 enum rc engine_step(struct engine *e, struct err *err) MUST_CHECK;
@@ -36,6 +38,12 @@ int64_t engine_wake_ms(struct engine *e);
 /* No new work begins. engine_stopped once the requests that write have got their answers. */
 void engine_stop(struct engine *e);
 bool engine_stopped(const struct engine *e);
+
+/*
+ * The process ends in good order: the state learns that it is up to date. RC_BROKEN where the store
+ * fails; nothing but that sign of life is lost.
+ */
+enum rc engine_leave(struct engine *e, struct err *err) MUST_CHECK;
 
 /* For `run --once`. */
 enum once {

@@ -2,6 +2,7 @@
 
 #include "engine/backoff.h"
 #include "engine/registry.h"
+#include "engine/restored.h"
 #include "engine/sweep.h"
 #include "engine/token.h"
 
@@ -29,12 +30,15 @@ struct lane *lane_new(struct outbox *outbox, const struct world *world, const ch
 	lane->name = mem_strdup(name);
 	str_init(&lane->token, LIMIT_SECRET_BYTES);
 	lane->sweep = sweep_new(lane);
+	lane->restored = restored_new(lane);
+	lane->date_ms = HTTP_ABSENT;
 	return lane;
 }
 
 void lane_free(struct lane *lane)
 {
 	sweep_free(lane->sweep);
+	restored_free(lane->restored);
 	service_unref(lane->service);
 	str_wipe(&lane->token);
 	mem_free(lane->name);
@@ -54,6 +58,7 @@ static void open_service(struct lane *lane)
 {
 	const struct action_ops *ops = registry_action(lane->account->type);
 
+	restored_unload(lane->restored);
 	service_unref(lane->service);
 	lane->service = mem_alloc(sizeof(*lane->service));
 	*lane->service = (struct service){ ops->open(lane->account, str_slice(&lane->token)), ops,
@@ -78,6 +83,7 @@ void lane_load(struct lane *lane, struct table *table, uint32_t index)
 
 void lane_unload(struct lane *lane)
 {
+	restored_unload(lane->restored);
 	service_unref(lane->service);
 	lane->service = NULL;
 	lane->account = NULL;
@@ -105,6 +111,29 @@ void lane_judge(struct lane *lane, const struct verdict *v)
 	} else {
 		lane->failures = 0;
 	}
+}
+
+bool lane_is_free(const struct lane *lane)
+{
+	int64_t now = lane->world->mono_ms(lane->world->ctx);
+
+	return lane->service && !lane->stopped && now >= lane->wait_until_ms &&
+	       now >= lane->next_request_ms;
+}
+
+void lane_note_clock(struct lane *lane, const struct http_response *response)
+{
+	if (response->outcome != HTTP_ANSWER || response->date_ms == HTTP_ABSENT)
+		return;
+	lane->date_ms = response->date_ms;
+	lane->date_mono_ms = lane->world->mono_ms(lane->world->ctx);
+}
+
+int64_t lane_service_ms(const struct lane *lane)
+{
+	if (lane->date_ms == HTTP_ABSENT)
+		return lane->world->wall_ms(lane->world->ctx);
+	return lane->date_ms + lane->world->mono_ms(lane->world->ctx) - lane->date_mono_ms;
 }
 
 void lane_spend(struct lane *lane)

@@ -10,6 +10,7 @@
 
 struct outbox;
 struct sweep;
+struct restored;
 
 /* An opened account, from one load to the next; it keeps alive the table that it came from. */
 struct service {
@@ -39,6 +40,9 @@ struct lane {
 	bool probing, probed;
 	size_t in_flight;
 	struct sweep *sweep;
+	struct restored *restored;
+	/* The service's clock: what its last Date said, and when that came (monotonic). */
+	int64_t date_ms, date_mono_ms; /* date_ms HTTP_ABSENT: none has come */
 	struct lane *next;
 };
 
@@ -54,6 +58,12 @@ void lane_stop(struct lane *lane, const char *why);
 void lane_look_at_secret(struct lane *lane);
 /* What a verdict means for the whole account: it stops, waits, or works. */
 void lane_judge(struct lane *lane, const struct verdict *v);
+/* Its account is declared and works, and a request may leave now. */
+bool lane_is_free(const struct lane *lane);
+/* An answer came: its Date tells the service's clock. */
+void lane_note_clock(struct lane *lane, const struct http_response *response);
+/* "Now" by the service's clock; by ours as long as no answer told it. */
+int64_t lane_service_ms(const struct lane *lane);
 /* One token of the bucket is spent. */
 void lane_spend(struct lane *lane);
 

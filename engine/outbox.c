@@ -7,7 +7,9 @@
 #include "engine/backoff.h"
 #include "engine/lane.h"
 #include "engine/ledger.h"
+#include "engine/orphan.h"
 #include "engine/registry.h"
+#include "engine/restored.h"
 #include "engine/sweep.h"
 
 #define MOST_IN_FLIGHT 8 /* of one lane: enough to use 3 requests/s at answers of 2 s */
@@ -33,6 +35,7 @@ struct outbox {
 	struct flight *flight;
 	size_t in_flight;
 	bool stopping;
+	bool frozen;
 	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;
 };
@@ -182,6 +185,7 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 		if (reload)
 			ledger_release_held(o->db, account->name, wall_ms(o));
 	}
+	restored_look_at_mark(o->db, table);
 	note_table(o);
 	return db_commit(o->db, err);
 }
@@ -200,12 +204,6 @@ static bool credential_held(void *ctx, const char *credential)
 
 	return ledger_credential_held(v->outbox->db, v->account, credential) ||
 	       ledger_credential_leaves(v->outbox->db, v->account, credential);
-}
-
-static const char *log_id(int64_t id, char out[24])
-{
-	snprintf(out, 24, "%lld", (long long)id);
-	return out;
 }
 
 /* The issuance as the verdict makes it. */
@@ -266,10 +264,11 @@ static void log_verdict(const struct flight *f, const struct issuance *is, const
 	};
 	char id[24];
 
+	snprintf(id, sizeof(id), "%lld", (long long)is->id);
 	log_line(f->lane->outbox->world->log, v->again ? LOG_WARN : levels[is->state],
-		 issuance_state_names[is->state], "issuance", log_id(is->id, id), "rule", is->rule,
-		 "contact", is->contact, "event", event_kind_names[is->event], "account",
-		 f->lane->name, "credential", is->credential, "reason", v->reason, NULL);
+		 issuance_state_names[is->state], "issuance", id, "rule", is->rule, "contact",
+		 is->contact, "event", event_kind_names[is->event], "account", f->lane->name,
+		 "credential", is->credential, "reason", v->reason, NULL);
 }
 
 static void answer_issuance(struct flight *f, const struct http_response *response)
@@ -288,6 +287,7 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	if (written && f->is.state == STATE_CREATING && !f->step.write &&
 	    after.state == STATE_PLANNED)
 		sweep_note_repeat(o->db, after.id, view.now_ms);
+	restored_note_life(f->lane->restored);
 	o->failed = db_commit(o->db, &o->why);
 	if (o->failed == RC_OK)
 		log_verdict(f, &after, &v);
@@ -333,6 +333,7 @@ static void flight_done(void *arg, const struct http_response *response)
 {
 	struct flight *f = arg;
 
+	lane_note_clock(f->lane, response);
 	if (f->probe)
 		answer_probe(f, response);
 	else if (f->lane->outbox->failed == RC_OK)
@@ -385,6 +386,23 @@ static enum rc call_off(struct flight *f, struct err *err)
 	return rc;
 }
 
+/* Whether a reconcile found what a create would make a second time: then it is taken, or held. */
+static enum rc take_orphan(struct flight *f, bool *taken, struct err *err)
+{
+	struct outbox *o = f->lane->outbox;
+	struct issuance after;
+
+	*taken = false;
+	if (f->is.state != STATE_PLANNED || !orphan_any(o->db, f->lane->name))
+		return RC_OK;
+	db_begin(o->db, "adopt");
+	*taken = orphan_take(o->db, &f->is, false, wall_ms(o), &f->memory, &after) != ORPHAN_NONE;
+	enum rc rc = db_commit(o->db, err);
+	if (rc == RC_OK && *taken)
+		log_verdict(f, &after, &(struct verdict){ .reason = after.reason });
+	return rc;
+}
+
 /* "About to" is committed before the request leaves. */
 static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 {
@@ -395,6 +413,12 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 	if (!ledger_load_work(o->db, id, &f->memory, &f->is)) {
 		flight_free(f);
 		return db_failed(o->db, err);
+	}
+	bool taken;
+	enum rc rc = take_orphan(f, &taken, err);
+	if (rc != RC_OK || taken) {
+		flight_free(f);
+		return rc;
 	}
 	lane->service->ops->step(lane->service->action, &f->is, &f->memory, &f->step);
 	if (f->step.write) {
@@ -410,13 +434,15 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		db_begin(o->db, "about-to");
 		if (!ledger_update(o->db, &before, &f->is, now, NULL))
 			return call_off(f, err);
+		int64_t writes = restored_count_write(o->db);
 		if (f->step.doing == STATE_CREATING && before.attempts)
 			sweep_note_create(o->db, id, now);
-		enum rc rc = db_commit(o->db, err);
+		rc = db_commit(o->db, err);
 		if (rc != RC_OK) {
 			flight_free(f);
 			return rc;
 		}
+		db_note_mark(o->db, writes);
 	}
 	launch(f);
 	return RC_OK;
@@ -424,20 +450,26 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 
 static bool may_work(const struct lane *lane)
 {
-	int64_t now = mono_ms(lane->outbox);
+	return lane_is_free(lane) && lane->in_flight < MOST_IN_FLIGHT;
+}
 
-	return lane->service && !lane->stopped && now >= lane->wait_until_ms &&
-	       now >= lane->next_request_ms && lane->in_flight < MOST_IN_FLIGHT;
+/* No further step begins. */
+static bool is_still(const struct outbox *o)
+{
+	return o->stopping || o->frozen;
 }
 
 static enum rc lane_step(struct lane *lane, struct err *err)
 {
 	struct outbox *o = lane->outbox;
 	int64_t work[WORK_BATCH];
-	enum rc rc = RC_OK;
+	bool clear;
 
 	if (!may_work(lane) || start_probe(lane))
 		return RC_OK;
+	enum rc rc = restored_step(lane->restored, &clear, err);
+	if (!clear)
+		return rc;
 	size_t n = ledger_work(o->db, lane->name, wall_ms(o), WORK_BATCH, work);
 	for (size_t i = 0; rc == RC_OK && i < n && may_work(lane); i++)
 		if (!is_flying(o, work[i]))
@@ -451,7 +483,7 @@ enum rc outbox_step(struct outbox *o, struct err *err)
 
 	if (rc != RC_OK)
 		*err = o->why;
-	for (struct lane *lane = o->lane; rc == RC_OK && lane && !o->stopping; lane = lane->next)
+	for (struct lane *lane = o->lane; rc == RC_OK && lane && !is_still(o); lane = lane->next)
 		rc = lane_step(lane, err);
 	return rc;
 }
@@ -471,17 +503,25 @@ static int64_t next_work_ms(const struct lane *lane)
 	return ledger_next(o->db, lane->name, now);
 }
 
-static int64_t lane_wake_ms(const struct lane *lane)
+/* Monotonic; as if neither the bucket nor a failure held it back. */
+static int64_t lane_due_ms(const struct lane *lane)
 {
 	const struct outbox *o = lane->outbox;
 
-	if (!lane->service || lane->stopped || lane->in_flight >= MOST_IN_FLIGHT)
-		return INT64_MAX;
+	if (lane->probed && !restored_is_clear(lane->restored))
+		return restored_wake_ms(lane->restored);
 	int64_t next = next_work_ms(lane), sweep = sweep_next_ms(lane->sweep);
 	next = sweep < next ? sweep : next;
-	if (next == INT64_MAX)
+	return next == INT64_MAX ? next : mono_ms(o) + (next - wall_ms(o));
+}
+
+static int64_t lane_wake_ms(const struct lane *lane)
+{
+	if (!lane->service || lane->stopped || lane->in_flight >= MOST_IN_FLIGHT)
 		return INT64_MAX;
-	int64_t wake = mono_ms(o) + (next - wall_ms(o));
+	int64_t wake = lane_due_ms(lane);
+	if (wake == INT64_MAX)
+		return INT64_MAX;
 	if (wake < lane->next_request_ms)
 		wake = lane->next_request_ms;
 	return wake < lane->wait_until_ms ? lane->wait_until_ms : wake;
@@ -491,7 +531,7 @@ int64_t outbox_wake_ms(const struct outbox *o)
 {
 	int64_t wake = INT64_MAX;
 
-	for (const struct lane *lane = o->lane; lane && !o->stopping; lane = lane->next) {
+	for (const struct lane *lane = o->lane; lane && !is_still(o); lane = lane->next) {
 		int64_t one = lane_wake_ms(lane);
 		wake = one < wake ? one : wake;
 	}
@@ -503,8 +543,40 @@ size_t outbox_in_flight(const struct outbox *o)
 	size_t n = o->in_flight;
 
 	for (const struct lane *lane = o->lane; lane; lane = lane->next)
-		n += sweep_in_flight(lane->sweep);
+		n += sweep_in_flight(lane->sweep) + restored_in_flight(lane->restored);
 	return n;
+}
+
+struct lane *outbox_lane(struct outbox *o, const char *account)
+{
+	struct lane *lane = o->lane;
+
+	while (lane && strcmp(lane->name, account) != 0)
+		lane = lane->next;
+	return lane && lane->service ? lane : NULL;
+}
+
+void outbox_freeze(struct outbox *o)
+{
+	o->frozen = true;
+}
+
+void outbox_note_life(const struct outbox *o)
+{
+	for (const struct lane *lane = o->lane; lane; lane = lane->next)
+		restored_note_life(lane->restored);
+}
+
+bool outbox_is_restored(const struct outbox *o, bool say)
+{
+	bool any = false;
+
+	for (const struct lane *lane = o->lane; lane; lane = lane->next) {
+		any |= restored_is_known(lane->restored);
+		if (say)
+			restored_say(lane->restored);
+	}
+	return any;
 }
 
 void outbox_stop(struct outbox *o)

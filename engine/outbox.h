@@ -20,6 +20,7 @@
 #include "engine/world.h"
 
 struct outbox;
+struct lane;
 
 struct outbox *outbox_new(const struct world *world);
 void outbox_free(
@@ -39,6 +40,14 @@ enum rc outbox_step(struct outbox *o, struct err *err) MUST_CHECK;
 /* Monotonic time of the next step that is due; INT64_MAX where only an answer can bring one. */
 int64_t outbox_wake_ms(const struct outbox *o);
 size_t outbox_in_flight(const struct outbox *o);
+/* From the start on nothing is issued, asked or swept: for a reconcile. */
+void outbox_freeze(struct outbox *o);
+/* The lane of an account that is declared and has a secret, else NULL. */
+struct lane *outbox_lane(struct outbox *o, const char *account);
+/* Part of the caller's transaction: the sign of life of every account (engine/restored.h). */
+void outbox_note_life(const struct outbox *o);
+/* Some account issues nothing because the state is older than its service; `say`: in the log, too. */
+bool outbox_is_restored(const struct outbox *o, bool say);
 /* No further step begins; what is under way ends. */
 void outbox_stop(struct outbox *o);
 /* A secret that is a file changed while its account was stopped: looks, and goes on with it. */

@@ -318,18 +318,25 @@ static bool advance(struct sim *sim, int64_t wake_ms, int64_t until_ms)
 	return true;
 }
 
-enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, enum once *out,
-		     struct err *err)
+/* What lives in the world: an engine, or what runs one. */
+struct driven {
+	void *what;
+	enum rc (*step)(void *what, bool *done, struct err *err);
+	int64_t (*wake_ms)(void *what);
+};
+
+static enum rc live(struct sim *sim, const struct driven *d, int64_t until_ms, struct err *err)
 {
 	enum rc rc;
 	int64_t stood_ms = sim->now_ms;
 	int turns = 0;
+	bool done = false;
 
 	do {
-		rc = engine_step(engine, err);
+		rc = d->step(d->what, &done, err);
 		if (sim->ended)
 			return err_set(err, RC_BROKEN, "the process ended at a request");
-		if (rc == RC_OK && out && (*out = engine_once(engine)) != ONCE_WORKING)
+		if (rc != RC_OK || done)
 			break;
 		/*
 		 * An engine that is always due and never does anything would keep us here for
@@ -340,8 +347,53 @@ enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, e
 		if (turns > SPIN_TURNS)
 			return err_set(err, RC_BROKEN,
 				       "the engine spins: it is due and does nothing");
-	} while (rc == RC_OK && advance(sim, engine_wake_ms(engine), until_ms));
+	} while (advance(sim, d->wake_ms(d->what), until_ms));
 	return rc;
+}
+
+struct pass {
+	struct engine *engine;
+	enum once *out; /* NULL: it is no single pass */
+};
+
+static enum rc pass_step(void *what, bool *done, struct err *err)
+{
+	struct pass *p = what;
+	enum rc rc = engine_step(p->engine, err);
+
+	*done = rc == RC_OK && p->out && (*p->out = engine_once(p->engine)) != ONCE_WORKING;
+	return rc;
+}
+
+static int64_t pass_wake_ms(void *what)
+{
+	return engine_wake_ms(((struct pass *)what)->engine);
+}
+
+enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, enum once *out,
+		     struct err *err)
+{
+	struct pass pass = { engine, out };
+	struct driven d = { &pass, pass_step, pass_wake_ms };
+
+	return live(sim, &d, until_ms, err);
+}
+
+static enum rc reconcile_step_(void *what, bool *done, struct err *err)
+{
+	return reconcile_step(what, done, err);
+}
+
+static int64_t reconcile_wake_ms_(void *what)
+{
+	return reconcile_wake_ms(what);
+}
+
+enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *err)
+{
+	struct driven d = { reconcile, reconcile_step_, reconcile_wake_ms_ };
+
+	return live(sim, &d, INT64_MAX, err);
 }
 
 enum rc sim_run(struct sim *sim, struct engine *engine, int64_t until_ms, struct err *err)

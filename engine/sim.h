@@ -9,6 +9,7 @@
 #define ENGINE_SIM_H
 
 #include "engine/engine.h"
+#include "engine/reconcile.h"
 #include "engine/sandbox/sandbox.h"
 
 struct sim_call;
@@ -80,6 +81,8 @@ enum rc sim_run(struct sim *sim, struct engine *engine, int64_t until_ms,
  */
 enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, enum once *out,
 		     struct err *err) MUST_CHECK;
+/* Lets a reconcile come to its end, as reconcile_step says. */
+enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *err) MUST_CHECK;
 /*
  * The engine is gone: what is under way still reaches the sandbox (unless lose_requests), and
  * nobody hears the answer.

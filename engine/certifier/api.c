@@ -157,19 +157,48 @@ static struct json *by_email(struct slice address, struct arena *memory)
 	return filter;
 }
 
-void api_search(const struct action *a, const struct issuance *is, struct arena *memory,
-		struct http_request *out)
+/*
+ * A filter must stand there, and none means "all" (facts/certifier.md 2.7): so every status that
+ * there is.
+ */
+static struct json *any_status(void)
+{
+	static const char *const statuses[] = { "draft", "scheduled", "issued", "expired" };
+	struct json *filter = json_new_object(), *status = json_new_object();
+	struct json *words = json_new_array();
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		json_add_text(words, slice_of(statuses[i]));
+	json_set(status, "in", words);
+	json_set(filter, "status", status);
+	return filter;
+}
+
+static void search(const struct action *a, struct json *filter, const char *order,
+		   const char *cursor, struct arena *memory, struct http_request *out)
 {
 	struct json *body = json_new_object(), *sort = json_new_object();
 
-	json_set(body, "filter", by_email(field(is, "recipient.email"), memory));
+	json_set(body, "filter", filter);
 	json_set_text(sort, "property", "createdAt");
-	json_set_text(sort, "order", "asc");
+	json_set_text(sort, "order", order);
 	json_set(body, "sort", sort);
-	if (is->cursor)
-		json_set_text(body, "cursor", is->cursor);
+	if (cursor)
+		json_set_text(body, "cursor", cursor);
 	json_set_integer(body, "limit", PAGE);
 	post(a, arena_printf(memory, "%s/credentials/search", a->base), body, memory, out);
+}
+
+void api_search(const struct action *a, const struct issuance *is, struct arena *memory,
+		struct http_request *out)
+{
+	search(a, by_email(field(is, "recipient.email"), memory), "asc", is->cursor, memory, out);
+}
+
+void api_newest(const struct action *a, const char *cursor, struct arena *memory,
+		struct http_request *out)
+{
+	search(a, any_status(), "desc", cursor, memory, out);
 }
 
 void api_groups(const struct action *a, const char *cursor, struct arena *memory,
@@ -219,17 +248,22 @@ bool api_id_valid(struct slice id)
 	return true;
 }
 
+const char *api_public_url(const struct action *a, const struct json *credential,
+			   struct arena *memory)
+{
+	struct slice id = json_get_slice(credential, "publicId");
+
+	return api_id_valid(id) ? arena_printf(memory, "%s/%.*s", a->portal, SLICE_FMT(id)) : NULL;
+}
+
 bool api_take_ids(const struct answer *an, const struct json *credential, struct verdict *out)
 {
 	struct slice id = json_get_slice(credential, "id");
-	struct slice public_id = json_get_slice(credential, "publicId");
 
 	if (!api_id_valid(id))
 		return false;
 	out->credential = arena_text(an->memory, id);
-	if (api_id_valid(public_id))
-		out->public_url = arena_printf(an->memory, "%s/%.*s", an->action->portal,
-					       SLICE_FMT(public_id));
+	out->public_url = api_public_url(an->action, credential, an->memory);
 	return true;
 }
 

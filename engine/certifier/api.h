@@ -42,6 +42,9 @@ void api_get(const struct action *a, const struct issuance *is, struct arena *me
 /* The credential, whatever its state: facts/certifier.md 2.6. */
 void api_delete(const struct action *a, const char *credential, struct arena *memory,
 		struct http_request *out);
+/* The page at `cursor` (NULL: the first) of all credentials, newest first. */
+void api_newest(const struct action *a, const char *cursor, struct arena *memory,
+		struct http_request *out);
 void api_groups(const struct action *a, const char *cursor, struct arena *memory,
 		struct http_request *out); /* cursor "": the first page */
 void api_attributes(const struct action *a, struct arena *memory, struct http_request *out);
@@ -55,6 +58,9 @@ int64_t api_retry_ms(const struct http_response *r);
 
 /* Letters, digits and hyphens, 1 to LIMIT_ID_BYTES: what may go into paths and keys. */
 bool api_id_valid(struct slice id);
+/* Where the recipient sees it; NULL where the service named no usable public id. */
+const char *api_public_url(const struct action *a, const struct json *credential,
+			   struct arena *memory);
 /* Sets credential, and public_url where there is one. False where no id can be used. */
 bool api_take_ids(const struct answer *an, const struct json *credential, struct verdict *out);
 /* "issued", or "expired", which it can only be after that. */

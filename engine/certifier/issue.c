@@ -20,6 +20,7 @@
 
 #include "engine/certifier/api.h"
 #include "engine/certifier/certifier.h"
+#include "engine/certifier/list.h"
 #include "engine/certifier/settle.h"
 #include "engine/certifier/sweep.h"
 
@@ -263,4 +264,6 @@ const struct action_ops certifier_ops = {
 	.probe_answer = probe_answer,
 	.probe_problem = probe_problem,
 	.probe_report = probe_report,
+	.newest = list_newest,
+	.page = list_page,
 };

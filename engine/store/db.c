@@ -168,6 +168,31 @@ int db_owner(const char *url)
 	return find_driver(url, &driver, &place, &ignored) == RC_OK ? driver->owner(place) : 0;
 }
 
+enum rc db_copy(struct db *db, struct db **out, struct err *err)
+{
+	struct db *copy = mem_alloc(sizeof(*copy));
+
+	*out = NULL;
+	copy->driver = db->driver;
+	enum rc rc = db->driver->copy(db->handle, &copy->handle, err);
+	if (rc != RC_OK) {
+		db_close(copy);
+		return rc;
+	}
+	*out = copy;
+	return RC_OK;
+}
+
+void db_note_mark(struct db *db, int64_t mark)
+{
+	db->driver->note_mark(db->handle, mark);
+}
+
+int64_t db_mark(const struct db *db)
+{
+	return db->driver->mark(db->handle);
+}
+
 void db_close(struct db *db)
 {
 	if (!db)

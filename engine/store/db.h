@@ -38,6 +38,19 @@ enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err 
 void db_close(struct db *db); /* NULL does nothing */
 /* The pid of the daemon that owns the state now; 0 where none does. */
 int db_owner(const char *url);
+/*
+ * The whole state as it is now, in memory: for what is to change nothing. Not within a
+ * transaction. RC_BROKEN where it cannot be read.
+ */
+enum rc db_copy(struct db *db, struct db **out, struct err *err) MUST_CHECK;
+
+/*
+ * A mark beside the state, not in it: a copy of the state that is put back is older than its mark.
+ * Kept through kill -9; after a power loss it may be gone (0) or an earlier one, never a later one
+ * than was noted here. A copy (db_copy) has the mark of what it was copied from, in memory only.
+ */
+void db_note_mark(struct db *db, int64_t mark);
+int64_t db_mark(const struct db *db);
 
 /*
  * Transactions do not nest. `tag` names the durable step ("poll-page",
@@ -96,7 +109,10 @@ struct db_driver {
 	enum rc (*open)(const char *place, enum db_mode mode, void **out, struct err *err);
 	void (*close)(void *handle);
 	int (*owner)(const char *place); /* pid of the daemon that has it; 0: none */
-	bool (*is_empty)(void *handle);	 /* it holds no table of anybody */
+	enum rc (*copy)(void *handle, void **out, struct err *err); /* in memory */
+	void (*note_mark)(void *handle, int64_t mark);
+	int64_t (*mark)(void *handle);
+	bool (*is_empty)(void *handle); /* it holds no table of anybody */
 	enum rc (*exec)(void *handle, const char *sql,
 			struct err *err); /* may hold several statements */
 	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);

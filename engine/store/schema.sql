@@ -219,3 +219,27 @@ CREATE TABLE stray (
 );
 CREATE INDEX stray_look ON stray (action_account, look_ms);
 CREATE INDEX stray_issuance ON stray (issuance);
+
+-- What is known of each action account, beside its issuances.
+CREATE TABLE action (
+	account  TEXT PRIMARY KEY,
+	alive_ms INTEGER NOT NULL,            -- sign of life, by the service's clock: what was issued here until then, this state knows
+	restored TEXT                         -- why nothing is issued until a reconcile; NULL: nothing is in the way
+);
+
+-- Orphans: credentials at the service that no issuance holds, as a reconcile found them.
+CREATE TABLE orphan (
+	account    TEXT NOT NULL,
+	credential TEXT NOT NULL,
+	group_id   TEXT NOT NULL,
+	email      TEXT NOT NULL,             -- in lower case
+	fields     TEXT NOT NULL,             -- JSON, as issuance.fields
+	public_url TEXT,
+	draft      INTEGER NOT NULL,          -- 0: issued
+	created_ms INTEGER NOT NULL,          -- the service's clock
+	suspect    INTEGER NOT NULL,          -- 1: made after the sign of life of a state that was restored
+	holds      INTEGER,                   -- the issuance that was held because of it, once
+	seen_ms    INTEGER NOT NULL,          -- the service's clock: the reconcile that saw it last
+	PRIMARY KEY (account, credential)
+) WITHOUT ROWID;
+CREATE INDEX orphan_person ON orphan (account, group_id, email);

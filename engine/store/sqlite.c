@@ -25,6 +25,7 @@
 struct handle {
 	sqlite3 *sqlite;
 	int lock; /* file descriptor, -1 where we do not own the state */
+	int64_t mark;
 };
 
 static enum rc broken(sqlite3 *sqlite, struct err *err)
@@ -55,31 +56,78 @@ static int sqlite_owner(const char *place)
 	return owned ? lock.l_pid : 0;
 }
 
-static enum rc lock_state(const char *path, int *out, struct err *err)
+/*
+ * The lock file: the owner's pid, and the mark, a line each. Not synced: after a power loss the mark
+ * may be an older one, and that is as good as none.
+ */
+static bool write_lock(int fd, int64_t mark)
 {
-	char name[4096], pid[32] = "";
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%d\n%020lld\n", (int)getpid(), (long long)mark);
+
+	return pwrite(fd, text, (size_t)len, 0) == len && ftruncate(fd, len) == 0;
+}
+
+static void read_lock(int fd, int *pid, int64_t *mark)
+{
+	char text[64];
+	ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[got > 0 ? got : 0] = '\0';
+	const char *line = strchr(text, '\n');
+	*pid = atoi(text);
+	*mark = line ? strtoll(line + 1, NULL, 10) : 0;
+}
+
+static enum rc lock_state(const char *path, struct handle *h, struct err *err)
+{
+	char name[4096];
+	int pid;
 
 	snprintf(name, sizeof(name), "%s.lock", path);
 	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set(err, RC_BROKEN, "cannot open '%s': %s", name, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		ssize_t got = read(fd, pid, sizeof(pid) - 1);
-		pid[got > 0 ? got : 0] = '\0';
-		close(fd);
-		return err_set(err, RC_REFUSED, "another hs2cert (pid %d) is using '%s'", atoi(pid),
-			       path);
+	bool free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	read_lock(fd, &pid, &h->mark);
+	if (free && write_lock(fd, h->mark)) {
+		struct flock lock = whole_file();
+		/* Where it fails, nobody can nudge us: no more than that. */
+		(void)fcntl(fd, F_SETLK, &lock);
+		h->lock = fd;
+		return RC_OK;
 	}
-	struct flock lock = whole_file();
-	(void)fcntl(fd, F_SETLK,
-		    &lock); /* where it fails, nobody can nudge us: no more than that */
-	int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len) {
-		close(fd);
-		return err_set(err, RC_BROKEN, "cannot write '%s': %s", name, strerror(errno));
-	}
-	*out = fd;
-	return RC_OK;
+	close(fd);
+	return free ? err_set(err, RC_BROKEN, "cannot write '%s': %s", name, strerror(errno))
+		    : err_set(err, RC_REFUSED, "another hs2cert (pid %d) is using '%s'", pid, path);
+}
+
+/* Beside an owner: what its mark is now. */
+static void look_at_lock(const char *path, struct handle *h)
+{
+	char name[4096];
+	int pid;
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	read_lock(fd, &pid, &h->mark);
+	close(fd);
+}
+
+static void sqlite_note_mark(void *handle, int64_t mark)
+{
+	struct handle *h = handle;
+
+	h->mark = mark;
+	if (h->lock >= 0)
+		(void)write_lock(h->lock, mark); /* without it we only see less */
+}
+
+static int64_t sqlite_mark(void *handle)
+{
+	return ((struct handle *)handle)->mark;
 }
 
 static enum rc sqlite_exec(void *handle, const char *sql, struct err *err)
@@ -140,7 +188,9 @@ static enum rc sqlite_open_(const char *place, enum db_mode mode, void **out, st
 
 	h->lock = -1;
 	if (mode == DB_OWN && strcmp(place, ":memory:") != 0)
-		rc = lock_state(place, &h->lock, err);
+		rc = lock_state(place, h, err);
+	if (mode == DB_SHARE)
+		look_at_lock(place, h);
 	if (rc == RC_OK)
 		rc = open_file(h, place, mode, err);
 	if (rc != RC_OK) {
@@ -149,6 +199,27 @@ static enum rc sqlite_open_(const char *place, enum db_mode mode, void **out, st
 	}
 	*out = h;
 	return RC_OK;
+}
+
+static enum rc sqlite_copy(void *handle, void **out, struct err *err)
+{
+	struct handle *from = handle, *to;
+
+	*out = NULL;
+	if (sqlite_open_(":memory:", DB_OWN, out, err) != RC_OK)
+		return RC_BROKEN;
+	to = *out;
+	sqlite3_backup *backup = sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main");
+	/* One step: a page that is written meanwhile cannot make it begin anew. */
+	bool whole = backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+	to->mark = from->mark;
+	if (sqlite3_backup_finish(backup) == SQLITE_OK && whole)
+		return RC_OK;
+	(void)broken(to->sqlite, err);
+	err_prefix(err, "cannot copy the state");
+	sqlite_close_(to);
+	*out = NULL;
+	return RC_BROKEN;
 }
 
 static enum rc sqlite_prepare_(void *handle, const char *sql, void **out, struct err *err)
@@ -230,6 +301,9 @@ const struct db_driver sqlite_driver = {
 	.open = sqlite_open_,
 	.close = sqlite_close_,
 	.owner = sqlite_owner,
+	.copy = sqlite_copy,
+	.note_mark = sqlite_note_mark,
+	.mark = sqlite_mark,
 	.is_empty = sqlite_is_empty,
 	.exec = sqlite_exec,
 	.prepare = sqlite_prepare_,

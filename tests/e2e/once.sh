@@ -2,6 +2,7 @@
 # run --once and its exit status; usage and trouble of every command.
 . "$(dirname "$(realpath "$0")")/stage.inc"
 start_sandbox
+act option '{"name":"rate_limits","value":"false"}'
 write_rules 30m
 
 check 'nothing to do: 0' status 0 "$program" run --once

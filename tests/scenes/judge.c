@@ -53,7 +53,7 @@ static bool state_fits(struct life *l, const struct issuance *is, struct slice w
 		return true;
 	if (!slice_is(wanted, "sent") || is->state != STATE_SEND_UNKNOWN)
 		return false;
-	return l->crashes || torment_unsure(l, is->credential);
+	return l->crashes || l->restores || torment_unsure(l, is->credential);
 }
 
 static bool meets(struct life *l, const struct issuance *is, const struct node *entry)
@@ -144,21 +144,36 @@ static bool judge_row(struct life *l, const struct issuance *is, int64_t *met)
 	return false;
 }
 
-/* Nothing is at Certifier that the ledger does not know. */
+static int64_t beyond(int64_t found, int64_t allowed)
+{
+	return found > allowed ? found - allowed : 0;
+}
+
+/* Held by an issuance, or the reason why one is held. */
+static bool is_known(struct life *l, const char *credential)
+{
+	return db_exists(l->sim.world.db,
+			 "SELECT 1 FROM issuance WHERE credential = ?1 UNION ALL"
+			 " SELECT 1 FROM orphan WHERE credential = ?1 AND holds IS NOT NULL",
+			 "t", credential);
+}
+
+/* Nothing at Certifier that the ledger does not know, but what somebody else made. */
 static bool judge_strays(struct life *l)
 {
 	int64_t drafts = 0, issued = 0;
 
 	for (size_t i = 0; i < sandbox_credential_count(l->sandbox); i++) {
 		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
-		if (db_exists(l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1", "t",
-			      c.id))
+		if (is_known(l, c.id))
 			continue;
 		if (strcmp(c.status, "draft") == 0)
 			drafts++;
 		else
 			issued++;
 	}
+	drafts = beyond(drafts, l->by_hand[0]);
+	issued = beyond(issued, l->by_hand[1]);
 	if (issued)
 		str_addf(&l->trouble,
 			 "%lld credentials were issued that the ledger does not know\n",

@@ -9,6 +9,7 @@
 #define TAIL_MS (3 * MS_HOUR) /* what is left to do is done by then */
 #define SLOW_TAIL_MS (9 * MS_HOUR)
 #define ONCE_EVERY_MS (5 * MS_MINUTE)
+#define RESTORED_MS (20 * MS_MINUTE) /* a daemon runs so long on a state that was put back */
 
 static bool trouble(struct life *l, const char *what, const char *why)
 {
@@ -20,8 +21,9 @@ static bool trouble(struct life *l, const char *what, const char *why)
 
 static bool counts(const char *tag)
 {
-	static const char *const tags[] = { "activate", "start",     "decide",	"about-to",
-					    "result",	"scan-page", "promote", "act" };
+	static const char *const tags[] = { "activate", "start",     "decide",	  "about-to",
+					    "result",	"scan-page", "promote",	  "act",
+					    "adopt",	"orphans",   "reconcile", "restored" };
 
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
 		if (strcmp(tag, tags[i]) == 0)
@@ -32,6 +34,7 @@ static bool counts(const char *tag)
 static bool at_commit(void *ctx, const char *tag, bool after)
 {
 	struct life *l = ctx;
+	struct err err;
 
 	if (l->sim.ended)
 		return false;
@@ -39,10 +42,27 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 		return true;
 	if (!after)
 		l->commits++;
+	else if (l->commits == l->variant->restore_at && !l->backup &&
+		 db_copy(l->sim.world.db, &l->backup, &err) != RC_OK)
+		return trouble(l, "backup", err.text);
 	if (l->crashed || l->commits != l->variant->crash_at || after != l->variant->crash_after)
 		return true;
 	l->crashed = true;
 	return false;
+}
+
+void life_hook(struct life *l)
+{
+	db_hook(l->sim.world.db, at_commit, l);
+}
+
+bool life_crash_over(struct life *l)
+{
+	bool crashed = l->crashed;
+
+	l->crashes += crashed;
+	l->crashed = false;
+	return crashed;
 }
 
 static void add_accounts(const struct life *l, struct str *out)
@@ -99,13 +119,18 @@ static bool open_state(struct life *l)
 	return true;
 }
 
+struct table *life_table(struct life *l)
+{
+	return build(l, str_slice(&l->rules), true);
+}
+
 static bool load(struct life *l)
 {
 	struct err err;
 
 	if (!l->engine) /* a later start will */
 		return true;
-	struct table *table = build(l, str_slice(&l->rules), true);
+	struct table *table = life_table(l);
 
 	if (!table)
 		return trouble(l, "the rules are wrong", l->scene->name);
@@ -114,7 +139,7 @@ static bool load(struct life *l)
 	return rc == RC_OK || life_excused(l) || trouble(l, "load", err.text);
 }
 
-static void end_process(struct life *l)
+void life_end_process(struct life *l)
 {
 	engine_free(l->engine);
 	l->engine = NULL;
@@ -131,7 +156,7 @@ static void end_process(struct life *l)
 bool life_restart(struct life *l)
 {
 	do {
-		end_process(l);
+		life_end_process(l);
 		l->crashes += l->crashed && !l->sim.ended;
 		l->crashed = false;
 		torment_restart(l);
@@ -156,7 +181,7 @@ static bool run_once_until(struct life *l, int64_t until_ms, struct err *err, en
 	if (*rc != RC_OK || l->sim.now_ms >= until_ms)
 		return true;
 	/* The pass is over: the next process starts a little later. */
-	end_process(l);
+	life_end_process(l);
 	l->sim.now_ms = l->sim.now_ms + ONCE_EVERY_MS < until_ms ? l->sim.now_ms + ONCE_EVERY_MS
 								 : until_ms;
 	return life_restart(l);
@@ -363,7 +388,7 @@ static enum rc do_restart(struct life *l, const struct node *n, struct err *err)
 
 	if (!clock_parse_duration(n->text, &span))
 		return err_set(err, RC_INVALID, "restart takes a duration");
-	end_process(l);
+	life_end_process(l);
 	l->sim.now_ms += span;
 	return life_restart(l) ? RC_OK : err_set(err, RC_INVALID, "restart");
 }
@@ -473,6 +498,10 @@ static const struct {
 	{ "plan", do_plan },
 	{ "index-lag", do_index_lag },
 	{ "clock", do_clock },
+	{ "backup", backup_take },
+	{ "restore-backup", backup_put_back },
+	{ "reconcile", backup_reconcile },
+	{ "issue-by-hand", backup_issue_by_hand },
 	{ "create-many", do_create_many },
 	{ "set-many", do_set_many },
 	{ "add-many-to-list", do_join_many },
@@ -592,6 +621,19 @@ static bool set_stage(struct life *l)
 	return set_lists(l, before_ms);
 }
 
+/* All has happened; then a copy is put back, the process runs a while, and somebody reconciles. */
+static bool restore(struct life *l)
+{
+	struct err err;
+
+	if (!live_until(l, l->sim.now_ms + TAIL_MS))
+		return false;
+	if (backup_put_back(l, NULL, &err) != RC_OK ||
+	    !live_until(l, l->sim.now_ms + RESTORED_MS) || backup_reconcile(l, NULL, &err) != RC_OK)
+		return trouble(l, "restore", err.text);
+	return true;
+}
+
 static bool live_scene(struct life *l)
 {
 	const struct scene *s = l->scene;
@@ -603,6 +645,8 @@ static bool live_scene(struct life *l)
 	for (size_t i = 0; i < s->steps; i++)
 		if (!live_until(l, begin_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
 			return false;
+	if (l->variant->restore_at && !restore(l))
+		return false;
 	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms
 		       : l->variant->slow  ? SLOW_TAIL_MS
 					   : TAIL_MS;
@@ -632,6 +676,7 @@ void life_release(struct life *l)
 	engine_free(l->engine);
 	sim_abandon(&l->sim);
 	db_close(l->sim.world.db);
+	db_close(l->backup);
 	sandbox_free(l->sandbox);
 	torment_end(l);
 	str_release(&l->rules);

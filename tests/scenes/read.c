@@ -45,6 +45,7 @@ static bool read_steps(const struct node *list, struct arena *memory, struct sce
 			return false;
 		if (s->steps && s->step[s->steps].at_ms < s->step[s->steps - 1].at_ms)
 			return fail(s->path, "steps are not in order of time");
+		s->puts_back |= strcmp(s->step[s->steps].word, "restore-backup") == 0;
 		s->steps++;
 	}
 	return true;
@@ -52,7 +53,7 @@ static bool read_steps(const struct node *list, struct arena *memory, struct sce
 
 static const char *const known_keys[] = { "scene",    "about", "rules",	 "start",      "sandbox",
 					  "contacts", "lists", "groups", "attributes", "steps",
-					  "expect",   "polls", "ends" };
+					  "expect",   "polls", "ends",	 "restores" };
 
 static bool keys_known(const char *path, const struct node *doc)
 {
@@ -91,6 +92,7 @@ static bool read_scene(const char *path, const struct node *doc, struct arena *m
 	s->attributes = node_get(doc, "attributes");
 	s->expect = node_get(doc, "expect");
 	s->fast_only = slice_is(slice_of(node_word(doc, "polls", "", memory)), "fast");
+	s->restores = slice_is(slice_of(node_word(doc, "restores", "", memory)), "everywhere");
 	s->no_ends = slice_is(slice_of(node_word(doc, "ends", "", memory)), "none");
 	return read_steps(node_get(doc, "steps"), memory, s);
 }

@@ -32,6 +32,8 @@ struct scene {
 	bool own_accounts; /* the rules declare accounts themselves */
 	bool fast_only;	   /* `polls: fast`: what leaves no trace is lost to slow polls */
 	bool no_ends; /* `ends: none`: too long to be ended everywhere, or for a sample of torture */
+	bool puts_back; /* a step puts an older state back: not for torture, which needs its disk */
+	bool restores;	/* `restores: everywhere`: a copy of each durable step is put back */
 	int64_t start_ms;
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
 	struct step *step;
@@ -67,6 +69,8 @@ struct variant {
 	bool crash_after;
 	bool lose_requests;
 	const struct torment *torment; /* or NULL */
+	/* The state is copied after the n-th such commit, and put back when all steps are done. */
+	int restore_at;
 };
 
 /* A send that left. */
@@ -90,7 +94,10 @@ struct life {
 	int64_t heals_ms; /* the end of a torment that lasts; 0: not begun */
 	struct sent *send;
 	size_t sends, send_cap;
-	int unknown; /* sends that the judge found unknown, with good reason */
+	int unknown;	   /* sends that the judge found unknown, with good reason */
+	struct db *backup; /* NULL: none was taken */
+	int restores;	   /* so often it was put back */
+	int by_hand[2];	   /* drafts [0] and credentials [1] that somebody else made */
 	int64_t next_restart_ms;
 	struct str trouble; /* what went wrong, for the report */
 	FILE *log;
@@ -140,6 +147,23 @@ enum rc act_drop(struct life *l, const struct node *map, struct err *err);
 
 /* Whether what was issued is what the scene expects; else says why in l->trouble. */
 bool judge(struct life *l);
+
+/* ---- parts of life.c for steps in files of their own ---- */
+
+/* What is under way reaches the services (unless requests are lost). */
+void life_end_process(struct life *l);
+/* The rules in force; NULL after trouble. */
+struct table *life_table(struct life *l);
+/* A state that took the place of another: its commits count from now on. */
+void life_hook(struct life *l);
+/* Whether a commit failed because the process was to end there; then it is over. */
+bool life_crash_over(struct life *l);
+
+/* Rows of the table of steps: backup.c. */
+enum rc backup_take(struct life *l, const struct node *what, struct err *err);
+enum rc backup_put_back(struct life *l, const struct node *what, struct err *err);
+enum rc backup_reconcile(struct life *l, const struct node *what, struct err *err);
+enum rc backup_issue_by_hand(struct life *l, const struct node *what, struct err *err);
 
 /* Text of a scalar node as a C string in memory, or `otherwise`. */
 const char *node_word(const struct node *map, const char *key, const char *otherwise,

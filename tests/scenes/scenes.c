@@ -65,7 +65,11 @@ static int live_one(struct tally *t, const struct scene *s, const struct variant
 		t->passed++;
 	} else {
 		t->failed++;
-		printf("%s: %s [%s%s", s->path, s->name, v->name, v->crash_at ? "" : "]\n");
+		printf("%s: %s [%s", s->path, s->name, v->name);
+		if (v->restore_at)
+			printf(" to durable step %d", v->restore_at);
+		if (!v->crash_at)
+			printf("]\n");
 		if (v->crash_at)
 			printf(" ended %s durable step %d%s]\n",
 			       v->crash_after ? "after" : "before", v->crash_at,
@@ -108,6 +112,19 @@ static void end_everywhere(struct tally *t, const struct scene *s, int commits)
 	}
 }
 
+/* The state as it was at every durable step is put back when all is done, and reconciled. */
+static void restore_everywhere(struct tally *t, const struct scene *s, int commits)
+{
+	struct variant v = {
+		.name = "restored", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR
+	};
+
+	for (int n = 1; n <= commits && t->failed == 0; n += commits / t->ends + 1) {
+		v.restore_at = n;
+		live_one(t, s, &v);
+	}
+}
+
 static void live_scene(struct tally *t, const struct scene *s)
 {
 	static const struct variant counting = {
@@ -130,6 +147,9 @@ static void live_scene(struct tally *t, const struct scene *s)
 	if (failed == t->failed && !s->fast_only && !s->no_ends &&
 	    (!t->only_variant || strcmp(t->only_variant, "ended") == 0))
 		end_everywhere(t, s, live_one(t, s, &counting));
+	if (failed == t->failed && s->restores &&
+	    (!t->only_variant || strcmp(t->only_variant, "restored") == 0))
+		restore_everywhere(t, s, live_one(t, s, &counting));
 }
 
 static bool live_file(struct tally *t, const char *path)

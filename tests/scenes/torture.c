@@ -116,7 +116,7 @@ void torture(struct tortures *all, const struct scene *s)
 	static const struct torment none = { .name = "none", .on_disk = true };
 
 	/* A sample has no time for scenes that are too long to be ended everywhere. */
-	if ((all->most && s->no_ends) || !suffer(all, s, &none))
+	if (s->puts_back || (all->most && s->no_ends) || !suffer(all, s, &none))
 		return;
 	uint64_t requests = all->last, writes = disk_writes(), syncs = disk_syncs(), total = 0;
 	for (size_t i = 0; i < N_TORMENTS; i++)

@@ -313,8 +313,45 @@ static void the_lock_of_a_dead_owner_holds_nobody(void **state)
 	assert_non_null(file);
 	assert_int_not_equal(fread(line, 1, sizeof(line) - 1, file), 0);
 	fclose(file);
-	snprintf(expected, sizeof(expected), "%d\n", (int)getpid());
+	snprintf(expected, sizeof(expected), "%d\n%020d\n", (int)getpid(), 0);
 	assert_string_equal(line, expected);
+	db_close(db);
+}
+
+static void the_mark_stays_beside_the_state(void **state)
+{
+	struct place *p = *state;
+	struct db *db = open_as(p, p->path, DB_OWN);
+
+	assert_int_equal(db_mark(db), 0);
+	db_note_mark(db, 17);
+	struct db *beside_it = open_as(p, p->path, DB_SHARE);
+	assert_int_equal(db_mark(beside_it), 17);
+	db_close(beside_it);
+	db_close(db);
+	db = open_as(p, p->path, DB_OWN);
+	assert_int_equal(db_mark(db), 17);
+	db_close(db);
+}
+
+static void a_copy_is_the_whole_and_changes_nothing(void **state)
+{
+	struct place *p = *state;
+	struct db *copy, *db = open_as(p, p->path, DB_OWN);
+	struct err err;
+
+	db_run(db, "INSERT INTO meta (key, value) VALUES ('of', 'both')", "");
+	db_note_mark(db, 5);
+	assert_int_equal(db_copy(db, &copy, &err), RC_OK);
+	assert_int_equal(db_mark(copy), 5);
+	assert_true(db_exists(copy, "SELECT 1 FROM meta WHERE key = 'of'", ""));
+	db_begin(copy, "test");
+	db_run(copy, "DELETE FROM meta WHERE key = 'of'", "");
+	assert_int_equal(db_commit(copy, &err), RC_OK);
+	db_note_mark(copy, 6);
+	assert_true(db_exists(db, "SELECT 1 FROM meta WHERE key = 'of'", ""));
+	assert_int_equal(db_mark(db), 5);
+	db_close(copy);
 	db_close(db);
 }
 
@@ -569,6 +606,8 @@ int main(void)
 		placed(a_second_one_in_the_same_process_too),
 		placed(others_may_share_what_one_owns),
 		placed(the_lock_of_a_dead_owner_holds_nobody),
+		placed(the_mark_stays_beside_the_state),
+		placed(a_copy_is_the_whole_and_changes_nothing),
 		placed(what_is_rolled_back_never_was),
 		placed(others_see_nothing_before_the_commit),
 		placed(the_first_failure_sticks),

@@ -1,0 +1,112 @@
+#include "engine/cli/ground.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "dsl/build.h"
+#include "engine/token.h"
+
+/* Tokens live in this process: no core dumps of it, no peeking at it. */
+static void keep_secrets(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	umask(0077);
+}
+
+static bool set_up_log(struct ground *g, enum log_level otherwise)
+{
+	static const char *const formats[] = { "text", "json", NULL };
+	static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+	int format = 0, level = (int)otherwise;
+
+	if (!cli_word(g->cli, "log-format", formats, &format) ||
+	    !cli_word(g->cli, "log-level", levels, &level))
+		return false;
+	g->log = (struct log){ .out = stderr,
+			       .level = (enum log_level)level,
+			       .json = format == 1,
+			       .colour = format == 0 && cli_colour(STDERR_FILENO),
+			       .now_ms = g->world.wall_ms,
+			       .ctx = g->world.ctx };
+	g->world.log = &g->log;
+	return true;
+}
+
+int ground_open(struct ground *g, const struct cli *cli, enum log_level level)
+{
+	struct err err;
+
+	*g = (struct ground){ .cli = cli };
+	keep_secrets();
+	g->rules = cli_value_or(cli, "rules", "HS2CERT_RULES", "rules.d");
+	g->net = net_new(&err);
+	if (!g->net)
+		return cli_fail(cli, "%s", err.text);
+	net_world(g->net, &g->world);
+	if (!set_up_log(g, level))
+		return EXIT_USAGE;
+	const char *zone = cli_value(cli, "timezone");
+	if (clock_set_zone(zone ? zone : "UTC", &err) != RC_OK)
+		return cli_usage(cli, "--timezone: %s", err.text);
+	return EXIT_FINE;
+}
+
+void ground_close(struct ground *g)
+{
+	net_free(g->net);
+}
+
+struct table *ground_table(struct ground *g, size_t *errors, struct err *err)
+{
+	struct sources sources;
+	struct diags diags;
+	struct table *table = NULL;
+	size_t rules = 0;
+
+	sources_init(&sources);
+	diags_init(&diags);
+	enum rc rc = sources_add_path(&sources, g->rules, &diags, err);
+	if (rc == RC_OK)
+		table = table_build(&sources, &diags, &rules);
+	for (size_t i = 0; i < diags.count; i++) {
+		struct str text;
+		str_init(&text, 1u << 20);
+		diag_print_text(&sources, &diags.list[i], cli_colour(STDERR_FILENO), &text);
+		fputs(str_text(&text), stderr);
+		str_release(&text);
+	}
+	*errors = rc == RC_OK ? diags.errors : 0;
+	diags_release(&diags);
+	sources_release(&sources);
+	return table;
+}
+
+enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err)
+{
+	enum rc rc = RC_OK;
+	struct str token;
+
+	str_init(&token, LIMIT_SECRET_BYTES);
+	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++)
+		rc = token_read(&g->world, &table->account[i], &token, err);
+	str_wipe(&token);
+	return rc;
+}
+
+int ground_rules(struct ground *g, struct table **out)
+{
+	struct err err;
+	size_t errors;
+
+	*out = ground_table(g, &errors, &err);
+	if (!*out && errors)
+		return EXIT_FINDINGS;
+	return *out ? EXIT_FINE : cli_fail(g->cli, "%s", err.text);
+}

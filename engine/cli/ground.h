@@ -1,0 +1,53 @@
+/*
+ * ground - what a command that lets an engine live stands on: network, log, rules, secrets.
+ *
+ * For run and reconcile. The state is opened by each in its own way.
+ */
+#ifndef ENGINE_CLI_GROUND_H
+#define ENGINE_CLI_GROUND_H
+
+#include "engine/cli/cli.h"
+#include "engine/net.h"
+
+struct ground {
+	const struct cli *cli;
+	const char *rules;  /* folder */
+	struct world world; /* its db is not set here */
+	struct log log;
+	struct net *net;
+};
+
+/*
+ * From the options --rules, --timezone, --log-format, --log-level; `level` where there is no such
+ * option. EXIT_FINE, else an exit status after a message.
+ */
+int ground_open(struct ground *g, const struct cli *cli, enum log_level level);
+void ground_close(struct ground *g); /* also after a failed ground_open */
+
+/*
+ * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them.
+ * NULL where anything is wrong: *errors in the rules, or 0 and err.
+ */
+struct table *ground_table(struct ground *g, size_t *errors, struct err *err);
+/*
+ * Every account's secret can be had now: an account that cannot work is said at the door, not
+ * found out later.
+ */
+enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err) MUST_CHECK;
+/* The table at a start: EXIT_FINE, else an exit status after a message. */
+int ground_rules(struct ground *g, struct table **out);
+
+#define GROUND_OPTION_TIMEZONE                                                                     \
+	{                                                                                          \
+		"timezone", "ZONE", "where days begin, e.g. Europe/Warsaw (default UTC)"           \
+	}
+#define GROUND_OPTION_LOG_FORMAT                                                                   \
+	{                                                                                          \
+		"log-format", "F", "text (default) or json"                                        \
+	}
+#define GROUND_OPTION_LOG_LEVEL                                                                    \
+	{                                                                                          \
+		"log-level", "L", "debug, info (default), warn or error"                           \
+	}
+
+#endif

@@ -1,0 +1,215 @@
+#include "engine/orphan.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/ledger.h"
+
+#define SKEW_MS MS_MINUTE /* the source's clock and the service's may differ so much */
+
+/* A row that an issuance may take. */
+struct orphan {
+	const char *credential, *public_url;
+	bool draft;
+	bool same; /* with all fields of the issuance */
+	bool like; /* suspect, and with its address or its name; nothing was held because of it yet */
+};
+
+static const char *lowered(struct arena *memory, struct slice text)
+{
+	char *lower = arena_text(memory, text);
+
+	for (char *c = lower; *c; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+	return lower;
+}
+
+void orphan_note(struct db *db, const char *account, const struct credential *c,
+		 const struct orphan_sight *sight)
+{
+	struct arena memory;
+	struct str fields;
+
+	arena_init(&memory);
+	str_init(&fields, LIMIT_FIELD_BYTES * 64);
+	json_dump(c->fields, &fields);
+	db_run(db,
+	       "INSERT INTO orphan (account, credential, group_id, email, fields, public_url, draft,"
+	       " created_ms, suspect, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+	       " ON CONFLICT (account, credential) DO UPDATE SET group_id = excluded.group_id,"
+	       " email = excluded.email, fields = excluded.fields, draft = excluded.draft,"
+	       " suspect = max(orphan.suspect, excluded.suspect), seen_ms = excluded.seen_ms",
+	       "ttttttiiii", account, c->id, c->group,
+	       lowered(&memory, json_get_slice(c->fields, "recipient.email")), str_text(&fields),
+	       c->public_url, (int64_t)c->draft, c->created_ms, (int64_t)sight->suspect,
+	       sight->seen_ms);
+	str_release(&fields);
+	arena_release(&memory);
+}
+
+void orphan_forget_others(struct db *db, const char *account, int64_t seen_ms)
+{
+	db_run(db, "DELETE FROM orphan WHERE account = ?1 AND seen_ms <> ?2", "ti", account,
+	       seen_ms);
+}
+
+bool orphan_any(struct db *db, const char *account)
+{
+	return db_exists(db, "SELECT 1 FROM orphan WHERE account = ?1", "t", account);
+}
+
+/* ---- which one --------------------------------------------------------------- */
+
+static bool is_custom(struct slice name)
+{
+	return slice_starts(name, slice_of("custom."));
+}
+
+/* Addresses without case; all else to the byte. */
+static bool same_value(struct slice name, struct slice a, struct slice b)
+{
+	return slice_is(name, "recipient.email") ? slice_eq_nocase(a, b) : slice_eq(a, b);
+}
+
+/* What the issuance sets is there, and no further custom field: what it leaves out is the service's. */
+static bool same_fields(const struct json *there, const struct json *ours, struct arena *memory)
+{
+	const struct json *value;
+	struct slice name;
+
+	for (struct json_each e = json_each(ours); json_next(&e, &name, &value);)
+		if (json_slice(value).len &&
+		    !same_value(name, json_get_slice(there, arena_text(memory, name)),
+				json_slice(value)))
+			return false;
+	for (struct json_each e = json_each(there); json_next(&e, &name, &value);)
+		if (is_custom(name) && !json_get_slice(ours, arena_text(memory, name)).len)
+			return false;
+	return true;
+}
+
+static bool same_field(const struct json *a, const struct json *b, const char *name)
+{
+	struct slice value = json_get_slice(a, name);
+
+	return value.len && slice_eq_nocase(value, json_get_slice(b, name));
+}
+
+static void load(struct query *q, const struct issuance *is, struct arena *memory,
+		 struct orphan *out)
+{
+	struct err ignored;
+	struct json *fields = json_parse(query_slice(q, 1), &ignored);
+	bool suspect = query_integer(q, 4) != 0 && query_null(q, 5);
+
+	*out = (struct orphan){
+		.credential = arena_text(memory, query_slice(q, 0)),
+		.public_url = query_null(q, 2) ? NULL : arena_text(memory, query_slice(q, 2)),
+		.draft = query_integer(q, 3) != 0,
+		.same = same_fields(fields, is->fields, memory),
+		/* The address may have been changed since, or the name. */
+		.like = suspect && (same_field(fields, is->fields, "recipient.email") ||
+				    same_field(fields, is->fields, "recipient.name")),
+	};
+	json_free(fields);
+}
+
+/* The oldest with equal fields, else the oldest that may be it. False: there is neither. */
+static bool find(struct db *db, const struct issuance *is, bool drafts, struct arena *memory,
+		 struct orphan *out)
+{
+	struct orphan one;
+	bool found = false;
+	struct query *q = db_select(
+		db,
+		"SELECT credential, fields, public_url, draft, suspect, holds FROM orphan o"
+		" WHERE account = ?1 AND group_id = ?2 AND (email = ?3 OR suspect <> 0)"
+		" AND created_ms >= ?4 AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
+		" WHERE i.action_account = o.account AND i.credential = o.credential)"
+		" ORDER BY created_ms, credential",
+		"tttii", is->action_account, is->group,
+		lowered(memory, json_get_slice(is->fields, "recipient.email")), is->at_ms - SKEW_MS,
+		(int64_t)drafts);
+
+	while (query_next(q)) {
+		load(q, is, memory, &one);
+		if (one.same) {
+			*out = one;
+			query_end(q);
+			return true;
+		}
+		if (!found && one.like && !one.draft) {
+			*out = one;
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* ---- what becomes of the issuance ----------------------------------------------- */
+
+static struct issuance with_credential(const struct issuance *is, const struct orphan *o)
+{
+	struct issuance after = *is;
+
+	after.credential = o->credential;
+	after.public_url = o->public_url;
+	after.cursor = NULL;
+	after.settles = after.failures = 0;
+	after.unknown_ms = after.not_before_ms = 0;
+	return after;
+}
+
+static enum orphan_taken adopt(const struct issuance *is, const struct orphan *o,
+			       struct issuance *after)
+{
+	*after = with_credential(is, o);
+	if (o->draft && is->state == STATE_HELD) {
+		after->held_from = STATE_DRAFT;
+		return ORPHAN_ADOPTED;
+	}
+	after->state = o->draft ? STATE_DRAFT : is->do_send ? STATE_SEND_UNKNOWN : STATE_ISSUED;
+	after->reason = o->draft      ? "its draft was found, and adopted"
+			: is->do_send ? "it was found issued: it may have been mailed"
+				      : "it was found issued, and adopted";
+	return after->state == STATE_SEND_UNKNOWN ? ORPHAN_PARKED : ORPHAN_ADOPTED;
+}
+
+static void hold(const struct issuance *is, const struct orphan *o, struct arena *memory,
+		 struct issuance *after)
+{
+	*after = *is;
+	after->state = STATE_HELD;
+	after->held_from = STATE_PLANNED;
+	after->hold = HOLD_RESTORED;
+	after->reason = arena_printf(
+		memory,
+		"restored: %s was issued to this address with other fields while the state was away",
+		o->credential);
+}
+
+enum orphan_taken orphan_take(struct db *db, const struct issuance *is, bool drafts, int64_t now_ms,
+			      struct arena *memory, struct issuance *after)
+{
+	struct orphan o = { 0 };
+	enum orphan_taken taken = ORPHAN_HELD;
+
+	if (!is->fields || !find(db, is, drafts, memory, &o))
+		return ORPHAN_NONE;
+	if (!o.same && is->state == STATE_HELD)
+		return ORPHAN_NONE; /* nothing leaves anyway; looked at again when it goes on */
+	if (o.same)
+		taken = adopt(is, &o, after);
+	else
+		hold(is, &o, memory, after);
+	/* Where a person was faster, the row is not what it was. */
+	if (!ledger_update(db, is, after, now_ms, after->reason))
+		return ORPHAN_NONE;
+	if (o.same)
+		db_run(db, "DELETE FROM orphan WHERE account = ?1 AND credential = ?2", "tt",
+		       is->action_account, o.credential);
+	else
+		db_run(db, "UPDATE orphan SET holds = ?3 WHERE account = ?1 AND credential = ?2",
+		       "tti", is->action_account, o.credential, is->id);
+	return taken;
+}

@@ -1,0 +1,48 @@
+/*
+ * orphan - credentials at a service that no issuance holds, as the last
+ * reconcile found them, and which issuance one of them belongs to.
+ *
+ * An issuance that nothing was created for takes the oldest orphan of its
+ * group, address and fields that was made after its event: a reconcile offers
+ * them all (engine/reconcile.c), and each create looks here first, so that what
+ * is decided only later finds its credential as well. Not strays
+ * (engine/sweep.h): those are drafts that we know we may have left.
+ *
+ * Everything here is part of the caller's transaction.
+ */
+#ifndef ENGINE_ORPHAN_H
+#define ENGINE_ORPHAN_H
+
+#include "base/arena.h"
+#include "engine/action.h"
+#include "engine/store/db.h"
+
+/* How a reconcile met a credential. */
+struct orphan_sight {
+	int64_t seen_ms; /* the service's clock: when this reconcile began */
+	bool suspect;	 /* made after the sign of life of a state that was restored */
+};
+
+void orphan_note(struct db *db, const char *account, const struct credential *c,
+		 const struct orphan_sight *sight);
+/* Those that the reconcile that began at seen_ms did not meet are orphans no more. */
+void orphan_forget_others(struct db *db, const char *account, int64_t seen_ms);
+
+bool orphan_any(struct db *db, const char *account);
+
+enum orphan_taken {
+	ORPHAN_NONE,
+	ORPHAN_ADOPTED, /* goes on from its draft, or is issued and needs no mail */
+	ORPHAN_PARKED,	/* issued, and perhaps mailed: send-unknown */
+	ORPHAN_HELD,	/* one with other fields, suspect: a person is to say which it is; once */
+};
+
+/*
+ * Looks for the orphan of an issuance in planned, creating or held that has no credential, and
+ * writes what came of it; *after is the issuance then. Drafts are taken where `drafts`: they may be
+ * gone a while after a reconcile.
+ */
+enum orphan_taken orphan_take(struct db *db, const struct issuance *is, bool drafts, int64_t now_ms,
+			      struct arena *memory, struct issuance *after);
+
+#endif

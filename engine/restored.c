@@ -1,0 +1,374 @@
+#include "engine/restored.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/catalogue.h"
+#include "engine/ledger.h"
+#include "engine/registry.h"
+
+/*
+ * Our wall clock went on so much further than the monotonic one: the machine slept, or is a copy of
+ * what it was then.
+ */
+#define GAP_MS (10 * MS_MINUTE)
+
+struct restored {
+	struct lane *lane;
+	enum { NOT_ASKED, ASKING, CLEAR, RESTORED } state;
+	struct catalogue *catalogue;
+	int64_t since_ms;
+	int64_t offset_ms; /* wall clock less monotonic, when it was last asked */
+	size_t suspects;
+	struct str first; /* the newest suspect's id */
+};
+
+static struct db *db_of(const struct restored *r)
+{
+	return r->lane->world->db;
+}
+
+struct restored *restored_new(struct lane *lane)
+{
+	struct restored *r = mem_alloc(sizeof(*r));
+
+	r->lane = lane;
+	str_init(&r->first, LIMIT_ID_BYTES);
+	return r;
+}
+
+void restored_free(struct restored *r)
+{
+	catalogue_free(r->catalogue);
+	str_release(&r->first);
+	mem_free(r);
+}
+
+static void forget_catalogue(struct restored *r)
+{
+	catalogue_free(r->catalogue);
+	r->catalogue = NULL;
+	r->suspects = 0;
+	str_clear(&r->first);
+}
+
+void restored_unload(struct restored *r)
+{
+	if (r->state == ASKING)
+		r->state = NOT_ASKED;
+	forget_catalogue(r);
+}
+
+/* ---- the sign of life -------------------------------------------------------- */
+
+static bool is_live(const struct rule *rule, uint32_t account)
+{
+	return rule->action == account && rule->mode == MODE_LIVE;
+}
+
+static int64_t earliest_since(const struct table *table, uint32_t account)
+{
+	int64_t earliest = INT64_MAX;
+
+	for (size_t i = 0; i < table->n_rule; i++) {
+		const struct rule *rule = &table->rule[i];
+		if (is_live(rule, account) && rule->since_ms != SINCE_NOW &&
+		    rule->since_ms < earliest)
+			earliest = rule->since_ms;
+	}
+	return earliest;
+}
+
+bool restored_since(struct db *db, const struct table *table, uint32_t account, int64_t *since_ms)
+{
+	const char *name = table->account[account].name;
+
+	*since_ms = db_integer(db, INT64_MAX, "SELECT alive_ms FROM action WHERE account = ?1", "t",
+			       name);
+	if (*since_ms == INT64_MAX) /* written by a version that left no sign of life */
+		*since_ms = db_integer(
+			db, INT64_MAX,
+			"SELECT max(attempt_ms) FROM issuance WHERE action_account = ?1 AND attempts > 0",
+			"t", name);
+	if (*since_ms == INT64_MAX)
+		*since_ms = earliest_since(table, account);
+	return *since_ms != INT64_MAX;
+}
+
+bool restored_is_set(struct db *db, const char *account)
+{
+	return db_exists(db, "SELECT 1 FROM action WHERE account = ?1 AND restored IS NOT NULL",
+			 "t", account);
+}
+
+void restored_clear(struct db *db, const char *account, int64_t alive_ms)
+{
+	db_run(db,
+	       "INSERT INTO action (account, alive_ms) VALUES (?1, ?2) ON CONFLICT (account) DO UPDATE"
+	       " SET alive_ms = excluded.alive_ms, restored = NULL",
+	       "ti", account, alive_ms);
+}
+
+void restored_note_life(const struct restored *r)
+{
+	if (r->state == CLEAR)
+		db_run(db_of(r),
+		       "UPDATE action SET alive_ms = ?2 WHERE account = ?1 AND restored IS NULL",
+		       "ti", r->lane->name, lane_service_ms(r->lane));
+}
+
+/* ---- the mark ------------------------------------------------------------------ */
+
+static int64_t writes(struct db *db)
+{
+	return db_integer(db, 0, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'writes'",
+			  "");
+}
+
+static void set_writes(struct db *db, int64_t n)
+{
+	db_run(db,
+	       "INSERT INTO meta (key, value) VALUES ('writes', CAST(?1 AS TEXT))"
+	       " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	       "i", n);
+}
+
+int64_t restored_count_write(struct db *db)
+{
+	int64_t n = writes(db) + 1;
+
+	set_writes(db, n);
+	return n;
+}
+
+/* Its sign of life, where it has none, is as old as can be: whatever a reconcile finds is suspect. */
+void restored_look_at_mark(struct db *db, const struct table *table)
+{
+	int64_t known = writes(db), mark = db_mark(db);
+	char why[LIMIT_ERROR_BYTES];
+
+	if (mark <= known)
+		return;
+	snprintf(why, sizeof(why),
+		 "an older copy of the state was put back: %lld writes have left since",
+		 (long long)(mark - known));
+	for (size_t i = 0; i < table->n_account; i++)
+		if (registry_action(table->account[i].type))
+			db_run(db,
+			       "INSERT INTO action (account, alive_ms, restored) VALUES (?1, 0, ?2)"
+			       " ON CONFLICT (account) DO UPDATE SET restored = excluded.restored",
+			       "tt", table->account[i].name, why);
+	set_writes(db, mark);
+}
+
+/* ---- suspects ------------------------------------------------------------------ */
+
+/* A live rule of the group; one that makes only drafts, where drafts_only. */
+static bool is_used(const struct lane *lane, const char *group, bool drafts_only)
+{
+	for (size_t i = 0; i < lane->table->n_rule; i++) {
+		const struct rule *rule = &lane->table->rule[i];
+		if (is_live(rule, lane->account_index) && strcmp(rule->group, group) == 0 &&
+		    !(drafts_only && rule->issue))
+			return true;
+	}
+	return false;
+}
+
+/* Whether some create of ours may have made this draft, and nobody knows. */
+static bool is_left_behind(struct db *db, const char *account, const struct credential *c)
+{
+	return db_exists(db,
+			 "SELECT 1 FROM issuance WHERE action_account = ?1 AND group_id = ?2"
+			 " AND lower(email) = lower(?3) AND attempts > 0",
+			 "tts", account, c->group, json_get_slice(c->fields, "recipient.email"));
+}
+
+/* Another account of the same workspace may hold it; of what is an orphan somebody was told. */
+static bool is_held(struct db *db, const char *account, const char *credential)
+{
+	return ledger_credential_held(db, account, credential) ||
+	       db_exists(db, "SELECT 1 FROM orphan WHERE account = ?1 AND credential = ?2", "tt",
+			 account, credential) ||
+	       db_exists(db, "SELECT 1 FROM issuance WHERE credential = ?1", "t", credential);
+}
+
+/* Issued, while the only write of its issuance was the create. */
+static bool is_ahead(struct db *db, const char *account, const struct credential *c)
+{
+	return !c->draft && db_exists(db,
+				      "SELECT 1 FROM issuance WHERE action_account = ?1"
+				      " AND credential = ?2 AND state = 'draft' AND do_issue = 1"
+				      " AND attempts <= 1",
+				      "tt", account, c->id);
+}
+
+static bool is_suspect(const struct restored *r, const struct credential *c)
+{
+	const char *account = r->lane->name;
+	struct db *db = db_of(r);
+
+	if (is_ahead(db, account, c))
+		return true;
+	if (c->created_ms <= r->since_ms || !is_used(r->lane, c->group, c->draft) ||
+	    is_held(db, account, c->id))
+		return false;
+	return !c->draft || !is_left_behind(db, account, c);
+}
+
+static bool take_page(void *arg, const struct page *page)
+{
+	struct restored *r = arg;
+	bool newer = false;
+
+	for (size_t i = 0; i < page->count; i++) {
+		newer |= page->credential[i].created_ms > r->since_ms;
+		if (!is_suspect(r, &page->credential[i]))
+			continue;
+		if (r->suspects++ == 0)
+			str_add_text(&r->first, page->credential[i].id);
+	}
+	return newer;
+}
+
+/* ---- what came of it ------------------------------------------------------------- */
+
+void restored_say(const struct restored *r)
+{
+	struct arena memory;
+
+	if (r->state != RESTORED)
+		return;
+	arena_init(&memory);
+	struct query *q = db_select(db_of(r), "SELECT restored FROM action WHERE account = ?1", "t",
+				    r->lane->name);
+	const char *why = query_next(q) ? arena_text(&memory, query_slice(q, 0)) : NULL;
+	log_line(
+		r->lane->world->log, LOG_ERROR,
+		"the state is older than what was issued, so nothing is issued: stop, run 'hs2cert "
+		"reconcile', start again",
+		"account", r->lane->name, "reason", why, NULL);
+	if (why)
+		query_end(q);
+	arena_release(&memory);
+}
+
+static enum rc set_restored(struct restored *r, struct err *err)
+{
+	char since[CLOCK_TEXT], why[LIMIT_ERROR_BYTES], n[24];
+	struct db *db = db_of(r);
+
+	snprintf(n, sizeof(n), "%zu", r->suspects);
+	snprintf(why, sizeof(why),
+		 "%s made after %s, the state's last sign of life, held by no issuance; first %s",
+		 n, clock_format(r->since_ms, since), str_text(&r->first));
+	db_begin(db, "restored");
+	db_run(db,
+	       "INSERT INTO action (account, alive_ms, restored) VALUES (?1, ?2, ?3)"
+	       " ON CONFLICT (account) DO UPDATE SET restored = excluded.restored",
+	       "tit", r->lane->name, r->since_ms, why);
+	enum rc rc = db_commit(db, err);
+	if (rc != RC_OK)
+		return rc;
+	r->state = RESTORED;
+	restored_say(r);
+	return RC_OK;
+}
+
+static enum rc set_clear(struct restored *r, struct err *err)
+{
+	struct db *db = db_of(r);
+
+	db_begin(db, "alive");
+	restored_clear(db, r->lane->name, lane_service_ms(r->lane));
+	enum rc rc = db_commit(db, err);
+	if (rc == RC_OK)
+		r->state = CLEAR;
+	return rc;
+}
+
+static enum rc end_asking(struct restored *r, struct err *err)
+{
+	if (catalogue_state(r->catalogue) == CATALOGUE_REFUSED)
+		log_line(r->lane->world->log, LOG_WARN,
+			 "whether the state is older than what was issued could not be checked",
+			 "account", r->lane->name, "reason", catalogue_problem(r->catalogue), NULL);
+	enum rc rc = r->suspects ? set_restored(r, err) : set_clear(r, err);
+	forget_catalogue(r);
+	return rc;
+}
+
+static int64_t clock_offset_ms(const struct restored *r)
+{
+	const struct world *w = r->lane->world;
+
+	return w->wall_ms(w->ctx) - w->mono_ms(w->ctx);
+}
+
+static enum rc begin_asking(struct restored *r, struct err *err)
+{
+	struct lane *lane = r->lane;
+
+	r->offset_ms = clock_offset_ms(r);
+	if (restored_is_set(db_of(r), lane->name)) {
+		r->state = RESTORED;
+		restored_say(r);
+		return RC_OK;
+	}
+	if (!restored_since(db_of(r), lane->table, lane->account_index, &r->since_ms))
+		return set_clear(r, err);
+	r->state = ASKING;
+	r->catalogue = catalogue_new(lane, take_page, r);
+	return RC_OK;
+}
+
+/* A clock that was set back is no gap; one that jumped ahead is asked about. */
+static void look_for_gap(struct restored *r)
+{
+	int64_t offset = clock_offset_ms(r);
+
+	if (r->state == CLEAR && offset > r->offset_ms + GAP_MS)
+		r->state = NOT_ASKED;
+	if (offset < r->offset_ms)
+		r->offset_ms = offset;
+}
+
+enum rc restored_step(struct restored *r, bool *clear, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	look_for_gap(r);
+	if (r->state == NOT_ASKED)
+		rc = begin_asking(r, err);
+	if (rc == RC_OK && r->state == ASKING) {
+		catalogue_step(r->catalogue);
+		enum catalogue_state state = catalogue_state(r->catalogue);
+		if (state == CATALOGUE_DONE || state == CATALOGUE_REFUSED)
+			rc = end_asking(r, err);
+	}
+	*clear = rc == RC_OK && r->state == CLEAR;
+	return rc;
+}
+
+bool restored_is_clear(const struct restored *r)
+{
+	return r->state == CLEAR;
+}
+
+bool restored_is_known(const struct restored *r)
+{
+	return r->state == RESTORED;
+}
+
+int64_t restored_wake_ms(const struct restored *r)
+{
+	if (r->state == ASKING && catalogue_state(r->catalogue) == CATALOGUE_WALKING)
+		return catalogue_wake_ms(r->catalogue);
+	return r->state == CLEAR || r->state == RESTORED ? INT64_MAX : 0;
+}
+
+bool restored_in_flight(const struct restored *r)
+{
+	return r->catalogue && catalogue_is_asking(r->catalogue);
+}

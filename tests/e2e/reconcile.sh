@@ -1,0 +1,71 @@
+#!/bin/sh
+# A copy of the state is put back: nobody is mailed twice; reconcile; did we miss anyone.
+. "$(dirname "$(realpath "$0")")/stage.inc"
+start_sandbox
+act option '{"name":"index_lag_ms","value":"0"}'
+act option '{"name":"rate_limits","value":"false"}'
+write_rules 0s
+once() { "$program" run --once "$@" 2>>log; }
+
+check 'a first pass activates the rules' once
+act set '{"contact":101,"property":"membership_tier","value":"Gold"}'
+check 'one is issued' once
+mkdir backup
+cp hs2cert.db* backup/
+act set '{"contact":102,"property":"membership_tier","value":"Gold"}'
+act set '{"contact":101,"property":"membership_tier","value":"Silver"}'
+check 'two more are issued, by a daemon' sh -c "
+	'$program' run 2>>log & pid=\$!
+	i=0; until [ \"\$('$program' runs --json --state-is sent | wc -l)\" -eq 3 ] || [ \$i -gt 200 ]; do sleep 0.1; i=\$((i + 1)); done
+	'$program' reconcile 2>refused; echo \$? >>refused
+	'$program' reconcile --dry-run >beside 2>&1; echo \$? >>beside
+	kill \$pid; wait \$pid"
+check 'beside a daemon reconcile names its pid: 3' sh -c 'grep -q "pid [0-9]" refused && grep -qx 3 refused'
+check 'but for a dry run, that finds no difference: 0' sh -c 'grep -q "ledger and service agree" beside && grep -qx 0 beside'
+check 'three mails' [ "$(mails)" -eq 3 ]
+cp hs2cert.db.lock lock.kept
+
+put_back() {	# and what belongs to the later state is gone
+	rm -f hs2cert.db hs2cert.db-wal hs2cert.db-shm hs2cert.db.lock
+	cp backup/hs2cert.db* .
+	rm -f hs2cert.db.lock
+	[ $# -eq 0 ] || cp "$1" hs2cert.db.lock
+}
+
+for mark in lock.kept ''; do
+	put_back $mark
+	check "a pass on the older state: 1${mark:+, by its mark}" sh -c "'$program' run --once 2>err; [ \$? -eq 1 ] && grep -q \"run 'hs2cert reconcile'\" err"
+	check 'and again: 1' status 1 "$program" run --once
+	check 'nobody was mailed again' [ "$(mails)" -eq 3 ]
+	check 'HubSpot was read on' [ "$("$program" runs --json --state-is planned | wc -l)" -eq 2 ]
+	check 'a dry run finds both: 1' status 1 "$program" reconcile --dry-run --json
+	check 'as parked' [ "$(grep -c '"found":"parked"' out)" -eq 2 ]
+	check 'and changes nothing: 1' status 1 "$program" run --once
+	check 'reconcile parks both: 1' status 1 "$program" reconcile
+	check 'and says so' grep -q '^2 found issued' out
+	check 'twice is once: 0' status 0 "$program" reconcile
+	check 'they are send-unknown' [ "$("$program" runs --json --state-is send-unknown | wc -l)" -eq 2 ]
+	check 'still nobody was mailed again' [ "$(mails)" -eq 3 ]
+done
+act set '{"contact":103,"property":"membership_tier","value":"Gold"}'
+check 'did we miss anyone: 1' status 1 "$program" reconcile --json
+check 'one' [ "$(grep -c '"found":"missed"' out)" -eq 1 ]
+check 'it goes on: 1 for what is parked' status 1 "$program" run --once
+check 'who was missed is mailed' [ "$(mails)" -eq 4 ]
+check 'nobody is missed now: 0' status 0 "$program" reconcile --account certifier
+check 'an account that is none: 2' status 2 "$program" reconcile --account hubspot
+act fault '{"call":"certifier","fault":"status","status":401,"times":1}'
+check 'Certifier does not answer: 3' status 3 "$program" reconcile
+act fault '{"call":"hubspot","fault":"status","status":401,"times":1}'
+check 'HubSpot does not: 3' status 3 "$program" reconcile
+
+# A state that is lost, and a rule that reaches back to before.
+rm -f hs2cert.db*
+sed -i 's/^rule: tier$/rule: tier\nsince: 2020-01-01/' rules.d/10-rules.yaml
+check 'a new state that reaches back: 1' status 1 "$program" run --once
+check 'nobody was mailed again' [ "$(mails)" -eq 4 ]
+check 'reconcile finds them: 1' status 1 "$program" reconcile
+check 'all four' grep -q '^4 found issued' out
+check 'a pass: 1, for what is parked' status 1 "$program" run --once
+check 'and nobody was mailed again' [ "$(mails)" -eq 4 ]
+conclude reconcile
