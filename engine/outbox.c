@@ -510,7 +510,9 @@ static int64_t lane_due_ms(const struct lane *lane)
 
 	if (lane->probed && !restored_is_clear(lane->restored))
 		return restored_wake_ms(lane->restored);
-	int64_t next = next_work_ms(lane), sweep = sweep_next_ms(lane->sweep);
+	/* Before the groups are known nothing else is asked. */
+	int64_t next = next_work_ms(lane),
+		sweep = lane->probed ? sweep_next_ms(lane->sweep) : INT64_MAX;
 	next = sweep < next ? sweep : next;
 	return next == INT64_MAX ? next : mono_ms(o) + (next - wall_ms(o));
 }
