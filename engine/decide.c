@@ -245,6 +245,16 @@ static void note_creation(struct deciding *g, const struct watch *w,
 	record(g, &h, NULL, "no-event", "the contact was created with this value");
 }
 
+/* Its identity is that of an earlier one: the same time and value of its last entry. */
+static bool same_as_before(const struct burst_output *bursts, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (bursts->burst[k].last_ms == bursts->burst[i].last_ms &&
+		    slice_eq(bursts->burst[k].to, bursts->burst[i].to))
+			return true;
+	return false;
+}
+
 /* Bursts in order of time: those that are due are decided, the first that is not waits. */
 static void decide_bursts(struct deciding *g, const struct watch *w,
 			  const struct burst_output *bursts)
@@ -262,6 +272,8 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 					.from = b->from,
 					.to = b->to,
 					.from_known = b->from_known };
+		if (same_as_before(bursts, i))
+			continue;
 		if (g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h))) {
 			inbox_wait(g->d->db, g->account, slice_of(g->c->id), &wait);
 			return;

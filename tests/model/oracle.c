@@ -8,6 +8,7 @@
 /* One rule in one wording, from one load to the one that changes it. */
 struct term {
 	const struct model_rule *rule;
+	size_t load;
 	int64_t start_ms; /* events at or before it do not count */
 	int64_t end_ms;	  /* of the wording */
 };
@@ -17,6 +18,22 @@ struct judging {
 	struct model_verdict *out;
 	struct term term;
 };
+
+static const struct model_rule *find_rule(const struct model_rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		if (strcmp(rules->rule[i].name, name) == 0)
+			return rules->rule[i].mode == MODEL_OFF ? NULL : &rules->rule[i];
+	return NULL;
+}
+
+static bool same_trigger(const struct model_rule *a, const struct model_rule *b)
+{
+	if (a->joins != b->joins)
+		return false;
+	return a->joins ? a->list == b->list && a->by_name == b->by_name
+			: a->property == b->property;
+}
 
 /* ---- the verdict --------------------------------------------------------- */
 
@@ -67,19 +84,65 @@ static bool address_comes(const struct model_rule *rule, const struct model_reco
 	return false;
 }
 
-/* A claim for the event, where the rule says yes to it. */
-static void claim_event(struct judging *j, struct model_record *who, int64_t at_ms,
-			const char *from, const char *to, size_t group)
+/* Whether the address is gone at some time at which the issuance may be planned. */
+static bool address_goes(const struct model_record *who, int64_t as_of_ms)
 {
-	const struct model_rule *rule = j->term.rule;
-	int64_t as_of_ms = at_ms + rule->settle_ms;
+	for (; who; who = who->into) {
+		const struct model_field *f = &who->field[M_EMAIL];
+		for (size_t i = 0; i < f->count; i++)
+			if (f->write[i].at_ms > as_of_ms && !model_email_valid(f->write[i].value))
+				return true;
+	}
+	return false;
+}
 
-	if (!model_matches(rule, who, from, to, as_of_ms) || !address_comes(rule, who, at_ms))
+/* A claim for the event, where the rule says yes to it: as the record was, or `seen` as it came to be. */
+static void claim_event(struct judging *j, const struct model_event *e,
+			const struct model_record *seen, size_t group)
+{
+	int64_t as_of_ms = e->at_ms + e->rule->settle_ms;
+
+	if (!model_matches(e->rule, seen, e->from, e->to, as_of_ms) ||
+	    !address_comes(e->rule, seen, e->at_ms))
 		return;
-	add_claim(j->out, (struct model_claim){ .event = { rule, who, at_ms, from, to },
+	if (address_goes(e->who, as_of_ms)) {
+		j->out->group[group].least = 0;
+		j->out->group[group].why = "the address went: held, where it was gone at planning";
+	}
+	add_claim(j->out, (struct model_claim){ .event = *e,
 						.due_ms = as_of_ms,
 						.group = group,
-						.shadow = rule->mode == MODEL_SHADOW });
+						.shadow = e->rule->mode == MODEL_SHADOW });
+}
+
+/*
+ * A claim for what was not surely decided before a merge, a deletion or a leaving: it may have
+ * been decided by any later wording, too, and after a merge from the histories of both together.
+ */
+static void claim_unsure(struct judging *j, const struct model_event *e, size_t group)
+{
+	const struct model_story *s = j->story;
+	int edition = -1;
+
+	for (size_t i = j->term.load; i < s->loads; i++) {
+		struct model_event later = *e;
+		later.rule = find_rule(s->load[i].rules, e->rule->name);
+		if (!later.rule || !same_trigger(later.rule, e->rule))
+			return;
+		if (later.rule->edition == edition)
+			continue;
+		edition = later.rule->edition;
+		for (const struct model_record *seen = e->who; seen; seen = seen->into)
+			claim_event(j, &later, seen, group);
+	}
+}
+
+/* Whether a look under the wording of this term was sure before until_ms. */
+static bool surely_decided(const struct judging *j, int64_t at_ms, int64_t until_ms)
+{
+	int64_t load_ms = j->story->load[j->term.load].at_ms;
+
+	return made_sure(j->story, at_ms > load_ms ? at_ms : load_ms, until_ms);
 }
 
 /* ---- changes -------------------------------------------------------------- */
@@ -108,10 +171,14 @@ static void claim_cut_short(struct judging *j, struct model_record *r, const str
 {
 	size_t group = add_group(j->out, 0, 1, "merged or deleted before it was surely decided");
 
-	for (size_t i = 0; i < entries; i++)
-		if (entry[i].at_ms >= b->first_ms && entry[i].at_ms <= b->last_ms &&
-		    !slice_eq(entry[i].value, b->from))
-			claim_event(j, r, entry[i].at_ms, b->from.ptr, entry[i].value.ptr, group);
+	for (size_t i = 0; i < entries; i++) {
+		struct model_event e = { j->term.rule, r, entry[i].at_ms, b->from.ptr,
+					 entry[i].value.ptr };
+		if (e.at_ms < b->first_ms || e.at_ms > b->last_ms ||
+		    slice_eq(entry[i].value, b->from))
+			continue;
+		claim_unsure(j, &e, group);
+	}
 }
 
 /* An earlier burst with the same identity: the same time and value of its last entry. */
@@ -121,6 +188,26 @@ static bool same_as_before(const struct model_burst *burst, size_t i)
 		if (burst[k].last_ms == burst[i].last_ms && slice_eq(burst[k].to, burst[i].to))
 			return true;
 	return false;
+}
+
+/*
+ * Where a merge keeps an id, nothing need say when it was: until a quiet time after it a change
+ * may be taken for one from before.
+ */
+static bool hides_behind_merge(const struct model_story *s, const struct model_record *r,
+			       int64_t at_ms)
+{
+	return r->merged_ms > r->created_ms && !made_sure(s, r->merged_ms, at_ms);
+}
+
+static void claim_burst(struct judging *j, struct model_record *r, const struct model_burst *b)
+{
+	struct model_event e = { j->term.rule, r, b->last_ms, b->from.ptr, b->to.ptr };
+	bool hides = hides_behind_merge(j->story, r, b->first_ms);
+
+	claim_event(j, &e, r,
+		    add_group(j->out, !hides, 1,
+			      hides ? "nothing says that it came after the merge" : NULL));
 }
 
 static void judge_changes(struct judging *j, struct model_record *r)
@@ -141,11 +228,10 @@ static void judge_changes(struct judging *j, struct model_record *r)
 	size_t n = model_bursts(&h, burst, NULL);
 	for (size_t i = 0; i < n; i++) {
 		const struct model_burst *b = &burst[i];
-		if (!made_sure(j->story, b->last_ms, model_end(r, b->first_ms)))
+		if (!surely_decided(j, b->last_ms, model_end(r, b->first_ms)))
 			claim_cut_short(j, r, b, entry, h.entries);
 		else if (b->event && !same_as_before(burst, i))
-			claim_event(j, r, b->last_ms, b->from.ptr, b->to.ptr,
-				    add_group(j->out, 1, 1, NULL));
+			claim_burst(j, r, b);
 	}
 	mem_free(burst);
 	mem_free(entry);
@@ -164,10 +250,15 @@ static void judge_joins(struct judging *j, const struct model_list *l)
 			continue;
 		if (row->left_ms < end_ms)
 			end_ms = row->left_ms;
-		bool sure = made_sure(j->story, row->shows_ms, end_ms);
-		claim_event(j, row->who, row->at_ms, "", "",
-			    add_group(j->out, sure, 1,
-				      sure ? NULL : "left, merged or deleted before a sure look"));
+		bool sure = surely_decided(j, row->shows_ms, end_ms);
+		struct model_event e = { t->rule, row->who, row->at_ms, "", "" };
+		size_t group = add_group(j->out, sure, 1,
+					 sure ? NULL
+					      : "left, merged or deleted before a sure look");
+		if (sure)
+			claim_event(j, &e, row->who, group);
+		else
+			claim_unsure(j, &e, group);
 	}
 }
 
@@ -193,6 +284,15 @@ static bool repeats(const struct model_claim *before, const struct model_claim *
 	return b->rule->repeat == REPEATS_CONTACT || strcmp(a->to, b->to) == 0;
 }
 
+static size_t claims_of(const struct model_verdict *v, size_t kept, size_t group)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < kept; i++)
+		n += v->claim[i].group == group;
+	return n;
+}
+
 /*
  * Claims that an earlier one of the rule and contact makes void go; where the earlier one may
  * be met or not, one of them is to be.
@@ -215,9 +315,14 @@ static void narrow(struct model_verdict *v)
 			gone = g->least > 0;
 			if (gone)
 				continue;
-			g->least = own->least;
-			c->group = v->claim[k].group;
-			own = g;
+			/* Only one of the two comes; among more of them it is not told which. */
+			if (claims_of(v, kept, v->claim[k].group) == 1) {
+				g->least = own->least;
+				c->group = v->claim[k].group;
+				own = g;
+			} else {
+				own->least = 0;
+			}
 		}
 		if (!gone)
 			v->claim[kept++] = *c;
@@ -240,28 +345,12 @@ static void settle_groups(struct model_verdict *v)
 
 /* ---- rules in force --------------------------------------------------------- */
 
-static const struct model_rule *find_rule(const struct model_rules *rules, const char *name)
-{
-	for (size_t i = 0; i < rules->count; i++)
-		if (strcmp(rules->rule[i].name, name) == 0)
-			return rules->rule[i].mode == MODEL_OFF ? NULL : &rules->rule[i];
-	return NULL;
-}
-
 static bool was_known_before(const struct model_story *s, size_t load, const char *name)
 {
 	for (size_t i = 0; i < load; i++)
 		if (find_rule(s->load[i].rules, name))
 			return true;
 	return false;
-}
-
-static bool same_trigger(const struct model_rule *a, const struct model_rule *b)
-{
-	if (a->joins != b->joins)
-		return false;
-	return a->joins ? a->list == b->list && a->by_name == b->by_name
-			: a->property == b->property;
 }
 
 static void judge_term(struct judging *j)
@@ -295,7 +384,7 @@ static void judge_rule(struct judging *j, size_t i, const struct model_rule *rul
 	if (before && before->edition == rule->edition)
 		return;
 	bool active = before && same_trigger(before, rule);
-	j->term = (struct term){ rule, s->load[i].at_ms, end_of_wording(s, i, rule) };
+	j->term = (struct term){ rule, i, s->load[i].at_ms, end_of_wording(s, i, rule) };
 	if (!active && rule->since && !was_known_before(s, i, rule->name))
 		j->term.start_ms = rule->since_ms - 1;
 	judge_term(j);

@@ -55,7 +55,7 @@ void model_set(struct model_portal *p, int64_t now_ms, struct model_record *r,
 {
 	struct model_field *f = &r->field[property];
 
-	if (strcmp(newest(f), value) != 0)
+	if (strcmp(newest(f), value) != 0 || (p->same_value_writes && *value))
 		add_write(f, (struct model_write){ now_ms, arena_text(&p->memory, slice_of(value)),
 						   false, false });
 }

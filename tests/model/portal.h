@@ -79,7 +79,7 @@ struct model_portal {
 	size_t records, cap;
 	struct model_list **list;
 	size_t lists, list_cap;
-	bool merge_writes_entry, merge_rejoins;
+	bool merge_writes_entry, merge_rejoins, same_value_writes;
 };
 
 void portal_model_init(struct model_portal *p);

@@ -302,10 +302,13 @@ static void an_edit(struct hand *h)
 
 	if (sc->loads == MOST_LOADS)
 		return;
+	size_t first = sc->steps;
 	add(h, STEP_QUIET, 0);
 	draw_edit(sc, h->dice, &sc->rules[sc->loads - 1], &sc->rules[sc->loads]);
 	add(h, STEP_LOAD, 0)->number = (int64_t)sc->loads++;
 	add(h, STEP_QUIET, 0); /* nothing happens while the activation is uncertain */
+	for (size_t i = first; i < sc->steps; i++)
+		sc->step[i].fixed = true;
 }
 
 static void an_end(struct hand *h)
@@ -399,7 +402,7 @@ void draw_history(struct scenario *sc, struct dice *d)
 		else
 			a_membership(&h);
 	}
-	add(&h, STEP_LOAD, BEFORE_LOAD_MS);
+	add(&h, STEP_LOAD, BEFORE_LOAD_MS)->fixed = true;
 	bool first = true;
 	for (int64_t i = 0; i < after; i++) {
 		size_t at = sc->steps;

@@ -37,10 +37,16 @@ void trace_add(struct life *l, const void *bytes, size_t len)
 
 /* ---- the program ----------------------------------------------------------------- */
 
+/* It ended at a commit, or at a request. */
+static bool is_dead(const struct life *l)
+{
+	return l->crashed || l->sim.ended;
+}
+
 /* Whether this commit is where the program ends. */
 static bool ends_here(struct life *l, bool after)
 {
-	if (l->quiet_now || l->crashed)
+	if (l->quiet_now || is_dead(l))
 		return false;
 	if (l->crash_in && l->crash_after == after && --l->crash_in == 0)
 		return true;
@@ -53,6 +59,8 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 
 	if (!l->engine)
 		return true;
+	if (l->sim.ended)
+		return false;
 	l->tally.commits += after;
 	trace_add(l, tag, strlen(tag));
 	if (!ends_here(l, after))
@@ -77,7 +85,8 @@ static void end_program(struct life *l)
 	l->sim.lose_requests = dice_chance(&l->crash_dice, l->sc->lose_rate);
 	sim_abandon(&l->sim);
 	wire_forget(l->wire);
-	l->tally.crashes += l->crashed;
+	l->tally.crashes += l->crashed || l->sim.ended;
+	l->sim.ended = false;
 	l->crashed = false;
 	l->crash_in = 0;
 	/* About to was committed, the result was not: nobody can tell. */
@@ -116,7 +125,7 @@ static bool load_table(struct life *l)
 		return trouble(l, "the rules are wrong");
 	enum rc rc = engine_load(l->engine, table, &err);
 	table_unref(table);
-	return rc == RC_OK || l->crashed || trouble(l, "load: %s", err.text);
+	return rc == RC_OK || is_dead(l) || trouble(l, "load: %s", err.text);
 }
 
 /* Starts until it stays up: it may end in its first steps. */
@@ -128,7 +137,7 @@ static bool start_program(struct life *l)
 		l->engine = engine_new(&l->sim.world);
 		if (!load_table(l))
 			return false;
-	} while (l->crashed);
+	} while (is_dead(l));
 	return true;
 }
 
@@ -143,9 +152,9 @@ static bool live_until(struct life *l, int64_t until_ms)
 			return true;
 		}
 		enum rc rc = sim_run(&l->sim, l->engine, until_ms, &err);
-		if (rc != RC_OK && !l->crashed)
+		if (rc != RC_OK && !is_dead(l))
 			return trouble(l, "the engine failed: %s", err.text);
-		if (l->crashed && !start_program(l))
+		if (is_dead(l) && !start_program(l))
 			return false;
 	}
 	return !l->trouble.len;
@@ -169,7 +178,6 @@ static bool be_quiet(struct life *l)
 		return true;
 	l->quiet_now = true;
 	l->crash_in = 0;
-	sandbox_faults_clear(l->sandbox);
 	wire_storm(l->wire, 0);
 	wire_new_secret(l->wire);
 	if (!l->engine && !start_program(l))
@@ -303,14 +311,14 @@ static bool take_load(struct life *l, const struct step *s)
 	l->tally.loads++;
 	if (!l->engine || !load_table(l))
 		return start_program(l);
-	return !l->crashed || start_program(l);
+	return !is_dead(l) || start_program(l);
 }
 
 static bool take_reload(struct life *l, const struct step *s)
 {
 	(void)s;
 	wire_new_secret(l->wire);
-	return !l->engine || (load_table(l) && (!l->crashed || start_program(l)));
+	return !l->engine || (load_table(l) && (!is_dead(l) || start_program(l)));
 }
 
 /* The rules in force must stay. */
@@ -336,7 +344,7 @@ static bool take_stop(struct life *l, const struct step *s)
 	for (int i = 0; i < 100 && !engine_stopped(l->engine); i++)
 		if (sim_run(&l->sim, l->engine, l->sim.now_ms + MS_SECOND, &err) != RC_OK)
 			break;
-	if (!engine_stopped(l->engine) && !l->crashed)
+	if (!engine_stopped(l->engine) && !is_dead(l))
 		return trouble(l, "the engine does not stop");
 	end_program(l);
 	return true;
@@ -447,6 +455,7 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 	str_init(&l->trouble, 1u << 20);
 	portal_model_init(&l->portal);
 	l->portal.merge_writes_entry = sc->sandbox.merge_writes_entry;
+	l->portal.same_value_writes = sc->sandbox.same_value_writes;
 	l->portal.merge_rejoins = sc->sandbox.merge_rejoins;
 	l->record = mem_alloc(((size_t)sc->contacts + 1) * sizeof(struct model_record *));
 	l->sandbox = sandbox_new(&sc->sandbox);

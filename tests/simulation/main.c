@@ -141,7 +141,7 @@ static void print_faults(const struct tally *t)
 {
 	printf("simulation: faults:");
 	for (int i = 1; i < FAULT_KINDS; i++)
-		printf(" %s %lld", fault_names[i], (long long)t->faults[i]);
+		printf(" %s %lld", fault_name((enum fault_kind)i), (long long)t->faults[i]);
 	printf("\n");
 }
 

@@ -26,7 +26,7 @@ static bool fails(struct shrinking *s)
 	return !fine;
 }
 
-/* Drops `n` steps from the i-th on, where it fails without them, too. Loads and starts stay. */
+/* Drops `n` steps from the i-th on, where it fails without them, too. What is fixed stays. */
 static bool drop(struct shrinking *s, size_t first, size_t n)
 {
 	struct scenario *sc = s->sc;
@@ -34,7 +34,7 @@ static bool drop(struct shrinking *s, size_t first, size_t n)
 
 	for (size_t i = first; i < first + n && i < sc->steps; i++) {
 		was[i - first] = sc->step[i].dropped;
-		bool stays = sc->step[i].kind == STEP_LOAD;
+		bool stays = sc->step[i].fixed;
 		any |= !stays && !sc->step[i].dropped;
 		sc->step[i].dropped |= !stays;
 	}
@@ -52,6 +52,23 @@ static void drop_steps(struct shrinking *s)
 	for (n = n / 2; n > 0; n /= 2)
 		for (size_t i = 0; i < s->sc->steps; i += n)
 			(void)drop(s, i, n);
+}
+
+/* The last edits first: what comes later hangs on what comes before. */
+static void drop_edits(struct shrinking *s)
+{
+	struct scenario *sc = s->sc;
+
+	for (size_t i = sc->steps; i-- > 1;) {
+		if (sc->step[i].kind != STEP_LOAD || sc->step[i].number == 0)
+			continue;
+		for (size_t k = i - 1; k <= i + 1; k++)
+			sc->step[k].dropped = true;
+		if (fails(s))
+			continue;
+		for (size_t k = i - 1; k <= i + 1; k++)
+			sc->step[k].dropped = false;
+	}
 }
 
 static void drop_rate(struct shrinking *s, int64_t *rate)
@@ -75,7 +92,7 @@ static void print(const struct shrinking *s, FILE *out)
 	scenario_print(s->sc, out);
 	for (int i = 1; i < FAULT_KINDS; i++)
 		if (s->sc->fault_rate[i])
-			fprintf(out, "  fault %s: %lld in 1000\n", fault_names[i],
+			fprintf(out, "  fault %s: %lld in 1000\n", fault_name((enum fault_kind)i),
 				(long long)s->sc->fault_rate[i]);
 	fprintf(out, "  crashes: %lld, skew %lld ms\n", (long long)s->sc->crash_rate,
 		(long long)s->sc->skew_ms);
@@ -92,6 +109,7 @@ void shrink(struct scenario *sc, FILE *out)
 	for (int i = 1; i < FAULT_KINDS; i++)
 		drop_rate(&s, &sc->fault_rate[i]);
 	drop_rate(&s, &sc->skew_ms);
+	drop_edits(&s);
 	drop_steps(&s);
 	print(&s, out);
 }

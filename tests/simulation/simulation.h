@@ -62,6 +62,7 @@ struct step {
 	int64_t number;
 	enum model_property property;
 	const char *value;
+	bool fixed;   /* part of an edit: dropped as a whole only */
 	bool dropped; /* by the shrinker */
 };
 
@@ -76,8 +77,11 @@ enum fault_kind {
 	FAULT_CUT_LATE,
 	FAULT_SILENT_EARLY,
 	FAULT_SILENT_LATE,
-	FAULT_NO_JSON,
+	FAULT_HALVED,
 	FAULT_NOTHING,
+	FAULT_NO_JSON,
+	FAULT_WRONG,
+	FAULT_302,
 	FAULT_NOT_SENT,
 	FAULT_423,
 	FAULT_408_AFTER,
@@ -85,10 +89,13 @@ enum fault_kind {
 	FAULT_403,
 	FAULT_402,
 	FAULT_SLOW,
+	FAULT_END_LEAVING,
+	FAULT_END_ANSWERED,
+	FAULT_END_UNHEARD,
 	FAULT_KINDS
 };
 
-extern const char *const fault_names[FAULT_KINDS];
+const char *fault_name(enum fault_kind kind);
 
 #define MOST_LOADS 6
 #define MOST_LISTS 4

@@ -9,36 +9,53 @@
 
 #include "tests/simulation/simulation.h"
 
-const char *const fault_names[FAULT_KINDS] = {
-	"none",	   "500-before", "500-after", "503-before",   "504-after",
-	"429",	   "cut-early",	 "cut-late",  "silent-early", "silent-late",
-	"no-json", "nothing",	 "not-sent",  "423",	      "408-after",
-	"401",	   "403",	 "402",	      "slow",
+/* Each fault that may befall a request; certifier or hubspot alone where it says so. */
+static const struct {
+	const char *name;
+	struct sim_fate fate;
+	enum { BOTH, HUBSPOT, CERTIFIER } whose;
+} faults[FAULT_KINDS] = {
+	[FAULT_NONE] = { .name = "none" },
+	[FAULT_500_BEFORE] = { "500-before", { .how = SIM_ANSWERED, .status = 500 } },
+	[FAULT_500_AFTER] = { "500-after", { .how = SIM_ANSWERED, .status = 500, .after = true } },
+	[FAULT_503_BEFORE] = { "503-before",
+			       { .how = SIM_ANSWERED, .status = 503, .retry_after_s = 7 } },
+	[FAULT_504_AFTER] = { "504-after", { .how = SIM_ANSWERED, .status = 504, .after = true } },
+	[FAULT_429_STATUS] = { "429", { .how = SIM_ANSWERED, .status = 429, .retry_after_s = 11 } },
+	[FAULT_CUT_EARLY] = { "cut-early", { .how = SIM_CUT } },
+	[FAULT_CUT_LATE] = { "cut-late", { .how = SIM_CUT, .after = true } },
+	[FAULT_SILENT_EARLY] = { "silent-early", { .how = SIM_TIMEOUT } },
+	[FAULT_SILENT_LATE] = { "silent-late", { .how = SIM_TIMEOUT, .after = true } },
+	[FAULT_HALVED] = { "halved", { .how = SIM_HALVED, .after = true } },
+	[FAULT_NOTHING] = { "nothing", { .how = SIM_ANSWERED, .status = 200, .after = true } },
+	[FAULT_NO_JSON] = { "no-json",
+			    { .how = SIM_ANSWERED,
+			      .status = 200,
+			      .after = true,
+			      .body = "<html>be right back</html>" } },
+	[FAULT_WRONG] = { "wrong",
+			  { .how = SIM_ANSWERED,
+			    .status = 200,
+			    .after = true,
+			    .body = "{\"id\":7,\"data\":{},\"results\":\"\",\"status\":[]}" } },
+	[FAULT_302] = { "302", { .how = SIM_ANSWERED, .status = 302 } },
+	[FAULT_NOT_SENT] = { "not-sent", { .how = SIM_NOT_SENT } },
+	[FAULT_423] = { "423", { .how = SIM_ANSWERED, .status = 423 }, HUBSPOT },
+	[FAULT_408_AFTER] = { "408-after", { .how = SIM_ANSWERED, .status = 408, .after = true } },
+	[FAULT_401] = { "401", { .how = SIM_ANSWERED, .status = 401 } },
+	[FAULT_403] = { "403", { .how = SIM_ANSWERED, .status = 403 } },
+	[FAULT_402] = { "402", { .how = SIM_ANSWERED, .status = 402 }, CERTIFIER },
+	[FAULT_SLOW] = { "slow", { 0 } },
+	[FAULT_END_LEAVING] = { "end-leaving", { .end = SIM_ENDS_LEAVING } },
+	[FAULT_END_ANSWERED] = { "end-answered", { .end = SIM_ENDS_ANSWERED } },
+	[FAULT_END_UNHEARD] = { "end-unheard",
+				{ .how = SIM_TIMEOUT, .after = true, .end = SIM_ENDS_ANSWERED } },
 };
 
-/* What the sandbox is asked to do; NONE is done here. */
-static const struct {
-	enum sandbox_fault fault;
-	int status;
-	int retry_after_s;
-} faults[FAULT_KINDS] = {
-	[FAULT_500_BEFORE] = { FAULT_STATUS, 500, -1 },
-	[FAULT_500_AFTER] = { FAULT_STATUS_AFTER, 500, -1 },
-	[FAULT_503_BEFORE] = { FAULT_STATUS, 503, 7 },
-	[FAULT_504_AFTER] = { FAULT_STATUS_AFTER, 504, -1 },
-	[FAULT_429_STATUS] = { FAULT_STATUS, 429, 11 },
-	[FAULT_CUT_EARLY] = { FAULT_CUT_BEFORE, 0, -1 },
-	[FAULT_CUT_LATE] = { FAULT_CUT_AFTER, 0, -1 },
-	[FAULT_SILENT_EARLY] = { FAULT_TIMEOUT_BEFORE, 0, -1 },
-	[FAULT_SILENT_LATE] = { FAULT_TIMEOUT, 0, -1 },
-	[FAULT_NO_JSON] = { FAULT_GARBAGE, 0, -1 },
-	[FAULT_NOTHING] = { FAULT_EMPTY, 0, -1 },
-	[FAULT_423] = { FAULT_STATUS, 423, -1 },
-	[FAULT_408_AFTER] = { FAULT_STATUS_AFTER, 408, -1 },
-	[FAULT_401] = { FAULT_STATUS, 401, -1 },
-	[FAULT_403] = { FAULT_STATUS, 403, -1 },
-	[FAULT_402] = { FAULT_STATUS, 402, -1 },
-};
+const char *fault_name(enum fault_kind kind)
+{
+	return faults[kind].name;
+}
 
 /* A request under way. */
 struct passage {
@@ -46,7 +63,7 @@ struct passage {
 	const char *call;
 	http_done *done;
 	void *arg;
-	bool certifier, not_sent, cancelled;
+	bool certifier, cancelled;
 	struct passage *next;
 };
 
@@ -55,6 +72,7 @@ struct wire {
 	struct dice dice;
 	struct world inner;
 	struct passage *passage;
+	struct sim_fate fate; /* of the request that starts */
 	int64_t storm_ms;
 	int secret;
 	int64_t lost_creates;
@@ -94,14 +112,9 @@ static const char *call_of(const struct http_request *r)
 
 /* ---- faults -------------------------------------------------------------------- */
 
-/* Whether the service that has this call ever answers so. */
 static bool may_befall(enum fault_kind kind, const struct passage *p)
 {
-	if (kind == FAULT_423)
-		return !p->certifier;
-	if (kind == FAULT_402)
-		return p->certifier;
-	return true;
+	return faults[kind].whose == BOTH || (faults[kind].whose == CERTIFIER) == p->certifier;
 }
 
 static enum fault_kind draw_fault(struct wire *w, const struct passage *p)
@@ -119,19 +132,21 @@ static enum fault_kind draw_fault(struct wire *w, const struct passage *p)
 	return FAULT_NONE;
 }
 
-static void inject(struct wire *w, struct passage *p, enum fault_kind kind)
+static struct sim_fate draw_fate(struct wire *w, const struct passage *p)
 {
-	struct err err;
+	enum fault_kind kind = draw_fault(w, p);
+	struct sim_fate fate = faults[kind].fate;
 
 	w->life->tally.faults[kind]++;
-	if (kind == FAULT_NOT_SENT)
-		p->not_sent = true;
-	else if (kind == FAULT_SLOW)
-		w->life->sim.latency_ms = dice_between(&w->dice, 1, 14) * MS_SECOND;
-	else if (kind != FAULT_NONE &&
-		 sandbox_fault(w->life->sandbox, p->call, faults[kind].fault, faults[kind].status,
-			       faults[kind].retry_after_s, 0, 1, &err) != RC_OK)
-		trouble(w->life, "fault %s of %s: %s", fault_names[kind], p->call, err.text);
+	if (kind == FAULT_SLOW)
+		fate.delay_ms = dice_between(&w->dice, 1, 25000);
+	return fate;
+}
+
+static struct sim_fate tell_fate(void *ctx, const struct sim_request *request)
+{
+	(void)request;
+	return ((struct wire *)ctx)->fate;
 }
 
 /* ---- passing -------------------------------------------------------------------- */
@@ -172,21 +187,14 @@ static void wire_done(void *arg, const struct http_response *response)
 {
 	struct passage *p = arg;
 	struct wire *w = p->wire;
-	struct http_response r = *response;
+	const struct http_response *r = response;
 
-	if (p->not_sent)
-		r = (struct http_response){ .outcome = HTTP_NOT_SENT,
-					    .problem = "connection refused",
-					    .date_ms = HTTP_ABSENT,
-					    .retry_after_ms = HTTP_ABSENT,
-					    .rate_max = HTTP_ABSENT,
-					    .rate_interval_ms = HTTP_ABSENT };
 	trace_number(w->life, w->life->sim.now_ms);
-	trace_number(w->life, r.outcome * 1000 + r.status);
-	trace_add(w->life, r.body.ptr, r.body.len);
+	trace_number(w->life, (int64_t)r->outcome * 1000 + r->status);
+	trace_add(w->life, r->body.ptr, r->body.len);
 	if (!p->cancelled) {
-		note_answer(w, p, &r);
-		p->done(p->arg, &r);
+		note_answer(w, p, r);
+		p->done(p->arg, r);
 	}
 	passage_free(p);
 }
@@ -199,10 +207,8 @@ static struct wire *wire_of(void *ctx)
 
 static void wire_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
 {
-	struct sim *sim = ctx;
 	struct wire *w = wire_of(ctx);
 	struct passage *p = mem_alloc(sizeof(*p));
-	struct http_request passed = *request;
 
 	*p = (struct passage){ .wire = w,
 			       .call = call_of(request),
@@ -215,12 +221,8 @@ static void wire_start(void *ctx, const struct http_request *request, http_done 
 	trace_number(w->life, w->life->sim.now_ms);
 	trace_add(w->life, request->url, strlen(request->url));
 	trace_add(w->life, request->body.ptr, request->body.len);
-	int64_t latency = sim->latency_ms;
-	inject(w, p, draw_fault(w, p));
-	if (p->not_sent)
-		passed.url = "https://nowhere/nothing";
-	w->inner.http_start(ctx, &passed, wire_done, p);
-	sim->latency_ms = latency;
+	w->fate = draw_fate(w, p);
+	w->inner.http_start(ctx, request, wire_done, p);
 }
 
 static void wire_cancel(void *ctx, const void *arg)
@@ -251,6 +253,8 @@ struct wire *wire_new(struct life *l)
 	l->sim.world.http_start = wire_start;
 	l->sim.world.http_cancel = wire_cancel;
 	l->sim.world.secret = wire_secret;
+	l->sim.fate = tell_fate;
+	l->sim.fate_ctx = w;
 	return w;
 }
 
