@@ -33,6 +33,24 @@ static bool is_list_watch(const struct source *s, const struct watch *w)
 	return w->source == s->account && w->event == EVENT_LIST_ADDED;
 }
 
+/* The list's id: as found now, or, where it cannot be asked for now, as its name led to it last. */
+static struct slice known_id(const struct source *s, const struct hub_list *l, struct arena *memory)
+{
+	struct slice id = l->by_name ? str_slice(&l->id) : slice_of(l->target);
+	struct query *q;
+
+	if (id.len)
+		return id;
+	q = db_select(s->db,
+		      "SELECT list_id FROM list WHERE account = ?1 AND target = ?2 AND by_name = 1",
+		      "tt", s->name, l->target);
+	if (query_next(q)) {
+		id = arena_slice(memory, query_slice(q, 0));
+		query_end(q);
+	}
+	return id;
+}
+
 /* Two rules may name one list by its id and by its name: a scan of it serves both. */
 static void link_watches(struct source *s)
 {
@@ -45,8 +63,9 @@ static void link_watches(struct source *s)
 	for (size_t i = 0; i < s->watches->count; i++) {
 		struct watch *w = &s->watches->watch[i];
 		const struct hub_list *named = is_list_watch(s, w) ? list_of_watch(s, w) : NULL;
-		for (size_t k = 0; named && named->id.len && k < s->lists; k++)
-			if (slice_eq(str_slice(&s->list[k].id), str_slice(&named->id)))
+		struct slice id = named ? known_id(s, named, &s->loaded) : (struct slice){ 0 };
+		for (size_t k = 0; id.len && k < s->lists; k++)
+			if (slice_eq(str_slice(&s->list[k].id), id))
 				s->list[k].served[s->list[k].n_served++] = w;
 	}
 }

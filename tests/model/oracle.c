@@ -210,6 +210,39 @@ static void claim_burst(struct judging *j, struct model_record *r, const struct 
 			      hides ? "nothing says that it came after the merge" : NULL));
 }
 
+static bool has_twin(const struct model_verdict *v, const struct model_claim *c)
+{
+	for (size_t i = 0; i < v->claims; i++) {
+		const struct model_event *a = &v->claim[i].event, *b = &c->event;
+		if (a->rule == b->rule && a->at_ms == b->at_ms && strcmp(a->to, b->to) == 0 &&
+		    model_is_part(a->who, b->who))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where a merge keeps an id and the record was not read lately, it is taken for a new one, and
+ * what the other brought along for changes of it.
+ */
+static void claim_brought_along(struct judging *j, struct model_record *r,
+				const struct model_history *of)
+{
+	struct model_history h = *of;
+	struct model_burst *burst = mem_alloc((h.entries + 1) * sizeof(*burst));
+
+	h.start_ms = j->term.start_ms > r->created_ms ? j->term.start_ms : r->created_ms;
+	size_t n = model_bursts(&h, burst, NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct model_claim c = { .event = { j->term.rule, r, burst[i].last_ms,
+						    burst[i].from.ptr, burst[i].to.ptr } };
+		if (burst[i].event && burst[i].first_ms <= r->merged_ms && !has_twin(j->out, &c))
+			claim_unsure(j, &c.event,
+				     add_group(j->out, 0, 1, "brought along by a merge"));
+	}
+	mem_free(burst);
+}
+
 static void judge_changes(struct judging *j, struct model_record *r)
 {
 	const struct term *t = &j->term;
@@ -233,6 +266,8 @@ static void judge_changes(struct judging *j, struct model_record *r)
 		else if (b->event && !same_as_before(burst, i))
 			claim_burst(j, r, b);
 	}
+	if (r->merged_ms > r->created_ms)
+		claim_brought_along(j, r, &h);
 	mem_free(burst);
 	mem_free(entry);
 }

@@ -214,7 +214,7 @@ static void draw_portal(struct scenario *sc, struct dice *d)
 	o->certifier_search_lag_ms = dice_chance(d, 300) ? dice_between(d, 1, 20) * MS_SECOND : 0;
 	o->list_descending = dice_chance(d, 500);
 	o->cleared_is_null = dice_chance(d, 500);
-	o->merge_keeps_id = dice_chance(d, 300);
+	o->merge_keeps_id = dice_chance(d, 150);
 	o->merge_writes_entry = dice_chance(d, 500);
 	o->same_value_writes = dice_chance(d, 500);
 	o->rate_limits = true;
