@@ -272,8 +272,10 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 					.from = b->from,
 					.to = b->to,
 					.from_known = b->from_known };
-		if (same_as_before(bursts, i))
+		if (same_as_before(bursts, i)) {
+			mark_decided(g, w, b->last_ms, b->to);
 			continue;
+		}
 		if (g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h))) {
 			inbox_wait(g->d->db, g->account, slice_of(g->c->id), &wait);
 			return;

@@ -352,9 +352,10 @@ static enum rc origin_step(struct origin *o, struct err *err)
 {
 	if (o->no_secret)
 		return RC_OK;
-	enum rc rc = o->ops->step(o->source, err);
+	/* Activations are known before the source looks for what happened since. */
+	enum rc rc = promote(o, err);
 	if (rc == RC_OK)
-		rc = promote(o, err);
+		rc = o->ops->step(o->source, err);
 	for (size_t most; rc == RC_OK && (most = o->ops->can_look(o->source)) > 0;)
 		if (!start_look(o, most))
 			break;

@@ -22,29 +22,15 @@
 #define WHOLE_OVERLAP_EVERY_MS (5 * MS_MINUTE)
 #define SWEEP_MS MS_DAY
 
-/*
- * The earliest moment that this watch can care for. Where HubSpot's time of its activation is
- * not known yet: now, or where an earlier process activated it, what our clock says; as that
- * one's clock was never compared with HubSpot's, a day is allowed for the difference.
- */
-static int64_t start_bound(const struct source *s, const struct watch *w)
-{
-	if (w->start_ms != INT64_MAX)
-		return w->start_ms;
-	if (w->loaded_ms == s->watches->synced_ms)
-		return hub_now_ms(s);
-	return s->skew.known ? w->loaded_ms + skew_offset(&s->skew) : w->loaded_ms - MS_DAY;
-}
-
-/* The earliest start of the account's watches of this kind; INT64_MAX where there is none. */
+/* The earliest start of the account's watches of this kind; INT64_MAX where none is known. */
 static int64_t earliest_of(const struct source *s, enum event_kind event)
 {
 	int64_t earliest = INT64_MAX;
 
 	for (size_t i = 0; i < s->watches->count; i++) {
 		const struct watch *w = &s->watches->watch[i];
-		if (w->source == s->account && w->event == event && start_bound(s, w) < earliest)
-			earliest = start_bound(s, w);
+		if (w->source == s->account && w->event == event && w->start_ms < earliest)
+			earliest = w->start_ms;
 	}
 	return earliest;
 }
@@ -74,9 +60,12 @@ void walk_begin(struct source *s)
 {
 	struct walk *w = &s->walk;
 	int64_t now = hub_now_ms(s), wall = hub_wall_ms(s), start = earliest_start(s);
-	int64_t overlap = account_ms(s->config, "overlap"), cursor = start;
+	int64_t overlap = account_ms(s->config, "overlap"), cursor;
 
-	*w = (struct walk){ .began_ms = now };
+	*w = (struct walk){ .began_ms = now, .blind = start == INT64_MAX };
+	if (w->blind)
+		start = now; /* this walk only learns the clock */
+	cursor = start;
 	w->whole_overlap = !s->walked;
 	int64_t reach = INT64_MAX;
 	struct query *q = db_select(
@@ -236,6 +225,8 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 	s->asking = false;
 	if (!answer)
 		return;
+	if (w->blind)
+		return;
 	const struct json *rows = json_get(answer->json, "results");
 	bool more = json_path(answer->json, "paging.next.after") && json_count(rows) > 0;
 	if (w->pages == 0)
@@ -265,6 +256,9 @@ void walk_step(struct source *s)
 
 	if (call_ready_ms(s, BUDGET_SEARCH) > hub_mono_ms(s))
 		return;
+	/* By now the activations are known: what happened since, however long that is, is walked. */
+	if (s->walk.blind)
+		walk_begin(s);
 	arena_init(&memory);
 	struct call_spec spec = {
 		.budget = BUDGET_SEARCH,
