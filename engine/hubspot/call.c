@@ -61,10 +61,11 @@ int64_t hub_now_ms(const struct source *s)
 
 void hub_commit(struct source *s)
 {
-	enum rc rc = db_commit(s->db, &s->why);
-
-	if (rc != RC_OK)
-		s->failed = rc;
+	/* What comes after a step that was not stored must not be stored either. */
+	if (s->failed == RC_OK)
+		s->failed = db_commit(s->db, &s->why);
+	else
+		db_rollback(s->db);
 }
 
 bool hub_id_valid(struct slice id)

@@ -28,7 +28,7 @@ enum order { ORDER_TEXT, ORDER_CHOICE, ORDER_NUMBER, ORDER_TIME };
 struct indexed {
 	struct slice text;
 	int64_t ms;    /* under ORDER_TIME */
-	double number; /* under ORDER_NUMBER */
+	long double number; /* under ORDER_NUMBER; ids are exact in it */
 	bool known;
 };
 
@@ -77,7 +77,7 @@ static bool index_text(enum order order, struct slice text, struct indexed *out)
 	if (order == ORDER_TIME)
 		return read_number(text, &out->ms) || clock_parse_value(text, &out->ms, NULL);
 	if (order == ORDER_NUMBER)
-		out->number = strtod(text.ptr, NULL);
+		out->number = strtold(text.ptr, NULL);
 	return true;
 }
 

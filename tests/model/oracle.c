@@ -203,11 +203,25 @@ static bool hides_behind_merge(const struct model_story *s, const struct model_r
 static void claim_burst(struct judging *j, struct model_record *r, const struct model_burst *b)
 {
 	struct model_event e = { j->term.rule, r, b->last_ms, b->from.ptr, b->to.ptr };
-	bool hides = hides_behind_merge(j->story, r, b->first_ms);
 
-	claim_event(j, &e, r,
-		    add_group(j->out, !hides, 1,
-			      hides ? "nothing says that it came after the merge" : NULL));
+	claim_event(j, &e, r, add_group(j->out, 1, 1, NULL));
+}
+
+/* Any part of the burst may be what is left of it. */
+static void claim_hidden(struct judging *j, struct model_record *r, const struct model_burst *b,
+			 const struct model_entry *entry, size_t entries)
+{
+	size_t group = add_group(j->out, 0, 1, "nothing says that it came after the merge");
+	struct slice from = b->from;
+
+	for (size_t i = 0; i < entries; i++) {
+		struct model_event e = { j->term.rule, r, b->last_ms, from.ptr, b->to.ptr };
+		if (entry[i].at_ms < b->first_ms || entry[i].at_ms > b->last_ms)
+			continue;
+		if (!slice_eq(from, b->to))
+			claim_event(j, &e, r, group);
+		from = entry[i].value;
+	}
 }
 
 static bool has_twin(const struct model_verdict *v, const struct model_claim *c)
@@ -263,6 +277,8 @@ static void judge_changes(struct judging *j, struct model_record *r)
 		const struct model_burst *b = &burst[i];
 		if (!surely_decided(j, b->last_ms, model_end(r, b->first_ms)))
 			claim_cut_short(j, r, b, entry, h.entries);
+		else if (hides_behind_merge(j->story, r, b->first_ms))
+			claim_hidden(j, r, b, entry, h.entries);
 		else if (b->event && !same_as_before(burst, i))
 			claim_burst(j, r, b);
 	}

@@ -19,12 +19,15 @@ static bool trouble(struct life *l, const char *what, const char *why)
 
 /* ---- the process ---------------------------------------------------------- */
 
-static bool counts(const char *tag)
+/* A page of the walk counts where it brought something: most polls bring nothing. */
+static bool counts(const struct life *l, const char *tag)
 {
 	static const char *const tags[] = { "activate", "start",     "decide",	  "about-to",
 					    "result",	"scan-page", "promote",	  "act",
 					    "adopt",	"orphans",   "reconcile", "restored" };
 
+	if (strcmp(tag, "poll-page") == 0)
+		return db_exists(l->sim.world.db, "SELECT 1 FROM news", "");
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
 		if (strcmp(tag, tags[i]) == 0)
 			return true;
@@ -38,7 +41,7 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 
 	if (l->sim.ended)
 		return false;
-	if (!counts(tag))
+	if (!counts(l, tag))
 		return true;
 	if (!after)
 		l->commits++;

@@ -43,6 +43,11 @@ static bool is_dead(const struct life *l)
 	return l->crashed || l->sim.ended;
 }
 
+bool life_has_stored(const struct life *l)
+{
+	return !is_dead(l) || (l->crashed && l->crashed_after);
+}
+
 /* Whether this commit is where the program ends. */
 static bool ends_here(struct life *l, bool after)
 {
@@ -66,6 +71,7 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 	if (!ends_here(l, after))
 		return true;
 	l->crashed = true;
+	l->crashed_after = after;
 	return false;
 }
 

@@ -12,7 +12,7 @@
  *
  * A seed is lived the same way each time, bit by bit: --replay lives each twice
  * and compares all requests, answers and commits. --log writes the engine's log
- * of one seed to standard error: simulation --seed 7 --seeds 1 --log.
+ * to standard error: of the shortened life, or with --brief of the whole.
  *
  * `make soak SEEDS=n SEED=s T=seconds` runs it; `make check` runs 300 seeds.
  */
@@ -59,7 +59,7 @@ static void report(const struct orders *o, struct scenario *sc, struct life *l)
 {
 	printf("seed %llu failed:\n%s", (unsigned long long)sc->seed, str_text(&l->trouble));
 	if (!o->brief)
-		shrink(sc, stdout);
+		shrink(sc, stdout, o->log ? stderr : NULL);
 	fflush(stdout);
 }
 
@@ -82,7 +82,7 @@ static void live_seed(const struct orders *o, uint64_t seed, struct result *r)
 	struct life l;
 
 	scenario_draw(seed, &sc);
-	bool fine = life_live(&l, &sc, o->log ? stderr : NULL);
+	bool fine = life_live(&l, &sc, o->log && o->brief ? stderr : NULL);
 	if (fine && o->replay && trace_again(seed) != l.trace)
 		fine = trouble(&l, "lived twice, it is not the same");
 	if (!fine)

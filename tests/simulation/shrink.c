@@ -12,6 +12,7 @@
 
 struct shrinking {
 	struct scenario *sc;
+	FILE *log; /* of the last life; NULL: nowhere */
 	int lives;
 };
 
@@ -96,14 +97,14 @@ static void print(const struct shrinking *s, FILE *out)
 				(long long)s->sc->fault_rate[i]);
 	fprintf(out, "  crashes: %lld, skew %lld ms\n", (long long)s->sc->crash_rate,
 		(long long)s->sc->skew_ms);
-	(void)life_live(&l, s->sc, NULL);
+	(void)life_live(&l, s->sc, s->log);
 	fprintf(out, "and still fails:\n%s", str_text(&l.trouble));
 	life_release(&l);
 }
 
-void shrink(struct scenario *sc, FILE *out)
+void shrink(struct scenario *sc, FILE *out, FILE *log)
 {
-	struct shrinking s = { .sc = sc };
+	struct shrinking s = { .sc = sc, .log = log };
 
 	drop_rate(&s, &sc->crash_rate);
 	for (int i = 1; i < FAULT_KINDS; i++)

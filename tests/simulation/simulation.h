@@ -162,7 +162,7 @@ struct life {
 	int64_t created_ms;		 /* of the step before */
 	const struct model_rules *rules; /* in force: what a start loads; NULL: none yet */
 	int64_t crash_in;		 /* commits; 0: none is planned */
-	bool crash_after, crashed, quiet_now;
+	bool crash_after, crashed, crashed_after, quiet_now;
 	uint64_t trace; /* hash of all that left, came and was committed */
 	struct tally tally;
 	struct str trouble;
@@ -173,6 +173,8 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log);
 void life_release(struct life *l);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
+/* Whether what was to be stored just now is stored: the program lives, or ended after that. */
+bool life_has_stored(const struct life *l);
 void trace_add(struct life *l, const void *bytes, size_t len);
 
 /* Puts itself between the engine and the world of l->sim. */
@@ -185,6 +187,6 @@ void wire_new_secret(struct wire *w);
 int64_t wire_lost_creates(const struct wire *w);
 
 /* Drops steps and faults while the life still fails in the same way; prints what is left. */
-void shrink(struct scenario *sc, FILE *out);
+void shrink(struct scenario *sc, FILE *out, FILE *log);
 
 #endif

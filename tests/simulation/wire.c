@@ -73,6 +73,7 @@ struct wire {
 	struct world inner;
 	struct passage *passage;
 	struct sim_fate fate; /* of the request that starts */
+	enum fault_kind kind;
 	int64_t storm_ms;
 	int secret;
 	int64_t lost_creates;
@@ -137,6 +138,7 @@ static struct sim_fate draw_fate(struct wire *w, const struct passage *p)
 	enum fault_kind kind = draw_fault(w, p);
 	struct sim_fate fate = faults[kind].fate;
 
+	w->kind = kind;
 	w->life->tally.faults[kind]++;
 	if (kind == FAULT_SLOW)
 		fate.delay_ms = dice_between(&w->dice, 1, 25000);
@@ -174,10 +176,13 @@ static bool is_unknown(const struct http_response *r)
 	       r->status >= 500;
 }
 
-/* What an answer that the engine hears leaves open. */
+/*
+ * What an answer that the engine heard leaves open. Where the program ended before the result
+ * was stored, the end counts it (life.c).
+ */
 static void note_answer(struct wire *w, const struct passage *p, const struct http_response *r)
 {
-	if (strcmp(p->call, "send") == 0)
+	if (strcmp(p->call, "send") == 0 && life_has_stored(w->life))
 		w->life->tally.ambiguous += is_unknown(r);
 	if (strcmp(p->call, "create") == 0)
 		w->lost_creates += is_unknown(r) || r->body.len < 30;
@@ -193,8 +198,8 @@ static void wire_done(void *arg, const struct http_response *response)
 	trace_number(w->life, (int64_t)r->outcome * 1000 + r->status);
 	trace_add(w->life, r->body.ptr, r->body.len);
 	if (!p->cancelled) {
-		note_answer(w, p, r);
 		p->done(p->arg, r);
+		note_answer(w, p, r);
 	}
 	passage_free(p);
 }
@@ -222,6 +227,9 @@ static void wire_start(void *ctx, const struct http_request *request, http_done 
 	trace_add(w->life, request->url, strlen(request->url));
 	trace_add(w->life, request->body.ptr, request->body.len);
 	w->fate = draw_fate(w, p);
+	if (w->life->sim.log.out)
+		log_line(&w->life->sim.log, LOG_DEBUG, "request", "call", p->call, "url",
+			 request->url, "fate", faults[w->kind].name, NULL);
 	w->inner.http_start(ctx, request, wire_done, p);
 }
 
