@@ -98,7 +98,7 @@ demo: demo-deps
 # ---- tests -------------------------------------------------------------------
 
 UNIT_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
-DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes
+DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation
 
 # The model of behaviour.md, apart from the engine.
 MODEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
@@ -159,8 +159,10 @@ check: check-deps
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
-	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/wire/wire build/tests/kill/kill
+	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/wire/wire build/tests/kill/kill \
+		build/tests/simulation/simulation
 	@build/tests/scenes/scenes tests/scenes
+	@build/tests/simulation/simulation --seeds 300 --jobs 2
 	@build/tests/wire/wire
 	@build/tests/scenes/scenes tests/scenes --torture 6
 	@$(MAKE) --no-print-directory nomem PLACES=8

@@ -39,6 +39,8 @@ for target in tests/fuzz/*.c; do
 done
 run rules "$build/tests/rules/golden" tests/rules
 # Under sanitizers each scene is ended at a few of its durable steps; `make check` ends the fast build at all.
+# Each of these is lived twice, and must be the same bit by bit; `make check` lives 300 more.
+run simulation "$build/tests/simulation/simulation" --seed 5000 --seeds 24 --replay
 run scenes "$build/tests/scenes/scenes" tests/scenes --ends 3
 # Likewise every fifth life on the wire; `make check` lives them all in the fast build.
 [ "$part" != all ] || run wire "$build/tests/wire/wire" --every 5
