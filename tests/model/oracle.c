@@ -87,6 +87,9 @@ static bool address_comes(const struct model_rule *rule, const struct model_reco
 /* Whether the address is gone at some time at which the issuance may be planned. */
 static bool address_goes(const struct model_record *who, int64_t as_of_ms)
 {
+	/* A merge may show one address in the history and another as the value. */
+	if (!model_email_valid(model_current(who, M_EMAIL, as_of_ms)))
+		return true;
 	for (; who; who = who->into) {
 		const struct model_field *f = &who->field[M_EMAIL];
 		for (size_t i = 0; i < f->count; i++)
