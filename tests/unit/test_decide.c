@@ -352,6 +352,79 @@ static void a_join_that_a_merge_carried_over(void **state)
 	take_down();
 }
 
+/* Contact 1 came out of a merge at NOW, and nobody had seen what its histories show. */
+static void merged_now(void)
+{
+	static const char *const absorbed[] = { "7" };
+
+	s.contact.merged = absorbed;
+	s.contact.n_merged = 1;
+	s.contact.created_ms = NOW;
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW - 60 * MS_DAY, "Tin"); /* older than what is kept of decisions */
+	changed("tier", NOW - 2 * MS_HOUR, "Silver");
+	changed("tier", NOW - MS_HOUR, "Gold");
+	changed("tier", NOW - MS_HOUR + 1000, "Silver"); /* came back within the burst */
+	changed("tier", NOW + MS_MINUTE, "Gold");
+}
+
+#define SINCE "since: 2026-01-01\n"
+
+static void changes_that_a_merge_hid(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" SINCE CHANGED("tier", "") "---\nrule: b\n" SINCE CHANGED(
+		"tier", "  filters: [ { property: score, known: true } ]\n"));
+	merged_now();
+	decide();
+	assert_int_equal(issuances("skipped"), 1);
+	assert_int_equal(decisions("skipped", "merged before seen"), 1);
+	assert_int_equal(decisions("no-match", "score known"), 2);
+	assert_int_equal(issuances("planned"), 1); /* what came after it */
+	decide();
+	assert_int_equal(issuances("skipped"), 1);
+	take_down();
+}
+
+static void changes_that_a_merge_hid_and_a_slow_pattern(void **state)
+{
+	static const char slow[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
+
+	(void)state;
+	put_up("rule: a\n" SINCE CHANGED(
+		"tier", "  filters: [ { property: note, matches: '^(a+)+$' } ]\n"));
+	merged_now();
+	changed("note", NOW - MS_DAY, slow);
+	decide();
+	assert_int_equal(issuances("skipped"), 1);
+	assert_int_equal(issuances("held"), 1); /* that after the merge */
+	take_down();
+}
+
+static void changes_that_a_merge_hid_and_facts_that_are_not_read(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" SINCE CHANGED("tier",
+					 "  filters: [ { property: score, known: true } ]\n"));
+	merged_now();
+	property("score")->read = false;
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM decision", ""), 0);
+	assert_int_equal(news_left(), 1);
+	take_down();
+}
+
+static void a_property_without_history_before_the_merge(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" SINCE CHANGED("tier", "") "---\nrule: b\n" SINCE CHANGED("rank", ""));
+	merged_now();
+	changed("rank", NOW + 2 * MS_MINUTE, "1");
+	decide();
+	assert_int_equal(issuances("planned"), 2);
+	take_down();
+}
+
 static void a_burst_that_a_merge_froze(void **state)
 {
 	(void)state;
@@ -463,6 +536,10 @@ int main(void)
 		stored(a_trigger_that_was_not_read_waits),
 		stored(joins_fall_due_one_by_one),
 		stored(a_join_that_a_merge_carried_over),
+		stored(changes_that_a_merge_hid),
+		stored(changes_that_a_merge_hid_and_a_slow_pattern),
+		stored(changes_that_a_merge_hid_and_facts_that_are_not_read),
+		stored(a_property_without_history_before_the_merge),
 		stored(a_burst_that_a_merge_froze),
 		stored(a_look_older_than_what_the_search_showed),
 		stored(gone_before_anything_was_known),

@@ -461,6 +461,22 @@ static void nothing_leaves_that_was_not_committed(void **state)
 	assert_state(id, "send-unknown");
 }
 
+static void a_credential_that_is_being_removed_is_nobodys(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	db_run(db,
+	       "INSERT INTO stray (issuance, action_account, group_id, fields, since_ms, until_ms,"
+	       " look_ms, credential) VALUES (?1, 'c', 'g', '{}', 0, 0, ?2, ?3)",
+	       "iit", id, now_ms + MS_DAY, ID);
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_state(id, "creating");
+}
+
 static void a_person_who_is_faster_wins(void **state)
 {
 	int64_t id = plan("c", "1");
@@ -524,6 +540,7 @@ int main(void)
 		boxed(what_waits_is_woken_for),
 		boxed(a_store_that_fails_is_said_at_the_next_step),
 		boxed(nothing_leaves_that_was_not_committed),
+		boxed(a_credential_that_is_being_removed_is_nobodys),
 		boxed(a_person_who_is_faster_wins),
 		boxed(a_probe_that_is_told_to_wait),
 	};

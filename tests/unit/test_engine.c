@@ -1,0 +1,233 @@
+/* Loads and reloads of the whole engine: accounts that come and go, secrets, a store that fails. */
+#include "tests/unit/rules.h"
+
+#include "base/json.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+
+#define START INT64_C(1795435220000)
+
+static struct sandbox *sandbox;
+static struct sim sim;
+static struct db *db;
+static struct engine *engine;
+static bool has_secrets;
+static const char *fails; /* the tag of the commits that fail */
+
+#define ACCOUNTS                                                                                   \
+	"account: one\nhubspot: { token: \"${ONE}\" }\n---\n"                                      \
+	"account: certifier\ncertifier: { token: \"${C}\" }\n---\n"
+#define SECOND "account: two\nhubspot: { token: \"${TWO}\" }\n---\n"
+#define RULE(name, account)                                                                        \
+	"rule: " name "\ntrigger: { event: property-changed, account: " account                    \
+	", property: tier }\naction: { do: issue-credential, group: g }\n"
+
+static const char one[] = ACCOUNTS RULE("a", "one");
+static const char both[] = SECOND ACCOUNTS RULE("a", "one") "---\n" RULE("b", "two");
+
+static enum rc secret(void *ctx, const struct secret *which, struct str *out, struct err *err)
+{
+	(void)ctx;
+	if (!has_secrets)
+		return err_set(err, RC_REFUSED, "no secret %s", which->name);
+	str_addf(out, "token-of-%s", which->name);
+	return RC_OK;
+}
+
+static bool at_commit(void *ctx, const char *tag, bool after)
+{
+	(void)ctx;
+	return after || !fails || strcmp(tag, fails) != 0;
+}
+
+static int set_up(void **state)
+{
+	struct json *properties = json_new_object();
+	struct sandbox_options o;
+	struct err err;
+	int64_t id;
+
+	(void)state;
+	has_secrets = true;
+	fails = NULL;
+	sandbox_defaults(&o);
+	sandbox = sandbox_new(&o);
+	sandbox_group(sandbox, "g", "Gold");
+	json_set_text(properties, "email", "ada@example.com");
+	enum rc rc = sandbox_create(sandbox, START - MS_DAY, 101, properties, &id, &err);
+	json_free(properties);
+	sim_init(&sim, sandbox, START, 7, NULL);
+	sim.world.secret = secret;
+	if (rc == RC_OK)
+		rc = db_open(":memory:", DB_OWN, &db, &err);
+	sim.world.db = db;
+	db_hook(db, at_commit, NULL);
+	engine = engine_new(&sim.world);
+	return rc == RC_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	engine_free(engine);
+	sim_abandon(&sim);
+	db_close(db);
+	sandbox_free(sandbox);
+	return 0;
+}
+
+static enum rc try_load(const char *text)
+{
+	struct table *table = table_of(text);
+	struct err err;
+	enum rc rc = engine_load(engine, table, &err);
+
+	table_unref(table);
+	return rc;
+}
+
+static void load(const char *text)
+{
+	assert_int_equal(try_load(text), RC_OK);
+}
+
+static enum rc live(int64_t ms)
+{
+	struct err err;
+
+	return sim_run(&sim, engine, sim.now_ms + ms, &err);
+}
+
+static void set_tier(const char *value)
+{
+	struct err err;
+
+	assert_int_equal(sandbox_set(sandbox, sim.now_ms, 101, "tier", slice_of(value), &err),
+			 RC_OK);
+}
+
+static size_t mails(void)
+{
+	return sandbox_mail_count(sandbox);
+}
+
+static void accounts_come_and_go(void **state)
+{
+	(void)state;
+	load(both);
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	set_tier("Silver");
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 2); /* both accounts show the same portal here */
+	load(one);
+	set_tier("Gold");
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 3);
+	/* The name of a portal becomes that of a workspace, and a portal again. */
+	load("account: one\ncertifier: { token: \"${C}\" }\n---\n"
+	     "account: hub\nhubspot: { token: \"${H}\" }\n---\n" RULE("a", "hub"));
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	load(one);
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 3);
+}
+
+static void a_reload_amid_a_look(void **state)
+{
+	(void)state;
+	load(one);
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	set_tier("Silver");
+	/* Every moment of the next minutes: whatever was under way is done again, and counts once. */
+	for (int i = 0; i < 3000; i++) {
+		assert_int_equal(live(50), RC_OK);
+		load(one);
+	}
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 1);
+}
+
+static void secrets_that_are_missing_and_come(void **state)
+{
+	(void)state;
+	has_secrets = false;
+	load(one);
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	assert_int_equal(sandbox_calls(sandbox, "hubspot"), 0);
+	assert_int_equal(engine_once(engine), ONCE_NO_SOURCE);
+	has_secrets = true;
+	assert_int_equal(live(2 * MS_MINUTE), RC_OK);
+	assert_true(sandbox_calls(sandbox, "hubspot") > 0);
+	set_tier("Silver");
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 1);
+}
+
+static void a_start_that_is_not_written_is_tried_again(void **state)
+{
+	static const char *const tags[] = { "recover", "activate" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		fails = tags[i];
+		assert_int_equal(try_load(one), RC_BROKEN);
+		fails = NULL;
+	}
+	load(one);
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	/* A reload that cannot be written leaves what was in force. */
+	fails = "activate";
+	assert_int_equal(try_load(both), RC_BROKEN);
+	fails = NULL;
+	assert_null(table_account(engine_table(engine), "two"));
+	set_tier("Silver");
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 1);
+	fails = "release";
+	assert_int_equal(try_load(one), RC_BROKEN);
+	fails = NULL;
+}
+
+static void a_store_that_fails_ends_the_step(void **state)
+{
+	static const char *const tags[] = { "housekeeping", "start",	"promote",
+					    "decide",	    "about-to", "result" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		load(one);
+		fails = tags[i];
+		enum rc rc = live(45 * MS_SECOND); /* amid two polls: it is seen before it is due */
+		set_tier(tags[i]);		   /* another value each time */
+		if (rc == RC_OK)
+			rc = live(2 * MS_HOUR);
+		if (rc != RC_BROKEN)
+			fail_msg("'%s' failed, and nobody noticed", tags[i]);
+		fails = NULL;
+		/* Another process goes on. */
+		engine_free(engine);
+		sim_abandon(&sim);
+		engine = engine_new(&sim.world);
+	}
+	load(one);
+	assert_int_equal(live(2 * MS_HOUR), RC_OK);
+	size_t done = mails();
+	assert_int_equal(live(2 * MS_HOUR), RC_OK);
+	assert_int_equal(mails(), done);
+}
+
+#define lived(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lived(accounts_come_and_go),
+		lived(a_reload_amid_a_look),
+		lived(secrets_that_are_missing_and_come),
+		lived(a_start_that_is_not_written_is_tried_again),
+		lived(a_store_that_fails_ends_the_step),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
