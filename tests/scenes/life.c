@@ -39,7 +39,7 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 	struct life *l = ctx;
 	struct err err;
 
-	if (l->sim.ended)
+	if (l->sim.ended || l->crashed) /* who is gone stores nothing */
 		return false;
 	if (!counts(l, tag))
 		return true;

@@ -182,6 +182,41 @@ static void activated_while_the_source_is_out_of_reach(void **state)
 	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
 }
 
+static bool fail_first_page(void *ctx, const char *tag, bool after)
+{
+	bool *failed = ctx;
+
+	if (*failed || after || strcmp(tag, "poll-page") != 0)
+		return true;
+	*failed = true;
+	return false;
+}
+
+/* A page whose commit fails is not passed over, though the next commit would have succeeded. */
+static void a_page_that_was_not_stored(void **state)
+{
+	struct pass *p = *state;
+	bool failed = false;
+	struct err err;
+
+	assert_int_equal(run_after(p, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tier(p, "Gold");
+	p->sim.now_ms += 26 * MS_HOUR; /* longer than any walk reaches back behind the cursor */
+	db_hook(p->db, fail_first_page, &failed);
+	struct table *table = table_of(rules);
+	struct engine *engine = engine_new(&p->sim.world);
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	table_unref(table);
+	assert_int_equal(sim_run(&p->sim, engine, p->sim.now_ms + MS_MINUTE, &err), RC_BROKEN);
+	engine_free(engine);
+	sim_abandon(&p->sim);
+	assert_true(failed);
+	(void)run_after(p, MS_HOUR);
+	assert_int_equal(run_after(p, MS_HOUR), ONCE_DONE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+}
+
 #define passing(f) cmocka_unit_test_setup_teardown(f, pass_setup, pass_teardown)
 
 int main(void)
@@ -194,6 +229,7 @@ int main(void)
 		passing(a_source_that_is_down),
 		passing(a_source_that_says_no),
 		passing(activated_while_the_source_is_out_of_reach),
+		passing(a_page_that_was_not_stored),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
