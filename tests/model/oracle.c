@@ -81,7 +81,7 @@ static bool address_comes(const struct model_rule *rule, const struct model_reco
 		    f->write[i].at_ms <= at_ms + rule->hold_ms &&
 		    model_email_valid(f->write[i].value))
 			return true;
-	return false;
+	return rule->hold_ms && who->into && address_comes(rule, who->into, at_ms);
 }
 
 /* Whether the address is gone at some time at which the issuance may be planned. */
@@ -99,6 +99,43 @@ static bool address_goes(const struct model_record *who, int64_t as_of_ms)
 	return false;
 }
 
+/*
+ * Whether what waits for an address is surely let go: at the end there is one, the record is as
+ * it was, and the rule, too.
+ */
+static bool surely_released(const struct judging *j, const struct model_event *e)
+{
+	const struct model_record *r = e->who;
+	bool gone = r->into || (r->gones && r->gone[r->gones - 1].until_ms == INT64_MAX);
+
+	return !gone && j->term.end_ms == j->story->end_ms && e->rule->mode == MODEL_LIVE &&
+	       model_email_valid(model_current(r, M_EMAIL, INT64_MAX));
+}
+
+static void claim_wording(struct judging *j, const struct model_event *e,
+			  const struct model_rule *rule, size_t group)
+{
+	struct model_event own = *e;
+
+	own.rule = rule;
+	add_claim(j->out, (struct model_claim){ .event = own,
+						.due_ms = e->at_ms + e->rule->settle_ms,
+						.group = group,
+						.shadow = rule->mode == MODEL_SHADOW });
+}
+
+/* What waits is rendered by the wording that is in force when it is let go. */
+static void claim_later_wordings(struct judging *j, const struct model_event *e, size_t group)
+{
+	const struct model_story *s = j->story;
+
+	for (size_t i = j->term.load + 1; i < s->loads; i++) {
+		const struct model_rule *later = find_rule(s->load[i].rules, e->rule->name);
+		if (later && later->edition != e->rule->edition)
+			claim_wording(j, e, later, group);
+	}
+}
+
 /* A claim for the event, where the rule says yes to it: as the record was, or `seen` as it came to be. */
 static void claim_event(struct judging *j, const struct model_event *e,
 			const struct model_record *seen, size_t group)
@@ -108,14 +145,15 @@ static void claim_event(struct judging *j, const struct model_event *e,
 	if (!model_matches(e->rule, seen, e->from, e->to, as_of_ms) ||
 	    !address_comes(e->rule, seen, e->at_ms))
 		return;
-	if (address_goes(e->who, as_of_ms)) {
+	claim_wording(j, e, e->rule, group);
+	if (model_email_valid(model_as_of(seen, M_EMAIL, as_of_ms)) &&
+	    !address_goes(e->who, as_of_ms))
+		return;
+	if (!surely_released(j, e)) {
 		j->out->group[group].least = 0;
-		j->out->group[group].why = "the address went: held, where it was gone at planning";
+		j->out->group[group].why = "held for an address, and not surely let go";
 	}
-	add_claim(j->out, (struct model_claim){ .event = *e,
-						.due_ms = as_of_ms,
-						.group = group,
-						.shadow = e->rule->mode == MODEL_SHADOW });
+	claim_later_wordings(j, e, group);
 }
 
 /*

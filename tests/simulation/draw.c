@@ -119,11 +119,15 @@ static void draw_since(const struct scenario *sc, struct dice *d, struct model_r
 
 static void draw_rule(struct scenario *sc, struct dice *d, int number, struct model_rule *r)
 {
+	static const int64_t holds[] = { 10 * MS_MINUTE, 2 * MS_HOUR, MS_DAY, 30 * MS_DAY };
+
 	*r = (struct model_rule){ .name = arena_printf(&sc->memory, "rule-%d", number) };
 	r->mode = dice_chance(d, 80) ? MODEL_SHADOW : MODEL_LIVE;
 	draw_trigger(sc, d, r);
 	draw_action(d, r);
-	if (dice_chance(d, 150))
+	if (dice_chance(d, 200))
+		r->hold_ms = DICE_PICK(d, holds);
+	else if (dice_chance(d, 150))
 		r->repeat = dice_chance(d, 500) ? REPEATS_VALUE : REPEATS_CONTACT;
 	if (dice_chance(d, 100))
 		draw_since(sc, d, r);
