@@ -83,8 +83,12 @@ static bool meets(const struct judging *j, const struct sandbox_credential *c,
 {
 	const struct model_group *g = &j->verdict.group[claim->group];
 
-	return !claim->met && !claim->shadow && g->met < g->most &&
-	       claim->due_ms <= c->created_ms + MS_SECOND &&
+	/* Wordings of one rule differ in what they do, too. */
+	const struct model_rule *rule = claim->event.rule;
+	bool draft = strcmp(c->status, "draft") == 0;
+
+	return !claim->met && !claim->shadow && g->met < g->most && rule->issue != draft &&
+	       (rule->send || !c->mails) && claim->due_ms <= c->created_ms + MS_SECOND &&
 	       same_text(c->group, claim->event.rule->group) && fits_some_look(c, claim);
 }
 
@@ -139,8 +143,6 @@ static void judge_mail(struct judging *j, const struct sandbox_credential *c,
 	j->unknown += unknown;
 	if (c->mails > 1)
 		describe(l, "mailed twice", c);
-	else if (c->mails && !claim->event.rule->send)
-		describe(l, "mailed, but the rule says send: false", c);
 	else if (claim->event.rule->send && !unknown &&
 		 !(c->mails == 1 && ledger_says(l, c->id, "sent")))
 		describe(l, "not mailed, and not parked", c);
@@ -163,8 +165,6 @@ static void judge_credential(struct judging *j, const struct sandbox_credential 
 	}
 	claim->met = true;
 	j->verdict.group[claim->group].met++;
-	if (claim->event.rule->issue == draft)
-		describe(j->l, "issued or not, against the rule", c);
 	judge_mail(j, c, claim);
 }
 
@@ -240,7 +240,8 @@ static void judge_sums(struct judging *j)
 	if (unknown != j->unknown)
 		trouble(l, "%lld sends are parked as unknown, %lld of them known to the judge",
 			(long long)unknown, (long long)j->unknown);
-	if (l->tally.strays)
+	/* Where our clock was set, what an attempt left may lie outside of the time looked at. */
+	if (l->tally.strays > (l->clock_set ? wire_lost_creates(l->wire) : 0))
 		trouble(l, "%lld stray drafts are left of %lld creates whose end was lost",
 			(long long)l->tally.strays, (long long)wire_lost_creates(l->wire));
 	if (count_rows(l, "SELECT count(*) FROM issuance"

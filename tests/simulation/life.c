@@ -173,7 +173,8 @@ static bool is_idle(const struct life *l)
 	return ledger_work_count(l->sim.world.db) == 0 &&
 	       inbox_count(l->sim.world.db, "hubspot") == 0 &&
 	       inbox_pending_count(l->sim.world.db, "hubspot") == 0 &&
-	       !db_exists(l->sim.world.db, "SELECT 1 FROM stray WHERE looks = 0", "");
+	       (l->clock_set ||
+		!db_exists(l->sim.world.db, "SELECT 1 FROM stray WHERE looks = 0", ""));
 }
 
 static bool be_quiet(struct life *l)
@@ -379,8 +380,10 @@ static bool take_crash(struct life *l, const struct step *s)
 /* Not while an activation is only known by our clock: that would move it. */
 static bool take_clock(struct life *l, const struct step *s)
 {
-	if (!db_exists(l->sim.world.db, "SELECT 1 FROM watch WHERE start_ms IS NULL", ""))
-		l->sim.skew_ms += s->number;
+	if (db_exists(l->sim.world.db, "SELECT 1 FROM watch WHERE start_ms IS NULL", ""))
+		return true;
+	l->sim.skew_ms += s->number;
+	l->clock_set = true;
 	return true;
 }
 
