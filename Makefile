@@ -195,8 +195,8 @@ ifdef SHOW
 else
 	@$(MAKE) --no-print-directory -j2 VARIANT=cov $(B_cov)/hs2cert
 	@find $(B_cov) -name '*.gcda' -delete
-	@$(MAKE) --no-print-directory -j2 VARIANT=cov test
-	@sh tests/coverage/report.sh $(B_cov)
+	@$(MAKE) --no-print-directory -j2 VARIANT=cov test; passed=$$?; \
+		sh tests/coverage/report.sh $(B_cov) && exit $$passed
 endif
 
 # The daemon is ended by SIGKILL so many times; SEED gives the moments.

@@ -430,7 +430,7 @@ static int by_time(const void *a, const void *b)
 
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
-	return x->index < y->index ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
 }
 
 /* What waits tells when it happened; else the last change of what is watched does. */
@@ -443,8 +443,7 @@ static int64_t first_event_ms(const struct decide *d, const struct contact *c)
 
 	for (size_t i = 0; !c->gone && i < d->watches->count; i++) {
 		const struct watch *w = &d->watches->watch[i];
-		if (w->source != d->source || w->property == UINT32_MAX ||
-		    w->event != EVENT_PROPERTY_CHANGED)
+		if (w->source != d->source || w->event != EVENT_PROPERTY_CHANGED)
 			continue;
 		const struct contact_property *p = &c->property[w->property];
 		if (p->read && p->entries && p->entry[p->entries - 1].at_ms < first)

@@ -200,5 +200,8 @@ END {
 		row(files[i])
 	printf "\nleft out: %d branches on lines marked defensive, %d inside va_arg, %d past a switch over a whole enum\n",
 		marked["all"], compilers, no_case
+	floor("all", 0.95, 0.90)
+	for (i = 1; i <= stages; i++)
+		floor("stage " stage_name[i], 0.95, 1)
 	exit bad
 }

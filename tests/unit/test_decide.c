@@ -469,6 +469,51 @@ static void a_look_older_than_what_the_search_showed(void **state)
 	take_down();
 }
 
+static void the_same_value_twice_at_one_moment(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  settle: 0s\n"));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW, "Gold");
+	changed("tier", NOW, "Silver");
+	changed("tier", NOW, "Gold");
+	decide();
+	assert_int_equal(issuances("planned"), 2); /* one event of each identity */
+	assert_int_equal(news_left(), 0);
+	take_down();
+}
+
+static void contacts_are_decided_in_the_order_of_what_happened(void **state)
+{
+	struct contact three[4];
+	struct contact_property other[8];
+
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "") "---\nrule: j\n" JOINED);
+	assert_true(s.table->n_property <= 8);
+	changed("tier", NOW - MS_HOUR, "Silver");
+	changed("tier", NOW, "Gold");
+	for (size_t i = 0; i < 4; i++)
+		three[i] = s.contact;
+	memcpy(other, s.property, s.table->n_property * sizeof(*other));
+	other[property("tier") - s.property].entries = 1;
+	three[1].id = "2"; /* its last change was an hour earlier */
+	three[1].property = other;
+	three[2].id = "3"; /* deleted, and nothing known of it */
+	three[2].gone = true;
+	three[3].id = "4"; /* what waits happened before its last change */
+	wait_for(s.watches.of_rule[0]->id, "4", NOW - 2 * MS_HOUR, "Tin", "Silver");
+	const size_t *order = decide_order(&s.decide, three, 4, &memory);
+	assert_int_equal(order[0], 3);
+	assert_int_equal(order[1], 1);
+	assert_int_equal(order[2], 0);
+	assert_int_equal(order[3], 2);
+	property("tier")->read = false;
+	order = decide_order(&s.decide, three, 1, &memory);
+	assert_int_equal(order[0], 0);
+	take_down();
+}
+
 static void gone_before_anything_was_known(void **state)
 {
 	(void)state;
@@ -542,6 +587,8 @@ int main(void)
 		stored(a_property_without_history_before_the_merge),
 		stored(a_burst_that_a_merge_froze),
 		stored(a_look_older_than_what_the_search_showed),
+		stored(the_same_value_twice_at_one_moment),
+		stored(contacts_are_decided_in_the_order_of_what_happened),
 		stored(gone_before_anything_was_known),
 		stored(gone_while_something_waited),
 		stored(two_portals_are_decided_apart),

@@ -456,7 +456,6 @@ static void nothing_leaves_that_was_not_committed(void **state)
 	assert_int_not_equal(outbox_recover(box, &err), RC_OK);
 	commits_fail = false;
 	db_hook(db, NULL, NULL);
-	(void)id;
 	assert_int_equal(outbox_recover(box, &err), RC_OK);
 	assert_state(id, "send-unknown");
 }
@@ -500,11 +499,30 @@ static void a_person_who_is_faster_wins(void **state)
 	assert_int_equal(flights, 0);
 	assert_state(id, "planned");
 	db_run(db, "DROP TRIGGER faster", "");
-	drop_in = 3; /* when its turn comes, after it was chosen */
+}
+
+static void a_person_at_any_moment_of_a_step(void **state)
+{
+	char contact[24];
+	bool left = false;
+
+	(void)state;
+	load(one_account);
+	(void)plan("c", "0");
 	step();
-	assert_int_equal(drop_in, 0);
-	assert_int_equal(flights, 0);
-	assert_state(id, "dropped");
+	probe("c.example");
+	answer("c.example", 201, CREDENTIAL("draft"));
+	db_run(db, "UPDATE issuance SET state = 'dropped'", "");
+	for (int n = 1; !left; n++) {
+		snprintf(contact, sizeof(contact), "%d", n);
+		int64_t id = plan("c", contact);
+		drop_in = n;
+		step();
+		assert_true(n < 20);
+		left = flights > 0; /* too late: it had left before */
+		assert_state(id, "dropped");
+	}
+	drop_in = 0;
 }
 
 static void a_probe_that_is_told_to_wait(void **state)
@@ -525,6 +543,34 @@ static void a_probe_that_is_told_to_wait(void **state)
 	assert_int_equal(flights, 1);
 }
 
+/* A reconcile has found at Certifier what this would create a second time. */
+static void what_is_there_already_is_taken(void **state)
+{
+	int64_t id;
+	struct err err;
+
+	(void)state;
+	load(one_account);
+	(void)plan("c", "0");
+	step();
+	probe("c.example");
+	id = plan("c", "1");
+	db_run(db,
+	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'a@b.org', '{\"recipient.email\":\"a@b.org\","
+	       "\"recipient.name\":\"Ana\"}', NULL, 0, ?2, 0, NULL, ?2)",
+	       "ti", ID, now_ms);
+	db_hook(db, at_commit, NULL);
+	commits_fail = true;
+	now_ms += 10;
+	assert_int_not_equal(outbox_step(box, &err), RC_OK);
+	commits_fail = false;
+	db_hook(db, NULL, NULL);
+	step();
+	assert_int_equal(flights, 1); /* the first one's */
+	assert_true(db_exists(db, "SELECT 1 FROM issuance WHERE id = ?1 AND credential = ?2", "it",
+			      id, ID));
+}
+
 #define boxed(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
 
 int main(void)
@@ -542,6 +588,8 @@ int main(void)
 		boxed(nothing_leaves_that_was_not_committed),
 		boxed(a_credential_that_is_being_removed_is_nobodys),
 		boxed(a_person_who_is_faster_wins),
+		boxed(a_person_at_any_moment_of_a_step),
+		boxed(what_is_there_already_is_taken),
 		boxed(a_probe_that_is_told_to_wait),
 	};
 
