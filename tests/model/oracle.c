@@ -5,6 +5,8 @@
 
 #include "tests/model/bursts.h"
 
+#define NEAR_MS (60 * 1000)
+
 /* One rule in one wording, from one load to the one that changes it. */
 struct term {
 	const struct model_rule *rule;
@@ -342,7 +344,9 @@ static void judge_joins(struct judging *j, const struct model_list *l)
 			continue;
 		if (row->left_ms < end_ms)
 			end_ms = row->left_ms;
-		bool sure = surely_decided(j, row->shows_ms, end_ms);
+		/* A row stamped so near to a merge may be one that the merge carried over. */
+		bool near = row->who->merged_ms && row->at_ms <= row->who->merged_ms + NEAR_MS;
+		bool sure = !near && surely_decided(j, row->shows_ms, end_ms);
 		struct model_event e = { t->rule, row->who, row->at_ms, "", "" };
 		size_t group = add_group(j->out, sure, 1,
 					 sure ? NULL

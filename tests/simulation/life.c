@@ -67,6 +67,7 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 	if (l->sim.ended)
 		return false;
 	l->tally.commits += after;
+	l->recovered |= after && strcmp(tag, "recover") == 0;
 	trace_add(l, tag, strlen(tag));
 	if (!ends_here(l, after))
 		return true;
@@ -96,7 +97,9 @@ static void end_program(struct life *l)
 	l->crashed = false;
 	l->crash_in = 0;
 	/* About to was committed, the result was not: nobody can tell. */
-	l->tally.ambiguous += count(l, "sending");
+	if (l->recovered)
+		l->tally.ambiguous += count(l, "sending");
+	l->recovered = false;
 }
 
 static struct table *build(struct life *l, const char *extra)

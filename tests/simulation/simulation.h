@@ -163,6 +163,7 @@ struct life {
 	const struct model_rules *rules; /* in force: what a start loads; NULL: none yet */
 	int64_t crash_in;		 /* commits; 0: none is planned */
 	bool crash_after, crashed, crashed_after, quiet_now, clock_set;
+	bool recovered; /* this start has parked what was being sent at the last end */
 	uint64_t trace; /* hash of all that left, came and was committed */
 	struct tally tally;
 	struct str trouble;
