@@ -17,7 +17,7 @@ BEGIN {
 	stage["engine/watch.c"] = "reload"
 	split("engine/engine.c:origin_of engine/engine.c:origin_use engine/engine.c:origin_load " \
 		"engine/engine.c:drop_undeclared engine/engine.c:engine_load engine/outbox.c:outbox_load " \
-		"engine/cli/run.c:build_table engine/cli/run.c:check_secrets engine/cli/run.c:reload", part, " ")
+		"engine/cli/ground.c:ground_table engine/cli/ground.c:ground_secrets engine/cli/run.c:reload", part, " ")
 	for (i in part)
 		stage[part[i]] = "reload"
 	stages = split("inbox decide outbox issue reload", stage_name, " ")

@@ -77,7 +77,8 @@ full_disk() {	# COMMAND…: what makes it write, again and again
 change() {
 	act set "{\"contact\":102,\"property\":\"membership_tier\",\"value\":\"$([ $((tries % 2)) -eq 0 ] && echo Gold || echo Bronze)\"}"
 }
-reload_again() {
+reload_again() {	# with other rules each time: the same again would write nothing
+	sed -i "s/{{ event.to }}[^\"]*/{{ event.to }} $tries/" rules.d/10-rules.yaml
 	kill -HUP "$daemon"
 }
 check 'no room: 3' full_disk change
