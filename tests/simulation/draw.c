@@ -132,6 +132,7 @@ static void draw_rule(struct scenario *sc, struct dice *d, int number, struct mo
 	if (dice_chance(d, 100))
 		draw_since(sc, d, r);
 	r->stamped = !dice_chance(d, 250);
+	r->brake = dice_chance(d, 250) ? dice_between(d, 1, 6) : 0;
 }
 
 static void draw_lists(struct scenario *sc, struct dice *d)

@@ -6,6 +6,7 @@
  *  3. What was to be mailed and was not is parked as send-unknown, and there are exactly as many
  *     of these as sends whose end nobody can know.
  *  4. No draft is left that the ledger does not hold; rows stay within what happened.
+ *  5. What a brake holds is met by being held: brakes.c.
  */
 #include <string.h>
 
@@ -262,6 +263,7 @@ bool judge(struct life *l)
 				     .end_ms = l->sim.now_ms };
 
 	oracle_judge(&story, &j.verdict);
+	judge_brakes(l, &j.verdict);
 	judge_credentials(&j, false);
 	judge_credentials(&j, true);
 	judge_groups(&j);

@@ -3,7 +3,7 @@
  * through by the real engine, and judged by the model.
  *
  * draw.c and history.c make a scenario from the seed, life.c lives it, wire.c
- * stands between engine and sandbox, judge.c compares, shrink.c shortens what
+ * stands between engine and sandbox, judge.c and brakes.c compare, shrink.c shortens what
  * fails. A scenario is data: the same one is lived the same way each time.
  */
 #ifndef SIMULATION_SIMULATION_H
@@ -141,7 +141,7 @@ void scenario_print(const struct scenario *sc, FILE *out);
 
 struct tally {
 	int64_t seeds, virtual_ms, requests, credentials, mails, parked, crashes, starts, commits;
-	int64_t ambiguous, strays, claims, loads;
+	int64_t ambiguous, strays, claims, loads, braked;
 	int64_t faults[FAULT_KINDS];
 };
 
@@ -174,6 +174,8 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log);
 void life_release(struct life *l);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
+/* Part of it: what the brakes held and let pass; marks the claims that are held as met. */
+void judge_brakes(struct life *l, struct model_verdict *verdict);
 /* Whether what was to be stored just now is stored: the program lives, or ended after that. */
 bool life_has_stored(const struct life *l);
 void trace_add(struct life *l, const void *bytes, size_t len);
