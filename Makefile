@@ -153,21 +153,23 @@ lint: $(SQL_HEADERS)
 	@sh tests/lint/layers.sh
 	@sh tests/lint/headers.sh $(B)/gen
 
-# All that CI runs: the sanitizer build and its tests, the linters, the program as users get it, and clang.
-.PHONY: check
+# What is run with the fast build only, and takes long.
+LONG_TESTS := $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation $(B)/tests/wire/wire $(B)/tests/kill/kill \
+	$(B)/tests/torture/nomem.so
+.PHONY: test-long
+test-long: $(B)/hs2cert $(LONG_TESTS)
+	@sh tests/run.sh $(B) long
+
+# All that CI runs: the linters, clang, the program as users get it, and the sanitizer build, the last two side by side.
+.PHONY: check check-release check-san
 check: check-deps
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
-	@$(MAKE) --no-print-directory -j2 all build/tests/scenes/scenes build/tests/wire/wire build/tests/kill/kill \
-		build/tests/simulation/simulation
-	@build/tests/scenes/scenes tests/scenes
-	@build/tests/simulation/simulation --seeds 300 --jobs 2
-	@build/tests/wire/wire
-	@build/tests/scenes/scenes tests/scenes --torture 6
-	@$(MAKE) --no-print-directory nomem PLACES=8
-	@build/tests/kill/kill build/hs2cert 100
-	@$(MAKE) --no-print-directory -j2 VARIANT=san test
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-release check-san
+check-release:
+	@$(MAKE) --no-print-directory test-long
+check-san:
+	@$(MAKE) --no-print-directory VARIANT=san test
 
 # Every scene again for whatever can fail at each of its requests and writes; LIVES=n: about n for each scene, evenly
 # spread, instead of all (hours); ONLY=words picks scenes.

@@ -1,6 +1,11 @@
 #!/bin/sh
-# Runs every test of one build. $1: its folder; $2: quick leaves out what starts the program itself, first does so too
-# and ends at the first failure.
+# Runs the tests of one build. $1: its folder; $2, which of them:
+#
+#   all     (default) everything that is run with each variant of the build
+#   quick   the same without what starts the program itself or takes long
+#   first   as quick, and ends at the first failure
+#   long    many lives: what is run with the fast build only
+#
 # Ends with 'N passed, N failed'.
 set -u
 cd "$(dirname "$0")/.." || exit 3
@@ -15,39 +20,75 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktra
 run() {
 	name=$1
 	shift
-	if "$@" >"$build/test.log" 2>&1; then
+	if "$@" >"$build/test-$part.log" 2>&1; then
 		passed=$((passed + 1))
-		printf '  ok    %s%s\n' "$name" "$(tail -n 1 "$build/test.log" | sed -n 's/^[a-z]*: \([0-9]* passed\).*/ (\1)/p')"
+		printf '  ok    %s%s\n' "$name" \
+			"$(tail -n 1 "$build/test-$part.log" | sed -n 's/^[a-z]*: \([0-9]* passed\).*/ (\1)/p')"
 	else
 		failed=$((failed + 1))
 		failures="$failures $name"
 		printf '  FAIL  %s\n' "$name"
-		sed 's/^/        /' "$build/test.log" | tail -n 120
+		sed 's/^/        /' "$build/test-$part.log" | tail -n 120
 		[ "$part" != first ] || exit 1
 	fi
 }
 
-for test in "$build"/tests/unit/test_*; do
-	case $test in *.o | *.d | *.gc??) continue ;; esac
-	run "unit/$(basename "$test")" "$test"
-done
+unit() {
+	for test in "$build"/tests/unit/test_*; do
+		case $test in *.o | *.d | *.gc??) continue ;; esac
+		run "unit/$(basename "$test")" "$test"
+	done
+	run rules "$build/tests/rules/golden" tests/rules
+}
+
+# Each of these is lived twice, and must be the same bit by bit.
+replay_lives() {
+	run simulation "$build/tests/simulation/simulation" --seed 5000 --seeds 24 --replay
+}
+
+# Some lives of each scene, so that every variant of the build has seen them; `long` has the many.
+some_lives() {
+	replay_lives
+	run 'scenes, plain' "$build/tests/scenes/scenes" tests/scenes --variant plain
+	run 'scenes, with restarts' "$build/tests/scenes/scenes" tests/scenes --variant restarts
+}
+
+more_lives() {
+	replay_lives
+	run scenes "$build/tests/scenes/scenes" tests/scenes --ends 3
+}
+
 # Every fuzz target over its corpus and over all that was ever found.
-for target in tests/fuzz/*.c; do
-	name=$(basename "$target" .c)
-	[ "$part" = all ] && [ "$name" != replay ] || continue
-	run "fuzz/$name" "$build/tests/fuzz/$name" "tests/fuzz/corpus/$name" "tests/fuzz/found/$name"
-done
-run rules "$build/tests/rules/golden" tests/rules
-# Under sanitizers each scene is ended at a few of its durable steps; `make check` ends the fast build at all.
-# Each of these is lived twice, and must be the same bit by bit; `make check` lives 300 more.
-run simulation "$build/tests/simulation/simulation" --seed 5000 --seeds 24 --replay
-run scenes "$build/tests/scenes/scenes" tests/scenes --ends 3
-# Likewise every fifth life on the wire; `make check` lives them all in the fast build.
-[ "$part" != all ] || run wire "$build/tests/wire/wire" --every 5
-for test in tests/e2e/*.sh; do
-	[ "$part" = all ] || break
-	run "e2e/$(basename "$test" .sh)" sh "$test" "$build/hs2cert"
-done
+replays() {
+	for target in tests/fuzz/*.c; do
+		name=$(basename "$target" .c)
+		[ "$name" != replay ] || continue
+		run "fuzz/$name" "$build/tests/fuzz/$name" "tests/fuzz/corpus/$name" "tests/fuzz/found/$name"
+	done
+}
+
+program() {
+	run wire "$build/tests/wire/wire" --every 5
+	for test in tests/e2e/*.sh; do
+		run "e2e/$(basename "$test" .sh)" sh "$test" "$build/hs2cert"
+	done
+}
+
+long() {
+	run 'every scene, ended everywhere' "$build/tests/scenes/scenes" tests/scenes
+	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
+	run 'wire, every behaviour against every call' "$build/tests/wire/wire"
+	run 'torture, six places of each scene' "$build/tests/scenes/scenes" tests/scenes --torture 6
+	run 'no memory, in eight places' sh tests/torture/alloc.sh "$build/hs2cert" "$build/tests/torture/nomem.so" 8
+	run 'kill -9, 100 times' "$build/tests/kill/kill" "$build/hs2cert" 100
+}
+
+case $part in
+all) unit && replays && some_lives && program ;;
+quick | first) unit && more_lives ;;
+long) long ;;
+*) echo "run.sh: there is no part '$part'" && exit 2 ;;
+esac
 
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
