@@ -67,18 +67,33 @@ bool settle_is_ours(const struct answer *an, const struct json *credential, int6
 	       !an->view->credential_held(an->view->ctx, arena_text(an->memory, id));
 }
 
-/* The page's oldest draft that this issuance may adopt, or NULL. */
+/* The address as we sent it, not one that only its capitals make another. */
+static bool is_same_address(const struct answer *an, const struct json *credential)
+{
+	return slice_eq(json_slice(json_path(credential, "recipient.email")),
+			json_get_slice(an->is->fields, "recipient.email"));
+}
+
+/*
+ * The page's oldest draft that this issuance may adopt, or NULL. One with the very address comes
+ * first: whoever sent the other one may not find ours, where the search minds case.
+ */
 static const struct json *find_ours(const struct answer *an, const struct json *data)
 {
 	const struct json *best = NULL;
 	int64_t best_ms = 0, created_ms;
+	bool best_same = false;
 
 	for (size_t i = 0; i < json_count(data); i++) {
 		const struct json *credential = json_at(data, i);
-		if (!settle_is_ours(an, credential, &created_ms) || (best && created_ms >= best_ms))
+		if (!settle_is_ours(an, credential, &created_ms))
+			continue;
+		bool same = is_same_address(an, credential);
+		if (best && (same == best_same ? created_ms >= best_ms : best_same))
 			continue;
 		best = credential;
 		best_ms = created_ms;
+		best_same = same;
 	}
 	return best;
 }

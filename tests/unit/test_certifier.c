@@ -640,6 +640,21 @@ static void of_several_the_oldest(void **state)
 	assert_string_equal(settle(b, found, COUNT(found), "null").credential, "older");
 }
 
+/* Another issuance's, sent with other capitals, may be adopted; but not before our own. */
+static void the_very_address_comes_first(void **state)
+{
+	static const struct found found[] = {
+		{ .id = "capitals", .email = "Ada@Example.org", .created = "2026-11-23T10:00:01Z" },
+		{ .id = "ours", .created = "2026-11-23T10:00:02Z" },
+		{ .id = "more", .email = "ADA@example.org", .created = "2026-11-23T10:00:00.500Z" },
+		{ .id = "later", .created = "2026-11-23T10:00:03Z" },
+	};
+	struct bed *b = *state;
+
+	assert_string_equal(settle(b, found, COUNT(found), "null").credential, "ours");
+	assert_string_equal(settle(b, found, 1, "null").credential, "capitals");
+}
+
 /* Their clock is an hour behind ours: the answer's Date says so. */
 static void their_clock_counts(void **state)
 {
@@ -1024,6 +1039,7 @@ int main(void)
 		TEST(others_are_not_adopted),
 		TEST(an_expiry_that_was_sent_must_be_there),
 		TEST(of_several_the_oldest),
+		TEST(the_very_address_comes_first),
 		TEST(their_clock_counts),
 		TEST(a_look_goes_on_through_pages),
 		TEST(pages_without_end_end),
