@@ -16,6 +16,12 @@ void skew_observe(struct skew *s, int64_t sent_ms, int64_t received_ms, int64_t 
 	*s = (struct skew){ true, low, high };
 }
 
+void skew_shift(struct skew *s, int64_t by_ms)
+{
+	s->low_ms -= by_ms;
+	s->high_ms -= by_ms;
+}
+
 int64_t skew_offset(const struct skew *s)
 {
 	if (!s->known || (s->low_ms <= 0 && s->high_ms >= 0))

@@ -55,6 +55,14 @@ int64_t settle_time_there(const struct answer *an, int64_t ours_ms)
 	return ours_ms + (date == HTTP_ABSENT ? 0 : date - an->view->now_ms);
 }
 
+/* An attempt after now: our clock was set back since, and tells no more than the day. */
+static int64_t attempted_ms(const struct answer *an)
+{
+	int64_t now = an->view->now_ms;
+
+	return an->is->attempt_ms <= now ? an->is->attempt_ms : now - MS_DAY;
+}
+
 bool settle_is_ours(const struct answer *an, const struct json *credential, int64_t *created_ms)
 {
 	struct slice id = json_get_slice(credential, "id");
@@ -63,7 +71,7 @@ bool settle_is_ours(const struct answer *an, const struct json *credential, int6
 	       slice_is(json_get_slice(credential, "groupId"), an->is->group) &&
 	       api_same_fields(credential, an->is, an->memory) &&
 	       clock_parse_datetime(json_get_slice(credential, "createdAt"), created_ms) &&
-	       *created_ms >= settle_time_there(an, an->is->attempt_ms) - SETTLE_SKEW_MS &&
+	       *created_ms >= settle_time_there(an, attempted_ms(an)) - SETTLE_SKEW_MS &&
 	       !an->view->credential_held(an->view->ctx, arena_text(an->memory, id));
 }
 

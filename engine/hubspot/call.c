@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "engine/backoff.h"
 
+#define CLOCK_DRIFT_MS 500 /* more than that between two answers: our clock was set */
 #define TIMEOUT_MS (30 * MS_SECOND)
 #define STUMBLES_MOST 4 /* failures in a row of one object's request */
 
@@ -54,9 +55,21 @@ int64_t hub_mono_ms(const struct source *s)
 	return s->world->mono_ms(s->world->ctx);
 }
 
+/* By how much our clock was set since HubSpot's was last observed; it always drifts a little. */
+static int64_t clock_set_ms(const struct source *s)
+{
+	int64_t by = hub_wall_ms(s) - hub_mono_ms(s) - s->ahead_ms;
+
+	return by > -CLOCK_DRIFT_MS && by < CLOCK_DRIFT_MS ? 0 : by;
+}
+
 int64_t hub_now_ms(const struct source *s)
 {
-	return hub_wall_ms(s) + skew_offset(&s->skew);
+	struct skew skew = s->skew;
+
+	if (skew.known)
+		skew_shift(&skew, clock_set_ms(s));
+	return hub_wall_ms(s) + skew_offset(&skew);
 }
 
 void hub_commit(struct source *s)
@@ -213,10 +226,14 @@ static void observe(struct source *s, const struct call *c, const struct http_re
 	int64_t now = hub_wall_ms(s), took = hub_mono_ms(s) - c->sent_mono_ms;
 
 	/* Without a Date our own clock has to do. */
-	if (r->date_ms != HTTP_ABSENT)
+	if (r->date_ms != HTTP_ABSENT) {
+		if (s->skew.known)
+			skew_shift(&s->skew, clock_set_ms(s));
 		skew_observe(&s->skew, now - took, now, r->date_ms);
-	else
+	} else {
 		s->skew.known = true;
+	}
+	s->ahead_ms = now - hub_mono_ms(s);
 	if (r->rate_max != HTTP_ABSENT && c->spec.budget == BUDGET_GENERAL) {
 		int64_t window = r->rate_interval_ms != HTTP_ABSENT ? r->rate_interval_ms
 								    : 10 * MS_SECOND;

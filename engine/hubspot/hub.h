@@ -78,6 +78,7 @@ struct source {
 
 	/* across loads */
 	struct skew skew;
+	int64_t ahead_ms; /* our wall clock less the monotonic one, when skew was last observed */
 	struct limiter search, general;
 	struct map labels; /* property name -> struct map of value -> label */
 	bool labels_known; /* every one that rules use was read, or refused; else asked for at each poll */

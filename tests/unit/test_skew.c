@@ -24,6 +24,18 @@ static void nothing_is_known_before_the_first_answer(void **state)
 	assert_int_equal(skew_offset(&s), 0);
 }
 
+static void our_clock_is_set(void **state)
+{
+	struct skew s = { 0 };
+
+	(void)state;
+	skew_observe(&s, T, T + 200, T + 60000); /* theirs is a minute ahead */
+	skew_shift(&s, 3600000);		 /* ours is set an hour ahead */
+	assert_int_equal(skew_offset(&s), 59800 - 3600000);
+	skew_shift(&s, -3600000);
+	assert_int_equal(skew_offset(&s), 59800);
+}
+
 static void clocks_that_may_be_equal_are_equal(void **state)
 {
 	struct skew s = { 0 };
@@ -228,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_known_before_the_first_answer),
+		cmocka_unit_test(our_clock_is_set),
 		cmocka_unit_test(clocks_that_may_be_equal_are_equal),
 		cmocka_unit_test(the_lower_bound_where_they_cannot_be_equal),
 		cmocka_unit_test(answers_narrow_each_other),
