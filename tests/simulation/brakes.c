@@ -91,37 +91,17 @@ static bool may_be_held(const struct event_rows *rows, size_t i)
 
 /* ---- was it owed ------------------------------------------------------------------ */
 
-static bool is_part(const struct model_record *r, int64_t id)
-{
-	for (; r; r = r->into)
-		if (r->id == id)
-			return true;
-	return false;
-}
-
-static bool is_of(const struct event_row *row, const struct model_claim *claim,
-		  const struct model_rule *rule)
-{
-	const struct model_event *e = &claim->event;
-
-	return !claim->shadow && !claim->met && strcmp(e->rule->name, rule->name) == 0 &&
-	       e->at_ms == row->at_ms && strcmp(e->to, row->to) == 0 &&
-	       is_part(e->who, row->contact);
-}
-
 static bool meet(struct model_verdict *v, const struct event_row *row,
 		 const struct model_rule *rule)
 {
-	for (size_t i = 0; i < v->claims; i++) {
-		struct model_claim *claim = &v->claim[i];
-		struct model_group *g = &v->group[claim->group];
-		if (!is_of(row, claim, rule) || g->met >= g->most)
-			continue;
+	struct ledger_event event = { rule->name, row->to, row->at_ms, row->contact };
+	struct model_claim *claim = claim_of_event(v, &event, false);
+
+	if (claim) {
 		claim->met = true;
-		g->met++;
-		return true;
+		v->group[claim->group].met++;
 	}
-	return false;
+	return claim != NULL;
 }
 
 static void judge_held(struct life *l, const struct event_rows *rows, struct model_verdict *v)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "engine/act.h"
 #include "tests/simulation/simulation.h"
 
 #define BEFORE_LOAD_MS (2 * MS_MINUTE) /* an activation is uncertain by the longest answer */
@@ -22,8 +23,8 @@ struct hand {
 };
 
 const char *const step_names[STEP_KINDS] = {
-	"create", "set",  "join", "leave", "merge", "delete", "restore", "load",  "reload",
-	"broken", "stop", "kill", "start", "crash", "clock",  "storm",	 "quiet",
+	"create", "set",  "join", "leave", "merge", "delete", "restore", "load", "reload",
+	"broken", "stop", "kill", "start", "crash", "clock",  "storm",	 "act",	 "quiet",
 };
 
 static struct step *add(struct hand *h, enum step_kind kind, int64_t after_ms)
@@ -324,6 +325,26 @@ static void an_edit(struct hand *h)
 		sc->step[i].fixed = true;
 }
 
+static void an_act(struct hand *h, int64_t after_ms, int64_t act)
+{
+	struct step *s = add(h, STEP_ACT, after_ms);
+
+	s->number = act;
+	s->contact = (int)dice_below(h->dice, 1000);
+	s->other = dice_chance(h->dice, 500);
+	s->count = dice_chance(h->dice, 200) ? 2 : 1;
+}
+
+/* A person looks, and does several things. */
+static void some_acts(struct hand *h)
+{
+	static const enum act acts[] = { ACT_APPROVE, ACT_APPROVE, ACT_RETRY,
+					 ACT_RESEND,  ACT_RESEND,  ACT_DROP };
+
+	for (int64_t n = dice_between(h->dice, 1, 4); n > 0; n--)
+		an_act(h, some_while(h), DICE_PICK(h->dice, acts));
+}
+
 static void an_end(struct hand *h)
 {
 	struct step *s = add(h, STEP_CRASH, some_while(h));
@@ -387,6 +408,8 @@ static void something(struct hand *h)
 		a_merge(h);
 	else if (what < 87)
 		a_deletion(h);
+	else if (what < 90)
+		some_acts(h);
 	else if (!h->down)
 		something_of_ours(h);
 }

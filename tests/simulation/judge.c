@@ -7,7 +7,9 @@
  *     of these as sends whose end nobody can know.
  *  4. No draft is left that the ledger does not hold; rows stay within what happened.
  *  5. What a brake holds is met by being held: brakes.c.
+ *  6. What a person touched is met, was mailed as often as they asked, and is in the trail.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simulation/simulation.h"
@@ -110,7 +112,12 @@ static struct model_claim *find_claim(struct judging *j, const struct sandbox_cr
 	return found;
 }
 
-/* ---- credentials ---------------------------------------------------------------------- */
+/* ---- the ledger ------------------------------------------------------------------------ */
+
+static int64_t count_rows(const struct life *l, const char *sql)
+{
+	return db_integer(l->sim.world.db, 0, sql, "");
+}
 
 static bool ledger_says(const struct life *l, const char *credential, const char *state)
 {
@@ -134,6 +141,159 @@ static void describe(struct life *l, const char *what, const struct sandbox_cred
 		c->mails);
 	str_release(&custom);
 }
+
+static struct ledger_event event_of(struct query *q, struct arena *memory)
+{
+	return (struct ledger_event){
+		.rule = arena_text(memory, query_slice(q, 0)),
+		.to = arena_text(memory, query_slice(q, 1)),
+		.at_ms = query_integer(q, 2),
+		.contact = strtoll(arena_text(memory, query_slice(q, 3)), NULL, 10),
+	};
+}
+
+/* ---- what a person touched ------------------------------------------------------------- */
+
+static bool is_part(const struct model_record *r, int64_t id)
+{
+	for (; r; r = r->into)
+		if (r->id == id)
+			return true;
+	return false;
+}
+
+struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_event *event,
+				   bool may_be_met)
+{
+	for (size_t i = 0; i < v->claims; i++) {
+		struct model_claim *claim = &v->claim[i];
+		const struct model_event *e = &claim->event;
+		const struct model_group *g = &v->group[claim->group];
+		if (!claim->shadow && (may_be_met || (!claim->met && g->met < g->most)) &&
+		    strcmp(e->rule->name, event->rule) == 0 && e->at_ms == event->at_ms &&
+		    strcmp(e->to, event->to) == 0 && is_part(e->who, event->contact))
+			return claim;
+	}
+	return NULL;
+}
+
+/* What a person planned anew is rendered by the wording in force then: any that ever was. */
+static bool fits_some_wording(const struct judging *j, const struct sandbox_credential *c,
+			      const struct model_claim *claim)
+{
+	for (size_t i = 0; i < j->l->loads; i++) {
+		const struct model_rules *rules = j->l->load[i].rules;
+		for (size_t k = 0; k < rules->count; k++) {
+			struct model_claim as = *claim;
+			as.event.rule = &rules->rule[k];
+			if (strcmp(rules->rule[k].name, claim->event.rule->name) == 0 &&
+			    same_text(c->group, rules->rule[k].group) && fits_some_look(c, &as))
+				return true;
+		}
+	}
+	return false;
+}
+
+#define OF_CREDENTIAL                                                                              \
+	"(SELECT id FROM issuance WHERE action_account = 'certifier' AND credential = ?1)"
+
+/* One mail, and one more for each time that somebody asked for it. */
+static void judge_touched_mails(struct judging *j, const struct sandbox_credential *c)
+{
+	struct db *db = j->l->sim.world.db;
+	int64_t sent = db_integer(db, 0,
+				  "SELECT count(*) FROM trail WHERE state = 'sent'"
+				  " AND issuance = " OF_CREDENTIAL,
+				  "t", c->id);
+	int64_t asked = db_integer(db, 0,
+				   "SELECT count(*) FROM trail WHERE note = 'resend'"
+				   " AND who = 'ana' AND issuance = " OF_CREDENTIAL,
+				   "t", c->id);
+
+	j->unknown += ledger_says(j->l, c->id, "send-unknown");
+	if (c->mails > 1 + asked || c->mails < sent)
+		describe(j->l, "not as many mails as a person asked for", c);
+}
+
+/* Whether a person had a hand in it: its claim is met already. */
+static bool judge_touched(struct judging *j, const struct sandbox_credential *c)
+{
+	struct ledger_event event;
+	struct arena memory;
+	struct query *q = db_select(
+		j->l->sim.world.db,
+		"SELECT rule, to_value, at_ms, contact FROM issuance WHERE id = " OF_CREDENTIAL
+		" AND EXISTS (SELECT 1 FROM trail WHERE issuance = issuance.id AND who = 'ana')",
+		"t", c->id);
+
+	if (!query_next(q))
+		return false;
+	arena_init(&memory);
+	event = event_of(q, &memory);
+	query_end(q);
+	struct model_claim *claim = claim_of_event(&j->verdict, &event, true);
+	if (claim && !fits_some_wording(j, c, claim))
+		describe(j->l, "not as it was owed", c);
+	judge_touched_mails(j, c);
+	arena_release(&memory);
+	return true;
+}
+
+static bool waits_for_address(const struct life *l, const char *name)
+{
+	for (size_t i = 0; i < l->loads; i++)
+		for (size_t k = 0; k < l->load[i].rules->count; k++)
+			if (strcmp(l->load[i].rules->rule[k].name, name) == 0 &&
+			    l->load[i].rules->rule[k].hold_ms)
+				return true;
+	return false;
+}
+
+/* What a person touched is met, whatever has become of it; what the brake holds was met before. */
+static void meet_touched(struct judging *j)
+{
+	struct life *l = j->l;
+	struct arena memory;
+
+	arena_init(&memory);
+	for (struct query *q = db_select(
+		     l->sim.world.db,
+		     "SELECT rule, to_value, at_ms, contact FROM issuance"
+		     " WHERE NOT (state = 'held' AND hold = 'brake') AND EXISTS"
+		     " (SELECT 1 FROM trail WHERE issuance = issuance.id AND who = 'ana')",
+		     "");
+	     query_next(q);) {
+		struct ledger_event event = event_of(q, &memory);
+		struct model_claim *claim = claim_of_event(&j->verdict, &event, false);
+		if (claim) {
+			claim->met = true;
+			j->verdict.group[claim->group].met++;
+		} else if (!waits_for_address(l, event.rule)) {
+			trouble(l, "%s: nobody was owed what a person touched: contact %lld",
+				event.rule, (long long)event.contact);
+		}
+	}
+	arena_release(&memory);
+}
+
+/* Each act that said that it was done is in the trail, and what was approved has gone on. */
+static void judge_acts(struct judging *j)
+{
+	struct life *l = j->l;
+	int64_t noted = count_rows(l, "SELECT count(*) FROM trail WHERE who = 'ana'");
+	int64_t stuck = count_rows(
+		l, "SELECT count(*) FROM issuance WHERE EXISTS (SELECT 1 FROM trail"
+		   " WHERE issuance = issuance.id AND who = 'ana' AND note = 'approve'"
+		   " AND state <> 'held') AND state IN ('held', 'skipped', 'shadow', 'planned')");
+
+	if (noted != l->tally.acts)
+		trouble(l, "%lld acts are in the trail, %lld were done", (long long)noted,
+			(long long)l->tally.acts);
+	if (stuck)
+		trouble(l, "%lld that were approved have not gone on", (long long)stuck);
+}
+
+/* ---- credentials ---------------------------------------------------------------------- */
 
 static void judge_mail(struct judging *j, const struct sandbox_credential *c,
 		       const struct model_claim *claim)
@@ -159,6 +319,8 @@ static void judge_credential(struct judging *j, const struct sandbox_credential 
 		j->l->tally.strays++;
 		return;
 	}
+	if (judge_touched(j, c))
+		return;
 	struct model_claim *claim = find_claim(j, c);
 	if (!claim) {
 		describe(j->l, "nobody was owed this", c);
@@ -224,11 +386,6 @@ static void judge_groups(struct judging *j)
 
 /* ---- sums --------------------------------------------------------------------------------- */
 
-static int64_t count_rows(const struct life *l, const char *sql)
-{
-	return db_integer(l->sim.world.db, 0, sql, "");
-}
-
 static void judge_sums(struct judging *j)
 {
 	struct life *l = j->l;
@@ -264,10 +421,12 @@ bool judge(struct life *l)
 
 	oracle_judge(&story, &j.verdict);
 	judge_brakes(l, &j.verdict);
+	meet_touched(&j);
 	judge_credentials(&j, false);
 	judge_credentials(&j, true);
 	judge_groups(&j);
 	judge_sums(&j);
+	judge_acts(&j);
 	l->tally.claims = (int64_t)j.verdict.claims;
 	l->tally.credentials = (int64_t)sandbox_credential_count(l->sandbox);
 	l->tally.mails = (int64_t)sandbox_mail_count(l->sandbox);

@@ -69,7 +69,8 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 	l->tally.commits += after;
 	l->recovered |= after && strcmp(tag, "recover") == 0;
 	trace_add(l, tag, strlen(tag));
-	if (!ends_here(l, after))
+	/* A person's command is another process. */
+	if (strcmp(tag, "act") == 0 || !ends_here(l, after))
 		return true;
 	l->crashed = true;
 	l->crashed_after = after;
@@ -406,7 +407,7 @@ static bool (*const program_steps[STEP_KINDS])(struct life *l, const struct step
 	[STEP_LOAD] = take_load,   [STEP_RELOAD] = take_reload, [STEP_BROKEN] = take_broken,
 	[STEP_STOP] = take_stop,   [STEP_KILL] = take_kill,	[STEP_START] = take_start,
 	[STEP_CRASH] = take_crash, [STEP_CLOCK] = take_clock,	[STEP_STORM] = take_storm,
-	[STEP_QUIET] = take_quiet,
+	[STEP_ACT] = people_act,   [STEP_QUIET] = take_quiet,
 };
 
 static bool take_step(struct life *l, const struct step *s)

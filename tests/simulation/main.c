@@ -155,10 +155,10 @@ static void print_result(const struct result *r, double took_s)
 	       (double)t->virtual_ms / (365.25 * (double)MS_DAY), (long long)t->requests,
 	       (long long)t->commits);
 	printf("simulation: %lld owed, %lld credentials, %lld mails, %lld sends truly unknown, %lld"
-	       " held by a brake, %lld starts, %lld crashes at a commit, %lld rule changes\n",
+	       " held by a brake, %lld acts, %lld starts, %lld crashes at a commit, %lld rule changes\n",
 	       (long long)t->claims, (long long)t->credentials, (long long)t->mails,
-	       (long long)t->ambiguous, (long long)t->braked, (long long)t->starts,
-	       (long long)t->crashes, (long long)t->loads);
+	       (long long)t->ambiguous, (long long)t->braked, (long long)t->acts,
+	       (long long)t->starts, (long long)t->crashes, (long long)t->loads);
 	print_faults(t);
 	printf("simulation: %lld passed, %lld failed\n", (long long)(t->seeds - r->failed),
 	       (long long)r->failed);

@@ -2,7 +2,7 @@
  * simulation - one seed: a drawn portal, history, rules and faults, lived
  * through by the real engine, and judged by the model.
  *
- * draw.c and history.c make a scenario from the seed, life.c lives it, wire.c
+ * draw.c and history.c make a scenario from the seed, life.c and people.c live it, wire.c
  * stands between engine and sandbox, judge.c and brakes.c compare, shrink.c shortens what
  * fails. A scenario is data: the same one is lived the same way each time.
  */
@@ -47,6 +47,7 @@ enum step_kind {
 	STEP_CRASH, /* number: the program ends at the n-th commit from now; other: after it */
 	STEP_CLOCK, /* number: our clock jumps by so many ms */
 	STEP_STORM, /* number: 429 to everything for so many ms */
+	STEP_ACT,   /* number: which; contact: on which issuance; other: on all of its rule */
 	STEP_QUIET, /* no faults, and enough time that nothing is left undecided */
 	STEP_KINDS
 };
@@ -141,8 +142,14 @@ void scenario_print(const struct scenario *sc, FILE *out);
 
 struct tally {
 	int64_t seeds, virtual_ms, requests, credentials, mails, parked, crashes, starts, commits;
-	int64_t ambiguous, strays, claims, loads, braked;
+	int64_t ambiguous, strays, claims, loads, braked, acts;
 	int64_t faults[FAULT_KINDS];
+};
+
+/* The event of an issuance. */
+struct ledger_event {
+	const char *rule, *to;
+	int64_t at_ms, contact;
 };
 
 struct wire; /* between engine and sandbox */
@@ -174,11 +181,17 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log);
 void life_release(struct life *l);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
+/* What was owed for the event of that row of the ledger; NULL: nothing. */
+struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_event *event,
+				   bool may_be_met);
 /* Part of it: what the brakes held and let pass; marks the claims that are held as met. */
 void judge_brakes(struct life *l, struct model_verdict *verdict);
 /* Whether what was to be stored just now is stored: the program lives, or ended after that. */
 bool life_has_stored(const struct life *l);
 void trace_add(struct life *l, const void *bytes, size_t len);
+
+/* A person does something with one issuance, or with all of a rule. */
+bool people_act(struct life *l, const struct step *s);
 
 /* Puts itself between the engine and the world of l->sim. */
 struct wire *wire_new(struct life *l);
