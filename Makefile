@@ -103,7 +103,7 @@ DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes $(B)/tests/simulatio
 # The model of behaviour.md, apart from the engine.
 MODEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
 
-$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(LIB_OBJECTS)
+$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(B)/tests/disk/disk.o $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

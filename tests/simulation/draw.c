@@ -253,6 +253,7 @@ void scenario_draw(uint64_t seed, struct scenario *out)
 	arena_init(&out->memory);
 	draw_portal(out, &d);
 	draw_faults(out, &d);
+	ground_draw(out);
 	out->skew_ms = DICE_PICK(&d, skews);
 	out->latency_ms = dice_chance(&d, 700) ? 40 : dice_between(&d, 0, 2000);
 	out->first_id = dice_chance(&d, 200) ? INT64_C(9007199254740993) : 101;

@@ -40,12 +40,7 @@ void trace_add(struct life *l, const void *bytes, size_t len)
 /* It ended at a commit, or at a request. */
 static bool is_dead(const struct life *l)
 {
-	return l->crashed || l->sim.ended;
-}
-
-bool life_has_stored(const struct life *l)
-{
-	return !is_dead(l) || (l->crashed && l->crashed_after);
+	return l->crashed || l->sim.ended || l->ground.gave;
 }
 
 /* Whether this commit is where the program ends. */
@@ -58,7 +53,7 @@ static bool ends_here(struct life *l, bool after)
 	return l->sc->crash_rate && dice_below(&l->crash_dice, 20000) < l->sc->crash_rate;
 }
 
-static bool at_commit(void *ctx, const char *tag, bool after)
+bool life_at_commit(void *ctx, const char *tag, bool after)
 {
 	struct life *l = ctx;
 
@@ -67,13 +62,13 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 	if (l->sim.ended)
 		return false;
 	l->tally.commits += after;
+	l->results += after && strcmp(tag, "result") == 0;
 	l->recovered |= after && strcmp(tag, "recover") == 0;
 	trace_add(l, tag, strlen(tag));
 	/* A person's command is another process. */
 	if (strcmp(tag, "act") == 0 || !ends_here(l, after))
 		return true;
 	l->crashed = true;
-	l->crashed_after = after;
 	return false;
 }
 
@@ -83,11 +78,27 @@ static int64_t count(const struct life *l, const char *state)
 			  state);
 }
 
+void life_look_back(struct life *l)
+{
+	/* About to was committed, the result was not: nobody can tell. */
+	if (l->left_behind)
+		l->tally.ambiguous += count(l, "sending");
+	/* A commit that failed may be stored nevertheless. */
+	if (*l->unheard && db_exists(l->sim.world.db,
+				     "SELECT 1 FROM issuance WHERE credential = ?1"
+				     " AND state = 'send-unknown'",
+				     "t", l->unheard))
+		l->tally.ambiguous++;
+	l->left_behind = false;
+	*l->unheard = '\0';
+}
+
 /* The program is gone, with all that it knew only in memory. */
 static void end_program(struct life *l)
 {
 	if (!l->engine)
 		return;
+	bool in_order = engine_stopped(l->engine) && !is_dead(l);
 	engine_free(l->engine);
 	l->engine = NULL;
 	l->sim.lose_requests = dice_chance(&l->crash_dice, l->sc->lose_rate);
@@ -97,10 +108,11 @@ static void end_program(struct life *l)
 	l->sim.ended = false;
 	l->crashed = false;
 	l->crash_in = 0;
-	/* About to was committed, the result was not: nobody can tell. */
-	if (l->recovered)
-		l->tally.ambiguous += count(l, "sending");
+	l->left_behind |= l->recovered;
 	l->recovered = false;
+	if (!l->sc->ground)
+		life_look_back(l);
+	ground_leave(l, in_order);
 }
 
 static struct table *build(struct life *l, const char *extra)
@@ -135,14 +147,19 @@ static bool load_table(struct life *l)
 		return trouble(l, "the rules are wrong");
 	enum rc rc = engine_load(l->engine, table, &err);
 	table_unref(table);
+	(void)ground_gave(l, rc);
 	return rc == RC_OK || is_dead(l) || trouble(l, "load: %s", err.text);
 }
 
-/* Starts until it stays up: it may end in its first steps. */
+/* Starts until it stays up: it may end in its first steps. Or not yet, where the ground does not bear. */
 static bool start_program(struct life *l)
 {
 	do {
 		end_program(l);
+		l->starts = true;
+		if (!ground_open(l))
+			return !l->trouble.len;
+		l->starts = false;
 		l->tally.starts++;
 		l->engine = engine_new(&l->sim.world);
 		if (!load_table(l))
@@ -157,15 +174,24 @@ static bool live_until(struct life *l, int64_t until_ms)
 	struct err err;
 
 	while (l->sim.now_ms < until_ms) {
-		if (!l->engine) {
+		int64_t start_ms = l->starts ? ground_again_ms(l) : INT64_MAX;
+		if (!l->engine && start_ms >= until_ms) {
 			l->sim.now_ms = until_ms;
 			return true;
 		}
+		if (!l->engine) {
+			l->sim.now_ms = start_ms;
+			if (!start_program(l))
+				return false;
+			continue;
+		}
 		enum rc rc = sim_run(&l->sim, l->engine, until_ms, &err);
+		(void)ground_gave(l, rc);
 		if (rc != RC_OK && !is_dead(l))
 			return trouble(l, "the engine failed: %s", err.text);
 		if (is_dead(l) && !start_program(l))
 			return false;
+		ground_bore(l);
 	}
 	return !l->trouble.len;
 }
@@ -189,6 +215,7 @@ static bool be_quiet(struct life *l)
 		return true;
 	l->quiet_now = true;
 	l->crash_in = 0;
+	ground_calm(l);
 	wire_storm(l->wire, 0);
 	wire_new_secret(l->wire);
 	if (!l->engine && !start_program(l))
@@ -207,6 +234,7 @@ static bool be_quiet(struct life *l)
 	l->quiet = mem_grow(l->quiet, &l->quiet_cap, l->quiets + 1, sizeof(*l->quiet));
 	l->quiet[l->quiets++] = (struct model_quiet){ from_ms, l->sim.now_ms };
 	l->quiet_now = false;
+	ground_stir(l);
 	return fine;
 }
 
@@ -349,11 +377,13 @@ static bool take_stop(struct life *l, const struct step *s)
 	struct err err;
 
 	(void)s;
+	l->starts = false;
 	if (!l->engine)
 		return true;
 	engine_stop(l->engine);
 	for (int i = 0; i < 100 && !engine_stopped(l->engine); i++)
-		if (sim_run(&l->sim, l->engine, l->sim.now_ms + MS_SECOND, &err) != RC_OK)
+		if (ground_gave(l, sim_run(&l->sim, l->engine, l->sim.now_ms + MS_SECOND, &err)) ||
+		    is_dead(l))
 			break;
 	if (!engine_stopped(l->engine) && !is_dead(l))
 		return trouble(l, "the engine does not stop");
@@ -364,6 +394,7 @@ static bool take_stop(struct life *l, const struct step *s)
 static bool take_kill(struct life *l, const struct step *s)
 {
 	(void)s;
+	l->starts = false;
 	end_program(l);
 	return true;
 }
@@ -384,7 +415,8 @@ static bool take_crash(struct life *l, const struct step *s)
 /* Not while an activation is only known by our clock: that would move it. */
 static bool take_clock(struct life *l, const struct step *s)
 {
-	if (db_exists(l->sim.world.db, "SELECT 1 FROM watch WHERE start_ms IS NULL", ""))
+	if (!l->sim.world.db ||
+	    db_exists(l->sim.world.db, "SELECT 1 FROM watch WHERE start_ms IS NULL", ""))
 		return true;
 	l->sim.skew_ms += s->number;
 	l->clock_set = true;
@@ -462,8 +494,6 @@ static bool live(struct life *l)
 
 bool life_live(struct life *l, struct scenario *sc, FILE *log)
 {
-	struct err err;
-
 	*l = (struct life){ .sc = sc, .crash_dice = dice_of(sc->seed, 3) };
 	str_init(&l->trouble, 1u << 20);
 	portal_model_init(&l->portal);
@@ -476,9 +506,7 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 	l->sim.skew_ms = sc->skew_ms;
 	l->sim.latency_ms = sc->latency_ms;
 	l->wire = wire_new(l);
-	if (db_open(":memory:", DB_OWN, &l->sim.world.db, &err) != RC_OK)
-		return trouble(l, "state: %s", err.text);
-	db_hook(l->sim.world.db, at_commit, l);
+	ground_begin(l);
 	bool fine = live(l);
 	l->tally.seeds = 1;
 	l->tally.virtual_ms = l->sim.now_ms - sc->start_ms;
@@ -491,7 +519,7 @@ void life_release(struct life *l)
 	l->engine = NULL;
 	sim_abandon(&l->sim);
 	wire_free(l->wire);
-	db_close(l->sim.world.db);
+	ground_end(l);
 	sandbox_free(l->sandbox);
 	portal_model_release(&l->portal);
 	mem_free(l->record);

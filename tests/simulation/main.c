@@ -7,7 +7,8 @@
  * in j processes. Each seed draws a portal, a history, rules, edits, downtime
  * and fault rates (draw.c, history.c); the engine lives through it on a virtual
  * clock (life.c, wire.c); what was issued and mailed is held against the model
- * in tests/model/ (judge.c). A seed that fails is shortened (shrink.c) and
+ * in tests/model/ (judge.c). A third of the seeds live on a disk that loses what was
+ * not synced, is full and fails (ground.c), the others in memory. A seed that fails is shortened (shrink.c) and
  * printed with what happened (--brief: as it is); exit 1.
  *
  * A seed is lived the same way each time, bit by bit: --replay lives each twice
@@ -155,10 +156,12 @@ static void print_result(const struct result *r, double took_s)
 	       (double)t->virtual_ms / (365.25 * (double)MS_DAY), (long long)t->requests,
 	       (long long)t->commits);
 	printf("simulation: %lld owed, %lld credentials, %lld mails, %lld sends truly unknown, %lld"
-	       " held by a brake, %lld acts, %lld starts, %lld crashes at a commit, %lld rule changes\n",
+	       " held by a brake, %lld acts, %lld starts, %lld crashes at a commit, %lld power cuts,"
+	       " %lld disk failures, %lld rule changes\n",
 	       (long long)t->claims, (long long)t->credentials, (long long)t->mails,
 	       (long long)t->ambiguous, (long long)t->braked, (long long)t->acts,
-	       (long long)t->starts, (long long)t->crashes, (long long)t->loads);
+	       (long long)t->starts, (long long)t->crashes, (long long)t->cuts,
+	       (long long)t->disk_failures, (long long)t->loads);
 	print_faults(t);
 	printf("simulation: %lld passed, %lld failed\n", (long long)(t->seeds - r->failed),
 	       (long long)r->failed);

@@ -64,6 +64,9 @@ bool people_act(struct life *l, const struct step *s)
 	size_t found;
 	bool fine = true;
 
+	/* On a disk that fails nobody can tell whether an act whose commit failed was done. */
+	if (l->sc->ground)
+		return true;
 	arena_init(&memory);
 	int64_t id = some_issuance(l, s, &memory, &rule);
 	struct act_choice named = { .id = &id, .ids = 1 }, of_rule = { .rule = rule };

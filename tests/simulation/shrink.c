@@ -95,8 +95,8 @@ static void print(const struct shrinking *s, FILE *out)
 		if (s->sc->fault_rate[i])
 			fprintf(out, "  fault %s: %lld in 1000\n", fault_name((enum fault_kind)i),
 				(long long)s->sc->fault_rate[i]);
-	fprintf(out, "  crashes: %lld, skew %lld ms\n", (long long)s->sc->crash_rate,
-		(long long)s->sc->skew_ms);
+	fprintf(out, "  crashes: %lld, skew %lld ms%s\n", (long long)s->sc->crash_rate,
+		(long long)s->sc->skew_ms, s->sc->ground ? ", on the disk" : "");
 	(void)life_live(&l, s->sc, s->log);
 	fprintf(out, "and still fails:\n%s", str_text(&l.trouble));
 	life_release(&l);
@@ -107,6 +107,7 @@ void shrink(struct scenario *sc, FILE *out, FILE *log)
 	struct shrinking s = { .sc = sc, .log = log };
 
 	drop_rate(&s, &sc->crash_rate);
+	drop_rate(&s, &sc->ground);
 	for (int i = 1; i < FAULT_KINDS; i++)
 		drop_rate(&s, &sc->fault_rate[i]);
 	drop_rate(&s, &sc->skew_ms);

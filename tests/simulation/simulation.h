@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "engine/sim.h"
 #include "engine/store/db.h"
+#include "tests/disk/disk.h"
 #include "tests/model/oracle.h"
 
 /* ---- chance ---------------------------------------------------------------- */
@@ -122,6 +123,7 @@ struct scenario {
 	int64_t start_ms, skew_ms, latency_ms;
 	int64_t fault_rate[FAULT_KINDS]; /* per mille of the requests */
 	int64_t crash_rate;		 /* per 10,000 of the commits */
+	int64_t ground;			 /* 1: the state is on a disk that fails and loses power */
 	int64_t lose_rate; /* per mille of the ends: requests under way never arrive */
 };
 
@@ -142,7 +144,7 @@ void scenario_print(const struct scenario *sc, FILE *out);
 
 struct tally {
 	int64_t seeds, virtual_ms, requests, credentials, mails, parked, crashes, starts, commits;
-	int64_t ambiguous, strays, claims, loads, braked, acts;
+	int64_t ambiguous, strays, claims, loads, braked, acts, cuts, disk_failures;
 	int64_t faults[FAULT_KINDS];
 };
 
@@ -153,6 +155,15 @@ struct ledger_event {
 };
 
 struct wire; /* between engine and sandbox */
+
+/* What the state is on. */
+struct ground {
+	struct dice dice;
+	enum disk_trouble trouble; /* that lies ahead, or was met */
+	bool lasts;
+	int64_t heals_ms, again_ms; /* 0: no trouble that lasts was met */
+	bool gave;		    /* under the program: it ends */
+};
 
 struct life {
 	struct scenario *sc;
@@ -169,8 +180,13 @@ struct life {
 	int64_t created_ms;		 /* of the step before */
 	const struct model_rules *rules; /* in force: what a start loads; NULL: none yet */
 	int64_t crash_in;		 /* commits; 0: none is planned */
-	bool crash_after, crashed, crashed_after, quiet_now, clock_set;
-	bool recovered; /* this start has parked what was being sent at the last end */
+	bool crash_after, crashed, quiet_now, clock_set;
+	bool starts;	  /* the program would be up, and waits for the ground to bear it */
+	bool recovered;	  /* this start has parked what was being sent at the last end */
+	bool left_behind; /* what the last program was sending is not counted yet */
+	char unheard[64]; /* credential whose send is unknown, where that was not stored for sure */
+	int64_t results;  /* commits of them */
+	struct ground ground;
 	uint64_t trace; /* hash of all that left, came and was committed */
 	struct tally tally;
 	struct str trouble;
@@ -186,8 +202,10 @@ struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_
 				   bool may_be_met);
 /* Part of it: what the brakes held and let pass; marks the claims that are held as met. */
 void judge_brakes(struct life *l, struct model_verdict *verdict);
-/* Whether what was to be stored just now is stored: the program lives, or ended after that. */
-bool life_has_stored(const struct life *l);
+/* The hook of the state. */
+bool life_at_commit(void *ctx, const char *tag, bool after);
+/* Counts, once, the sends that the program that ended left unknown, by what is stored. */
+void life_look_back(struct life *l);
 void trace_add(struct life *l, const void *bytes, size_t len);
 
 /* A person does something with one issuance, or with all of a rule. */
@@ -201,6 +219,23 @@ void wire_forget(struct wire *w);
 void wire_storm(struct wire *w, int64_t until_ms);
 void wire_new_secret(struct wire *w);
 int64_t wire_lost_creates(const struct wire *w);
+
+/* Draws whether the life is on the disk, without touching the rest of its draw. */
+void ground_draw(struct scenario *sc);
+void ground_begin(struct life *l);
+void ground_end(struct life *l); /* closes the state */
+/* Opens the state, unless it is open. False: not yet (ground_again_ms), or with trouble. */
+bool ground_open(struct life *l);
+int64_t ground_again_ms(const struct life *l);
+/* The program ends: on the disk, the state is closed, or lost hold of. */
+void ground_leave(struct life *l, bool in_order);
+/* Whether the disk is why the program ends that answered so. */
+bool ground_gave(struct life *l, enum rc rc);
+/* The program went on over what failed, if anything did: the next trouble may come. */
+void ground_bore(struct life *l);
+/* Quiet times: no trouble from here on; and again. */
+void ground_calm(struct life *l);
+void ground_stir(struct life *l);
 
 /* Drops steps and faults while the life still fails in the same way; prints what is left. */
 void shrink(struct scenario *sc, FILE *out, FILE *log);

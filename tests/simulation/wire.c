@@ -61,6 +61,7 @@ const char *fault_name(enum fault_kind kind)
 struct passage {
 	struct wire *wire;
 	const char *call;
+	char credential[64]; /* of a send */
 	http_done *done;
 	void *arg;
 	bool certifier, cancelled;
@@ -180,10 +181,15 @@ static bool is_unknown(const struct http_response *r)
  * What an answer that the engine heard leaves open. Where the program ended before the result
  * was stored, the end counts it (life.c).
  */
-static void note_answer(struct wire *w, const struct passage *p, const struct http_response *r)
+static void note_answer(struct wire *w, const struct passage *p, const struct http_response *r,
+			bool stored)
 {
-	if (strcmp(p->call, "send") == 0 && life_has_stored(w->life))
-		w->life->tally.ambiguous += is_unknown(r);
+	struct life *l = w->life;
+
+	if (strcmp(p->call, "send") == 0 && is_unknown(r) && stored)
+		l->tally.ambiguous++;
+	else if (strcmp(p->call, "send") == 0 && is_unknown(r))
+		memcpy(l->unheard, p->credential, sizeof(l->unheard));
 	if (strcmp(p->call, "create") == 0)
 		w->lost_creates += is_unknown(r) || r->body.len < 30;
 }
@@ -198,10 +204,22 @@ static void wire_done(void *arg, const struct http_response *response)
 	trace_number(w->life, (int64_t)r->outcome * 1000 + r->status);
 	trace_add(w->life, r->body.ptr, r->body.len);
 	if (!p->cancelled) {
+		int64_t results = w->life->results;
 		p->done(p->arg, r);
-		note_answer(w, p, r);
+		note_answer(w, p, r, w->life->results > results);
 	}
 	passage_free(p);
+}
+
+/* ".../credentials/ID/send" */
+static void note_credential(struct passage *p, const char *url)
+{
+	static const char before[] = "/credentials/";
+	const char *id = strstr(url, before);
+
+	if (strcmp(p->call, "send") == 0 && id)
+		snprintf(p->credential, sizeof(p->credential), "%.*s",
+			 (int)strcspn(id + sizeof(before) - 1, "/"), id + sizeof(before) - 1);
 }
 
 /* The world's context is the sim of a life. */
@@ -222,6 +240,7 @@ static void wire_start(void *ctx, const struct http_request *request, http_done 
 			       .certifier = strstr(request->url, "certifier") != NULL,
 			       .next = w->passage };
 	w->passage = p;
+	note_credential(p, request->url);
 	w->life->tally.requests++;
 	trace_number(w->life, w->life->sim.now_ms);
 	trace_add(w->life, request->url, strlen(request->url));
