@@ -63,6 +63,53 @@ enum answer rule_match(const struct table *t, const struct rule *rule,
 		       const struct event_facts *event, const struct facts *facts,
 		       struct match_note *note);
 
+/* What rule_match meets on its way through a rule, in the order of the file. */
+enum match_kind {
+	MATCH_FROM, /* the rule's from */
+	MATCH_TO,   /* its to; where it has none, that the value is not empty, if it is */
+	MATCH_TEST, /* a test of its filters */
+	MATCH_ALL,  /* opens a group; `filters:` is one itself */
+	MATCH_ANY,
+	MATCH_END, /* closes it; `answer` is the group's */
+	MATCH_NOT, /* stands behind the test or the group that it turns; `answer` is turned */
+};
+
+struct match_step {
+	enum match_kind kind;
+	enum answer answer; /* but of MATCH_ALL and MATCH_ANY */
+	uint32_t test;	    /* MATCH_TEST: the rule's n-th, for rule_test_at */
+	/* MATCH_FROM, MATCH_TO and MATCH_TEST: as in match_note */
+	const char *what, *file;
+	uint32_t line, column;
+	const char *value_note; /* a constant, or NULL */
+	struct slice value;	/* what was seen; lent for the call */
+	bool value_known;
+};
+
+/* Is told each step. */
+struct match_watcher {
+	void *ctx;
+	void (*see)(void *ctx, const struct rule *rule, const struct match_step *step);
+};
+
+/*
+ * As rule_match, with the same answer and note, but looks at everything, also where the answer is
+ * clear before: the watcher (NULL: as rule_match) is told each test with the value that it saw.
+ */
+enum answer rule_match_watched(const struct table *t, const struct rule *rule,
+			       const struct event_facts *event, const struct facts *facts,
+			       struct match_note *note, const struct match_watcher *watcher);
+
+/* The tests of a rule's filters, whether they were run or not; texts are lent by the table. */
+struct rule_test {
+	const char *what, *file; /* as in match_note */
+	uint32_t line, column;
+	uint32_t property; /* index in table->property */
+};
+
+size_t rule_test_count(const struct rule *rule);
+struct rule_test rule_test_at(const struct rule *rule, size_t i);
+
 enum render {
 	RENDER_OK,
 	RENDER_REQUIRED, /* `required` met an empty value */

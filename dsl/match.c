@@ -4,6 +4,9 @@
  * In a group that all must hold in, a definite no wins over what is not known;
  * where one must hold, a definite yes does. Of what is not known, unsure wins
  * over limit: it will be asked again, and then the limit may not matter.
+ *
+ * With a watcher nothing is passed over. The answer and the note stay the same: of the answers
+ * in a group the first that weighs most counts, and the one that decides it weighs most.
  */
 
 #include "dsl/program.h"
@@ -26,6 +29,8 @@ struct machine {
 	const struct filter *filter;
 	const struct facts *facts;
 	struct test_moment moment;
+	const struct rule *rule;
+	const struct match_watcher *watcher;
 	struct finding last;
 	struct group stack[FILTER_DEPTH];
 	size_t depth;
@@ -44,14 +49,25 @@ static int weight(bool any, enum answer answer)
 	return any ? in_any[answer] : in_all[answer];
 }
 
+static void tell(const struct machine *m, struct match_step step)
+{
+	if (m->watcher)
+		m->watcher->see(m->watcher->ctx, m->rule, &step);
+}
+
 static void run_test(struct machine *m, uint32_t i)
 {
 	const struct test *t = &m->filter->test[i];
 	struct slice value = { 0 };
 
 	m->last = (struct finding){ ANSWER_UNSURE, i, "could not be read now" };
-	if (m->facts->value(m->facts->ctx, t->property, &value) == FACT_KNOWN)
+	bool known = m->facts->value(m->facts->ctx, t->property, &value) == FACT_KNOWN;
+	if (known)
 		m->last.answer = test_run(t, value, &m->moment, &m->last.note);
+	else
+		value = (struct slice){ 0 };
+	tell(m, (struct match_step){ MATCH_TEST, m->last.answer, i, t->what, t->file, t->line,
+				     t->column, m->last.note, value, known });
 }
 
 static void open_group(struct machine *m, bool any)
@@ -59,6 +75,7 @@ static void open_group(struct machine *m, bool any)
 	struct finding none = { any ? ANSWER_NO : ANSWER_YES, NO_TEST, NULL };
 
 	m->stack[m->depth++] = (struct group){ any, none };
+	tell(m, (struct match_step){ .kind = any ? MATCH_ANY : MATCH_ALL });
 }
 
 /* Whether the group is decided by now. */
@@ -92,6 +109,7 @@ static struct finding run(struct machine *m)
 			break;
 		case STEP_NOT:
 			negate(&m->last);
+			tell(m, (struct match_step){ .kind = MATCH_NOT, .answer = m->last.answer });
 			break;
 		case STEP_ALL:
 			open_group(m, false);
@@ -100,11 +118,12 @@ static struct finding run(struct machine *m)
 			open_group(m, true);
 			break;
 		case STEP_JOIN:
-			if (join_group(m))
+			if (join_group(m) && !m->watcher)
 				i = step->arg - 1; /* the loop goes on to the close */
 			break;
 		case STEP_CLOSE:
 			m->last = m->stack[--m->depth].so_far;
+			tell(m, (struct match_step){ .kind = MATCH_END, .answer = m->last.answer });
 			break;
 		}
 	}
@@ -128,60 +147,101 @@ static bool has_value(const struct slice *value, size_t count, struct slice want
 	return false;
 }
 
-/* NULL where from and to fit, else which of them does not. */
-static const char *mismatch(const struct rule *rule, const struct event_facts *event,
-			    const char **value_note)
+static bool from_fits(const struct rule *rule, const struct event_facts *event, const char **note)
 {
-	if (rule->event != EVENT_PROPERTY_CHANGED)
-		return NULL;
-	if (rule->n_from && !event->from_known) {
-		*value_note = "from is not known";
-		return "from";
-	}
-	if (rule->n_from && !has_value(rule->from, rule->n_from, event->from))
-		return "from";
-	if (rule->n_to)
-		return has_value(rule->to, rule->n_to, event->to) ? NULL : "to";
-	/* Clearing a value earns nothing unless the rule names the empty value: behaviour.md P7. */
-	if (event->to.len)
-		return NULL;
-	*value_note = "empty";
-	return "to";
+	if (!event->from_known)
+		*note = "from is not known";
+	return event->from_known && has_value(rule->from, rule->n_from, event->from);
 }
 
-static struct match_note note_of(const struct table *t, const struct rule *rule, const char *what,
-				 const char *value_note)
+/* Clearing a value earns nothing unless the rule names the empty value: behaviour.md P7. */
+static bool to_fits(const struct rule *rule, const struct event_facts *event, const char **note)
+{
+	if (rule->n_to)
+		return has_value(rule->to, rule->n_to, event->to);
+	*note = "empty";
+	return false;
+}
+
+static struct match_step end_of(const struct table *t, const struct rule *rule,
+				enum match_kind kind)
 {
 	const struct rule_place *p = &t->memory->place[rule->id];
-	bool from = what[0] == 'f';
+	bool from = kind == MATCH_FROM;
 	uint32_t line = from ? p->from_line : p->to_line;
 
-	return (struct match_note){ what, rule->file, line ? line : rule->line,
-				    line ? (from ? p->from_column : p->to_column) : 1, value_note };
+	return (struct match_step){ .kind = kind,
+				    .answer = ANSWER_NO,
+				    .what = from ? "from" : "to",
+				    .file = rule->file,
+				    .line = line ? line : rule->line,
+				    .column = line ? (from ? p->from_column : p->to_column) : 1 };
+}
+
+/* Whether from and to fit; the first that does not is noted. */
+static bool ends_fit(const struct table *t, const struct machine *m,
+		     const struct event_facts *event, struct match_note *note)
+{
+	const struct rule *rule = m->rule;
+	bool asked[] = { rule->n_from, rule->n_to || !event->to.len }, fit = true;
+
+	for (int i = 0; i < 2 && rule->event == EVENT_PROPERTY_CHANGED; i++) {
+		if (!asked[i] || (!fit && !m->watcher))
+			continue;
+		struct match_step s = end_of(t, rule, i ? MATCH_TO : MATCH_FROM);
+		s.value_known = i || event->from_known;
+		s.value = i ? event->to : s.value_known ? event->from : s.value;
+		if (i ? to_fits(rule, event, &s.value_note) : from_fits(rule, event, &s.value_note))
+			s.answer = ANSWER_YES;
+		else if (fit)
+			*note = (struct match_note){ s.what, s.file, s.line, s.column,
+						     s.value_note };
+		fit &= s.answer == ANSWER_YES;
+		tell(m, s);
+	}
+	return fit;
+}
+
+enum answer rule_match_watched(const struct table *t, const struct rule *rule,
+			       const struct event_facts *event, const struct facts *facts,
+			       struct match_note *note, const struct match_watcher *watcher)
+{
+	struct machine m = { .filter = rule->filter,
+			     .facts = facts,
+			     .moment = { event->as_of_ms },
+			     .rule = rule,
+			     .watcher = watcher };
+	struct finding found = { .answer = ANSWER_YES };
+	struct match_note ours;
+	bool fit = ends_fit(t, &m, event, &ours);
+
+	if (rule->filter && (fit || watcher))
+		found = run(&m);
+	if (fit && found.answer != ANSWER_YES) {
+		const struct test *test = &rule->filter->test[found.test];
+		ours = (struct match_note){ test->what, test->file, test->line, test->column,
+					    found.note };
+	}
+	if (note && (!fit || found.answer != ANSWER_YES))
+		*note = ours;
+	return fit ? found.answer : ANSWER_NO;
 }
 
 enum answer rule_match(const struct table *t, const struct rule *rule,
 		       const struct event_facts *event, const struct facts *facts,
 		       struct match_note *note)
 {
-	const char *value_note = NULL;
-	const char *what = mismatch(rule, event, &value_note);
+	return rule_match_watched(t, rule, event, facts, note, NULL);
+}
 
-	if (what) {
-		if (note)
-			*note = note_of(t, rule, what, value_note);
-		return ANSWER_NO;
-	}
-	if (!rule->filter)
-		return ANSWER_YES;
-	struct machine m = { .filter = rule->filter,
-			     .facts = facts,
-			     .moment = { event->as_of_ms } };
-	struct finding found = run(&m);
-	if (note && found.answer != ANSWER_YES) {
-		const struct test *test = &rule->filter->test[found.test];
-		*note = (struct match_note){ test->what, test->file, test->line, test->column,
-					     found.note };
-	}
-	return found.answer;
+size_t rule_test_count(const struct rule *rule)
+{
+	return rule->filter ? rule->filter->n_test : 0;
+}
+
+struct rule_test rule_test_at(const struct rule *rule, size_t i)
+{
+	const struct test *t = &rule->filter->test[i];
+
+	return (struct rule_test){ t->what, t->file, t->line, t->column, t->property };
 }

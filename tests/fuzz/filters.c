@@ -385,6 +385,28 @@ static enum fact value_of(void *ctx, uint32_t property, struct slice *value)
 	return name == 'c' && s->filters->unsure ? FACT_UNSURE : FACT_KNOWN;
 }
 
+static void count_test(void *ctx, const struct rule *rule, const struct match_step *step)
+{
+	size_t *tests = ctx;
+
+	must(step->kind != MATCH_TEST || step->test < rule_test_count(rule));
+	*tests += step->kind == MATCH_TEST;
+}
+
+/* Watched, it answers the same for the same reason, and looks at every test. */
+static void watch(const struct table *t, const struct event_facts *event, const struct facts *facts,
+		  enum answer answer, const struct match_note *note)
+{
+	size_t tests = 0;
+	struct match_watcher watcher = { &tests, count_test };
+	struct match_note again = { 0 };
+
+	must(rule_match_watched(t, &t->rule[0], event, facts, &again, &watcher) == answer);
+	must(again.what == note->what && again.line == note->line && again.column == note->column &&
+	     again.value_note == note->value_note);
+	must(tests == rule_test_count(&t->rule[0]));
+}
+
 static void compare(struct filters *f, enum opinion ours)
 {
 	struct seen seen = { f, NULL };
@@ -402,6 +424,7 @@ static void compare(struct filters *f, enum opinion ours)
 	seen.table = t;
 	enum answer answer = rule_match(t, &t->rule[0], &event, &facts, &note);
 	must(answer == ANSWER_YES || (note.what && note.line));
+	watch(t, &event, &facts, answer, &note);
 	must(f->free || answer == (ours == OPINION_YES	? ANSWER_YES
 				   : ours == OPINION_NO ? ANSWER_NO
 							: ANSWER_UNSURE));

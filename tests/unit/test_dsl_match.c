@@ -449,6 +449,70 @@ static void test_email_valid(void **state)
 	assert_false(email_valid((struct slice){ longest, 255 }));
 }
 
+/* ---- what a watcher is told ---------------------------------------------- */
+
+static void write_step(void *ctx, const struct rule *rule, const struct match_step *s)
+{
+	static const char *const kinds[] = { "from", "to", "test", "all", "any", "end", "not" };
+	static const char *const answers[] = { "no", "yes", "unsure", "limit" };
+	struct str *out = ctx;
+
+	assert_string_equal(rule->name, "r");
+	str_addf(out, "%s", kinds[s->kind]);
+	if (s->what)
+		str_addf(out, " (%s at %u:%u) saw '%.*s'%s", s->what, s->line, s->column,
+			 SLICE_FMT(s->value), s->value_known ? "" : " unknown");
+	if (s->kind != MATCH_ALL && s->kind != MATCH_ANY)
+		str_addf(out, " %s", answers[s->answer]);
+	str_addf(out, "%s%s\n", s->value_note ? ": " : "", s->value_note ? s->value_note : "");
+}
+
+static void test_watcher(void **state)
+{
+	static const char rule[] = "rule: r\n"
+				   "trigger:\n"
+				   "  event: property-changed\n"
+				   "  property: tier\n"
+				   "  from: Silver\n"
+				   "  to: Gold\n"
+				   "  filters:\n"
+				   "    - { property: a, is: x }\n"
+				   "    - any:\n"
+				   "        - { property: b, at-least: 5 }\n"
+				   "        - not: { property: c, known: true }\n"
+				   "action: { do: issue-credential, group: g }\n";
+	static const char *const pair[] = { "a", "z", "b", "7", "c", "?", NULL };
+	struct table *t = table_of(rule);
+	struct pairs p = { t, pair, 0 };
+	struct facts facts = { &p, pairs_value, pairs_label };
+	struct event_facts event = event_of("Bronze", "Gold");
+	struct match_note note;
+	struct str told;
+	struct match_watcher watcher = { &told, write_step };
+
+	(void)state;
+	str_init(&told, 4096);
+	assert_int_equal(rule_match_watched(t, &t->rule[0], &event, &facts, &note, &watcher), NO);
+	assert_string_equal(note.what, "from");
+	assert_string_equal(str_text(&told),
+			    "from (from at 5:3) saw 'Bronze' no\n"
+			    "to (to at 6:3) saw 'Gold' yes\n"
+			    "all\n"
+			    "test (a is x at 8:7) saw 'z' no\n"
+			    "any\n"
+			    "test (b at-least 5 at 10:11) saw '7' yes\n"
+			    "test (not c known true at 11:16) saw '' unknown unsure: could not be "
+			    "read now\n"
+			    "not unsure\n"
+			    "end yes\n"
+			    "end no\n");
+	assert_int_equal(rule_test_count(&t->rule[0]), 3);
+	assert_string_equal(rule_test_at(&t->rule[0], 2).what, "not c known true");
+	assert_string_equal(t->property[rule_test_at(&t->rule[0], 1).property].name, "b");
+	str_release(&told);
+	table_unref(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_list_event),
 		cmocka_unit_test(test_days_in_the_zone),
 		cmocka_unit_test(test_email_valid),
+		cmocka_unit_test(test_watcher),
 	};
 	struct err err;
 
