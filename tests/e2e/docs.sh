@@ -4,7 +4,15 @@
 #   ```yaml                whole documents; validate finds nothing in them, not even a warning
 #   <!-- wrong: CODE -->   in the line before ```yaml: validate finds this, and nothing else
 #   <!-- says -->          in the line before another block: what validate prints on the yaml block above
+#   <!-- file: PATH -->    in the line before a block: the commands below find it as this file. A rule test is no
+#                          rule file: a yaml block with tests/ in its PATH is not given to validate
+#   <!-- stage: COMMAND --> for the shell, not shown: what the commands below need beside. It must succeed
+#   <!-- runs: COMMAND --> in the line before a block: what the shell prints on it, stderr too; it must end with 0,
+#                          or with N in <!-- runs, exit N: COMMAND -->. A first line `$ COMMAND` of the block is the
+#                          command; a line of only … stands for any lines, … within one for any text
 #
+# The commands of one document run one after the other in one folder, which holds rules.d as it is here and the
+# program as `hs2cert`; $e2e is this folder.
 # Blocks with another word behind the fence are not validated; in ```sh every hs2cert COMMAND must exist.
 # RULES.md must name every word that the program offers in its hints, and every code.
 set -u
@@ -47,7 +55,7 @@ cut_blocks() {
 			sub(/^ *```/, "", kind)
 			sub(/ .*/, "", kind)
 			file = ""
-			if (kind == "yaml") {
+			if (kind == "yaml" && before !~ /^ *<!-- file: .*tests\//) {
 				n++
 				file = sprintf("%s/%s-%03d.yaml", to, name(), n)
 				print doc ":" NR > part("place")
@@ -104,6 +112,119 @@ for block in "$tmp"/*.yaml; do
 	[ ! -e "$block.says" ] || expect "$(cat "$block.place"): what validate says" diff "$block.says" "$tmp/told"
 done
 expect 'rules.d' "$hs2cert" validate --deny-warnings rules.d
+
+# ---- commands and what they print ------------------------------------------------
+
+# What is to be done in a document, in its order: N.does (file, stage or runs), N.what, N.status, N.text, N.line.
+cut_acts() {
+	rm -rf "$tmp/acts"
+	mkdir "$tmp/acts"
+	awk -v to="$tmp/acts" '
+		!inside && /^ *<!-- stage: .* -->/ { begin("stage", $0) }
+		!inside && /^ *```/ {
+			inside = 1
+			indent = index($0, "`")
+			file = ""
+			if (before ~ /^ *<!-- (file|runs)[:,]/) {
+				begin(before ~ /<!-- file/ ? "file" : "runs", before)
+				file = part("text")
+				printf "" > file
+			}
+			next
+		}
+		inside && /^ *```/ { inside = 0; before = ""; next }
+		inside && file != "" { print substr($0, indent) >> file }
+		{ before = $0 }
+		function part(what) { return sprintf("%s/%03d.%s", to, n, what) }
+		function begin(kind, line,   status) {
+			n++
+			status = 0
+			if (match(line, /, exit [0-9]+:/))
+				status = substr(line, RSTART + 7, RLENGTH - 8)
+			sub(/^ *<!-- [a-z]+(, exit [0-9]+)?: /, "", line)
+			sub(/ -->.*$/, "", line)
+			print kind > part("does")
+			print line > part("what")
+			print status > part("status")
+			print NR > part("line")
+		}
+	' "$1"
+}
+
+# run_act ACT: what the shell prints goes to $tmp/got; whether it ended as it was to.
+run_act() {
+	(cd "$tmp/stage" && PATH=$tmp/bin:$PATH e2e=$e2e sh -c "$(cat "$1.what")") >"$tmp/got" 2>&1 </dev/null
+	ended=$?
+	[ "$ended" -eq "$(cat "$1.status")" ] || { cat "$tmp/got"; echo "exit $ended, not $(cat "$1.status")"; return 1; }
+}
+
+# same_text WANTED GOT: … alone in a line is any lines, within one any text.
+same_text() {
+	awk -v wanted="$1" -v got="$2" '
+		BEGIN {
+			while ((getline line < wanted) > 0) w[++nw] = line
+			while ((getline line < got) > 0) g[++ng] = line
+			if (fits(1, 1)) exit 0
+			i = 1
+			while (i <= nw && i <= ng && like(w[i], g[i])) i++
+			printf "line %d is not as shown\n-%s\n+%s\n", i, w[i], g[i]
+			exit 1
+		}
+		function fits(i, k) {
+			if (i > nw) return k > ng
+			if (w[i] == "…") return fits(i + 1, k) || (k <= ng && fits(i, k + 1))
+			return k <= ng && like(w[i], g[k]) && fits(i + 1, k + 1)
+		}
+		function like(want, have,   piece, n, j, at) {
+			n = split(want, piece, "…")
+			if (n < 2) return want == have
+			if (substr(have, 1, length(piece[1])) != piece[1]) return 0
+			have = substr(have, length(piece[1]) + 1)
+			for (j = 2; j < n; j++) {
+				if (!(at = index(have, piece[j]))) return 0
+				have = substr(have, at + length(piece[j]))
+			}
+			return length(have) >= length(piece[n]) && substr(have, length(have) - length(piece[n]) + 1) == piece[n]
+		}
+	'
+}
+
+# do_act ACT: whether the document tells the truth there.
+do_act() {
+	case $(cat "$1.does") in
+	file)
+		mkdir -p "$(dirname "$tmp/stage/$(cat "$1.what")")" && cp "$1.text" "$tmp/stage/$(cat "$1.what")"
+		;;
+	stage)
+		run_act "$1" || { cat "$tmp/got"; return 1; }
+		;;
+	runs)
+		run_act "$1" || return 1
+		case $(head -n 1 "$1.text") in
+		"\$ "*)
+			[ "$(head -n 1 "$1.text")" = "\$ $(cat "$1.what")" ] || { echo 'it shows another command'; return 1; }
+			sed 1d "$1.text" >"$1.shown"
+			;;
+		*) cp "$1.text" "$1.shown" ;;
+		esac
+		same_text "$1.shown" "$tmp/got" || { echo 'it prints:'; cat "$tmp/got"; return 1; }
+		;;
+	esac
+}
+
+e2e=$PWD/tests/e2e
+mkdir "$tmp/bin"
+ln -s "$hs2cert" "$tmp/bin/hs2cert"
+for doc in README.md docs/*.md; do
+	rm -rf "$tmp/stage"
+	mkdir "$tmp/stage"
+	cp -r rules.d "$tmp/stage/rules.d"
+	cut_acts "$doc"
+	for act in "$tmp"/acts/*.does; do
+		act=${act%.does}
+		[ ! -e "$act.does" ] || expect "$doc:$(cat "$act.line"): $(cat "$act.what")" do_act "$act"
+	done
+done
 
 # ---- words --------------------------------------------------------------------
 
