@@ -489,7 +489,10 @@ static bool live(struct life *l)
 	for (size_t i = 0; i < sc->steps; i++)
 		if (!take_step(l, &sc->step[i]))
 			return false;
-	return be_quiet(l) && judge(l);
+	if (!be_quiet(l))
+		return false;
+	ground_calm(l); /* the judge reads */
+	return judge(l);
 }
 
 bool life_live(struct life *l, struct scenario *sc, FILE *log)
