@@ -20,6 +20,9 @@
 #define LIMIT_TEMPLATE_FUNCTIONS 32u
 #define LIMIT_VALUES 10000u
 
+/* Rule tests: contacts, lists, steps, and what is expected, of one test each. */
+#define LIMIT_TEST_ENTRIES 10000u
+
 /* Patterns: a bad 41-byte match costs 132 ms at pcre2's own limit, 1.3 ms here. */
 #define LIMIT_PATTERN_BYTES 4096u
 #define LIMIT_MATCH_STEPS 100000u

@@ -70,7 +70,15 @@
 	X(CODE_SINGLE_BRACES, "single-braces",                                                     \
 	  "text looks like a reference but has single braces")                                     \
 	X(CODE_UNKNOWN_FIELD, "unknown-field", "a field of the credential that does not exist")    \
-	X(CODE_NO_RULES, "no-rules", "there is no rule file")
+	X(CODE_NO_RULES, "no-rules", "there is no rule file")                                      \
+	X(CODE_NO_TESTS, "no-tests", "there is no rule test")                                      \
+	X(CODE_DUPLICATE_TEST, "duplicate-test", "two rule tests have one name")                   \
+	X(CODE_DUPLICATE_ID, "duplicate-id", "two contacts or two lists of a test have one id")    \
+	X(CODE_UNKNOWN_CONTACT, "unknown-contact",                                                 \
+	  "a test names a contact that is not there, or not at that time")                         \
+	X(CODE_UNKNOWN_RULE, "unknown-rule", "a test expects something of a rule that is not")     \
+	X(CODE_STEP_ORDER, "step-order", "a step of a test is earlier than the one before it")     \
+	X(CODE_BAD_RULES, "bad-rules", "the rules that a test reloads are not valid")
 
 enum code {
 #define X(name, word, meaning) name,

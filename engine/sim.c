@@ -52,24 +52,35 @@ static enum rc sim_secret(void *ctx, const struct secret *secret, struct str *ou
 	return RC_OK;
 }
 
-/* Both services' own addresses lead to the sandbox; a path that is the sandbox's stays as it is. */
-static char *local_path(const char *url)
+/* The route whose address the URL begins with; of several the longest. NULL: there is none. */
+static const struct sim_route *find_route(const struct sim_route *route, const char *url)
 {
-	static const struct {
-		const char *host, *prefix;
-	} hosts[] = {
+	const struct sim_route *best = NULL;
+
+	for (; route && route->base_url; route++)
+		if (slice_starts(slice_of(url), slice_of(route->base_url)) &&
+		    (!best || strlen(route->base_url) > strlen(best->base_url)))
+			best = route;
+	return best;
+}
+
+/* Both services' own addresses lead to the sandbox; a path that is the sandbox's stays as it is. */
+static char *local_path(const struct sim *sim, const char *url)
+{
+	static const struct sim_route hosts[] = {
 		{ "https://api.hubapi.com", "/hubspot" },
 		{ "https://api.certifier.io", "/certifier" },
+		{ NULL, NULL },
 	};
+	const struct sim_route *route = find_route(sim->route, url);
 	struct str path;
 
+	if (!route)
+		route = find_route(hosts, url);
 	str_init(&path, LIMIT_URL_BYTES);
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-		size_t len = strlen(hosts[i].host);
-		if (strncmp(url, hosts[i].host, len) == 0)
-			str_addf(&path, "%s%s", hosts[i].prefix, url + len);
-	}
-	if (!path.len) {
+	if (route) {
+		str_addf(&path, "%s%s", route->path, url + strlen(route->base_url));
+	} else {
 		const char *host = strstr(url, "://");
 		const char *slash = host ? strchr(host + 3, '/') : NULL;
 		str_add_text(&path, slash ? slash : "/");
@@ -115,7 +126,7 @@ static void sim_http_start(void *ctx, const struct http_request *request, http_d
 	str_init(&bearer, LIMIT_SECRET_BYTES + 8);
 	str_addf(&bearer, "Bearer %s", request->bearer);
 	c->method = mem_strdup(request->method);
-	c->path = local_path(request->url);
+	c->path = local_path(sim, request->url);
 	char *question = strchr(c->path, '?');
 	c->query = mem_strdup(question ? question + 1 : "");
 	if (question)

@@ -46,6 +46,11 @@ struct sim_fate {
 
 typedef struct sim_fate sim_fate_hook(void *ctx, const struct sim_request *request);
 
+/* An address beside the services' own that leads to the sandbox: what stands behind it is kept. */
+struct sim_route {
+	const char *base_url, *path;
+};
+
 struct sim {
 	struct world world;
 	struct log log;
@@ -56,8 +61,9 @@ struct sim {
 	uint64_t random;
 	struct sim_call *call; /* under way, in order of start */
 	uint64_t started;
-	bool lose_requests;  /* requests under way when the engine ends never arrive */
-	sim_fate_hook *fate; /* asked once for each request; NULL: all go their way */
+	const struct sim_route *route; /* lent; ended by one without base_url; NULL: none */
+	bool lose_requests;	       /* requests under way when the engine ends never arrive */
+	sim_fate_hook *fate;	       /* asked once for each request; NULL: all go their way */
 	void *fate_ctx;
 	/*
 	 * Set by a fate that ends the process: nothing leaves any more, and sim_run answers

@@ -39,6 +39,7 @@ unit() {
 		run "unit/$(basename "$test")" "$test"
 	done
 	run rules "$build/tests/rules/golden" tests/rules
+	run 'the tests of rules.d' "$build/hs2cert" test
 }
 
 # Each of these is lived twice, and must be the same bit by bit.

@@ -94,6 +94,7 @@ bool cli_colour(int fd);
 /* The commands, one file each. */
 extern const struct cli_command command_run;
 extern const struct cli_command command_validate;
+extern const struct cli_command command_test;
 extern const struct cli_command command_runs;
 extern const struct cli_command command_approve;
 extern const struct cli_command command_retry;

@@ -140,6 +140,16 @@ void sandbox_faults_clear(struct sandbox *sb)
 	sb->faults = 0;
 }
 
+int sandbox_faults_left(const struct sandbox *sb, const char *call)
+{
+	int left = 0;
+
+	for (size_t i = 0; i < sb->faults; i++)
+		if (strcmp(sb->fault[i].call, call) == 0)
+			left += sb->fault[i].times;
+	return left;
+}
+
 /* The fault that this call meets, or NULL. Every fault counts the calls that it lets pass. */
 static const struct planned_fault *next_fault(struct sandbox *sb, const char *service,
 					      const char *name)

@@ -166,6 +166,8 @@ enum sandbox_fault {
 enum rc sandbox_fault(struct sandbox *sb, const char *call, enum sandbox_fault fault, int status,
 		      int retry_after_s, int skip, int times, struct err *err) MUST_CHECK;
 void sandbox_faults_clear(struct sandbox *sb);
+/* How many failures are still to come of those planned for this call. */
+int sandbox_faults_left(const struct sandbox *sb, const char *call);
 
 /* ---- what the judge sees ------------------------------------------------ */
 

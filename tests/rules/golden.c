@@ -4,6 +4,7 @@
  *	good/NAME.yaml or good/NAME/	builds; the table's dump is good/NAME.dump
  *	bad/NAME.yaml or bad/NAME/	does not build; what is said is bad/NAME.txt
  *	warn/NAME.yaml			builds; what is said is warn/NAME.txt
+ *	tests/NAME.yaml			a file of rule tests for tested.yaml; what is said is tests/NAME.txt
  *
  * A folder is read as a rules folder. `golden FOLDER --bless` writes the
  * goldens anew: the diff is the review. Every example in rules.d and every code
@@ -20,6 +21,7 @@
 #include "base/file.h"
 #include "dsl/build.h"
 #include "dsl/codes.h"
+#include "dsl/ruletest.h"
 
 struct run {
 	bool bless;
@@ -31,18 +33,20 @@ struct family {
 	const char *folder;
 	const char *suffix; /* of the golden */
 	bool builds;
-	bool dump; /* the golden is the dump, else what is said */
+	bool dump;  /* the golden is the dump, else what is said */
+	bool tests; /* of rules: none of them is right */
 };
 
 static const struct family families[] = {
-	{ "good", ".dump", true, true },
-	{ "bad", ".txt", false, false },
-	{ "warn", ".txt", true, false },
+	{ "good", ".dump", true, true, false },
+	{ "bad", ".txt", false, false, false },
+	{ "warn", ".txt", true, false, false },
+	{ "tests", ".txt", false, false, true },
 };
 
 /* Codes whose files cannot be kept as text; tests/unit/test_dsl_node.c makes them. */
 static const char *const elsewhere[] = {
-	"not-a-file", "not-utf8", "bad-character", "too-large", "too-deep", "no-rules",
+	"not-a-file", "not-utf8", "bad-character", "too-large", "too-deep", "no-rules", "no-tests",
 };
 
 static void fail(struct run *run, const char *path, const char *what)
@@ -140,6 +144,34 @@ static struct table *build(const char *path, struct str *said, struct err *err)
 	return table;
 }
 
+/* The same of tests, whose rules are right: true where the tests are. */
+static bool read_tests(const char *path, struct str *said, struct err *err)
+{
+	static const char *const states[] = { "sent", "held", "shadow", "skipped", NULL };
+	struct sources sources;
+	struct diags diags;
+	struct ruletests tests;
+
+	sources_init(&sources);
+	diags_init(&diags);
+	ruletests_init(&tests);
+	struct table *table = NULL;
+	if (sources_add_path(&sources, "tested.yaml", &diags, err) == RC_OK)
+		table = table_build(&sources, &diags, NULL);
+	if (table && sources_add_path(&tests.sources, path, &diags, err) == RC_OK) {
+		struct ruletest_ground ground = { &sources, table, states };
+		ruletests_read(&tests, &ground, &diags);
+	}
+	for (size_t i = 0; i < diags.count; i++)
+		diag_print_text(table ? &tests.sources : &sources, &diags.list[i], false, said);
+	bool good = table && !diags.errors;
+	ruletests_release(&tests);
+	table_unref(table);
+	diags_release(&diags);
+	sources_release(&sources);
+	return good;
+}
+
 static void run_case(struct run *run, const struct family *family, const char *path)
 {
 	struct str said, dump;
@@ -151,14 +183,15 @@ static void run_case(struct run *run, const struct family *family, const char *p
 	snprintf(golden, sizeof(golden), "%.*s%s", stem, path, family->suffix);
 	str_init(&said, LIMIT_RULE_FILE_BYTES);
 	str_init(&dump, LIMIT_RULE_FILE_BYTES);
-	struct table *table = build(path, &said, &err);
+	struct table *table = family->tests ? NULL : build(path, &said, &err);
+	bool right = family->tests ? read_tests(path, &said, &err) : table != NULL;
 	if (table)
 		table_dump(table, &dump);
 	str_add_slice(&run->seen, str_slice(&said));
 	if (err.text[0])
 		fail(run, path, err.text);
-	else if (family->builds != (table != NULL))
-		fail(run, path, table ? "builds, and must not" : str_text(&said));
+	else if (family->builds != right)
+		fail(run, path, right ? "builds, and must not" : str_text(&said));
 	else if (family->dump && said.len)
 		fail(run, path, str_text(&said));
 	else
