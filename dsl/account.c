@@ -7,38 +7,6 @@
 
 #define KEYS_MOST 24
 
-static const char *const signatures[] = { "v3", "v2", "v1", NULL };
-static const char *const apis[] = { "v3", "2026-03", "2026-09", NULL };
-
-static const struct setting_row hubspot_rows[] = {
-	{ "token", FORM_SECRET, false, NULL, NULL, 0, 0 },
-	{ "oauth.client-id", FORM_TEXT, true, NULL, NULL, 0, 0 },
-	{ "oauth.client-secret", FORM_SECRET, true, NULL, NULL, 0, 0 },
-	{ "oauth.redirect-url", FORM_URL, false, NULL, NULL, 0, 0 },
-	{ "webhook.public-url", FORM_URL, true, NULL, NULL, 0, 0 },
-	{ "webhook.secret", FORM_SECRETS, true, NULL, NULL, 0, 0 },
-	{ "webhook.signature", FORM_WORD, false, "v3", signatures, 0, 0 },
-	{ "poll", FORM_DURATION, false, "60s", NULL, MS_SECOND, MS_DAY },
-	{ "overlap", FORM_DURATION, false, "10m", NULL, 0, MS_DAY },
-	{ "creation-window", FORM_DURATION, false, "10s", NULL, 0, MS_DAY },
-	{ "base-url", FORM_URL, false, "https://api.hubapi.com", NULL, 0, 0 },
-	{ "api", FORM_WORD, false, "2026-03", apis, 0, 0 },
-};
-
-static const struct setting_row certifier_rows[] = {
-	{ "token", FORM_SECRET, false, NULL, NULL, 0, 0 },
-	{ "rate", FORM_RATE, false, "2.5/s", NULL, 0, 0 },
-	{ "base-url", FORM_URL, false, "https://api.certifier.io/v1", NULL, 0, 0 },
-	{ "portal-url", FORM_URL, false, "https://credsverse.com/credentials", NULL, 0, 0 },
-};
-
-const struct account_type account_types[ACCOUNT_TYPES] = {
-	{ "hubspot", "HUBSPOT_TOKEN", "token", "oauth", hubspot_rows,
-	  sizeof(hubspot_rows) / sizeof(hubspot_rows[0]) },
-	{ "certifier", "CERTIFIER_TOKEN", "token", NULL, certifier_rows,
-	  sizeof(certifier_rows) / sizeof(certifier_rows[0]) },
-};
-
 const struct account_type *account_type(struct slice name)
 {
 	for (size_t i = 0; i < ACCOUNT_TYPES; i++)

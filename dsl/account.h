@@ -1,11 +1,13 @@
 /*
  * account - `account:` documents: which types there are, which keys each has.
  *
- * To add a type: one row in account_types and the rows of its keys.
+ * To add a type: one row in account_types and the rows of its keys, in
+ * dsl/account_keys.c.
  */
 #ifndef DSL_ACCOUNT_H
 #define DSL_ACCOUNT_H
 
+#include "dsl/about.h"
 #include "dsl/fault.h"
 #include "dsl/table.h"
 
@@ -19,7 +21,7 @@ enum setting_form {
 	FORM_SECRETS, /* one, or two during rotation */
 };
 
-/* A key of an account type. A key of a sub-map is written with its dot. */
+/* A key of an account type. A key of a sub-map is written with its dot, and keys of one stand together. */
 struct setting_row {
 	const char *name;
 	enum setting_form form;
@@ -27,6 +29,13 @@ struct setting_row {
 	const char *otherwise;	  /* default, as one would write it; NULL: none */
 	const char *const *words; /* FORM_WORD: NULL-ended */
 	int64_t least, most;	  /* FORM_DURATION */
+	struct about about;
+};
+
+/* A sub-map: what stands before the dot. */
+struct setting_group {
+	const char *name;
+	struct about about;
 };
 
 struct account_type {
@@ -36,10 +45,14 @@ struct account_type {
 		*instead; /* exactly one of the two keys; instead NULL: token is required */
 	const struct setting_row *row;
 	size_t count;
+	const struct setting_group *group;
+	size_t groups;
+	struct about about;
 };
 
 #define ACCOUNT_TYPES 2
 extern const struct account_type account_types[ACCOUNT_TYPES];
+extern const struct about account_about; /* of the key `account` itself */
 
 /* The type of that name; NULL where there is none. */
 const struct account_type *account_type(struct slice name);

@@ -7,26 +7,41 @@
 /* A tag is a key in requests; no service takes longer ones. */
 #define TAG_BYTES 100
 
-struct field_row {
-	const char *name;
-	const char *otherwise; /* default template; NULL: left out where it is not given */
-	bool date;
+const struct field_row field_rows[FIELDS] = {
+	{ "recipient.name",
+	  "{{ contact.firstname }} {{ contact.lastname }}",
+	  false,
+	  { "Name of the recipient",
+	    "First and last name where it is left out; the e-mail address where both are empty.",
+	    NULL } },
+	{ "recipient.email",
+	  "{{ contact.email }}",
+	  false,
+	  { "E-mail of the recipient", "The contact's e-mail where it is left out.", NULL } },
+	{ "issue-date",
+	  "{{ event.date }}",
+	  true,
+	  { "Issue date", "A date; the day on which the change happened where it is left out.",
+	    NULL } },
+	{ "expiry-date",
+	  NULL,
+	  true,
+	  { "Expiry date", "A date; the group's own rule applies where it is left out.",
+	    "{{ event.date | add('1 year') }}" } },
 };
 
-static const struct field_row rows[] = {
-	{ "recipient.name", "{{ contact.firstname }} {{ contact.lastname }}", false },
-	{ "recipient.email", "{{ contact.email }}", false },
-	{ "issue-date", "{{ event.date }}", true },
-	{ "expiry-date", NULL, true },
+const struct about field_custom_about = {
+	"Custom attribute",
+	"`custom.` and the tag of an attribute of the workspace; left out on the credential where it "
+	"comes out empty.",
+	"{{ event.to | label }}",
 };
-
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
 
 const char *field_default(const char *name)
 {
-	for (size_t i = 0; i < ROWS; i++)
-		if (strcmp(rows[i].name, name) == 0)
-			return rows[i].otherwise;
+	for (size_t i = 0; i < FIELDS; i++)
+		if (strcmp(field_rows[i].name, name) == 0)
+			return field_rows[i].otherwise;
 	return NULL;
 }
 
@@ -44,7 +59,7 @@ static void refuse_name(struct faults *f, const struct node *key)
 		{ "expiration", "expiry-date" }, { "date", "issue-date" },
 		{ "issued", "issue-date" },	 { "issued-at", "issue-date" },
 	};
-	const char *words[ROWS];
+	const char *words[FIELDS];
 
 	fault(f, CODE_UNKNOWN_FIELD, key, "unknown field %s", fault_shown(f, key->text));
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
@@ -53,9 +68,9 @@ static void refuse_name(struct faults *f, const struct node *key)
 			return;
 		}
 	}
-	for (size_t i = 0; i < ROWS; i++)
-		words[i] = rows[i].name;
-	const char *near = diag_nearest(key->text, words, ROWS);
+	for (size_t i = 0; i < FIELDS; i++)
+		words[i] = field_rows[i].name;
+	const char *near = diag_nearest(key->text, words, FIELDS);
 	if (near)
 		fault_hint(f, "did you mean '%s'?", near);
 	else if (!memchr(key->text.ptr, '.', key->text.len))
@@ -88,8 +103,8 @@ static bool check_tag(struct faults *f, const struct node *key)
 
 static bool check_name(struct faults *f, const struct node *key)
 {
-	for (size_t i = 0; i < ROWS; i++)
-		if (slice_is(key->text, rows[i].name))
+	for (size_t i = 0; i < FIELDS; i++)
+		if (slice_is(key->text, field_rows[i].name))
 			return true;
 	if (slice_starts(key->text, slice_of(CUSTOM)))
 		return check_tag(f, key);
@@ -99,9 +114,9 @@ static bool check_name(struct faults *f, const struct node *key)
 
 static const struct field_row *find_row(const char *name)
 {
-	for (size_t i = 0; i < ROWS; i++)
-		if (strcmp(rows[i].name, name) == 0)
-			return &rows[i];
+	for (size_t i = 0; i < FIELDS; i++)
+		if (strcmp(field_rows[i].name, name) == 0)
+			return &field_rows[i];
 	return NULL;
 }
 
@@ -179,11 +194,11 @@ void fields_read(struct faults *f, struct arena *arena, struct rule_draft *r)
 {
 	size_t given = r->fields ? r->fields->count : 0;
 
-	r->field = arena_alloc(arena, (given + ROWS) * sizeof(*r->field));
+	r->field = arena_alloc(arena, (given + FIELDS) * sizeof(*r->field));
 	for (const struct node *n = r->fields ? r->fields->first : NULL; n; n = n->next)
 		read_field(f, arena, r, n);
-	for (size_t i = 0; i < ROWS && r->event >= 0; i++)
-		if (rows[i].otherwise && !node_get(r->fields, rows[i].name))
-			add_default(f, arena, r, &rows[i]);
+	for (size_t i = 0; i < FIELDS && r->event >= 0; i++)
+		if (field_rows[i].otherwise && !node_get(r->fields, field_rows[i].name))
+			add_default(f, arena, r, &field_rows[i]);
 	qsort(r->field, r->n_field, sizeof(*r->field), by_order);
 }

@@ -6,6 +6,17 @@
 
 #include "dsl/rule.h"
 
+struct field_row {
+	const char *name;
+	const char *otherwise; /* default template; NULL: left out where it is not given */
+	bool date;
+	struct about about;
+};
+
+#define FIELDS 4
+extern const struct field_row field_rows[FIELDS];
+extern const struct about field_custom_about; /* of custom.<tag> */
+
 /* Reads r->fields (NULL: none given) and adds the defaults; sets r->field. */
 void fields_read(struct faults *f, struct arena *arena, struct rule_draft *r);
 

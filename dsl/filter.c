@@ -9,6 +9,17 @@
 #define WORDS_MOST 32
 #define WHAT_VALUES 8
 
+const struct filter_group filter_groups[FILTER_GROUPS] = {
+	{ "all", STEP_ALL, { "All of these", "Every entry of the list must hold.", NULL } },
+	{ "any", STEP_ANY, { "Any of these", "At least one entry of the list must hold.", NULL } },
+	{ "not", STEP_NOT, { "Not", "The one entry below must not hold.", NULL } },
+};
+
+const struct filter_property filter_property = {
+	"property",
+	{ "Property", "The internal name of a property of the contact, not its label.", "country" },
+};
+
 struct walk {
 	struct faults *f;
 	struct patterns *patterns;
@@ -47,13 +58,15 @@ static const struct operator* find_operator(struct slice name)
 
 static size_t operator_words(const char *words[WORDS_MOST], bool entries)
 {
-	static const char *const others[] = { "property", "all", "any", "not" };
 	size_t count = 0;
 
 	for (size_t i = 0; i < operator_count; i++)
 		words[count++] = operators[i].name;
-	for (size_t i = 0; entries && i < 4; i++)
-		words[count++] = others[i];
+	if (!entries)
+		return count;
+	words[count++] = filter_property.name;
+	for (size_t i = 0; i < FILTER_GROUPS; i++)
+		words[count++] = filter_groups[i].name;
 	return count;
 }
 
@@ -179,7 +192,7 @@ static void emit_test(struct walk *w, const struct operator* op, const struct no
 
 static void read_test(struct walk *w, const struct node *entry)
 {
-	const struct node *property = node_get(entry, "property"), *operand = NULL;
+	const struct node *property = node_get(entry, filter_property.name), *operand = NULL;
 	const struct operator* op = NULL;
 	bool unknown = false;
 
@@ -266,9 +279,12 @@ static void read_not(struct walk *w, const struct node *value)
 	emit(w, STEP_NOT, 0);
 }
 
-static bool is_group_key(struct slice name)
+static const struct filter_group *find_group(struct slice name)
 {
-	return slice_is(name, "all") || slice_is(name, "any") || slice_is(name, "not");
+	for (size_t i = 0; i < FILTER_GROUPS; i++)
+		if (slice_is(name, filter_groups[i].name))
+			return &filter_groups[i];
+	return NULL;
 }
 
 static void read_group_entry(struct walk *w, const struct node *entry, const struct node *group)
@@ -281,12 +297,11 @@ static void read_group_entry(struct walk *w, const struct node *entry, const str
 		fault_other(w->f, fault_span(w->f, group->key), "it is the only key of its entry");
 		fault_hint(w->f, "begin another entry with '- '");
 	}
-	if (slice_is(group->key->text, "not"))
+	const struct filter_group *row = find_group(group->key->text);
+	if (row->op == STEP_NOT)
 		read_not(w, group);
-	else if (slice_is(group->key->text, "all") && check_list(w->f, group, "all"))
-		read_group(w, group, STEP_ALL);
-	else if (slice_is(group->key->text, "any") && check_list(w->f, group, "any"))
-		read_group(w, group, STEP_ANY);
+	else if (check_list(w->f, group, row->name))
+		read_group(w, group, row->op);
 }
 
 static void read_entry(struct walk *w, const struct node *entry)
@@ -303,7 +318,7 @@ static void read_entry(struct walk *w, const struct node *entry)
 		return;
 	}
 	for (const struct node *m = entry->first; m && !group; m = m->next)
-		if (is_group_key(m->key->text))
+		if (find_group(m->key->text))
 			group = m;
 	if (group)
 		read_group_entry(w, entry, group);

@@ -7,6 +7,7 @@
 #ifndef DSL_FILTER_H
 #define DSL_FILTER_H
 
+#include "dsl/about.h"
 #include "dsl/fault.h"
 #include "dsl/pattern.h"
 #include "dsl/program.h"
@@ -17,6 +18,20 @@ struct filter_draft {
 	struct test *test; /* heap */
 	size_t n_test, cap_test;
 };
+
+/* An entry is a test, which names a property and an operator of dsl/operator.c, or one of these. */
+#define FILTER_GROUPS 3
+struct filter_group {
+	const char *name;
+	enum step_op op;
+	struct about about;
+};
+extern const struct filter_group filter_groups[FILTER_GROUPS];
+
+extern const struct filter_property {
+	const char *name;
+	struct about about;
+} filter_property;
 
 void filter_draft_release(struct filter_draft *d);
 

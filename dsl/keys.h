@@ -8,6 +8,7 @@
 #ifndef DSL_KEYS_H
 #define DSL_KEYS_H
 
+#include "dsl/about.h"
 #include "dsl/fault.h"
 
 enum key_kind {
@@ -30,6 +31,11 @@ struct key {
 		*otherwise; /* default, as one would write it; NULL: the struct keeps what it has */
 	const char *const *words; /* KEY_WORD: NULL-ended */
 	int64_t least, most;	  /* KEY_DURATION */
+	/* The rest is not read by the parser: it is what editors show and check as one types. */
+	struct about about;
+	const char *const *meaning; /* KEY_WORD: of each word */
+	const char *pattern; /* KEY_TEXT: regular expression of what it can be; NULL: anything */
+	enum names names;
 };
 
 /* The keys of one kind of map. */

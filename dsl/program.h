@@ -2,8 +2,9 @@
  * program - what filters and templates are compiled to.
  *
  * Built by dsl/filter.c and dsl/template.c while they check, copied into the
- * table's arena by dsl/compile.c, run by dsl/match.c and dsl/render.c. Nobody
- * else includes this.
+ * table's arena by dsl/compile.c, run by dsl/match.c and dsl/render.c. The rows of
+ * operators and functions are shown to people by dsl/schema.c. Nobody else
+ * includes this.
  */
 #ifndef DSL_PROGRAM_H
 #define DSL_PROGRAM_H
@@ -11,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/regex.h"
+#include "dsl/about.h"
 #include "dsl/decimal.h"
 #include "dsl/eval.h"
 #include "dsl/table.h"
@@ -103,6 +105,7 @@ struct operator
 	const char *before, *behind; /* OPERAND_PIECE: the pattern around the text */
 	enum answer (*run)(const struct test *t, struct slice value, const struct test_moment *m,
 			   const char **note);
+	struct about about;
 };
 
 extern const struct operator operators[];
@@ -199,6 +202,7 @@ struct function {
 	enum render (*run)(const struct call *c, struct working *w);
 	bool needs_date;
 	const char *const *words; /* NULL-ended: what bytes from..to could have been, for a hint */
+	const char *meaning;
 };
 
 extern const struct function functions[];

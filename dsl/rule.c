@@ -6,76 +6,10 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "dsl/fields.h"
-#include "dsl/keys.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define AT(member) offsetof(struct rule_draft, member)
 /* Ten years: longer is a slip of the hand. */
 #define HOLD_MOST (3660 * MS_DAY)
-
-const char *const event_kind_names[] = { "property-changed", "list-added", NULL };
-const char *const rule_mode_names[] = { "live", "shadow", "off", NULL };
-static const char *const repeats[] = { "every-change", "once-per-value", "once-per-contact", NULL };
-static const char *const actions[] = { "issue-credential", NULL };
-
-static const struct key rule_rows[] = {
-	{ "rule", KEY_NAME, true, AT(name_node), NULL, NULL, 0, 0 },
-	{ "description", KEY_TEXT, false, AT(description), NULL, NULL, 0, 0 },
-	{ "mode", KEY_WORD, false, AT(mode), "live", rule_mode_names, 0, 0 },
-	{ "trigger", KEY_MAP, true, AT(trigger), NULL, NULL, 0, 0 },
-	{ "action", KEY_MAP, true, AT(action), NULL, NULL, 0, 0 },
-	{ "repeat", KEY_WORD, false, AT(repeat), "every-change", repeats, 0, 0 },
-	{ "missing-email", KEY_TEXT, false, AT(missing_email), NULL, NULL, 0, 0 },
-	{ "brake", KEY_TEXT, false, AT(brake), NULL, NULL, 0, 0 },
-	{ "since", KEY_TEXT, false, AT(since), NULL, NULL, 0, 0 },
-};
-
-static const struct key changed_rows[] = {
-	{ "event", KEY_WORD, true, AT(event), NULL, event_kind_names, 0, 0 },
-	{ "account", KEY_NAME, false, AT(trigger_account), NULL, NULL, 0, 0 },
-	{ "property", KEY_TEXT, true, AT(property), NULL, NULL, 0, 0 },
-	{ "from", KEY_TEXTS, false, AT(from), NULL, NULL, 0, 0 },
-	{ "to", KEY_TEXTS, false, AT(to), NULL, NULL, 0, 0 },
-	{ "settle", KEY_DURATION, false, AT(settle_ms), "60s", NULL, 0, MS_DAY },
-	{ "filters", KEY_NODE, false, AT(filters), NULL, NULL, 0, 0 },
-};
-
-static const struct key added_rows[] = {
-	{ "event", KEY_WORD, true, AT(event), NULL, event_kind_names, 0, 0 },
-	{ "account", KEY_NAME, false, AT(trigger_account), NULL, NULL, 0, 0 },
-	{ "list", KEY_TEXT, true, AT(list), NULL, NULL, 0, 0 },
-	{ "settle", KEY_DURATION, false, AT(settle_ms), "10s", NULL, 0, MS_DAY },
-	{ "filters", KEY_NODE, false, AT(filters), NULL, NULL, 0, 0 },
-};
-
-/* A trigger whose event is not known may have the keys of any. */
-static const struct key any_rows[] = {
-	{ "event", KEY_WORD, true, AT(event), NULL, event_kind_names, 0, 0 },
-	{ "account", KEY_NAME, false, AT(trigger_account), NULL, NULL, 0, 0 },
-	{ "property", KEY_TEXT, false, AT(property), NULL, NULL, 0, 0 },
-	{ "from", KEY_TEXTS, false, AT(from), NULL, NULL, 0, 0 },
-	{ "to", KEY_TEXTS, false, AT(to), NULL, NULL, 0, 0 },
-	{ "list", KEY_TEXT, false, AT(list), NULL, NULL, 0, 0 },
-	{ "settle", KEY_DURATION, false, AT(settle_ms), "60s", NULL, 0, MS_DAY },
-	{ "filters", KEY_NODE, false, AT(filters), NULL, NULL, 0, 0 },
-};
-
-static const struct key action_rows[] = {
-	{ "do", KEY_WORD, true, AT(act), NULL, actions, 0, 0 },
-	{ "account", KEY_NAME, false, AT(action_account), NULL, NULL, 0, 0 },
-	{ "group", KEY_TEXT, true, AT(group), NULL, NULL, 0, 0 },
-	{ "fields", KEY_MAP, false, AT(fields), NULL, NULL, 0, 0 },
-	{ "issue", KEY_BOOL, false, AT(issue), "true", NULL, 0, 0 },
-	{ "send", KEY_BOOL, false, AT(send), "true", NULL, 0, 0 },
-};
-
-static const struct keys rule_keys = { "rule", rule_rows, COUNT(rule_rows) };
-static const struct keys action_keys = { "action", action_rows, COUNT(action_rows) };
-static const struct keys trigger_any_keys = { "trigger", any_rows, COUNT(any_rows) };
-static const struct keys trigger_keys[] = {
-	[EVENT_PROPERTY_CHANGED] = { "trigger", changed_rows, COUNT(changed_rows) },
-	[EVENT_LIST_ADDED] = { "trigger", added_rows, COUNT(added_rows) },
-};
 
 const char *event_account_type(enum event_kind event)
 {

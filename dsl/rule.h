@@ -9,6 +9,7 @@
 
 #include "dsl/fault.h"
 #include "dsl/filter.h"
+#include "dsl/keys.h"
 #include "dsl/template.h"
 #include "dsl/value.h"
 
@@ -43,6 +44,11 @@ struct rule_draft {
 
 	uint32_t source, target_account; /* set by dsl/check.c */
 };
+
+/* What can stand in a rule: the rows that it is read by, and that editors are told of. */
+extern const struct keys rule_keys, action_keys;
+extern const struct keys trigger_keys[];   /* by enum event_kind */
+extern const struct keys trigger_any_keys; /* where the event is not known: the keys of any */
 
 /* The account type that an event's source and an action have. */
 const char *event_account_type(enum event_kind event);

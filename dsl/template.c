@@ -26,24 +26,17 @@ struct scan {
 	size_t n_part;
 };
 
-struct reference {
-	const char *name;
-	enum ref ref;
-	int only; /* the event kind that has it, or -1 */
+const struct reference references[REFERENCES] = {
+	{ "event.property", REF_EVENT_PROPERTY, EVENT_PROPERTY_CHANGED,
+	  "The property that changed." },
+	{ "event.from", REF_EVENT_FROM, EVENT_PROPERTY_CHANGED, "The value before." },
+	{ "event.to", REF_EVENT_TO, EVENT_PROPERTY_CHANGED, "The value after." },
+	{ "event.at", REF_EVENT_AT, -1, "When it happened: a date-time." },
+	{ "event.date", REF_EVENT_DATE, -1, "The day on which it happened." },
+	{ "event.list", REF_EVENT_LIST, EVENT_LIST_ADDED, "The name of the list." },
+	{ "event.list-id", REF_EVENT_LIST_ID, EVENT_LIST_ADDED, "The id of the list." },
+	{ "rule.name", REF_RULE_NAME, -1, "The name of the rule." },
 };
-
-static const struct reference references[] = {
-	{ "event.property", REF_EVENT_PROPERTY, EVENT_PROPERTY_CHANGED },
-	{ "event.from", REF_EVENT_FROM, EVENT_PROPERTY_CHANGED },
-	{ "event.to", REF_EVENT_TO, EVENT_PROPERTY_CHANGED },
-	{ "event.at", REF_EVENT_AT, -1 },
-	{ "event.date", REF_EVENT_DATE, -1 },
-	{ "event.list", REF_EVENT_LIST, EVENT_LIST_ADDED },
-	{ "event.list-id", REF_EVENT_LIST_ID, EVENT_LIST_ADDED },
-	{ "rule.name", REF_RULE_NAME, -1 },
-};
-
-#define REFERENCES (sizeof(references) / sizeof(references[0]))
 
 /* ---- characters -------------------------------------------------------- */
 

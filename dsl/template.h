@@ -10,6 +10,17 @@
 #include "dsl/fault.h"
 #include "dsl/program.h"
 
+/* What stands first inside {{ }}, beside `contact.` and the name of a property. */
+struct reference {
+	const char *name;
+	enum ref ref;
+	int only; /* the event kind that has it, or -1 */
+	const char *meaning;
+};
+
+#define REFERENCES 8
+extern const struct reference references[REFERENCES];
+
 /*
  * Reads the text of node n as a template of a rule with this event (an enum
  * event_kind, or -1 where the rule's is not known: then any will do). False
