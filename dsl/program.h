@@ -220,6 +220,7 @@ struct table_memory {
 	size_t n_regex, cap_regex;
 	size_t regex_bytes;
 	const struct rule_place *place; /* by rule id */
+	struct table *base;		/* a mutant's: what it lends from; else NULL */
 };
 
 /* Builds t->index from the rules. */

@@ -49,6 +49,7 @@ void table_unref(struct table *t)
 		regex_free(memory->regex[i]);
 	mem_free(memory->regex);
 	arena_release(&memory->arena);
+	table_unref(memory->base);
 	mem_free(memory);
 }
 

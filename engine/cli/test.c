@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "dsl/codes.h"
 #include "engine/cli/ground.h"
-#include "engine/rehearsal/report.h"
+#include "engine/rehearsal/mutants.h"
 
 struct testing {
 	const struct cli *cli;
@@ -223,6 +223,34 @@ static void print_summary(const struct testing *t)
 		       r->count - r->failed, r->failed);
 }
 
+/* Survivors are findings; tests that fail notice everything, and so nothing. */
+static int live_mutants(const struct testing *t)
+{
+	struct mutants m;
+	struct str out;
+
+	if (!cli_has(t->cli, "mutate"))
+		return EXIT_FINE;
+	if (t->results.failed) {
+		fprintf(stderr, "hs2cert test: --mutate needs tests that pass\n");
+		return EXIT_FINDINGS;
+	}
+	str_init(&out, SIZE_MAX / 4);
+	mutants_live(&m, t->table, &t->results);
+	if (t->json) {
+		mutants_json(&m, t->table, &out);
+		str_add_char(&out, '\n');
+	} else {
+		str_add_char(&out, '\n');
+		mutants_text(&m, t->table, &out);
+	}
+	fwrite(str_text(&out), 1, out.len, stdout);
+	int status = m.survivors || m.unjudged ? EXIT_FINDINGS : EXIT_FINE;
+	str_release(&out);
+	mutants_release(&m);
+	return status;
+}
+
 static int write_junit(const struct testing *t)
 {
 	const char *path = cli_value(t->cli, "junit");
@@ -249,6 +277,8 @@ static int run_tests(struct testing *t)
 		print_summary(t);
 		status = write_junit(t);
 	}
+	if (status == EXIT_FINE)
+		status = live_mutants(t);
 	if (status == EXIT_FINE && t->results.failed)
 		status = EXIT_FINDINGS;
 	mem_free(test);
@@ -284,6 +314,8 @@ static const struct cli_option options[] = {
 	CLI_OPTION_RULES,
 	{ "run", "NAME", "only the test of that name, or those that it is a part of" },
 	{ "verbose", NULL, "what happened, step by step, at which virtual time" },
+	{ "mutate", NULL,
+	  "change each rule in one thing at a time: which changes does no test notice?" },
 	{ "junit", "FILE", "write the results as JUnit XML, too" },
 	GROUND_OPTION_TIMEZONE,
 	CLI_OPTION_JSON,
@@ -300,5 +332,5 @@ const struct cli_command command_test = {
 	.more = "PATH is a file of tests or a folder of such files; without one, the folder tests in\n"
 		"the rules folder. The real engine lives each test on a virtual clock, with a HubSpot\n"
 		"and a Certifier of its own: nothing leaves the machine, nothing waits, and no secret\n"
-		"is needed. Exit status 1 where a test fails or a file is wrong.",
+		"is needed. Exit status 1 where a test fails, a file is wrong, or no test notices a mutant.",
 };

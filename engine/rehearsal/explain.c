@@ -205,6 +205,8 @@ static void tell_unexpected(struct telling *t, const struct rehearsed *is)
 	char after[AFTER_TEXT];
 
 	tell_issued(t, is, ", which nothing expects");
+	if (is->state == STATE_SHADOW)
+		tell(t, "hint", NULL, 0, "its rule is on trial: expect it with 'state: shadow'");
 	if (is->to[0])
 		tell(t, "why", NULL, 0, "%s %s '%s' -> '%s'",
 		     after_text(is->at_ms - t->r->test->start_ms, after), is->target,

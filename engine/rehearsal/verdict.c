@@ -73,7 +73,7 @@ static bool find_issuance(struct matching *m, size_t entry)
 
 static bool needs_entry(const struct rehearsed *is)
 {
-	return is->state != STATE_SKIPPED && is->state != STATE_SHADOW;
+	return is->state != STATE_SKIPPED;
 }
 
 void verdict_reach(struct verdict *v, struct rehearsal *r)

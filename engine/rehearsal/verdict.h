@@ -4,8 +4,8 @@
  * Entries and issuances are brought together by a largest matching: an entry that
  * names fewer fields never takes the issuance that another one needs.
  *
- * What issued nothing and waits for nobody, skipped and shadow, needs no entry; all
- * else does. A credential that was mailed more than once fails the test whatever
+ * What was skipped needs no entry: nobody gets anything. All else does, what is in shadow
+ * too: but for the mode of its rule it would be issued. A credential that was mailed more than once fails the test whatever
  * it expects.
  */
 #ifndef ENGINE_REHEARSAL_VERDICT_H
