@@ -1,0 +1,322 @@
+/* Rule tests lived: every kind of step, what is told of failures, the same twice. */
+#include "tests/unit/rehearse.h"
+
+#define RULES                                                                                      \
+	"account: portal\n"                                                                        \
+	"hubspot:\n"                                                                               \
+	"  token: ${A}\n"                                                                          \
+	"  base-url: https://proxy.example.org/hub\n"                                              \
+	"---\n"                                                                                    \
+	"account: other-portal\n"                                                                  \
+	"hubspot:\n"                                                                               \
+	"  token: ${B}\n"                                                                          \
+	"  poll: 10m\n"                                                                            \
+	"---\n"                                                                                    \
+	"account: workspace\n"                                                                     \
+	"certifier:\n"                                                                             \
+	"  token: ${C}\n"                                                                          \
+	"  base-url: https://proxy.example.org/hub/sink/v1\n"                                      \
+	"---\n"                                                                                    \
+	"rule: tier\n"                                                                             \
+	"trigger:\n"                                                                               \
+	"  event: property-changed\n"                                                              \
+	"  account: portal\n"                                                                      \
+	"  property: tier\n"                                                                       \
+	"  filters: [ { property: country, in: [PL, DE] } ]\n"                                     \
+	"action:\n"                                                                                \
+	"  do: issue-credential\n"                                                                 \
+	"  group: g1\n"                                                                            \
+	"  fields: { custom.tier: \"{{ event.to }}\" }\n"                                          \
+	"---\n"                                                                                    \
+	"rule: joined\n"                                                                           \
+	"trigger: { event: list-added, account: other-portal, list: Graduates }\n"                 \
+	"action: { do: issue-credential, group: g2, issue: false }\n"
+
+#define ANA                                                                                        \
+	"contacts:\n"                                                                              \
+	"  - { id: 101, email: ana@example.org, firstname: Ana, country: PL, tier: Bronze }\n"
+
+static void assert_passes(const char *tests)
+{
+	struct str told;
+
+	str_init(&told, 1u << 20);
+	if (failures(RULES, tests, &told))
+		fail_msg("%s", str_text(&told));
+	str_release(&told);
+}
+
+/* It fails, and says this. */
+static void assert_tells(const char *tests, const char *words)
+{
+	struct str told;
+
+	str_init(&told, 1u << 20);
+	assert_int_equal(failures(RULES, tests, &told), 1);
+	if (!strstr(str_text(&told), words))
+		fail_msg("'%s' is not in:\n%s", words, str_text(&told));
+	str_release(&told);
+}
+
+/* Accounts with addresses of their own lead to the built-in services, too. */
+static void test_steps(void **state)
+{
+	(void)state;
+	assert_passes("test: changes\n" ANA "steps:\n"
+		      "  - { at: 0s, set: { contact: 101, tier: Gold, firstname: Anna } }\n"
+		      "  - { at: 1h, set: { contact: 101, tier: \"\" } }\n"
+		      "  - { at: 2h, create: { id: 102, email: b@example.org, country: DE } }\n"
+		      "  - { at: 3h, set: { contact: 102, tier: Silver } }\n"
+		      "expect:\n"
+		      "  - { rule: tier, contact: 102, custom.tier: Silver }\n"
+		      "  - { rule: tier, contact: 101, custom.tier: Gold, recipient.name: Anna,"
+		      " issue-date: 2026-01-05, expiry-date: \"\" }\n");
+	assert_passes("test: lists\n" ANA "lists:\n"
+		      "  - { id: 7, name: Graduates, members: [101] }\n"
+		      "steps:\n"
+		      "  - { at: 0s, create: { id: 102, email: b@example.org } }\n"
+		      "  - { at: 1s, add-to-list: { contact: 102, list: 7 } }\n"
+		      "  - { at: 1s, remove-from-list: { contact: 101, list: 7 } }\n"
+		      "expect:\n"
+		      "  - { rule: joined, contact: 102, state: draft }\n");
+	assert_passes("test: merges and deletions\n"
+		      "contacts:\n"
+		      "  - { id: 1, email: a@example.org, country: PL }\n"
+		      "  - { id: 2, email: b@example.org, country: PL }\n"
+		      "  - { id: 3, email: c@example.org, country: PL }\n"
+		      "steps:\n"
+		      "  - { at: 0s, set: { contact: 1, tier: Gold } }\n"
+		      "  - { at: 5s, set: { contact: 3, tier: Gold } }\n"
+		      "  - { at: 10s, delete: { contact: 3 } }\n"
+		      "  - { at: 1h, merge: { primary: 1, other: 2, into: 4 } }\n"
+		      "  - { at: 2h, set: { contact: 4, tier: Silver } }\n"
+		      "expect:\n"
+		      "  - { rule: tier, contact: 1, custom.tier: Gold }\n"
+		      "  - { rule: tier, contact: 4, custom.tier: Silver }\n");
+	assert_passes("test: the older kind of merge\n"
+		      "contacts: [ { id: 1, email: a@example.org, country: PL }, { id: 2 } ]\n"
+		      "steps:\n"
+		      "  - { at: 1h, merge: { primary: 1, other: 2, into: 1 } }\n"
+		      "  - { at: 2h, set: { contact: 1, tier: Silver } }\n"
+		      "expect: [ { rule: tier, contact: 1 } ]\n");
+}
+
+/* What happens while the program is down is caught up; what it had begun ends in good order. */
+static void test_restart(void **state)
+{
+	(void)state;
+	assert_passes("test: down for a day\n" ANA "steps:\n"
+		      "  - { at: 0s, set: { contact: 101, tier: Gold } }\n"
+		      "  - { at: 30s, restart: 1d }\n"
+		      "  - { at: 1h, set: { contact: 101, tier: Silver } }\n"
+		      "  - { at: 2h, restart: 1d }\n"
+		      "expect:\n"
+		      "  - { rule: tier, contact: 101, custom.tier: Silver }\n"
+		      "  - { rule: tier, contact: 101, custom.tier: Gold }\n");
+}
+
+static void test_faults(void **state)
+{
+	(void)state;
+	assert_passes("test: all of them\n" ANA "steps:\n"
+		      "  - { at: 0s, certifier: { fail: create, with: cut-after } }\n"
+		      "  - { at: 0s, certifier: { fail: create, with: 503, times: 3 } }\n"
+		      "  - { at: 0s, certifier: { fail: issue, with: timeout } }\n"
+		      "  - { at: 0s, certifier: { fail: send, with: 429 } }\n"
+		      "  - { at: 0s, hubspot: { fail: search, times: 12 } }\n"
+		      "  - { at: 0s, hubspot: { fail: read, with: cut-before, times: 3 } }\n"
+		      "  - { at: 1s, set: { contact: 101, tier: Gold } }\n"
+		      "expect: [ { rule: tier, contact: 101 } ]\n");
+	assert_passes("test: nobody knows whether it was mailed\n" ANA "steps:\n"
+		      "  - { at: 0s, certifier: { fail: send, with: timeout } }\n"
+		      "  - { at: 1s, set: { contact: 101, tier: Gold } }\n"
+		      "expect: [ { rule: tier, contact: 101, state: send-unknown } ]\n");
+	assert_passes("test: the account is stopped, and that is not waited out for ever\n" ANA
+		      "steps:\n"
+		      "  - { at: 0s, certifier: { fail: create, with: 401 } }\n"
+		      "  - { at: 1s, set: { contact: 101, tier: Gold } }\n"
+		      "expect: [ { rule: tier, contact: 101, state: planned } ]\n");
+}
+
+static void test_what_is_told(void **state)
+{
+	static const char set[] = "steps: [ { at: 0s, set: { contact: 101, tier: Gold } } ]\n";
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text),
+		 "test: t\n%s%sexpect: [ { rule: tier, contact: 101, custom.tier: Silver } ]\n",
+		 ANA, set);
+	assert_tells(text, "why       custom.tier is 'Gold', not 'Silver'\n");
+	assert_tells(text, "expected  rule: tier, contact: 101, custom.tier: Silver"
+			   "  (tests/all.yaml:5)\n");
+	snprintf(text, sizeof(text), "test: t\n%s%sexpect: []\n", ANA, set);
+	assert_tells(text, "issued    tier, contact 101, sent, recipient.name: Ana,");
+	assert_tells(text, "which nothing expects\n");
+	snprintf(text, sizeof(text), "test: t\n%sexpect: [ { rule: tier, contact: 101 } ]\n", ANA);
+	assert_tells(text, "why       tier of contact 101 did not change after the start");
+	snprintf(text, sizeof(text), "test: t\n%sexpect: [ { rule: joined, contact: 101 } ]\n",
+		 ANA);
+	assert_tells(text, "why       contact 101 did not join list Graduates after the start");
+	assert_tells(
+		"test: t\ncontacts: [ { id: 1, country: CZ, tier: Bronze } ]\n"
+		"steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
+		"expect: [ { rule: tier, contact: 1 } ]\n",
+		"why       +0:00:00 tier 'Bronze' -> 'Gold': country in [PL, DE] does not hold");
+	assert_tells("test: t\ncontacts: [ { id: 1, country: PL, tier: Bronze } ]\n"
+		     "steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
+		     "expect: [ { rule: tier, contact: 1 } ]\n",
+		     "hint      if that is meant, add 'state: skipped'");
+	assert_tells("test: t\n" ANA
+		     "steps: [ { at: 3s, remove-from-list: { contact: 101, list: 7 } } ]\n"
+		     "expect: []\n",
+		     "stopped   'remove-from-list contact: 101, list: 7': ");
+}
+
+/* Everything that can be told, twice: no word differs. */
+static void test_same_twice(void **state)
+{
+	static const char tests[] = "test: one\n" ANA "steps:\n"
+				    "  - { at: 0s, certifier: { fail: create, with: cut-after } }\n"
+				    "  - { at: 1s, set: { contact: 101, tier: Gold } }\n"
+				    "expect: []\n"
+				    "---\n"
+				    "test: two\n" ANA "expect: []\n";
+	struct str told[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct troupe t;
+		str_init(&told[i], 1u << 20);
+		troupe_read(&t, RULES, tests);
+		troupe_live(&t, true);
+		for (size_t k = 0; k < t.results.count; k++) {
+			report_text(&t.results.list[k], false, &told[i]);
+			report_json(&t.results.list[k], &t.tests.sources, &told[i]);
+		}
+		report_junit(&t.results, &told[i]);
+		troupe_release(&t);
+	}
+	assert_non_null(strstr(str_text(&told[0]), "+0:00:01  step      set contact: 101"));
+	assert_string_equal(str_text(&told[0]), str_text(&told[1]));
+	str_release(&told[0]);
+	str_release(&told[1]);
+}
+
+/* Names with all that XML does not take. */
+static void test_junit(void **state)
+{
+	struct ruletest tests[] = {
+		{ .at = { 0, 3, 1, 3, 1 }, .name = "a < b & \"c\" > 'd'" },
+		{ .at = { 0, 9, 1, 9, 1 }, .name = "bell \x07, line\nend, \xef\xbf\xbe, \xff" },
+		{ .at = { 1, 2, 1, 2, 1 }, .name = "ż" },
+	};
+	struct told told[] = { { "expected", "<rule>: \x01", "a&b.yaml", 7 },
+			       { "why", "it\nis", NULL, 0 } };
+	struct result list[] = {
+		{ .test = &tests[0], .verdict = { .passed = true } },
+		{ .test = &tests[1], .explanation = { told, 2, 2 } },
+		{ .test = &tests[2], .verdict = { .passed = true } },
+	};
+	struct source_file files[] = { { "a&b.yaml", { 0 } }, { "c.yaml", { 0 } } };
+	struct sources sources = { .file = files, .count = 2 };
+	struct results results = { list, 3, 1, &sources };
+	struct str out;
+
+	(void)state;
+	str_init(&out, 1u << 16);
+	report_junit(&results, &out);
+	assert_string_equal(
+		str_text(&out),
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<testsuites name=\"hs2cert test\" tests=\"3\" failures=\"1\" errors=\"0\">\n"
+		"  <testsuite name=\"a&amp;b.yaml\" tests=\"2\" failures=\"1\" errors=\"0\""
+		" skipped=\"0\">\n"
+		"    <testcase name=\"a &lt; b &amp; &quot;c&quot; &gt; &apos;d&apos;\""
+		" classname=\"a&amp;b.yaml\" file=\"a&amp;b.yaml\" line=\"3\"/>\n"
+		"    <testcase name=\"bell \\x07, line&#10;end, \\ufffe, \\xff\""
+		" classname=\"a&amp;b.yaml\" file=\"a&amp;b.yaml\" line=\"9\">\n"
+		"      <failure type=\"expectation\" message=\"&lt;rule&gt;: \\x01\">expected:"
+		" &lt;rule&gt;: \\x01  (a&amp;b.yaml:7)\nwhy: it\nis</failure>\n"
+		"    </testcase>\n"
+		"  </testsuite>\n"
+		"  <testsuite name=\"c.yaml\" tests=\"1\" failures=\"0\" errors=\"0\""
+		" skipped=\"0\">\n"
+		"    <testcase name=\"ż\" classname=\"c.yaml\" file=\"c.yaml\" line=\"2\"/>\n"
+		"  </testsuite>\n"
+		"</testsuites>\n");
+	str_release(&out);
+}
+
+static void test_mutants(void **state)
+{
+	static const char one[] = "test: one\n" ANA "steps:\n"
+				  "  - { at: 1s, set: { contact: 101, tier: Gold } }\n"
+				  "expect: [ { rule: tier, contact: 101 } ]\n";
+	static const char two[] = "---\n"
+				  "test: two\n"
+				  "contacts: [ { id: 1, email: a@example.org, country: CZ } ]\n"
+				  "steps:\n"
+				  "  - { at: 1s, set: { contact: 1, tier: Gold } }\n"
+				  "expect: []\n";
+	char both[sizeof(one) + sizeof(two)];
+	struct mutants m;
+	struct troupe t;
+	struct str out;
+
+	(void)state;
+	/* Nobody from elsewhere is tried: that the filter is gone is not noticed. */
+	troupe_read(&t, RULES, one);
+	troupe_live(&t, false);
+	mutants_live(&m, t.rules.table, &t.results);
+	assert_int_equal(m.count, 2);
+	assert_int_equal(m.noticed, 1);
+	str_init(&out, 4096);
+	mutants_text(&m, t.rules.table, &out);
+	assert_string_equal(str_text(&out),
+			    "mutants: 1 of 2 noticed\n\nno test notices\n"
+			    "  test.yaml:21:14  tier: 'country in [PL, DE]' left out\n");
+	str_clear(&out);
+	mutants_json(&m, t.rules.table, &out);
+	assert_string_equal(str_text(&out),
+			    "{\"mutants\":2,\"noticed\":1,\"unjudged\":0,\"survivors\":[{\"rule\":"
+			    "\"tier\",\"file\":\"test.yaml\",\"line\":21,\"column\":14,\"what\":"
+			    "\"country in [PL, DE]\",\"change\":\"left out\"}]}");
+	str_release(&out);
+	mutants_release(&m);
+	troupe_release(&t);
+	snprintf(both, sizeof(both), "%s%s", one, two);
+	troupe_read(&t, RULES, both);
+	troupe_live(&t, false);
+	mutants_live(&m, t.rules.table, &t.results);
+	assert_int_equal(m.noticed, 2);
+	mutants_release(&m);
+	troupe_release(&t);
+}
+
+static void test_after_text(void **state)
+{
+	char text[AFTER_TEXT];
+
+	(void)state;
+	assert_string_equal(after_text(0, text), "+0:00:00");
+	assert_string_equal(after_text(80999, text), "+0:01:20");
+	assert_string_equal(after_text(-60000, text), "-0:01:00");
+	assert_string_equal(after_text(2 * MS_DAY + 3 * MS_HOUR, text), "+2d 03:00:00");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_faults),	   cmocka_unit_test(test_what_is_told),
+		cmocka_unit_test(test_same_twice), cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_mutants),	   cmocka_unit_test(test_after_text),
+	};
+	struct err err;
+
+	json_start();
+	if (clock_set_zone("UTC", &err) != RC_OK)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
