@@ -66,6 +66,14 @@ $(B)/gen/%_sql.h: engine/store/%.sql
 
 $(B)/engine/store/db.o: $(SQL_HEADERS)
 
+# What `validate --explain` says, one file for each code.
+EXPLAIN_TEXTS := $(wildcard dsl/explain/*.md)
+$(B)/gen/explain_text.h: dsl/explain.awk dsl/codes.h $(EXPLAIN_TEXTS)
+	@mkdir -p $(@D)
+	$(Q)awk -f $^ > $@.new && mv $@.new $@
+
+$(B)/dsl/explain.o: $(B)/gen/explain_text.h
+
 $(B)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

@@ -7,81 +7,90 @@
 #ifndef DSL_CODES_H
 #define DSL_CODES_H
 
-#include <stddef.h>
+#include "base/diag.h"
 
-/* enum, word, what it means in one line */
+/* enum, word, SEVERITY_… without that word, what it means in one line */
 #define DIAG_CODES(X)                                                                              \
-	X(CODE_NOT_A_FILE, "not-a-file", "something in the rules folder is no regular file")       \
-	X(CODE_NOT_UTF8, "not-utf8", "the file is not UTF-8 text")                                 \
-	X(CODE_BAD_CHARACTER, "bad-character", "a control character stands in the text")           \
-	X(CODE_TOO_LARGE, "too-large", "a file, a value or the folder passes a ceiling")           \
-	X(CODE_TOO_DEEP, "too-deep", "lists and maps are nested too deep")                         \
-	X(CODE_YAML_SYNTAX, "yaml-syntax", "the file is not YAML from here on")                    \
-	X(CODE_ANCHOR, "anchor-not-allowed",                                                       \
+	X(CODE_NOT_A_FILE, "not-a-file", ERROR,                                                    \
+	  "something in the rules folder is no regular file")                                      \
+	X(CODE_NOT_UTF8, "not-utf8", ERROR, "the file is not UTF-8 text")                          \
+	X(CODE_BAD_CHARACTER, "bad-character", ERROR, "a control character stands in the text")    \
+	X(CODE_TOO_LARGE, "too-large", ERROR, "a file, a value or the folder passes a ceiling")    \
+	X(CODE_TOO_DEEP, "too-deep", ERROR, "lists and maps are nested too deep")                  \
+	X(CODE_YAML_SYNTAX, "yaml-syntax", ERROR, "the file is not YAML from here on")             \
+	X(CODE_ANCHOR, "anchor-not-allowed", ERROR,                                                \
 	  "a YAML anchor: values are written out where they are used")                             \
-	X(CODE_ALIAS, "alias-not-allowed",                                                         \
+	X(CODE_ALIAS, "alias-not-allowed", ERROR,                                                  \
 	  "a YAML alias: values are written out where they are used")                              \
-	X(CODE_MERGE_KEY, "merge-key-not-allowed",                                                 \
+	X(CODE_MERGE_KEY, "merge-key-not-allowed", ERROR,                                          \
 	  "a YAML merge key: keys are written out where they hold")                                \
-	X(CODE_TAG, "tag-not-allowed", "a YAML tag: the key already says what its value is")       \
-	X(CODE_DIRECTIVE, "directive-not-allowed", "a YAML %TAG directive")                        \
-	X(CODE_BAD_KEY, "bad-key", "a key of a map is no text")                                    \
-	X(CODE_DUPLICATE_KEY, "duplicate-key", "a key stands twice in one map")                    \
-	X(CODE_UNKNOWN_DOCUMENT, "unknown-document",                                               \
+	X(CODE_TAG, "tag-not-allowed", ERROR,                                                      \
+	  "a YAML tag: the key already says what its value is")                                    \
+	X(CODE_DIRECTIVE, "directive-not-allowed", ERROR, "a YAML %TAG directive")                 \
+	X(CODE_BAD_KEY, "bad-key", ERROR, "a key of a map is no text")                             \
+	X(CODE_DUPLICATE_KEY, "duplicate-key", ERROR, "a key stands twice in one map")             \
+	X(CODE_UNKNOWN_DOCUMENT, "unknown-document", ERROR,                                        \
 	  "a document is neither an account nor a rule")                                           \
-	X(CODE_KEY_ORDER, "key-order", "'rule' or 'account' is not the first key of its document") \
-	X(CODE_UNKNOWN_KEY, "unknown-key", "a key that is not known at this place")                \
-	X(CODE_MISSING_KEY, "missing-key", "a required key is missing")                            \
-	X(CODE_MISSING_VALUE, "missing-value", "a key stands without a value")                     \
-	X(CODE_WRONG_TYPE, "wrong-type",                                                           \
+	X(CODE_KEY_ORDER, "key-order", ERROR,                                                      \
+	  "'rule' or 'account' is not the first key of its document")                              \
+	X(CODE_UNKNOWN_KEY, "unknown-key", ERROR, "a key that is not known at this place")         \
+	X(CODE_MISSING_KEY, "missing-key", ERROR, "a required key is missing")                     \
+	X(CODE_MISSING_VALUE, "missing-value", ERROR, "a key stands without a value")              \
+	X(CODE_WRONG_TYPE, "wrong-type", ERROR,                                                    \
 	  "a map, a list or a text where another of them is needed")                               \
-	X(CODE_CONFLICT, "conflicting-keys", "two keys that exclude each other")                   \
-	X(CODE_BAD_VALUE, "bad-value", "a value that this key cannot take")                        \
-	X(CODE_UNKNOWN_VALUE, "unknown-value", "a word that is none of the known ones")            \
-	X(CODE_DUPLICATE_VALUE, "duplicate-value", "a value stands twice in one list")             \
-	X(CODE_BAD_NAME, "bad-name",                                                               \
+	X(CODE_CONFLICT, "conflicting-keys", ERROR, "two keys that exclude each other")            \
+	X(CODE_BAD_VALUE, "bad-value", ERROR, "a value that this key cannot take")                 \
+	X(CODE_UNKNOWN_VALUE, "unknown-value", ERROR, "a word that is none of the known ones")     \
+	X(CODE_DUPLICATE_VALUE, "duplicate-value", WARNING, "a value stands twice in one list")    \
+	X(CODE_BAD_NAME, "bad-name", ERROR,                                                        \
 	  "a name of a rule, account, property or field is not well formed")                       \
-	X(CODE_BAD_DURATION, "bad-duration", "no duration, or one out of bounds")                  \
-	X(CODE_BAD_RATE, "bad-rate", "no rate, or none above zero")                                \
-	X(CODE_BAD_DATE, "bad-date", "no date, or one that cannot be")                             \
-	X(CODE_BAD_NUMBER, "bad-number", "no decimal number")                                      \
-	X(CODE_BAD_URL, "bad-url",                                                                 \
+	X(CODE_BAD_DURATION, "bad-duration", ERROR, "no duration, or one out of bounds")           \
+	X(CODE_BAD_RATE, "bad-rate", ERROR, "no rate, or none above zero")                         \
+	X(CODE_BAD_DATE, "bad-date", ERROR, "no date, or one that cannot be")                      \
+	X(CODE_BAD_NUMBER, "bad-number", ERROR, "no decimal number")                               \
+	X(CODE_BAD_URL, "bad-url", ERROR,                                                          \
 	  "no http or https address, or one with parts that do not belong")                        \
-	X(CODE_BAD_SECRET, "bad-secret", "a secret's reference is not well formed")                \
-	X(CODE_INLINE_SECRET, "inline-secret", "a secret is written out in the file")              \
-	X(CODE_DUPLICATE_ACCOUNT, "duplicate-account", "two accounts have one name")               \
-	X(CODE_DUPLICATE_RULE, "duplicate-rule", "two rules have one name")                        \
-	X(CODE_UNKNOWN_ACCOUNT, "unknown-account", "no account has this name")                     \
-	X(CODE_WRONG_ACCOUNT, "wrong-account", "the account is of another kind than needed here")  \
-	X(CODE_MISSING_ACCOUNT, "missing-account",                                                 \
+	X(CODE_BAD_SECRET, "bad-secret", ERROR, "a secret's reference is not well formed")         \
+	X(CODE_INLINE_SECRET, "inline-secret", ERROR, "a secret is written out in the file")       \
+	X(CODE_DUPLICATE_ACCOUNT, "duplicate-account", ERROR, "two accounts have one name")        \
+	X(CODE_DUPLICATE_RULE, "duplicate-rule", ERROR, "two rules have one name")                 \
+	X(CODE_UNKNOWN_ACCOUNT, "unknown-account", ERROR, "no account has this name")              \
+	X(CODE_WRONG_ACCOUNT, "wrong-account", ERROR,                                              \
+	  "the account is of another kind than needed here")                                       \
+	X(CODE_MISSING_ACCOUNT, "missing-account", ERROR,                                          \
 	  "no account of the kind that is needed is declared")                                     \
-	X(CODE_AMBIGUOUS_ACCOUNT, "ambiguous-account",                                             \
+	X(CODE_AMBIGUOUS_ACCOUNT, "ambiguous-account", ERROR,                                      \
 	  "several accounts fit and the rule names none")                                          \
-	X(CODE_UNKNOWN_OPERATOR, "unknown-operator", "a filter's operator is not known")           \
-	X(CODE_EMPTY_OPERAND, "empty-operand", "a filter compares with the empty text")            \
-	X(CODE_BAD_PATTERN, "bad-pattern", "a regular expression is not well formed")              \
-	X(CODE_BAD_TEMPLATE, "bad-template", "a template is not well formed")                      \
-	X(CODE_UNKNOWN_REFERENCE, "unknown-reference",                                             \
+	X(CODE_UNKNOWN_OPERATOR, "unknown-operator", ERROR, "a filter's operator is not known")    \
+	X(CODE_EMPTY_OPERAND, "empty-operand", ERROR, "a filter compares with the empty text")     \
+	X(CODE_BAD_PATTERN, "bad-pattern", ERROR, "a regular expression is not well formed")       \
+	X(CODE_BAD_TEMPLATE, "bad-template", ERROR, "a template is not well formed")               \
+	X(CODE_UNKNOWN_REFERENCE, "unknown-reference", ERROR,                                      \
 	  "a template refers to what does not exist here")                                         \
-	X(CODE_UNKNOWN_FUNCTION, "unknown-function", "a template's function is not known")         \
-	X(CODE_BAD_ARGUMENT, "bad-argument", "a template's function is given a wrong argument")    \
-	X(CODE_NEVER_A_DATE, "never-a-date",                                                       \
+	X(CODE_UNKNOWN_FUNCTION, "unknown-function", ERROR, "a template's function is not known")  \
+	X(CODE_BAD_ARGUMENT, "bad-argument", ERROR,                                                \
+	  "a template's function is given a wrong argument")                                       \
+	X(CODE_NEVER_A_DATE, "never-a-date", ERROR,                                                \
 	  "a date is needed and what stands here can never be one")                                \
-	X(CODE_SINGLE_BRACES, "single-braces",                                                     \
+	X(CODE_SINGLE_BRACES, "single-braces", WARNING,                                            \
 	  "text looks like a reference but has single braces")                                     \
-	X(CODE_UNKNOWN_FIELD, "unknown-field", "a field of the credential that does not exist")    \
-	X(CODE_NO_RULES, "no-rules", "there is no rule file")                                      \
-	X(CODE_NO_TESTS, "no-tests", "there is no rule test")                                      \
-	X(CODE_DUPLICATE_TEST, "duplicate-test", "two rule tests have one name")                   \
-	X(CODE_DUPLICATE_ID, "duplicate-id", "two contacts or two lists of a test have one id")    \
-	X(CODE_UNKNOWN_CONTACT, "unknown-contact",                                                 \
+	X(CODE_UNKNOWN_FIELD, "unknown-field", ERROR,                                              \
+	  "a field of the credential that does not exist")                                         \
+	X(CODE_NO_RULES, "no-rules", ERROR, "there is no rule file")                               \
+	X(CODE_NO_TESTS, "no-tests", ERROR, "there is no rule test")                               \
+	X(CODE_DUPLICATE_TEST, "duplicate-test", ERROR, "two rule tests have one name")            \
+	X(CODE_DUPLICATE_ID, "duplicate-id", ERROR,                                                \
+	  "two contacts or two lists of a test have one id")                                       \
+	X(CODE_UNKNOWN_CONTACT, "unknown-contact", ERROR,                                          \
 	  "a test names a contact that is not there, or not at that time")                         \
-	X(CODE_UNKNOWN_RULE, "unknown-rule", "a test expects something of a rule that is not")     \
-	X(CODE_STEP_ORDER, "step-order", "a step of a test is earlier than the one before it")     \
-	X(CODE_BAD_RULES, "bad-rules", "the rules that a test reloads are not valid")
+	X(CODE_UNKNOWN_RULE, "unknown-rule", ERROR,                                                \
+	  "a test expects something of a rule that is not")                                        \
+	X(CODE_STEP_ORDER, "step-order", ERROR,                                                    \
+	  "a step of a test is earlier than the one before it")                                    \
+	X(CODE_BAD_RULES, "bad-rules", ERROR, "the rules that a test reloads are not valid")
 
 enum code {
-#define X(name, word, meaning) name,
+#define X(name, word, severity, meaning) name,
 	DIAG_CODES(X)
 #undef X
 		CODE_COUNT
@@ -89,6 +98,7 @@ enum code {
 
 struct code_row {
 	const char *word;
+	enum severity severity;
 	const char *meaning;
 };
 

@@ -64,7 +64,8 @@ static void refuse_document(struct faults *f, struct drafts *d, const struct nod
 	if (near)
 		fault_hint(f, "did you mean '%s'?", near);
 	else if (slice_is(key->text, "test"))
-		fault_hint(f, "rule tests live in the sub-folder tests/, and hs2cert test runs them");
+		fault_hint(f,
+			   "rule tests live in the sub-folder tests/, and hs2cert test runs them");
 }
 
 /* False where the document is no map with at least one key. */

@@ -42,15 +42,14 @@ struct span fault_span(const struct faults *f, const struct node *n)
 	return span_of(n->file, n->start, end);
 }
 
-__attribute__((format(printf, 5, 0))) static void add(struct faults *f, enum severity severity,
-						      enum code code, struct span at,
-						      const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+add(struct faults *f, enum code code, struct span at, const char *format, va_list args)
 {
 	struct str message;
 
 	str_init(&message, LIMIT_YAML_SCALAR_BYTES);
 	str_addv(&message, format, args);
-	f->last = diags_add(f->diags, severity, diag_codes[code].word, at, "%s",
+	f->last = diags_add(f->diags, diag_codes[code].severity, diag_codes[code].word, at, "%s",
 			    str_text(&message));
 	f->last->rule = f->rule;
 	str_release(&message);
@@ -61,7 +60,7 @@ void fault_at(struct faults *f, enum code code, struct span at, const char *form
 	va_list args;
 
 	va_start(args, format);
-	add(f, SEVERITY_ERROR, code, at, format, args);
+	add(f, code, at, format, args);
 	va_end(args);
 }
 
@@ -70,7 +69,7 @@ void fault(struct faults *f, enum code code, const struct node *n, const char *f
 	va_list args;
 
 	va_start(args, format);
-	add(f, SEVERITY_ERROR, code, fault_span(f, n), format, args);
+	add(f, code, fault_span(f, n), format, args);
 	va_end(args);
 }
 
@@ -80,16 +79,7 @@ void fault_part(struct faults *f, enum code code, const struct node *n, size_t f
 	va_list args;
 
 	va_start(args, format);
-	add(f, SEVERITY_ERROR, code, fault_span_part(f, n, from, to), format, args);
-	va_end(args);
-}
-
-void fault_warn(struct faults *f, enum code code, struct span at, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add(f, SEVERITY_WARNING, code, at, format, args);
+	add(f, code, fault_span_part(f, n, from, to), format, args);
 	va_end(args);
 }
 

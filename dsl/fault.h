@@ -26,14 +26,13 @@ struct span fault_span(const struct faults *f, const struct node *n);
 /* Bytes [from, to) of a scalar's decoded text; the whole node where they cannot be found. */
 struct span fault_span_part(const struct faults *f, const struct node *n, size_t from, size_t to);
 
+/* Whether it is an error or a warning is the code's row's to say. */
 void fault_at(struct faults *f, enum code code, struct span at, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void fault(struct faults *f, enum code code, const struct node *n, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void fault_part(struct faults *f, enum code code, const struct node *n, size_t from, size_t to,
 		const char *format, ...) __attribute__((format(printf, 6, 7)));
-void fault_warn(struct faults *f, enum code code, struct span at, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
 
 /* The three below belong to the fault just reported. */
 void fault_hint(struct faults *f, const char *format, ...) __attribute__((format(printf, 2, 3)));

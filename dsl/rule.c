@@ -106,8 +106,8 @@ static void warn_duplicates(struct faults *f, const struct node *list, const cha
 	for (size_t i = 1; i < count; i++) {
 		if (!slice_eq(entry[i]->text, entry[i - 1]->text))
 			continue;
-		fault_warn(f, CODE_DUPLICATE_VALUE, fault_span(f, entry[i]),
-			   "%s stands twice in '%s'", fault_shown(f, entry[i]->text), what);
+		fault_at(f, CODE_DUPLICATE_VALUE, fault_span(f, entry[i]),
+			 "%s stands twice in '%s'", fault_shown(f, entry[i]->text), what);
 		fault_other(f, fault_span(f, entry[i - 1]), "first here");
 	}
 	mem_free(entry);

@@ -390,8 +390,8 @@ static void warn_single(struct scan *s, size_t from, size_t to)
 		for (size_t r = 0; r < 3; r++) {
 			if (!slice_starts(rest, slice_of(roots[r])))
 				continue;
-			fault_warn(s->f, CODE_SINGLE_BRACES, fault_span_part(s->f, s->n, i, i + 1),
-				   "text in single braces is sent as it stands");
+			fault_at(s->f, CODE_SINGLE_BRACES, fault_span_part(s->f, s->n, i, i + 1),
+				 "text in single braces is sent as it stands");
 			fault_hint(s->f, "references have two: {{ … }}");
 		}
 	}

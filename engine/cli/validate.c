@@ -9,6 +9,7 @@
 #include "dsl/build.h"
 #include "dsl/codes.h"
 #include "engine/cli/cli.h"
+#include "engine/cli/explain.h"
 
 enum format { FORMAT_TEXT, FORMAT_JSON };
 
@@ -83,6 +84,8 @@ static int validate_run(const struct cli *cli)
 	struct err err;
 	int format = FORMAT_TEXT;
 
+	if (cli_has(cli, "explain"))
+		return explain_run(cli);
 	if (!cli_word(cli, "format", formats, &format))
 		return EXIT_USAGE;
 	if (cli_has(cli, "json"))
@@ -108,6 +111,7 @@ static const struct cli_option validate_options[] = {
 	{ "format", "text|json", "how findings are printed (default text)" },
 	{ "json", NULL, "the same as --format json" },
 	{ "deny-warnings", NULL, "warnings count as findings" },
+	{ "explain", "CODE", "what a code means, with examples; 'all' lists the codes" },
 	CLI_OPTION_END,
 };
 
