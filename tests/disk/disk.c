@@ -85,6 +85,14 @@ static void image_write(struct image *i, int64_t offset, const void *bytes, size
 		memcpy(i->bytes + offset, bytes, len);
 }
 
+static void image_change(struct image *i, const struct change *c)
+{
+	if (!c->truncates)
+		image_write(i, c->offset, c->bytes, c->len);
+	else if ((size_t)c->offset < i->len)
+		image_resize(i, (size_t)c->offset);
+}
+
 static void image_copy(struct image *to, const struct image *from)
 {
 	image_resize(to, from->len);
@@ -149,9 +157,12 @@ static void sync_folder(void)
 /* As SQLite on Unix: who syncs a new file for the first time syncs its folder as well. */
 static void file_sync(struct file *f)
 {
-	if (!f->entry_synced || f->replaced)
+	if (!f->entry_synced || f->replaced) {
 		sync_folder();
-	image_copy(&f->synced, &f->written);
+		image_copy(&f->synced, &f->written);
+	}
+	for (size_t i = 0; i < f->changes; i++)
+		image_change(&f->synced, &f->change[i]);
 	forget_changes(f);
 }
 

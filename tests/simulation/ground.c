@@ -145,7 +145,7 @@ static void look_back(struct life *l)
 	struct ground *g = &l->ground;
 
 	disk_fail(DISK_WELL, 0, false);
-	life_look_back(l);
+	sends_look_back(l->sends);
 	/* Small logs, so that checkpoints are many. */
 	if (dice_chance(&g->dice, 500))
 		db_run(l->sim.world.db, "PRAGMA wal_autocheckpoint = 20", "");

@@ -3,8 +3,7 @@
  *
  *  1. Every group of claims is met as often as it must, and no more often than it may.
  *  2. Every issued credential meets a claim, with the right fields, and was mailed at most once.
- *  3. What was to be mailed and was not is parked as send-unknown, and there are exactly as many
- *     of these as sends whose end nobody can know.
+ *  3. What was to be mailed and was not is parked as send-unknown: sends.c.
  *  4. No draft is left that the ledger does not hold; rows stay within what happened.
  *  5. What a brake holds is met by being held: brakes.c.
  *  6. What a person touched is met, was mailed as often as they asked, and is in the trail.
@@ -392,9 +391,9 @@ static void judge_sums(struct judging *j)
 	int64_t unknown = count_rows(l,
 				     "SELECT count(*) FROM issuance WHERE state = 'send-unknown'");
 
-	if (unknown != l->tally.ambiguous)
-		trouble(l, "%lld sends are parked as unknown, %lld were", (long long)unknown,
-			(long long)l->tally.ambiguous);
+	if (unknown != sends_judge(l->sends))
+		trouble(l, "%lld sends are parked as unknown, not all of them were made",
+			(long long)unknown);
 	if (unknown != j->unknown)
 		trouble(l, "%lld sends are parked as unknown, %lld of them known to the judge",
 			(long long)unknown, (long long)j->unknown);

@@ -17,6 +17,7 @@
 #define QUIET_FIRST_MS (2 * MS_MINUTE)
 #define QUIET_MORE_MS (20 * MS_MINUTE)
 #define QUIET_MOST 40
+#define QUIET_MOST_SET 80 /* where our clock was set back: a wait is as much longer, 25 h at most */
 #define CREATION_WINDOW_MS (10 * MS_SECOND)
 
 bool trouble(struct life *l, const char *format, ...)
@@ -63,34 +64,12 @@ bool life_at_commit(void *ctx, const char *tag, bool after)
 		return false;
 	l->tally.commits += after;
 	l->results += after && strcmp(tag, "result") == 0;
-	l->recovered |= after && strcmp(tag, "recover") == 0;
 	trace_add(l, tag, strlen(tag));
 	/* A person's command is another process. */
 	if (strcmp(tag, "act") == 0 || !ends_here(l, after))
 		return true;
 	l->crashed = true;
 	return false;
-}
-
-static int64_t count(const struct life *l, const char *state)
-{
-	return db_integer(l->sim.world.db, 0, "SELECT count(*) FROM issuance WHERE state = ?1", "t",
-			  state);
-}
-
-void life_look_back(struct life *l)
-{
-	/* About to was committed, the result was not: nobody can tell. */
-	if (l->left_behind)
-		l->tally.ambiguous += count(l, "sending");
-	/* A commit that failed may be stored nevertheless. */
-	if (*l->unheard && db_exists(l->sim.world.db,
-				     "SELECT 1 FROM issuance WHERE credential = ?1"
-				     " AND state = 'send-unknown'",
-				     "t", l->unheard))
-		l->tally.ambiguous++;
-	l->left_behind = false;
-	*l->unheard = '\0';
 }
 
 /* The program is gone, with all that it knew only in memory. */
@@ -108,10 +87,8 @@ static void end_program(struct life *l)
 	l->sim.ended = false;
 	l->crashed = false;
 	l->crash_in = 0;
-	l->left_behind |= l->recovered;
-	l->recovered = false;
 	if (!l->sc->ground)
-		life_look_back(l);
+		sends_look_back(l->sends);
 	ground_leave(l, in_order);
 }
 
@@ -223,7 +200,8 @@ static bool be_quiet(struct life *l)
 	/* Answers that were spoilt before are heard by then; a reload releases what they held. */
 	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) &&
 		    live_until(l, from_ms + QUIET_MS);
-	for (int i = 0; fine && i < QUIET_MOST && !is_idle(l); i++)
+	int most = l->clock_set ? QUIET_MOST_SET : QUIET_MOST;
+	for (int i = 0; fine && i < most && !is_idle(l); i++)
 		fine = live_until(l, l->sim.now_ms + QUIET_MORE_MS);
 	if (fine && !is_idle(l))
 		fine = trouble(l,
@@ -509,6 +487,7 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 	l->sim.skew_ms = sc->skew_ms;
 	l->sim.latency_ms = sc->latency_ms;
 	l->wire = wire_new(l);
+	l->sends = sends_new(l);
 	ground_begin(l);
 	bool fine = live(l);
 	l->tally.seeds = 1;
@@ -522,6 +501,7 @@ void life_release(struct life *l)
 	l->engine = NULL;
 	sim_abandon(&l->sim);
 	wire_free(l->wire);
+	sends_free(l->sends);
 	ground_end(l);
 	sandbox_free(l->sandbox);
 	portal_model_release(&l->portal);

@@ -9,15 +9,21 @@
 #include "engine/act.h"
 #include "tests/simulation/simulation.h"
 
+struct hearing {
+	struct life *life;
+	enum act act;
+};
+
 static void hear(void *ctx, const struct act_result *result)
 {
-	struct life *l = ctx;
+	const struct hearing *h = ctx;
+	struct life *l = h->life;
 
 	if (result->outcome != ACT_DONE)
 		return;
 	l->tally.acts++;
-	if (result->is->state == STATE_SEND_UNKNOWN)
-		l->tally.ambiguous--;
+	if (result->is->credential)
+		sends_move(l->sends, result->is->credential, h->act == ACT_RESEND);
 }
 
 static bool repeats(const struct life *l, const char *name)
@@ -58,6 +64,7 @@ bool people_act(struct life *l, const struct step *s)
 {
 	struct act_by by = { "ana", l->sim.world.wall_ms(l->sim.world.ctx), false };
 	enum act act = (enum act)s->number;
+	struct hearing hearing = { l, act };
 	struct arena memory;
 	struct err err;
 	const char *rule = NULL;
@@ -73,7 +80,7 @@ bool people_act(struct life *l, const struct step *s)
 	if (id && !(act == ACT_DROP && repeats(l, rule)))
 		for (int i = 0; fine && i < s->count; i++)
 			fine = act_do(l->sim.world.db, act, s->other ? &of_rule : &named, &by, hear,
-				      l, &found, &err) == RC_OK;
+				      &hearing, &found, &err) == RC_OK;
 	arena_release(&memory);
 	return fine || trouble(l, "%s: %s", act_names[act], err.text);
 }

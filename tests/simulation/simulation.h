@@ -3,8 +3,8 @@
  * through by the real engine, and judged by the model.
  *
  * draw.c and history.c make a scenario from the seed, life.c and people.c live it, wire.c
- * stands between engine and sandbox, judge.c and brakes.c compare, shrink.c shortens what
- * fails. A scenario is data: the same one is lived the same way each time.
+ * stands between engine and sandbox, judge.c, brakes.c and sends.c compare, shrink.c shortens
+ * what fails. A scenario is data: the same one is lived the same way each time.
  */
 #ifndef SIMULATION_SIMULATION_H
 #define SIMULATION_SIMULATION_H
@@ -154,7 +154,8 @@ struct ledger_event {
 	int64_t at_ms, contact;
 };
 
-struct wire; /* between engine and sandbox */
+struct wire;  /* between engine and sandbox */
+struct sends; /* what became of them */
 
 /* What the state is on. */
 struct ground {
@@ -171,6 +172,7 @@ struct life {
 	struct sandbox *sandbox;
 	struct engine *engine; /* NULL: the program is down */
 	struct wire *wire;
+	struct sends *sends;
 	struct dice crash_dice;
 	struct model_portal portal;
 	struct model_record **record; /* by number of the contact */
@@ -181,11 +183,8 @@ struct life {
 	const struct model_rules *rules; /* in force: what a start loads; NULL: none yet */
 	int64_t crash_in;		 /* commits; 0: none is planned */
 	bool crash_after, crashed, quiet_now, clock_set;
-	bool starts;	  /* the program would be up, and waits for the ground to bear it */
-	bool recovered;	  /* this start has parked what was being sent at the last end */
-	bool left_behind; /* what the last program was sending is not counted yet */
-	char unheard[64]; /* credential whose send is unknown, where that was not stored for sure */
-	int64_t results;  /* commits of them */
+	bool starts;	 /* the program would be up, and waits for the ground to bear it */
+	int64_t results; /* commits of them */
 	struct ground ground;
 	uint64_t trace; /* hash of all that left, came and was committed */
 	struct tally tally;
@@ -204,8 +203,6 @@ struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_
 void judge_brakes(struct life *l, struct model_verdict *verdict);
 /* The hook of the state. */
 bool life_at_commit(void *ctx, const char *tag, bool after);
-/* Counts, once, the sends that the program that ended left unknown, by what is stored. */
-void life_look_back(struct life *l);
 void trace_add(struct life *l, const void *bytes, size_t len);
 
 /* A person does something with one issuance, or with all of a rule. */
@@ -219,6 +216,22 @@ void wire_forget(struct wire *w);
 void wire_storm(struct wire *w, int64_t until_ms);
 void wire_new_secret(struct wire *w);
 int64_t wire_lost_creates(const struct wire *w);
+
+/* The end of a request that tells neither that it was done nor that it was not. */
+bool wire_is_unknown(const struct http_response *r);
+
+struct sends *sends_new(struct life *l);
+void sends_free(struct sends *s);
+void sends_leave(struct sends *s, const char *credential);
+/* What the engine heard; stored: and committed for sure. */
+void sends_hear(struct sends *s, const char *credential, const struct http_response *r,
+		bool stored);
+/* A person did something with it; asked: they want it sent once more. */
+void sends_move(struct sends *s, const char *credential, bool asked);
+/* The program has ended: what is stored as about to leave. */
+void sends_look_back(struct sends *s);
+/* Judges them at the end; how many are parked. */
+int64_t sends_judge(struct sends *s);
 
 /* Draws whether the life is on the disk, without touching the rest of its draw. */
 void ground_draw(struct scenario *sc);

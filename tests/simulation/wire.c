@@ -1,9 +1,7 @@
 /*
- * wire - between engine and sandbox: faults, the trace, and what is truly unknown.
+ * wire - between engine and sandbox: faults, and the trace.
  *
- * Every request and answer passes here. A send is ambiguous where its end leaves
- * open whether the mail went out: its answer was lost, or the program ended
- * between the commit of "about to" and that of the result.
+ * Every request and answer passes here; sends.c hears of the sends.
  */
 #include <string.h>
 
@@ -65,6 +63,7 @@ struct passage {
 	http_done *done;
 	void *arg;
 	bool certifier, cancelled;
+	enum fault_kind kind;
 	struct passage *next;
 };
 
@@ -169,7 +168,7 @@ static void trace_number(struct life *l, int64_t n)
 	trace_add(l, &n, sizeof(n));
 }
 
-static bool is_unknown(const struct http_response *r)
+bool wire_is_unknown(const struct http_response *r)
 {
 	if (r->outcome != HTTP_ANSWER)
 		return r->outcome == HTTP_UNKNOWN;
@@ -177,21 +176,20 @@ static bool is_unknown(const struct http_response *r)
 	       r->status >= 500;
 }
 
-/*
- * What an answer that the engine heard leaves open. Where the program ended before the result
- * was stored, the end counts it (life.c).
- */
+/* Says that it was done, and not what was. */
+static bool is_spoilt(enum fault_kind kind)
+{
+	return kind == FAULT_HALVED || kind == FAULT_NOTHING || kind == FAULT_NO_JSON ||
+	       kind == FAULT_WRONG;
+}
+
 static void note_answer(struct wire *w, const struct passage *p, const struct http_response *r,
 			bool stored)
 {
-	struct life *l = w->life;
-
-	if (strcmp(p->call, "send") == 0 && is_unknown(r) && stored)
-		l->tally.ambiguous++;
-	else if (strcmp(p->call, "send") == 0 && is_unknown(r))
-		memcpy(l->unheard, p->credential, sizeof(l->unheard));
+	if (*p->credential)
+		sends_hear(w->life->sends, p->credential, r, stored);
 	if (strcmp(p->call, "create") == 0)
-		w->lost_creates += is_unknown(r) || r->body.len < 30;
+		w->lost_creates += wire_is_unknown(r) || is_spoilt(p->kind);
 }
 
 static void wire_done(void *arg, const struct http_response *response)
@@ -241,11 +239,14 @@ static void wire_start(void *ctx, const struct http_request *request, http_done 
 			       .next = w->passage };
 	w->passage = p;
 	note_credential(p, request->url);
+	if (*p->credential)
+		sends_leave(w->life->sends, p->credential);
 	w->life->tally.requests++;
 	trace_number(w->life, w->life->sim.now_ms);
 	trace_add(w->life, request->url, strlen(request->url));
 	trace_add(w->life, request->body.ptr, request->body.len);
 	w->fate = draw_fate(w, p);
+	p->kind = w->kind;
 	if (w->life->sim.log.out)
 		log_line(&w->life->sim.log, LOG_DEBUG, "request", "call", p->call, "url",
 			 request->url, "fate", faults[w->kind].name, NULL);
