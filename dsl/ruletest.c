@@ -9,72 +9,11 @@
 #include "dsl/ruletest_read.h"
 #include "dsl/value.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define LINE_BYTES 120
 #define ID_DIGITS 18
 #define WORDS_MOST 64
 /* When nobody says: a Monday morning. */
 #define START "2026-01-05T09:00:00Z"
-
-struct test_draft {
-	const struct node *name, *description, *start, *contacts, *lists, *steps, *expect;
-};
-
-#define AT(member) offsetof(struct test_draft, member)
-
-static const struct key test_rows[] = {
-	{ .name = "test", .kind = KEY_TEXT, .required = true, .at = AT(name) },
-	{ .name = "description", .kind = KEY_TEXT, .at = AT(description) },
-	{ .name = "start", .kind = KEY_TEXT, .at = AT(start) },
-	{ .name = "contacts", .kind = KEY_NODE, .at = AT(contacts) },
-	{ .name = "lists", .kind = KEY_NODE, .at = AT(lists) },
-	{ .name = "steps", .kind = KEY_NODE, .at = AT(steps) },
-	{ .name = "expect", .kind = KEY_NODE, .required = true, .at = AT(expect) },
-};
-
-static const struct keys test_keys = { .what = "test",
-				       .row = test_rows,
-				       .count = COUNT(test_rows) };
-
-#undef AT
-
-struct list_draft {
-	const struct node *id, *name, *members;
-};
-
-#define AT(member) offsetof(struct list_draft, member)
-
-static const struct key list_rows[] = {
-	{ .name = "id", .kind = KEY_TEXT, .required = true, .at = AT(id) },
-	{ .name = "name", .kind = KEY_TEXT, .at = AT(name) },
-	{ .name = "members", .kind = KEY_NODE, .at = AT(members) },
-};
-
-static const struct keys list_keys = { .what = "list",
-				       .row = list_rows,
-				       .count = COUNT(list_rows) };
-
-#undef AT
-
-struct entry_draft {
-	const struct node *rule, *contact, *state, *group, *reason;
-};
-
-#define AT(member) offsetof(struct entry_draft, member)
-
-static const struct key entry_rows[] = {
-	{ .name = "rule", .kind = KEY_NAME, .required = true, .at = AT(rule) },
-	{ .name = "contact", .kind = KEY_TEXT, .required = true, .at = AT(contact) },
-	{ .name = "state", .kind = KEY_NODE, .at = AT(state) },
-	{ .name = "group", .kind = KEY_TEXT, .at = AT(group) },
-	{ .name = "reason", .kind = KEY_TEXT, .at = AT(reason) },
-};
-
-static const struct keys entry_keys = { .what = "expect",
-					.row = entry_rows,
-					.count = COUNT(entry_rows) };
-
-#undef AT
 
 /* ---- what both files read ------------------------------------------------ */
 
@@ -296,9 +235,9 @@ static void read_lists(struct ruletest_reader *r, const struct node *list)
 	map_init(&seen);
 	t->list = arena_alloc(r->arena, (list->count + 1) * sizeof(*t->list));
 	for (const struct node *n = list->first; n; n = n->next) {
-		struct list_draft d = { 0 };
+		struct ruletest_list_draft d = { 0 };
 		struct ruletest_list *l = &t->list[t->lists];
-		if (!keys_read(r->f, &list_keys, n, n, &d, NULL) || !d.id ||
+		if (!keys_read(r->f, &ruletest_list_keys, n, n, &d, NULL) || !d.id ||
 		    !ruletest_read_id(r, d.id, "id", &l->id))
 			continue;
 		const struct node *first = map_put(&seen, id_key(l->id, key), (void *)d.id);
@@ -350,8 +289,8 @@ static size_t field_words(const struct ruletest_reader *r, const char *rule,
 {
 	size_t count = 0;
 
-	for (; count < entry_keys.count; count++)
-		words[count] = entry_keys.row[count].name;
+	for (; count < ruletest_entry_keys.count; count++)
+		words[count] = ruletest_entry_keys.row[count].name;
 	words[count++] = "expiry-date";
 	for (size_t i = 0; i <= r->test->steps; i++) {
 		const struct rule *found = rule_in(r, rule, i);
@@ -393,8 +332,8 @@ static bool may_be_field(struct faults *f, const struct node *key)
 
 static bool is_entry_key(struct slice name)
 {
-	for (size_t i = 0; i < entry_keys.count; i++)
-		if (slice_is(name, entry_keys.row[i].name))
+	for (size_t i = 0; i < ruletest_entry_keys.count; i++)
+		if (slice_is(name, ruletest_entry_keys.row[i].name))
 			return true;
 	return false;
 }
@@ -421,11 +360,11 @@ static const char *text_or_null(struct ruletest_reader *r, const struct node *n)
 
 static void read_entry(struct ruletest_reader *r, const struct node *n, struct ruletest_entry *e)
 {
-	struct entry_draft d = { 0 };
+	struct ruletest_entry_draft d = { 0 };
 	int state = 0;
 
 	*e = (struct ruletest_entry){ .at = fault_span(r->f, n), .text = ruletest_line(r, n) };
-	(void)keys_read(r->f, &entry_keys, n, n, &d, may_be_field);
+	(void)keys_read(r->f, &ruletest_entry_keys, n, n, &d, may_be_field);
 	e->group = text_or_null(r, d.group);
 	e->reason = text_or_null(r, d.reason);
 	if (d.state && value_word(r->f, d.state, "state", r->ground->states, &state))
@@ -512,11 +451,11 @@ static void read_test(struct ruletests *t, struct faults *f, const struct rulete
 		      struct map *names, const struct node *doc)
 {
 	struct ruletest_reader r = { .f = f, .arena = &t->arena, .ground = ground };
-	struct test_draft d = { 0 };
+	struct ruletest_draft d = { 0 };
 
 	if (!check_document(&r, doc))
 		return;
-	(void)keys_read(f, &test_keys, doc, doc->first, &d, NULL);
+	(void)keys_read(f, &ruletest_keys, doc, doc->first, &d, NULL);
 	t->test = mem_grow(t->test, &t->cap, t->count + 1, sizeof(*t->test));
 	r.test = &t->test[t->count++];
 	*r.test = (struct ruletest){ .at = fault_span(f, d.name ? d.name : doc), .name = "" };

@@ -1,15 +1,53 @@
 /*
- * ruletest_read - the reader of one rule test, between its two files.
+ * ruletest_read - the reader of one rule test, between its files.
  *
- * dsl/ruletest.c reads documents, contacts, lists and what is expected;
- * dsl/ruletest_steps.c what happens. Nobody else includes this.
+ * dsl/ruletest_keys.c has the keys; dsl/ruletest.c reads documents, contacts, lists and
+ * what is expected; dsl/ruletest_steps.c what happens. Beside them only who shows the
+ * language includes this.
  */
 #ifndef DSL_RULETEST_READ_H
 #define DSL_RULETEST_READ_H
 
 #include "base/map.h"
-#include "dsl/fault.h"
+#include "dsl/keys.h"
 #include "dsl/ruletest.h"
+
+/* ---- keys ---------------------------------------------------------------- */
+
+struct ruletest_draft {
+	const struct node *name, *description, *start, *contacts, *lists, *steps, *expect;
+};
+
+struct ruletest_list_draft {
+	const struct node *id, *name, *members;
+};
+
+struct ruletest_entry_draft {
+	const struct node *rule, *contact, *state, *group, *reason;
+};
+
+struct ruletest_step_draft {
+	int64_t at_ms, down_ms;
+	const struct node *what;
+};
+
+/* The ids that a step takes. */
+struct ruletest_ids_draft {
+	const struct node *contact, *list, *primary, *other, *into;
+};
+
+struct ruletest_fault_draft {
+	int call;
+	const struct node *with, *times;
+};
+
+extern const struct keys ruletest_keys, ruletest_list_keys, ruletest_entry_keys, ruletest_step_keys;
+extern const struct keys ruletest_ids_keys[];	/* by DO_JOIN, DO_LEAVE, DO_MERGE, DO_DELETE */
+extern const struct keys ruletest_fault_keys[]; /* by DO_FAIL_SINK, DO_FAIL_SOURCE */
+/* The calls of the sandbox that the words of `fail:` mean, likewise. */
+extern const char *const *const ruletest_calls[];
+
+/* ---- reading ------------------------------------------------------------- */
 
 /* A contact of the test that is being read, as its steps go by. */
 struct ruletest_person {

@@ -2,7 +2,6 @@
  * ruletest_steps - what happens in a rule test, step by step, and who is there
  * meanwhile.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,125 +11,9 @@
 #include "dsl/value.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define STEPS_MOST (3660 * MS_DAY)
 #define TIMES_MOST 100000
-#define PATH_BYTES 4096u
-
-const char *const ruletest_do_names[DO_COUNT + 1] = {
-	[DO_SET] = "set",
-	[DO_CREATE] = "create",
-	[DO_JOIN] = "add-to-list",
-	[DO_LEAVE] = "remove-from-list",
-	[DO_MERGE] = "merge",
-	[DO_DELETE] = "delete",
-	[DO_RESTART] = "restart",
-	[DO_RELOAD] = "reload",
-	[DO_FAIL_SINK] = "certifier",
-	[DO_FAIL_SOURCE] = "hubspot",
-};
-
-struct step_draft {
-	int64_t at_ms, down_ms;
-	const struct node *what;
-};
-
-static const struct key step_rows[] = {
-	{ .name = "at",
-	  .kind = KEY_DURATION,
-	  .required = true,
-	  .at = offsetof(struct step_draft, at_ms),
-	  .most = STEPS_MOST },
-	{ .name = "set", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "create", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "add-to-list", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "remove-from-list", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "merge", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "delete", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "restart",
-	  .kind = KEY_DURATION,
-	  .at = offsetof(struct step_draft, down_ms),
-	  .most = STEPS_MOST },
-	{ .name = "reload", .kind = KEY_TEXT, .at = offsetof(struct step_draft, what) },
-	{ .name = "certifier", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-	{ .name = "hubspot", .kind = KEY_MAP, .at = offsetof(struct step_draft, what) },
-};
-
-static const struct keys step_keys = { .what = "step",
-				       .row = step_rows,
-				       .count = COUNT(step_rows) };
-
-/* The ids that a step takes. */
-struct ids_draft {
-	const struct node *contact, *list, *primary, *other, *into;
-};
-
-#define AT(member) offsetof(struct ids_draft, member)
-
-static const struct key list_rows[] = {
-	{ .name = "contact", .kind = KEY_TEXT, .required = true, .at = AT(contact) },
-	{ .name = "list", .kind = KEY_TEXT, .required = true, .at = AT(list) },
-};
-
-static const struct key merge_rows[] = {
-	{ .name = "primary", .kind = KEY_TEXT, .required = true, .at = AT(primary) },
-	{ .name = "other", .kind = KEY_TEXT, .required = true, .at = AT(other) },
-	{ .name = "into", .kind = KEY_TEXT, .required = true, .at = AT(into) },
-};
-
-static const struct key delete_rows[] = {
-	{ .name = "contact", .kind = KEY_TEXT, .required = true, .at = AT(contact) },
-};
-
-#undef AT
-
-static const struct keys ids_keys[] = {
-	[DO_JOIN] = { .what = "add-to-list", .row = list_rows, .count = COUNT(list_rows) },
-	[DO_LEAVE] = { .what = "remove-from-list", .row = list_rows, .count = COUNT(list_rows) },
-	[DO_MERGE] = { .what = "merge", .row = merge_rows, .count = COUNT(merge_rows) },
-	[DO_DELETE] = { .what = "delete", .row = delete_rows, .count = COUNT(delete_rows) },
-};
 
 /* ---- requests that fail ------------------------------------------------------ */
-
-struct fault_draft {
-	int call;
-	const struct node *with, *times;
-};
-
-/* Words of `fail:`, and the calls of the sandbox that they mean. */
-static const char *const sink_words[] = {
-	"create", "issue", "send", "search", "read", "all", NULL
-};
-static const char *const sink_calls[] = { "create",	    "issue",
-					  "send",	    "search-credentials",
-					  "get-credential", "certifier" };
-static const char *const source_words[] = { "search", "read", "members", "all", NULL };
-static const char *const source_calls[] = { "search", "read", "memberships", "hubspot" };
-
-static const struct key sink_rows[] = {
-	{ .name = "fail",
-	  .kind = KEY_WORD,
-	  .required = true,
-	  .at = offsetof(struct fault_draft, call),
-	  .words = sink_words },
-	{ .name = "with", .kind = KEY_TEXT, .at = offsetof(struct fault_draft, with) },
-	{ .name = "times", .kind = KEY_TEXT, .at = offsetof(struct fault_draft, times) },
-};
-
-static const struct key source_rows[] = {
-	{ .name = "fail",
-	  .kind = KEY_WORD,
-	  .required = true,
-	  .at = offsetof(struct fault_draft, call),
-	  .words = source_words },
-	{ .name = "with", .kind = KEY_TEXT, .at = offsetof(struct fault_draft, with) },
-	{ .name = "times", .kind = KEY_TEXT, .at = offsetof(struct fault_draft, times) },
-};
-
-static const struct keys fault_keys[] = {
-	[DO_FAIL_SINK] = { .what = "certifier", .row = sink_rows, .count = COUNT(sink_rows) },
-	[DO_FAIL_SOURCE] = { .what = "hubspot", .row = source_rows, .count = COUNT(source_rows) },
-};
 
 static bool read_whole(const struct node *n, int least, int most, int *out)
 {
@@ -172,13 +55,12 @@ static void read_with(struct ruletest_reader *r, const struct node *n, struct ru
 
 static void read_fault(struct ruletest_reader *r, const struct node *map, struct ruletest_step *s)
 {
-	struct fault_draft d = { 0 };
-	bool sink = s->what == DO_FAIL_SINK;
+	struct ruletest_fault_draft d = { 0 };
 
 	s->times = 1;
-	if (!keys_read(r->f, &fault_keys[s->what], map, map->key, &d, NULL))
+	if (!keys_read(r->f, &ruletest_fault_keys[s->what], map, map->key, &d, NULL))
 		return;
-	s->fail = (sink ? sink_calls : source_calls)[d.call];
+	s->fail = ruletest_calls[s->what][d.call];
 	read_with(r, d.with, s);
 	if (d.times && !read_whole(d.times, 1, TIMES_MOST, &s->times))
 		fault(r->f, CODE_BAD_NUMBER, d.times, "'times' takes a number from 1 to %d, not %s",
@@ -281,7 +163,7 @@ static void read_create(struct ruletest_reader *r, const struct node *map, struc
 	(void)ruletest_read_values(r, map, "id", &s->value);
 }
 
-static void read_delete(struct ruletest_reader *r, const struct ids_draft *d,
+static void read_delete(struct ruletest_reader *r, const struct ruletest_ids_draft *d,
 			struct ruletest_step *s)
 {
 	if (!ruletest_read_id(r, d->contact, "contact", &s->contact))
@@ -292,7 +174,7 @@ static void read_delete(struct ruletest_reader *r, const struct ids_draft *d,
 }
 
 /* A merge makes a new record, or, of the older kind, keeps the id of the primary. */
-static void read_merge(struct ruletest_reader *r, const struct ids_draft *d,
+static void read_merge(struct ruletest_reader *r, const struct ruletest_ids_draft *d,
 		       struct ruletest_step *s)
 {
 	if (!ruletest_read_id(r, d->primary, "primary", &s->contact) ||
@@ -314,7 +196,7 @@ static void read_merge(struct ruletest_reader *r, const struct ids_draft *d,
 	(void)ruletest_person_made(r, d->into, s->into);
 }
 
-static void read_list_change(struct ruletest_reader *r, const struct ids_draft *d,
+static void read_list_change(struct ruletest_reader *r, const struct ruletest_ids_draft *d,
 			     struct ruletest_step *s)
 {
 	if (ruletest_read_id(r, d->contact, "contact", &s->contact))
@@ -324,9 +206,9 @@ static void read_list_change(struct ruletest_reader *r, const struct ids_draft *
 
 static void read_ids(struct ruletest_reader *r, const struct node *map, struct ruletest_step *s)
 {
-	struct ids_draft d = { 0 };
+	struct ruletest_ids_draft d = { 0 };
 
-	if (!keys_read(r->f, &ids_keys[s->what], map, map->key, &d, NULL))
+	if (!keys_read(r->f, &ruletest_ids_keys[s->what], map, map->key, &d, NULL))
 		return;
 	if (s->what == DO_DELETE)
 		read_delete(r, &d, s);
@@ -389,10 +271,10 @@ static void check_order(struct ruletest_reader *r, const struct node *entry,
 
 static void read_step(struct ruletest_reader *r, const struct node *entry, struct ruletest_step *s)
 {
-	struct step_draft d = { 0 };
+	struct ruletest_step_draft d = { 0 };
 
 	*s = (struct ruletest_step){ .at = fault_span(r->f, entry), .text = "" };
-	bool good = keys_read(r->f, &step_keys, entry, entry, &d, NULL);
+	bool good = keys_read(r->f, &ruletest_step_keys, entry, entry, &d, NULL);
 	s->after_ms = d.at_ms;
 	s->down_ms = d.down_ms;
 	if (good)
