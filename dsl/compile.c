@@ -263,7 +263,11 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 						       ? compile_template(c, &from->template, rule,
 									  history)
 						       : default_template(c, from, rule, history);
-		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL };
+		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL, 0, 0 };
+		if (from->node) {
+			field[i].line = from->node->key->start.line;
+			field[i].column = from->node->key->start.column;
+		}
 	}
 	rule->field = field;
 	rule->n_field = draft->n_field;

@@ -172,7 +172,7 @@ static void emit_test(struct walk *w, const struct operator* op, const struct no
 		      const struct node *operand, const struct node *entry)
 {
 	struct filter_draft *d = w->out;
-	struct test t = { .op = op };
+	struct test t = { .op = op, .negated = w->negated };
 	bool good = true;
 
 	if (property)

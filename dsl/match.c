@@ -66,8 +66,8 @@ static void run_test(struct machine *m, uint32_t i)
 		m->last.answer = test_run(t, value, &m->moment, &m->last.note);
 	else
 		value = (struct slice){ 0 };
-	tell(m, (struct match_step){ MATCH_TEST, m->last.answer, i, t->what, t->file, t->line,
-				     t->column, m->last.note, value, known });
+	tell(m, (struct match_step){ MATCH_TEST, m->last.answer, i, t->negated, t->what, t->file,
+				     t->line, t->column, m->last.note, value, known });
 }
 
 static void open_group(struct machine *m, bool any)

@@ -40,6 +40,7 @@ struct test {
 	size_t n_value;
 	struct quantity quantity;
 	bool flag;		   /* of `known` */
+	bool negated;		   /* it stands under an odd number of `not` */
 	const struct regex *regex; /* lent by the table */
 	struct slice pattern;	   /* what regex was compiled from */
 	const char *what;	   /* for notes */

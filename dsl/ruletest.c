@@ -330,6 +330,14 @@ static bool may_be_field(struct faults *f, const struct node *key)
 	return true;
 }
 
+/* Where no rule is named nothing tells which fields there are: what looks like none is no key. */
+static bool looks_like_field(struct faults *f, const struct node *key)
+{
+	(void)f;
+	return memchr(key->text.ptr, '.', key->text.len) || slice_is(key->text, "issue-date") ||
+	       slice_is(key->text, "expiry-date");
+}
+
 static bool is_entry_key(struct slice name)
 {
 	for (size_t i = 0; i < ruletest_entry_keys.count; i++)
@@ -364,7 +372,8 @@ static void read_entry(struct ruletest_reader *r, const struct node *n, struct r
 	int state = 0;
 
 	*e = (struct ruletest_entry){ .at = fault_span(r->f, n), .text = ruletest_line(r, n) };
-	(void)keys_read(r->f, &ruletest_entry_keys, n, n, &d, may_be_field);
+	(void)keys_read(r->f, &ruletest_entry_keys, n, n, &d,
+			node_get(n, "rule") ? may_be_field : looks_like_field);
 	e->group = text_or_null(r, d.group);
 	e->reason = text_or_null(r, d.reason);
 	if (d.state && value_word(r->f, d.state, "state", r->ground->states, &state))

@@ -74,6 +74,7 @@ struct field {
 	const char *name;	      /* "recipient.name", "issue-date", "custom.tier" */
 	const struct template *value; /* as written, or the default of rules.md */
 	bool given;
+	uint32_t line, column; /* in the rule's file; 0 where it is not given */
 };
 
 #define SINCE_NOW INT64_MIN

@@ -458,6 +458,7 @@ static void write_step(void *ctx, const struct rule *rule, const struct match_st
 	struct str *out = ctx;
 
 	assert_string_equal(rule->name, "r");
+	assert_true(!s->what || s->negated == (strncmp(s->what, "not ", 4) == 0));
 	str_addf(out, "%s", kinds[s->kind]);
 	if (s->what)
 		str_addf(out, " (%s at %u:%u) saw '%.*s'%s", s->what, s->line, s->column,
