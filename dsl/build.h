@@ -48,5 +48,9 @@ void diag_print_text(const struct sources *s, const struct diag *d, bool colour,
 /* The whole JSON object of commands.md. */
 void diags_print_json(const struct sources *s, const struct diags *d, size_t rules,
 		      struct str *out);
+/* A SARIF 2.1.0 log, one object. */
+void diags_print_sarif(const struct sources *s, const struct diags *d, struct str *out);
+/* GitHub's workflow commands, a line each. */
+void diags_print_github(const struct sources *s, const struct diags *d, struct str *out);
 
 #endif

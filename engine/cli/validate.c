@@ -11,9 +11,9 @@
 #include "engine/cli/cli.h"
 #include "engine/cli/explain.h"
 
-enum format { FORMAT_TEXT, FORMAT_JSON };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF, FORMAT_GITHUB };
 
-static const char *const formats[] = { "text", "json", NULL };
+static const char *const formats[] = { "text", "json", "sarif", "github", NULL };
 
 struct validation {
 	struct sources sources;
@@ -47,6 +47,15 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+static void print_count(const struct validation *v, struct str *out)
+{
+	const struct diags *d = &v->diags;
+
+	str_addf(out, "%zu file%s, %zu rule%s: %zu error%s, %zu warning%s\n", v->files,
+		 plural(v->files), v->rules, plural(v->rules), d->errors, plural(d->errors),
+		 d->warnings, plural(d->warnings));
+}
+
 static void print_text(const struct validation *v, struct str *out)
 {
 	const struct diags *d = &v->diags;
@@ -57,22 +66,40 @@ static void print_text(const struct validation *v, struct str *out)
 	}
 	if (d->dropped)
 		str_addf(out, "%zu more not shown\n\n", d->dropped);
-	str_addf(out, "%zu file%s, %zu rule%s: %zu error%s, %zu warning%s\n", v->files,
-		 plural(v->files), v->rules, plural(v->rules), d->errors, plural(d->errors),
-		 d->warnings, plural(d->warnings));
+	print_count(v, out);
+}
+
+static void print_json(const struct validation *v, struct str *out)
+{
+	diags_print_json(&v->sources, &v->diags, v->rules, out);
+	str_add_char(out, '\n');
+}
+
+static void print_sarif(const struct validation *v, struct str *out)
+{
+	diags_print_sarif(&v->sources, &v->diags, out);
+	str_add_char(out, '\n');
+}
+
+/* The log of a job is read by people, too. */
+static void print_github(const struct validation *v, struct str *out)
+{
+	diags_print_github(&v->sources, &v->diags, out);
+	print_count(v, out);
 }
 
 static int print_findings(const struct validation *v, enum format format, bool deny_warnings)
 {
+	static void (*const print[])(const struct validation *v, struct str *out) = {
+		[FORMAT_TEXT] = print_text,
+		[FORMAT_JSON] = print_json,
+		[FORMAT_SARIF] = print_sarif,
+		[FORMAT_GITHUB] = print_github,
+	};
 	struct str out;
 
 	str_init(&out, SIZE_MAX / 4);
-	if (format == FORMAT_JSON) {
-		diags_print_json(&v->sources, &v->diags, v->rules, &out);
-		str_add_char(&out, '\n');
-	} else {
-		print_text(v, &out);
-	}
+	print[format](v, &out);
 	fwrite(str_text(&out), 1, out.len, stdout);
 	str_release(&out);
 	return v->diags.errors || (deny_warnings && v->diags.warnings) ? EXIT_FINDINGS : EXIT_FINE;
@@ -108,7 +135,7 @@ static int validate_run(const struct cli *cli)
 
 static const struct cli_option validate_options[] = {
 	CLI_OPTION_RULES,
-	{ "format", "text|json", "how findings are printed (default text)" },
+	{ "format", "F", "text (default), json, sarif or github: how findings are printed" },
 	{ "json", NULL, "the same as --format json" },
 	{ "deny-warnings", NULL, "warnings count as findings" },
 	{ "explain", "CODE", "what a code means, with examples; 'all' lists the codes" },

@@ -34,7 +34,7 @@ check 'a single dash is an operand' refused 2 "too many operands: '-'" version -
 # shellcheck disable=SC2046
 check 'operands without end' refused 2 'more than 1024 operands' validate $(seq 1025)
 check 'control characters are shown, not obeyed' refused 2 "unknown option '-\\x1b[2J'" version "$(printf '\055\033[2J')"
-check 'a word that is none of several' refused 2 "unknown --format 'xyzzyx': one of text, json" validate --format xyzzyx
+check 'a word that is none of several' refused 2 "unknown --format 'xyzzyx': one of text, json, sarif, github" validate --format xyzzyx
 check 'a word that is nearly one' refused 2 "did you mean 'json'?" validate --format jso
 check 'a log format' refused 2 "unknown --log-format 'xml'" run --log-format xml
 

@@ -45,21 +45,42 @@ static void use_rule(const struct table *t, const struct rule *rule, uint32_t tu
 	str_release(&out);
 }
 
+static void must_be_json(const struct str *text)
+{
+	struct err err;
+	struct json *read = json_parse(str_slice(text), &err);
+
+	must(read);
+	json_free(read);
+}
+
+static size_t lines_of(const struct str *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text->len; i++)
+		n += text->ptr[i] == '\n';
+	return n;
+}
+
 /* As `validate` shows them, for people and for machines. */
 static void print_diags(const struct sources *sources, const struct diags *diags, size_t rules)
 {
-	struct err err;
 	struct str out;
 
-	str_init(&out, 1u << 24);
+	str_init(&out, 1u << 26);
 	for (size_t i = 0; i < diags->count; i++)
 		diag_print_text(sources, &diags->list[i], true, &out);
 	must(diags->count == 0 || out.len);
 	str_clear(&out);
 	diags_print_json(sources, diags, rules, &out);
-	struct json *read = json_parse(str_slice(&out), &err);
-	must(read);
-	json_free(read);
+	must_be_json(&out);
+	str_clear(&out);
+	diags_print_sarif(sources, diags, &out);
+	must_be_json(&out);
+	str_clear(&out);
+	diags_print_github(sources, diags, &out);
+	must(lines_of(&out) == diags->count + (diags->dropped > 0));
 	str_release(&out);
 }
 
