@@ -59,6 +59,31 @@ bool ledger_has_event(struct db *db, const struct issuance *is)
 			 is->target, is->at_ms, is->to, is->contact);
 }
 
+int64_t ledger_shadow(struct db *db, const struct issuance *is)
+{
+	return db_integer(db, 0,
+			  "SELECT id FROM issuance WHERE rule = ?1 AND source_account = ?2"
+			  " AND event = ?3 AND target = ?4 AND at_ms = ?5 AND to_value = ?6"
+			  " AND state = 'shadow' AND" ANY_ID("?2", "?7"),
+			  "ttttitt", is->rule, is->source_account, event_kind_names[is->event],
+			  is->target, is->at_ms, is->to, is->contact);
+}
+
+int64_t ledger_backfilled(struct db *db, const char *rule, int64_t since_ms, int64_t after_id)
+{
+	return db_integer(
+		db, 0,
+		"SELECT count(*) FROM issuance i WHERE i.rule = ?1 AND i.id > ?3 AND i.updated_ms >= ?2"
+		" AND EXISTS (SELECT 1 FROM trail t WHERE t.issuance = i.id AND t.at_ms >= ?2"
+		" AND t.who IS NOT NULL AND t.note LIKE '" LEDGER_BACKFILL "%')",
+		"tii", rule, since_ms, after_id);
+}
+
+int64_t ledger_newest(struct db *db)
+{
+	return db_integer(db, 0, "SELECT max(id) FROM issuance", "");
+}
+
 /* What is planned or further, held included. */
 #define COUNTS "state NOT IN ('skipped', 'refused', 'dropped', 'shadow')"
 
@@ -125,6 +150,12 @@ static const char *fields_text(const struct issuance *is, struct str *out)
 
 void ledger_insert(struct db *db, struct issuance *is, struct slice email)
 {
+	ledger_insert_by(db, is, email, is->reason, NULL);
+}
+
+void ledger_insert_by(struct db *db, struct issuance *is, struct slice email, const char *note,
+		      const char *who)
+{
 	struct str fields;
 	const char *text = fields_text(is, &fields);
 
@@ -140,7 +171,7 @@ void ledger_insert(struct db *db, struct issuance *is, struct slice email)
 	       text, issuance_state_names[is->state], held_from(is), is->reason, is->created_ms,
 	       hold_name(is), is->expire_ms);
 	is->id = db_last_id(db);
-	add_trail(db, is->id, is->created_ms, is->state, is->reason, NULL);
+	add_trail(db, is->id, is->created_ms, is->state, note, who);
 	str_release(&fields);
 }
 

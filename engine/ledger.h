@@ -24,8 +24,21 @@ bool ledger_has_event(struct db *db, const struct issuance *is);
  * issuance itself where it is in the ledger already.
  */
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
+/* The row of this event of this rule, under any id, where it is in shadow; 0 where there is none. */
+int64_t ledger_shadow(struct db *db, const struct issuance *is);
 /* Writes a new row and its first trail; is->id is set. `email` for lists of people. */
 void ledger_insert(struct db *db, struct issuance *is, struct slice email);
+/* The same by a person: `note` and `who` go to the trail. */
+void ledger_insert_by(struct db *db, struct issuance *is, struct slice email, const char *note,
+		      const char *who);
+/*
+ * How many issuances of the rule beyond after_id a backfill made or took up since a time by our
+ * clock: their trail says so (LEDGER_BACKFILL begins its note).
+ */
+#define LEDGER_BACKFILL "backfill"
+int64_t ledger_backfilled(struct db *db, const char *rule, int64_t since_ms, int64_t after_id);
+/* The newest row's id; 0 where there is none. */
+int64_t ledger_newest(struct db *db);
 /*
  * Times of the rule's events (those that count, as above) from from_ms to to_ms, both
  * included, at most `most`, nearest to from_ms first; to_ms may be the earlier one. Reads no

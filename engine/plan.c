@@ -147,9 +147,9 @@ static enum plan_result find_address(const struct plan_input *in, const struct r
 	return result;
 }
 
-/* There was none in time: it waits until wait_ms, or that is over (0: it never waited). */
-static void miss_address(const struct plan_input *in, int64_t wait_ms, struct arena *memory,
-			 struct issuance *is)
+/* There was none in time: it waits since from_ms until wait_ms, or that is over (0: it never waited). */
+static void miss_address(const struct plan_input *in, int64_t from_ms, int64_t wait_ms,
+			 struct arena *memory, struct issuance *is)
 {
 	char span[CLOCK_TEXT];
 
@@ -157,7 +157,7 @@ static void miss_address(const struct plan_input *in, int64_t wait_ms, struct ar
 		decide_state(is, STATE_SKIPPED, "no valid e-mail address");
 		return;
 	}
-	clock_format_duration(wait_ms - is->at_ms, span);
+	clock_format_duration(wait_ms - from_ms, span);
 	if (in->began_ms >= wait_ms) {
 		decide_state(is, STATE_SKIPPED,
 			     arena_printf(memory, "no valid e-mail address within %s", span));
@@ -177,6 +177,15 @@ static const char *repeat_reason(const struct rule *rule)
 }
 
 /* What the brake holds and cannot be issued as it is has no fields: it is planned anew. */
+static void hold_by_brake(struct issuance *is, const char *reason)
+{
+	if (is->state == STATE_HELD) {
+		json_free((struct json *)(uintptr_t)is->fields);
+		is->fields = NULL;
+	}
+	hold(is, HOLD_BRAKE, reason);
+}
+
 static void apply_brake(const struct plan_input *in, const struct rule *rule, struct arena *memory,
 			struct plan *out)
 {
@@ -185,25 +194,21 @@ static void apply_brake(const struct plan_input *in, const struct rule *rule, st
 
 	if (rule->mode != MODE_LIVE || is->state == STATE_SKIPPED || !brake_holds(in->db, rule, is))
 		return;
-	if (is->state == STATE_HELD) {
-		json_free((struct json *)(uintptr_t)is->fields);
-		is->fields = NULL;
-	}
-	hold(is, HOLD_BRAKE,
-	     arena_printf(memory, "brake: more than %lld events within %s",
-			  (long long)rule->brake_count,
-			  clock_format_duration(rule->brake_per_ms, span)));
+	hold_by_brake(is, arena_printf(memory, "brake: more than %lld events within %s",
+				       (long long)rule->brake_count,
+				       clock_format_duration(rule->brake_per_ms, span)));
 }
 
+/* `from_ms`: from when on it waits for an address, where the rule says so. */
 static enum plan_result plan_fresh(const struct plan_input *in, const struct rule *rule,
-				   struct arena *memory, struct plan *out)
+				   int64_t from_ms, struct arena *memory, struct plan *out)
 {
-	int64_t wait_ms = rule->hold_email_ms ? in->event->at_ms + rule->hold_email_ms : 0;
+	int64_t wait_ms = rule->hold_email_ms ? from_ms + rule->hold_email_ms : 0;
 	bool valid = false;
 	enum plan_result result = find_address(in, rule, wait_ms, &valid);
 
 	if (result == PLAN_MADE && !valid)
-		miss_address(in, wait_ms, memory, &out->is);
+		miss_address(in, from_ms, wait_ms, memory, &out->is);
 	if (result != PLAN_MADE || out->is.state == STATE_SKIPPED)
 		return result;
 	if (repeats(in, rule, &out->is)) {
@@ -211,6 +216,13 @@ static enum plan_result plan_fresh(const struct plan_input *in, const struct rul
 		return result;
 	}
 	return valid ? render_fields(in, rule, memory, out) : result;
+}
+
+static void hold_at_limit(struct issuance *is, const struct match_note *limit, struct arena *memory)
+{
+	hold(is, HOLD_FILTER_LIMIT,
+	     arena_printf(memory, "filter-limit: %s at %s:%u", limit->what, limit->file,
+			  limit->line));
 }
 
 enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
@@ -221,17 +233,43 @@ enum plan_result plan_make(const struct plan_input *in, const struct rule *rule,
 	if (ledger_has_event(in->db, &out->is))
 		return PLAN_KNOWN;
 	if (limit) {
-		hold(&out->is, HOLD_FILTER_LIMIT,
-		     arena_printf(memory, "filter-limit: %s at %s:%u", limit->what, limit->file,
-				  limit->line));
+		hold_at_limit(&out->is, limit, memory);
 		return PLAN_MADE;
 	}
-	enum plan_result result = plan_fresh(in, rule, memory, out);
+	enum plan_result result = plan_fresh(in, rule, in->event->at_ms, memory, out);
 	if (result != PLAN_MADE)
 		return result;
 	apply_brake(in, rule, memory, out);
 	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
 		decide_state(&out->is, STATE_SHADOW, NULL);
+	return result;
+}
+
+enum plan_result plan_late(const struct plan_input *in, const struct rule *rule,
+			   const struct match_note *limit, int64_t room, struct arena *memory,
+			   struct plan *out)
+{
+	enum plan_result result = PLAN_MADE;
+
+	*out = (struct plan){ 0 };
+	describe(in, rule, memory, &out->is);
+	if (rule->mode == MODE_LIVE)
+		out->is.id = ledger_shadow(in->db, &out->is);
+	if ((!out->is.id && ledger_has_event(in->db, &out->is)) ||
+	    ledger_has_repeat(in->db, &out->is, out->is.to))
+		return PLAN_KNOWN;
+	if (limit)
+		hold_at_limit(&out->is, limit, memory);
+	else
+		result = plan_fresh(in, rule, in->began_ms, memory, out);
+	if (result != PLAN_MADE || out->is.state == STATE_SKIPPED)
+		return result;
+	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
+		decide_state(&out->is, STATE_SHADOW, NULL);
+	else if (rule->mode == MODE_LIVE && rule->brake_count && room <= 0)
+		hold_by_brake(&out->is,
+			      arena_printf(memory, "brake: more than %lld in one backfill",
+					   (long long)rule->brake_count));
 	return result;
 }
 
@@ -260,7 +298,7 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 		str_release(&address);
 	}
 	if (result == PLAN_MADE && !valid)
-		miss_address(in, wait_ms, memory, &out->is);
+		miss_address(in, is->at_ms, wait_ms, memory, &out->is);
 	if (result == PLAN_MADE && valid)
 		result = render_fields(in, rule, memory, out);
 	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)

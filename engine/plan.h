@@ -49,6 +49,16 @@ enum plan_result plan_skip(const struct plan_input *in, const struct rule *rule,
 			   struct arena *memory, struct plan *out);
 
 /*
+ * As plan_make, of who qualifies as things are now, whenever the event was (engine/backfill.h):
+ * `then` is the contact as it is now, too, and what waits for an address waits from now on.
+ * PLAN_KNOWN also where the rule gave the contact one for this value before. An event that is in
+ * shadow, where the rule is live now: out->is.id is its row. The brake lets `room` more pass.
+ */
+enum plan_result plan_late(const struct plan_input *in, const struct rule *rule,
+			   const struct match_note *limit, int64_t room, struct arena *memory,
+			   struct plan *out);
+
+/*
  * What has become of `is`, which is held or refused before anything was created, with the
  * rule now in force: filters and the brake are not judged again, all else is. PLAN_MADE with
  * the state that it was in where it still waits.

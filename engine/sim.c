@@ -407,6 +407,23 @@ enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *
 	return live(sim, &d, INT64_MAX, err);
 }
 
+static enum rc backfill_step_(void *what, bool *done, struct err *err)
+{
+	return backfill_step(what, done, err);
+}
+
+static int64_t backfill_wake_ms_(void *what)
+{
+	return backfill_wake_ms(what);
+}
+
+enum rc sim_backfill(struct sim *sim, struct backfill *backfill, struct err *err)
+{
+	struct driven d = { backfill, backfill_step_, backfill_wake_ms_ };
+
+	return live(sim, &d, INT64_MAX, err);
+}
+
 enum rc sim_run(struct sim *sim, struct engine *engine, int64_t until_ms, struct err *err)
 {
 	return sim_run_once(sim, engine, until_ms, NULL, err);

@@ -8,6 +8,7 @@
 #ifndef ENGINE_SIM_H
 #define ENGINE_SIM_H
 
+#include "engine/backfill.h"
 #include "engine/engine.h"
 #include "engine/reconcile.h"
 #include "engine/sandbox/sandbox.h"
@@ -89,6 +90,8 @@ enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, e
 		     struct err *err) MUST_CHECK;
 /* Lets a reconcile come to its end, as reconcile_step says. */
 enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *err) MUST_CHECK;
+/* Lets a backfill come to its end, as backfill_step says. */
+enum rc sim_backfill(struct sim *sim, struct backfill *backfill, struct err *err) MUST_CHECK;
 /*
  * The engine is gone: what is under way still reaches the sandbox (unless lose_requests), and
  * nobody hears the answer.

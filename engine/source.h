@@ -38,6 +38,50 @@ struct look {
 
 typedef void look_done(void *arg, const struct look *look);
 
+/*
+ * A survey: a walk, page by page, through all contacts that are in question now: the members of
+ * a list, who has a value of a property, who changed since a time. Nothing is stored.
+ */
+struct survey;
+
+enum survey_kind { SURVEY_MEMBERS, SURVEY_HOLDERS, SURVEY_CHANGED };
+
+/* Lent until the survey is closed. */
+struct survey_scope {
+	enum survey_kind kind;
+	const char *target; /* property, list id, or list name */
+	bool target_is_name;
+	const struct slice *value; /* SURVEY_HOLDERS: of these values at least; none: of any */
+	size_t values;
+	int64_t since_ms; /* SURVEY_CHANGED */
+};
+
+/* One contact in question. */
+struct sighting {
+	const char *contact;
+	int64_t joined_ms;  /* SURVEY_MEMBERS */
+	struct slice value; /* SURVEY_HOLDERS: what a search shows, which may lag behind */
+};
+
+enum survey_result {
+	SURVEY_PAGE,	/* there is more */
+	SURVEY_END,	/* this was the last page */
+	SURVEY_AGAIN,	/* nothing could be read now: the same page is to be asked for again */
+	SURVEY_REFUSED, /* it cannot be done, `problem` says why */
+};
+
+/* Lent until the call ends. */
+struct survey_page {
+	enum survey_result result;
+	const struct sighting *sighting;
+	size_t count;
+	int64_t total;			 /* of all pages, as far as the source says; else 0 */
+	const char *list_id, *list_name; /* SURVEY_MEMBERS; NULL before they are known */
+	const char *problem;
+};
+
+typedef void survey_done(void *arg, const struct survey_page *page);
+
 enum source_health {
 	SOURCE_FINE,
 	SOURCE_WAITING, /* failing now, tries again by itself */
@@ -53,7 +97,8 @@ struct source_ops {
 	/*
 	 * Takes a table into use: at start, on every reload, and when a secret
 	 * was changed. `watches` and `table` are lent until the next load.
-	 * Requests under way end without effect.
+	 * Requests under way end without effect. Without watches (NULL) it polls
+	 * nothing: it is there for labels, looks and surveys.
 	 */
 	void (*load)(struct source *source, const struct table *table, uint32_t account,
 		     struct watches *watches, struct slice token);
@@ -86,6 +131,16 @@ struct source_ops {
 	 * with it.
 	 */
 	int64_t (*creation_window_ms)(const struct source *source);
+
+	/* A survey ends before the next load and before the close. `scope` is lent. */
+	struct survey *(*survey_open)(struct source *source, const struct survey_scope *scope);
+	void (*survey_close)(
+		struct survey *survey); /* NULL does nothing; a page under way is forgotten */
+	/* Monotonic time from which the next page may be asked for. */
+	int64_t (*survey_ready_ms)(const struct survey *survey);
+	/* Asks for the next page: one at a time, when it is ready. `done` comes once. */
+	void (*survey_next)(struct survey *survey, survey_done *done, void *arg);
+
 	/* The label of an option; see struct facts in dsl/eval.h. */
 	enum fact (*label)(struct source *source, uint32_t property, struct slice value,
 			   struct slice *label);

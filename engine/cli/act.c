@@ -3,18 +3,16 @@
  * one: engine/act.h, from the command line.
  */
 #include <errno.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "engine/act.h"
+#include "engine/cli/beside.h"
 #include "engine/cli/cli.h"
 
 /* The words of what was done, and would be. */
@@ -170,27 +168,6 @@ static bool choose(const struct cli *cli, int64_t *id, struct act_choice *out)
 
 /* ---- the act ------------------------------------------------------------------ */
 
-/* The person behind sudo, else the one whose process this is. */
-static const char *who(char numeric[32])
-{
-	const char *name = getenv("SUDO_USER");
-	const struct passwd *user = name && *name ? NULL : getpwuid(getuid());
-
-	if (name && *name)
-		return name;
-	snprintf(numeric, 32, "uid %u", (unsigned)getuid());
-	return user ? user->pw_name : numeric;
-}
-
-/* A daemon that sleeps until its next poll finds what there is to do now. */
-static void nudge(const char *state)
-{
-	int pid = db_owner(state);
-
-	if (pid > 0)
-		(void)kill(pid, SIGUSR1);
-}
-
 static int conclude(const struct acting *a, size_t found)
 {
 	if (found == 0)
@@ -214,7 +191,7 @@ static int act_on(const struct cli *cli, enum act act, struct db *db,
 	struct err err;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	struct act_by by = { who(numeric), (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000,
+	struct act_by by = { beside_who(numeric), (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000,
 			     a.dry_run };
 	if (act_do(db, act, choice, &by, say, &a, &found, &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);
@@ -236,7 +213,7 @@ static int run(const struct cli *cli, enum act act)
 	int status = act_on(cli, act, db, &choice);
 	db_close(db);
 	if (!cli_has(cli, "dry-run"))
-		nudge(state);
+		(void)beside_nudge(state);
 	return status;
 }
 

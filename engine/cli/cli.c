@@ -11,9 +11,9 @@
 #include "base/json.h"
 
 static const struct cli_command *const commands[] = {
-	&command_run,	    &command_validate, &command_test,	 &command_runs,
-	&command_approve,   &command_retry,    &command_resend,	 &command_drop,
-	&command_reconcile, &command_sandbox,  &command_version,
+	&command_run,	   &command_validate,  &command_test,	 &command_runs,
+	&command_approve,  &command_retry,     &command_resend,	 &command_drop,
+	&command_backfill, &command_reconcile, &command_sandbox, &command_version,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

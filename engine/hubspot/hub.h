@@ -9,6 +9,7 @@
  *   look.c      one look at contacts: which reads it takes
  *   history.c   those reads: contacts with their histories
  *   labels.c    labels of options
+ *   survey.c    who is in question now, for a backfill: beside the poll
  *
  * A poll is a row of phases, one request at a time; looks go on beside it.
  *
@@ -68,7 +69,7 @@ struct source {
 	const struct table *table;
 	uint32_t account;
 	const struct account *config;
-	struct watches *watches;
+	struct watches *watches; /* NULL: it polls nothing */
 	struct str token;
 	struct arena loaded;
 	struct hub_list *list;
@@ -182,6 +183,21 @@ void walk_step(struct source *s);
 void probe_step(struct source *s);
 void scan_step(struct source *s);
 void phase_next(struct source *s, enum phase phase);
+
+/* ---- lists.c, for surveys, too ------------------------------------------ */
+
+/* Where a list is read, by its id or its name, in `memory`. */
+char *list_url(const struct source *s, const char *target, bool by_name, struct arena *memory);
+/* What is wrong with the list that HubSpot answered; NULL where nothing is. */
+const char *list_wrong(const struct reply *answer);
+bool list_is_processing(const struct json *list);
+
+/* ---- survey.c: as in source_ops ------------------------------------------ */
+
+struct survey *survey_open(struct source *s, const struct survey_scope *scope);
+void survey_close(struct survey *v);
+int64_t survey_ready_ms(const struct survey *v);
+void survey_next(struct survey *v, survey_done *done, void *arg);
 
 /* ---- look.c ------------------------------------------------------------ */
 

@@ -69,8 +69,9 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	s->account = account;
 	s->config = &table->account[account];
 	s->watches = watches;
-	s->walks = needs_walk(table, account, watches);
-	hub_lists_load(s);
+	s->walks = watches && needs_walk(table, account, watches);
+	if (watches)
+		hub_lists_load(s);
 	labels_begin(s);
 	s->stopped = false;
 	s->stumbles = 0;
@@ -110,6 +111,8 @@ void phase_next(struct source *s, enum phase phase)
 {
 	s->phase = phase;
 	s->cursor = 0;
+	if (!s->watches && phase != PHASE_LABELS)
+		s->phase = phase = PHASE_IDLE;
 	if (phase == PHASE_WALK && !s->walks)
 		s->phase = phase = PHASE_PROBE;
 	if (phase == PHASE_WALK)
@@ -220,5 +223,9 @@ const struct source_ops hubspot_ops = {
 	.can_look = hubspot_can_look,
 	.look = look_start,
 	.creation_window_ms = hubspot_creation_window,
+	.survey_open = survey_open,
+	.survey_close = survey_close,
+	.survey_ready_ms = survey_ready_ms,
+	.survey_next = survey_next,
 	.label = hubspot_label,
 };

@@ -133,8 +133,7 @@ static void not_building(struct source *s, const struct hub_list *l)
 	hub_commit(s);
 }
 
-/* What is wrong with the list that HubSpot answered; NULL where nothing is. */
-static const char *wrong_list(const struct reply *answer)
+const char *list_wrong(const struct reply *answer)
 {
 	const struct json *list = json_get(answer->json, "list");
 	struct slice type = json_get_slice(list, "objectTypeId");
@@ -154,7 +153,7 @@ static void resolved(struct source *s, void *arg, const struct reply *answer)
 	if (!answer && !hub_passes_over(s))
 		return;
 	s->cursor++;
-	const char *wrong = answer ? wrong_list(answer) : NULL;
+	const char *wrong = answer ? list_wrong(answer) : NULL;
 	if (wrong) {
 		l->missing = true;
 		list_problem(s, l, wrong);
@@ -169,13 +168,13 @@ static void resolved(struct source *s, void *arg, const struct reply *answer)
 	}
 }
 
-static char *list_url(struct source *s, const struct hub_list *l, struct arena *memory)
+char *list_url(const struct source *s, const char *target, bool by_name, struct arena *memory)
 {
 	struct str rest;
 
 	str_init(&rest, LIMIT_URL_BYTES);
-	str_add_text(&rest, l->by_name ? "/object-type-id/0-1/name/" : "/");
-	str_add_url(&rest, slice_of(l->target));
+	str_add_text(&rest, by_name ? "/object-type-id/0-1/name/" : "/");
+	str_add_url(&rest, slice_of(target));
 	char *url = hub_url(s, AREA_LISTS, str_text(&rest), memory);
 	str_release(&rest);
 	return url;
@@ -219,7 +218,7 @@ void resolve_step(struct source *s)
 	}
 	struct hub_list *l = &s->list[s->cursor];
 	arena_init(&memory);
-	ask(s, "GET", list_url(s, l, &memory), NULL, "list", resolved, l);
+	ask(s, "GET", list_url(s, l->target, l->by_name, &memory), NULL, "list", resolved, l);
 	arena_release(&memory);
 }
 
@@ -267,7 +266,7 @@ static bool scan_is_due(struct source *s, const struct hub_list *l)
 	return due || is_building(l);
 }
 
-static bool is_processing(const struct json *list)
+bool list_is_processing(const struct json *list)
 {
 	return slice_is(json_get_slice(list, "processingStatus"), "PROCESSING");
 }
@@ -282,7 +281,7 @@ static void take_probe(struct hub_list *l, const struct json *list)
 	str_clear(&l->probe);
 	if (size.len || added.len)
 		str_addf(&l->probe, "%.*s %.*s", SLICE_FMT(size), SLICE_FMT(added));
-	l->processing = is_processing(list);
+	l->processing = list_is_processing(list);
 }
 
 /* A list that was being built when its rule was activated: its members will be the baseline. */

@@ -1,0 +1,343 @@
+#include "engine/census.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "engine/registry.h"
+#include "engine/token.h"
+
+#define FAILURES_MOST 5 /* in a row, of the service or of one contact, before we give up */
+#define QUEUE_LEAST 400 /* the next page is asked for before fewer than these wait for a look */
+
+/* A contact that waits for its look, or is being looked at. */
+struct waiting {
+	char *contact;
+	int64_t joined_ms;
+	int tries;
+};
+
+/* Contacts that are being looked at. */
+struct looking {
+	struct census *census;
+	struct waiting *one;
+	size_t count;
+	struct looking *next;
+};
+
+struct census {
+	const struct world *world;
+	const struct table *table;
+	uint32_t account;
+	const struct survey_scope *scope;
+	const struct census_taker *taker;
+	const struct source_ops *ops;
+	struct source *source; /* NULL before the first step */
+	struct survey *survey;
+	bool begun; /* labels are there, as far as they can be had */
+	bool asking, ended;
+	struct waiting *queue; /* from `first` on */
+	size_t first, queued, capacity;
+	struct looking *looking;
+	int failures; /* in a row */
+	int64_t total, shown;
+	struct map seen; /* contacts: a list whose pages shift shows one twice */
+	struct str list_id, list_name;
+	enum rc failed; /* in an answer: said at the next step */
+	struct err why;
+};
+
+struct census *census_new(const struct world *world, const struct table *table, uint32_t account,
+			  const struct survey_scope *scope, const struct census_taker *taker)
+{
+	struct census *c = mem_alloc(sizeof(*c));
+
+	c->world = world;
+	c->table = table;
+	c->account = account;
+	c->scope = scope;
+	c->taker = taker;
+	c->ops = registry_source(table->account[account].type);
+	map_init(&c->seen);
+	str_init(&c->list_id, LIMIT_ID_BYTES);
+	str_init(&c->list_name, LIMIT_VALUE_BYTES);
+	return c;
+}
+
+static void looking_free(struct looking *l)
+{
+	struct looking **at = &l->census->looking;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	for (size_t i = 0; i < l->count; i++)
+		mem_free(l->one[i].contact);
+	mem_free(l->one);
+	mem_free(l);
+}
+
+void census_free(struct census *c)
+{
+	if (!c)
+		return;
+	c->ops->survey_close(c->survey);
+	if (c->source)
+		c->ops->close(c->source);
+	while (c->looking)
+		looking_free(c->looking);
+	for (size_t i = 0; i < c->queued; i++)
+		mem_free(c->queue[c->first + i].contact);
+	mem_free(c->queue);
+	map_release(&c->seen);
+	str_release(&c->list_id);
+	str_release(&c->list_name);
+	mem_free(c);
+}
+
+static const char *account_name(const struct census *c)
+{
+	return c->table->account[c->account].name;
+}
+
+static enum rc begin(struct census *c, struct err *err)
+{
+	struct str token;
+
+	str_init(&token, LIMIT_SECRET_BYTES);
+	enum rc rc = token_read(c->world, &c->table->account[c->account], &token, err);
+	if (rc == RC_OK) {
+		c->source = c->ops->open(c->world, account_name(c));
+		c->ops->load(c->source, c->table, c->account, NULL, str_slice(&token));
+		c->survey = c->ops->survey_open(c->source, c->scope);
+	}
+	str_wipe(&token);
+	return rc;
+}
+
+/* ---- the queue ------------------------------------------------------------- */
+
+/* The contact is taken. */
+static void enqueue(struct census *c, const struct waiting *one)
+{
+	if (c->first && c->first + c->queued == c->capacity) {
+		memmove(c->queue, c->queue + c->first, c->queued * sizeof(*c->queue));
+		c->first = 0;
+	}
+	c->queue = mem_grow(c->queue, &c->capacity, c->first + c->queued + 1, sizeof(*c->queue));
+	c->queue[c->first + c->queued++] = *one;
+}
+
+/* Once more, unless it was tried so often that there is no point; its id is taken over. */
+static void look_again(struct census *c, struct waiting *one)
+{
+	if (++one->tries < FAILURES_MOST) {
+		enqueue(c, one);
+		one->contact = NULL;
+		return;
+	}
+	c->failed = err_set(&c->why, RC_REFUSED, "contact %s could not be read, or a label of it",
+			    one->contact);
+}
+
+/* ---- pages ----------------------------------------------------------------- */
+
+static void again_or_never(struct census *c)
+{
+	if (++c->failures >= FAILURES_MOST)
+		c->failed = err_set(&c->why, RC_REFUSED, "account %s could not be read now",
+				    account_name(c));
+}
+
+static void remember_list(struct census *c, const struct survey_page *page)
+{
+	if (!page->list_id || c->list_id.len)
+		return;
+	str_add_text(&c->list_id, page->list_id);
+	str_add_text(&c->list_name, page->list_name);
+}
+
+static void page_arrived(void *arg, const struct survey_page *page)
+{
+	struct census *c = arg;
+
+	c->asking = false;
+	if (page->result == SURVEY_AGAIN) {
+		again_or_never(c);
+		return;
+	}
+	if (page->result == SURVEY_REFUSED) {
+		c->failed = err_set(&c->why, RC_REFUSED, "account %s, %s: %s", account_name(c),
+				    c->scope->target ? c->scope->target : "contacts",
+				    page->problem);
+		return;
+	}
+	c->failures = 0;
+	c->ended = page->result == SURVEY_END;
+	c->total = page->total;
+	remember_list(c, page);
+	for (size_t i = 0; i < page->count; i++) {
+		const struct sighting *s = &page->sighting[i];
+		struct waiting one = { .joined_ms = s->joined_ms };
+		if (map_put(&c->seen, slice_of(s->contact), c))
+			continue;
+		c->shown++;
+		if (!c->taker->wants(c->taker->ctx, s))
+			continue;
+		one.contact = mem_strdup(s->contact);
+		enqueue(c, &one);
+	}
+}
+
+/* ---- looks ----------------------------------------------------------------- */
+
+static size_t index_of(const struct looking *l, const char *contact)
+{
+	size_t i = 0;
+
+	while (i < l->count && strcmp(l->one[i].contact, contact) != 0)
+		i++;
+	return i;
+}
+
+static void hand_over(struct looking *l, const struct look *look)
+{
+	struct census *c = l->census;
+	struct sighting *sighting = mem_alloc((look->contacts + 1) * sizeof(*sighting));
+	bool *again = mem_alloc((look->contacts + 1) * sizeof(*again));
+	bool *told = mem_alloc((l->count + 1) * sizeof(*told));
+	struct census_look out = {
+		c->ops,	  c->source,	  look->began_ms,	 look->contact,
+		sighting, look->contacts, str_text(&c->list_id), str_text(&c->list_name)
+	};
+
+	for (size_t i = 0; i < look->contacts; i++) {
+		size_t at = index_of(l, look->contact[i].asked);
+		sighting[i] = (struct sighting){ .contact = look->contact[i].asked,
+						 .joined_ms = l->one[at].joined_ms };
+		told[at] = true;
+	}
+	c->taker->take(c->taker->ctx, &out, again);
+	for (size_t i = 0; i < look->contacts; i++)
+		told[index_of(l, look->contact[i].asked)] = !again[i];
+	for (size_t i = 0; i < l->count; i++)
+		if (!told[i])
+			look_again(c, &l->one[i]);
+	mem_free(sighting);
+	mem_free(again);
+	mem_free(told);
+}
+
+static void look_arrived(void *arg, const struct look *look)
+{
+	struct looking *l = arg;
+	struct census *c = l->census;
+
+	if (look->result == LOOK_DONE) {
+		c->failures = 0;
+		hand_over(l, look);
+	} else {
+		again_or_never(c);
+		for (size_t i = 0; i < l->count; i++) {
+			enqueue(c, &l->one[i]);
+			l->one[i].contact = NULL;
+		}
+	}
+	looking_free(l);
+}
+
+static void start_look(struct census *c, size_t most)
+{
+	struct looking *l = mem_alloc(sizeof(*l));
+	const char **ids = mem_alloc(most * sizeof(*ids));
+
+	l->census = c;
+	l->count = c->queued < most ? c->queued : most;
+	l->one = mem_alloc(l->count * sizeof(*l->one));
+	for (size_t i = 0; i < l->count; i++) {
+		l->one[i] = c->queue[c->first + i];
+		ids[i] = l->one[i].contact;
+	}
+	c->first += l->count;
+	c->queued -= l->count;
+	l->next = c->looking;
+	c->looking = l;
+	c->ops->look(c->source, ids, l->count, look_arrived, l);
+	mem_free(ids);
+}
+
+/* ---- steps ------------------------------------------------------------------ */
+
+static int64_t mono_ms(const struct census *c)
+{
+	return c->world->mono_ms(c->world->ctx);
+}
+
+static bool wants_page(const struct census *c)
+{
+	return !c->ended && !c->asking && c->queued < QUEUE_LEAST;
+}
+
+/* Looks are as large as may be, but for the last. */
+static bool wants_look(const struct census *c, size_t most)
+{
+	return most && c->queued && (c->queued >= most || (c->ended && !c->looking));
+}
+
+static void go_on(struct census *c)
+{
+	c->begun |= c->ops->polled(c->source);
+	if (!c->begun)
+		return;
+	if (wants_page(c) && c->ops->survey_ready_ms(c->survey) <= mono_ms(c)) {
+		c->asking = true;
+		c->ops->survey_next(c->survey, page_arrived, c);
+	}
+	for (size_t most; wants_look(c, most = c->ops->can_look(c->source));)
+		start_look(c, most);
+}
+
+enum rc census_step(struct census *c, bool *done, struct err *err)
+{
+	enum rc rc = c->source ? RC_OK : begin(c, err);
+
+	*done = false;
+	if (rc == RC_OK)
+		rc = c->ops->step(c->source, err);
+	if (rc == RC_OK && c->failed == RC_OK && c->ops->health(c->source) == SOURCE_STOPPED)
+		c->failed = err_set(&c->why, RC_REFUSED,
+				    "account %s refuses its token, or the token lacks a scope",
+				    account_name(c));
+	if (rc == RC_OK && c->failed == RC_OK)
+		go_on(c);
+	if (rc != RC_OK || c->failed == RC_OK) {
+		*done = c->ended && !c->queued && !c->looking;
+		return rc;
+	}
+	*err = c->why;
+	return c->failed;
+}
+
+int64_t census_wake_ms(const struct census *c)
+{
+	int64_t wake = c->source ? c->ops->wake_ms(c->source) : 0;
+
+	if (!c->source || c->failed != RC_OK)
+		return 0;
+	if (!c->begun)
+		return wake;
+	int64_t page = wants_page(c) ? c->ops->survey_ready_ms(c->survey) : INT64_MAX;
+	if (wants_look(c, c->ops->can_look(c->source)))
+		return mono_ms(c);
+	return page < wake ? page : wake;
+}
+
+int64_t census_total(const struct census *c)
+{
+	return c->total;
+}
+
+int64_t census_shown(const struct census *c)
+{
+	return c->shown;
+}

@@ -1,0 +1,481 @@
+/* Who qualifies already: the whole way, through the sandbox, and ended at every place. */
+#include "tests/unit/rules.h"
+
+#include "base/json.h"
+#include "engine/backfill.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+
+#define START INT64_C(1795435220000)
+
+struct portal {
+	struct sandbox *sandbox;
+	struct sim sim;
+	struct db *db;
+	const char *rules;
+	struct backfill_report report; /* of the last backfill */
+	size_t said;
+};
+
+static const char tier[] =
+	"rule: tier\n"
+	"trigger:\n  event: property-changed\n  property: tier\n  to: [Silver, Gold]\n"
+	"  filters:\n    - { property: country, is: PL }\n"
+	"action:\n  do: issue-credential\n  group: g\n"
+	"  fields: { custom.town: \"{{ contact.town | required }}\" }\n";
+static const char from[] = "rule: tier\n"
+			   "trigger:\n  event: property-changed\n  property: tier\n  from: Bronze\n"
+			   "action:\n  do: issue-credential\n  group: g\n";
+static const char braked[] = "rule: tier\nbrake: 100/h\n"
+			     "trigger:\n  event: property-changed\n  property: tier\n"
+			     "action:\n  do: issue-credential\n  group: g\n";
+static const char list[] = "rule: grads\n"
+			   "trigger:\n  event: list-added\n  list: Graduates\n"
+			   "action:\n  do: issue-credential\n  group: g\n";
+
+static int portal_setup(void **state)
+{
+	struct portal *p = mem_alloc(sizeof(*p));
+	struct sandbox_options o;
+	struct err err;
+
+	sandbox_defaults(&o);
+	p->sandbox = sandbox_new(&o);
+	sandbox_group(p->sandbox, "g", "Gold");
+	sandbox_attribute(p->sandbox, "custom.town");
+	sim_init(&p->sim, p->sandbox, START, 7, NULL);
+	enum rc rc = db_open(":memory:", DB_OWN, &p->db, &err);
+	p->sim.world.db = p->db;
+	p->rules = tier;
+	*state = p;
+	return rc == RC_OK ? 0 : -1;
+}
+
+static int portal_teardown(void **state)
+{
+	struct portal *p = *state;
+
+	db_close(p->db);
+	sandbox_free(p->sandbox);
+	mem_free(p);
+	return 0;
+}
+
+/* ---- what people do --------------------------------------------------------- */
+
+static void person(struct portal *p, int64_t id, const char *value, const char *town,
+		   const char *country)
+{
+	struct json *properties = json_new_object();
+	char email[64];
+	struct err err;
+
+	snprintf(email, sizeof(email), "p%lld@example.com", (long long)id);
+	if (id % 100 != 99) /* some have none */
+		json_set_text(properties, "email", email);
+	json_set_text(properties, "firstname", "Ada");
+	if (value)
+		json_set_text(properties, "tier", value);
+	if (town)
+		json_set_text(properties, "town", town);
+	if (country)
+		json_set_text(properties, "country", country);
+	assert_int_equal(sandbox_create(p->sandbox, START - MS_DAY, id, properties, &id, &err),
+			 RC_OK);
+	json_free(properties);
+}
+
+static void set(struct portal *p, int64_t id, const char *name, const char *value)
+{
+	struct err err;
+
+	if (sandbox_set(p->sandbox, p->sim.now_ms, id, name, slice_of(value), &err) != RC_OK)
+		fail_msg("%s", err.text);
+}
+
+/* ---- processes --------------------------------------------------------------- */
+
+/* One pass of the daemon, some minutes after what was before. */
+static void daemon_pass(struct portal *p)
+{
+	struct table *table = table_of(p->rules);
+	enum once last = ONCE_WORKING;
+	struct err err;
+
+	p->sim.now_ms += 5 * MS_MINUTE;
+	struct engine *engine = engine_new(&p->sim.world);
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	table_unref(table);
+	if (sim_run_once(&p->sim, engine, p->sim.now_ms + MS_HOUR, &last, &err) != RC_OK)
+		fail_msg("%s", err.text);
+	engine_free(engine);
+	sim_abandon(&p->sim);
+}
+
+static void count_said(void *ctx, const struct backfill_person *person)
+{
+	(void)person;
+	(*(size_t *)ctx)++;
+}
+
+static enum rc backfill(struct portal *p, bool preview, int64_t limit, struct err *err)
+{
+	struct table *table = table_of(p->rules);
+	struct backfill_choice choice = { "lena", preview, limit, count_said, &p->said };
+	struct backfill *b = backfill_new(&p->sim.world, table, &table->rule[0], &choice);
+
+	p->said = 0;
+	enum rc rc = sim_backfill(&p->sim, b, err);
+	p->report = *backfill_report(b);
+	p->report.miss = NULL;
+	backfill_free(b);
+	sim_abandon(&p->sim);
+	table_unref(table);
+	return rc;
+}
+
+static void fill(struct portal *p, bool preview)
+{
+	struct err err;
+
+	if (backfill(p, preview, INT64_MAX, &err) != RC_OK)
+		fail_msg("%s", err.text);
+}
+
+static int64_t rows(struct portal *p)
+{
+	return db_integer(p->db, -1, "SELECT count(*) FROM issuance", "");
+}
+
+static void assert_outcome(const struct portal *p, enum backfill_outcome outcome, int64_t want)
+{
+	if (p->report.of[outcome] != want)
+		fail_msg("%s: %lld, not %lld", backfill_outcome_names[outcome],
+			 (long long)p->report.of[outcome], (long long)want);
+}
+
+static void assert_refused(struct portal *p, enum rc want, const char *words)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(backfill(p, true, INT64_MAX, &err), want);
+	if (!strstr(err.text, words))
+		fail_msg("'%s' does not say '%s'", err.text, words);
+}
+
+/* ---- who qualifies ------------------------------------------------------------ */
+
+static void each_ends_as_one_thing(void **state)
+{
+	struct portal *p = *state;
+
+	person(p, 1, "Gold", "Lodz", "PL");
+	person(p, 2, "Silver", "Lodz", "PL");
+	person(p, 3, "Bronze", "Lodz", "PL"); /* not in question */
+	person(p, 4, "Gold", "Bonn", "DE");
+	person(p, 5, "Gold", NULL, "PL");
+	person(p, 99, "Gold", "Lodz", "PL"); /* has no address */
+	daemon_pass(p);
+	assert_int_equal(rows(p), 0);
+	fill(p, true);
+	assert_outcome(p, BACKFILL_ISSUED, 2);
+	assert_outcome(p, BACKFILL_NO_MATCH, 1);
+	assert_outcome(p, BACKFILL_HELD, 1);
+	assert_outcome(p, BACKFILL_NO_EMAIL, 1);
+	assert_int_equal(p->report.held[HOLD_REQUIRED], 1);
+	assert_int_equal(p->report.misses, 1);
+	assert_int_equal(p->report.shown, 5);
+	assert_int_equal(p->said, 3);
+	assert_int_equal(rows(p), 0); /* a preview writes nothing */
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 2);
+	assert_int_equal(rows(p), 3);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_KNOWN, 3);
+	assert_int_equal(rows(p), 3);
+	set(p, 99, "email", "late@example.com");
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 1);
+}
+
+static void from_is_the_value_before(void **state)
+{
+	struct portal *p = *state;
+
+	p->rules = from;
+	person(p, 1, "Bronze", NULL, NULL);
+	person(p, 2, "Silver", NULL, NULL);
+	person(p, 3, "Gold", NULL, NULL);
+	p->sim.now_ms += MS_HOUR;
+	set(p, 1, "tier", "Gold");
+	set(p, 2, "tier", "Gold");
+	daemon_pass(p);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 1);
+	assert_outcome(p, BACKFILL_NO_MATCH, 2);
+	assert_true(db_exists(p->db,
+			      "SELECT 1 FROM issuance WHERE contact = '1' AND from_value = 'Bronze'"
+			      " AND to_value = 'Gold' AND at_ms = ?1",
+			      "i", START + MS_HOUR));
+}
+
+/* The daemon and a backfill never both issue for a change, in whichever order they come to it. */
+static void what_came_since_is_the_daemons(void **state)
+{
+	struct portal *p = *state;
+
+	p->rules = braked;
+	person(p, 1, "Bronze", NULL, NULL);
+	person(p, 2, "Bronze", NULL, NULL);
+	daemon_pass(p);
+	p->sim.now_ms += MS_MINUTE;
+	set(p, 1, "tier", "Gold");
+	p->sim.now_ms += 20 * MS_SECOND;
+	fill(p, false);
+	assert_outcome(p, BACKFILL_LEFT, 1);
+	assert_outcome(p, BACKFILL_ISSUED, 1);
+	set(p, 1, "tier", "Silver"); /* the burst goes on: one credential, for its last value */
+	daemon_pass(p);
+	fill(p, false);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+	assert_outcome(p, BACKFILL_KNOWN, 2);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+}
+
+static void join(struct portal *p, int64_t id)
+{
+	struct err err;
+
+	assert_int_equal(sandbox_join(p->sandbox, p->sim.now_ms, 42, id, &err), RC_OK);
+}
+
+static void make_list(struct portal *p)
+{
+	struct err err;
+	int64_t id;
+
+	p->rules = list;
+	assert_int_equal(sandbox_list(p->sandbox, START - MS_DAY, 42, "Graduates", NULL, &id, &err),
+			 RC_OK);
+}
+
+static void members_and_those_that_were_merged(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+	int64_t into;
+
+	make_list(p);
+	for (int64_t id = 1; id <= 300; id++) {
+		person(p, id, NULL, NULL, NULL);
+		join(p, id);
+	}
+	daemon_pass(p);
+	assert_int_equal(rows(p), 0);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 297);
+	assert_outcome(p, BACKFILL_NO_EMAIL, 3);
+	assert_int_equal(p->report.total, 300);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 297);
+	/* Under another id, which the daemon has not heard of yet, and with another row. */
+	sandbox_options(p->sandbox)->merge_rejoins = true;
+	assert_int_equal(sandbox_merge(p->sandbox, p->sim.now_ms, 1, 2, 900, &into, &err), RC_OK);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 0);
+	daemon_pass(p);
+	fill(p, false);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 297);
+}
+
+static void searches_go_by_pages_of_ids(void **state)
+{
+	struct portal *p = *state;
+
+	p->rules = braked;
+	for (int64_t id = 100; id < 550; id++)
+		person(p, id, id % 2 ? "Gold" : "Silver", NULL, NULL);
+	daemon_pass(p);
+	size_t before = sandbox_calls(p->sandbox, "search");
+	fill(p, true);
+	assert_int_equal(sandbox_calls(p->sandbox, "search") - before, 3);
+	assert_int_equal(p->report.total, 450);
+	assert_outcome(p, BACKFILL_ISSUED, 100);
+	assert_outcome(p, BACKFILL_HELD, 446 - 100);
+}
+
+/* ---- the brake, the limit, shadow ---------------------------------------------- */
+
+static void the_brake_counts_what_backfills_make(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+
+	p->rules = braked;
+	for (int64_t id = 100; id < 350; id++)
+		person(p, id, "Gold", NULL, NULL);
+	daemon_pass(p);
+	assert_int_equal(backfill(p, false, 60, &err), RC_OK);
+	assert_outcome(p, BACKFILL_ISSUED, 60);
+	assert_true(p->report.limited);
+	assert_int_equal(backfill(p, false, 60, &err), RC_OK); /* the same hour */
+	assert_outcome(p, BACKFILL_ISSUED, 40);
+	assert_outcome(p, BACKFILL_HELD, 20);
+	assert_int_equal(p->report.held[HOLD_BRAKE], 20);
+	p->sim.now_ms += 2 * MS_HOUR;
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 100);
+	assert_outcome(p, BACKFILL_KNOWN, 120);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 200);
+}
+
+static void what_was_in_shadow_goes_out(void **state)
+{
+	static const char shadow[] = "rule: tier\nmode: shadow\n"
+				     "trigger:\n  event: property-changed\n  property: tier\n"
+				     "action:\n  do: issue-credential\n  group: g\n";
+	struct portal *p = *state;
+
+	p->rules = shadow;
+	person(p, 1, "Bronze", NULL, NULL);
+	person(p, 2, "Bronze", NULL, NULL);
+	daemon_pass(p);
+	p->sim.now_ms += MS_MINUTE;
+	set(p, 1, "tier", "Gold");
+	daemon_pass(p);
+	fill(p, false); /* shadow records shadow */
+	assert_outcome(p, BACKFILL_SHADOW, 1);
+	assert_outcome(p, BACKFILL_KNOWN, 1);
+	assert_int_equal(rows(p), 2);
+	p->rules = braked;
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 0);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 2);
+	assert_int_equal(rows(p), 2);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+}
+
+/* ---- what it refuses --------------------------------------------------------------- */
+
+static void what_cannot_be_backfilled(void **state)
+{
+	struct portal *p = *state;
+
+	person(p, 1, "Gold", "Lodz", "PL");
+	assert_refused(p, RC_INVALID, "is not active with this trigger");
+	p->rules = "rule: tier\nmode: off\n"
+		   "trigger: { event: property-changed, property: tier }\n"
+		   "action: { do: issue-credential, group: g }\n";
+	assert_refused(p, RC_INVALID, "is off");
+	p->rules = "rule: tier\n"
+		   "trigger: { event: property-changed, property: tier, to: \"\" }\n"
+		   "action: { do: issue-credential, group: g }\n";
+	assert_refused(p, RC_INVALID, "a value that is cleared");
+	p->rules = tier;
+	daemon_pass(p);
+	db_run(p->db, "UPDATE action SET restored = 'its mark'", "");
+	assert_refused(p, RC_INVALID, "run 'hs2cert reconcile' first");
+	db_run(p->db, "UPDATE watch SET start_ms = NULL", "");
+	db_run(p->db, "UPDATE action SET restored = NULL", "");
+	assert_refused(p, RC_INVALID, "was not reached since");
+}
+
+static void a_source_that_cannot_be_read(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+
+	person(p, 1, "Gold", "Lodz", "PL");
+	daemon_pass(p);
+	assert_int_equal(sandbox_fault(p->sandbox, "search", FAULT_STATUS, 401, -1, 0, 1, &err),
+			 RC_OK);
+	assert_refused(p, RC_REFUSED, "refuses its token");
+	assert_int_equal(sandbox_fault(p->sandbox, "search", FAULT_CUT_AFTER, 0, -1, 0, 5, &err),
+			 RC_OK);
+	assert_refused(p, RC_REFUSED, "could not be read now");
+	assert_int_equal(sandbox_fault(p->sandbox, "search", FAULT_STATUS, 400, -1, 0, 1, &err),
+			 RC_OK);
+	assert_refused(p, RC_REFUSED, "HubSpot refuses it (400)");
+	assert_int_equal(sandbox_fault(p->sandbox, "read", FAULT_STATUS, 429, 3, 0, 3, &err),
+			 RC_OK);
+	fill(p, true); /* it waits, and goes on */
+	assert_outcome(p, BACKFILL_ISSUED, 1);
+	make_list(p);
+	daemon_pass(p);
+	assert_int_equal(sandbox_list_processing(p->sandbox, 42, true, &err), RC_OK);
+	assert_refused(p, RC_REFUSED, "still being built");
+	assert_int_equal(sandbox_list_delete(p->sandbox, p->sim.now_ms, 42, &err), RC_OK);
+	assert_refused(p, RC_REFUSED, "does not exist");
+}
+
+/* ---- ended anywhere -------------------------------------------------------------------- */
+
+struct stop {
+	int at, seen;
+	bool stopped;
+};
+
+static bool stop_at(void *ctx, const char *tag, bool after)
+{
+	struct stop *s = ctx;
+
+	(void)tag;
+	(void)after;
+	s->stopped |= s->seen++ == s->at;
+	return !s->stopped;
+}
+
+/* At every commit, before it and after it: run again it goes on, and each gets one mail. */
+static void ended_at_each_step_it_goes_on(void **state)
+{
+	struct portal *p = *state;
+	bool more = true;
+	struct err err;
+
+	make_list(p);
+	for (int64_t id = 1; id <= 160; id++) {
+		person(p, id, NULL, NULL, NULL);
+		join(p, id);
+	}
+	daemon_pass(p);
+	int places = 0;
+	for (; more; places++) {
+		struct stop stop = { .at = places };
+		db_hook(p->db, stop_at, &stop);
+		enum rc rc = backfill(p, false, INT64_MAX, &err);
+		db_hook(p->db, NULL, NULL);
+		db_rollback(p->db);
+		assert_int_equal(rc, stop.stopped ? RC_BROKEN : RC_OK);
+		more = stop.stopped && rows(p) < 159;
+		if (places % 2)
+			daemon_pass(p);
+	}
+	assert_true(places > 3);
+	fill(p, false);
+	daemon_pass(p);
+	assert_int_equal(rows(p), 159);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 159);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, portal_setup, portal_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_ends_as_one_thing),	      TEST(from_is_the_value_before),
+		TEST(what_came_since_is_the_daemons), TEST(members_and_those_that_were_merged),
+		TEST(searches_go_by_pages_of_ids),    TEST(the_brake_counts_what_backfills_make),
+		TEST(what_was_in_shadow_goes_out),    TEST(what_cannot_be_backfilled),
+		TEST(a_source_that_cannot_be_read),   TEST(ended_at_each_step_it_goes_on),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
