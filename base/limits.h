@@ -23,6 +23,14 @@
 /* Rule tests: contacts, lists, steps, and what is expected, of one test each. */
 #define LIMIT_TEST_ENTRIES 10000u
 
+/*
+ * The lock file. HubSpot's search reaches 10,000 lists; a portal has some 1,000 properties, of which one
+ * may have some 1,000 options. A key longer than 1,024 characters is none to libyaml.
+ */
+#define LIMIT_LOCK_ENTRIES 20000u
+#define LIMIT_LOCK_OPTIONS 5000u
+#define LIMIT_LOCK_TEXT_BYTES 200u
+
 /* Patterns: a bad 41-byte match costs 132 ms at pcre2's own limit, 1.3 ms here. */
 #define LIMIT_PATTERN_BYTES 4096u
 #define LIMIT_MATCH_STEPS 100000u

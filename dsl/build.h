@@ -15,6 +15,8 @@
 struct source_file {
 	const char *path; /* as shown to people */
 	struct slice text;
+	bool lock;    /* no rule file: the names of the accounts, dsl/lock.h */
+	bool refused; /* it could not be read, which was said; its text is empty */
 };
 
 /* The texts that diagnostics point into; struct span's file is an index here. */
@@ -27,14 +29,17 @@ struct sources {
 void sources_init(struct sources *s);
 void sources_release(struct sources *s);
 /*
- * Reads a folder (rules.md says which names) or one file, named by the caller.
- * RC_BROKEN where it cannot be read. A file that is too large or no regular
- * file becomes a diagnostic.
+ * Reads a folder (rules.md says which names) or one file, named by the caller,
+ * and the lock file there. RC_BROKEN where one cannot be read. A file that is
+ * too large or no regular file becomes a diagnostic.
  */
 enum rc sources_add_path(struct sources *s, const char *path, struct diags *diags,
 			 struct err *err) MUST_CHECK;
 /* Adds a text that is already in memory: for tests and fuzzing. */
 void sources_add_text(struct sources *s, const char *path, struct slice text);
+
+/* How many rule files there are. */
+size_t sources_rule_files(const struct sources *s);
 
 /*
  * Parses, checks and compiles. NULL when there was any error; `diags` is sorted

@@ -87,7 +87,10 @@
 	  "a test expects something of a rule that is not")                                        \
 	X(CODE_STEP_ORDER, "step-order", ERROR,                                                    \
 	  "a step of a test is earlier than the one before it")                                    \
-	X(CODE_BAD_RULES, "bad-rules", ERROR, "the rules that a test reloads are not valid")
+	X(CODE_BAD_RULES, "bad-rules", ERROR, "the rules that a test reloads are not valid")       \
+	X(CODE_BAD_LOCK, "bad-lock", ERROR, "the lock file is damaged")                            \
+	X(CODE_NEWER_LOCK, "newer-lock", ERROR,                                                    \
+	  "the lock file has a form that this program does not know")
 
 enum code {
 #define X(name, word, severity, meaning) name,

@@ -15,7 +15,7 @@ struct explanation {
 	const char *what; /* what it means */
 	const char *why;  /* why it matters */
 	/*
-	 * A rule file, or shell commands that make one. A line `# PATH.yaml` begins another file;
+	 * A rule file, or shell commands that make one. A line `# PATH.yaml` or `# PATH.lock` begins another file;
 	 * a line of only blanks, carets and a message marks the place above it.
 	 */
 	const char *wrong, *right;

@@ -96,7 +96,7 @@ static struct span span_at(const struct reader *r, struct place p)
  * What YAML calls printable, and nothing that libyaml's reader would refuse. NEL, LS and PS are
  * line breaks to YAML and to no editor: whoever has one has it by accident.
  */
-static bool is_printable(const char *p, size_t len)
+bool node_is_printable(const char *p, size_t len)
 {
 	unsigned char a = (unsigned char)p[0], b = len > 1 ? (unsigned char)p[1] : 0;
 
@@ -143,7 +143,7 @@ static bool check_text(struct reader *r)
 
 	while (p < end) {
 		size_t len = utf8_length(p, end);
-		if (!len || !is_printable(p, len)) {
+		if (!len || !node_is_printable(p, len)) {
 			refuse_bytes(r,
 				     place_walk(r->text, PLACE_START, (size_t)(p - r->text.ptr)));
 			return false;

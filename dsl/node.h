@@ -55,6 +55,8 @@ void node_read_file(struct faults *f, uint32_t file, struct arena *arena, struct
 const struct node *node_get(const struct node *n, const char *key);
 /* An unquoted nothing: `key:`. */
 bool node_is_missing(const struct node *n);
+/* Whether this character (of `len` bytes, valid UTF-8) may stand in a file. */
+bool node_is_printable(const char *p, size_t len);
 bool node_is_text(const struct node *n, const char *text);
 
 #endif

@@ -255,6 +255,6 @@ void diags_print_json(const struct sources *s, const struct diags *d, size_t rul
 		str_add_text(out, i ? "," : "");
 		add_diag(s, &d->list[i], out);
 	}
-	str_addf(out, "],\"files\":%zu,\"rules\":%zu,\"errors\":%zu,\"warnings\":%zu}", s->count,
-		 rules, d->errors, d->warnings);
+	str_addf(out, "],\"files\":%zu,\"rules\":%zu,\"errors\":%zu,\"warnings\":%zu}",
+		 sources_rule_files(s), rules, d->errors, d->warnings);
 }

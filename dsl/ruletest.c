@@ -509,7 +509,8 @@ void ruletests_read(struct ruletests *t, const struct ruletest_ground *ground, s
 
 	map_init(&names);
 	for (size_t i = 0; i < t->sources.count; i++)
-		node_read_file(&f, (uint32_t)i, &t->arena, &documents);
+		if (!t->sources.file[i].lock)
+			node_read_file(&f, (uint32_t)i, &t->arena, &documents);
 	for (size_t i = 0; i < documents.count; i++)
 		read_test(t, &f, ground, &names, documents.root[i]);
 	map_release(&names);

@@ -87,6 +87,14 @@ static const char *beside(struct ruletest_reader *r, const struct node *n)
 	return arena_printf(r->arena, "%.*s%.*s", (int)folder, test, SLICE_FMT(n->text));
 }
 
+static bool has_name(const struct sources *s, const char *name)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(base_name(s->file[i].path), name) == 0)
+			return true;
+	return false;
+}
+
 /*
  * A file takes the place of the one of its name among the rules; a folder the place of all.
  * Which it was, is known by what came: a file is read under its own path.
@@ -95,10 +103,10 @@ static void add_others(const struct ruletest_reader *r, struct sources *s, const
 {
 	const struct sources *rules = r->ground->rules;
 
-	if (s->count != 1 || strcmp(s->file[0].path, path) != 0)
+	if (!s->count || strcmp(s->file[0].path, path) != 0)
 		return;
 	for (size_t i = 0; i < rules->count; i++)
-		if (strcmp(base_name(rules->file[i].path), base_name(path)) != 0)
+		if (!has_name(s, base_name(rules->file[i].path)))
 			sources_add_text(s, rules->file[i].path, rules->file[i].text);
 }
 

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "dsl/build.h"
 #include "dsl/codes.h"
+#include "dsl/lock.h"
 
 void sources_init(struct sources *s)
 {
@@ -31,11 +32,31 @@ static struct slice without_bom(struct slice text)
 	return text;
 }
 
+/* Told by its name alone, wherever it is. */
+static bool is_lock_file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash ? slash + 1 : path, LOCK_FILE) == 0;
+}
+
 void sources_add_text(struct sources *s, const char *path, struct slice text)
 {
 	s->file = mem_grow(s->file, &s->cap, s->count + 1, sizeof(*s->file));
-	s->file[s->count++] = (struct source_file){ arena_text(&s->memory, slice_of(path)),
-						    arena_slice(&s->memory, without_bom(text)) };
+	s->file[s->count++] = (struct source_file){
+		.path = arena_text(&s->memory, slice_of(path)),
+		.text = arena_slice(&s->memory, without_bom(text)),
+		.lock = is_lock_file(path),
+	};
+}
+
+size_t sources_rule_files(const struct sources *s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		count += !s->file[i].lock;
+	return count;
 }
 
 /* What cannot be read as a rule file still has a place: its first character. */
@@ -45,6 +66,7 @@ static void refuse_file(struct sources *s, const char *path, struct diags *diags
 	struct span at = { (uint32_t)s->count, 1, 1, 1, 1 };
 
 	sources_add_text(s, path, slice_of(""));
+	s->file[s->count - 1].refused = true;
 	diags_add(diags, SEVERITY_ERROR, diag_codes[code].word, at, "%s", message);
 }
 
@@ -102,6 +124,18 @@ static struct slice folder_name(const char *path)
 	return name;
 }
 
+/* The lock of the folder in which a path lies, given with its slash; none is fine. */
+static enum rc add_lock(struct sources *s, struct slice folder, struct diags *diags,
+			struct err *err)
+{
+	const char *path = arena_printf(&s->memory, "%.*s" LOCK_FILE, SLICE_FMT(folder));
+	struct stat st;
+
+	if (already_read(s, path) || lstat(path, &st) != 0)
+		return RC_OK;
+	return add_file(s, path, diags, err);
+}
+
 static enum rc add_folder(struct sources *s, const char *path, struct diags *diags, struct err *err)
 {
 	struct names names;
@@ -124,7 +158,20 @@ static enum rc add_folder(struct sources *s, const char *path, struct diags *dia
 			rc = add_file(s, file, diags, err);
 	}
 	names_release(&names);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	return add_lock(s, slice_of(arena_printf(&s->memory, "%.*s%s", SLICE_FMT(folder), slash)),
+			diags, err);
+}
+
+/* Files given by name are checked as if they were their folder: its lock is theirs. */
+static enum rc add_one(struct sources *s, const char *path, struct diags *diags, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct slice folder = { path, slash ? (size_t)(slash - path) + 1 : 0 };
+	enum rc rc = add_file(s, path, diags, err);
+
+	return rc == RC_OK ? add_lock(s, folder, diags, err) : rc;
 }
 
 enum rc sources_add_path(struct sources *s, const char *path, struct diags *diags, struct err *err)
@@ -135,5 +182,5 @@ enum rc sources_add_path(struct sources *s, const char *path, struct diags *diag
 		return add_folder(s, path, diags, err);
 	if (already_read(s, path))
 		return RC_OK;
-	return add_file(s, path, diags, err);
+	return add_one(s, path, diags, err);
 }

@@ -78,8 +78,8 @@ static enum rc add_paths(struct testing *t, struct diags *diags, struct err *err
 		rc = sources_add_path(&t->tests.sources, folder, diags, err);
 	for (size_t i = 0; i < t->cli->operands && rc == RC_OK; i++)
 		rc = sources_add_path(&t->tests.sources, t->cli->operand[i], diags, err);
-	if (rc == RC_OK && !t->tests.sources.count) {
-		struct span at = { 0, 1, 1, 1, 1 };
+	if (rc == RC_OK && !sources_rule_files(&t->tests.sources)) {
+		struct span at = { (uint32_t)t->tests.sources.count, 1, 1, 1, 1 };
 		const char *where = t->cli->operands ? t->cli->operand[0] : folder;
 		sources_add_text(&t->tests.sources, where, slice_of(""));
 		diags_add(diags, SEVERITY_ERROR, diag_codes[CODE_NO_TESTS].word, at,

@@ -31,11 +31,11 @@ static enum rc read_paths(struct validation *v, const struct cli *cli, struct er
 		rc = sources_add_path(&v->sources, folder, &v->diags, err);
 	for (size_t i = 0; i < cli->operands && rc == RC_OK; i++)
 		rc = sources_add_path(&v->sources, cli->operand[i], &v->diags, err);
-	v->files = v->sources.count;
+	v->files = sources_rule_files(&v->sources);
 	if (rc != RC_OK || v->files)
 		return rc;
 	const char *where = cli->operands ? cli->operand[0] : folder;
-	struct span at = { 0, 1, 1, 1, 1 };
+	struct span at = { (uint32_t)v->sources.count, 1, 1, 1, 1 };
 	sources_add_text(&v->sources, where, slice_of(""));
 	diags_add(&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at,
 		  "no rule files in '%s'", where);

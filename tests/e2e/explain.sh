@@ -16,7 +16,7 @@ cut_example() {
 			line = 0
 			next
 		}
-		inside && /^# [^ ]+\.yaml$/ {
+		inside && /^# [^ ]+\.(yaml|lock)$/ {
 			file = $2
 			folder = file
 			sub(/\/[^\/]*$/, "", folder)

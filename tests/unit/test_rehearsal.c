@@ -218,7 +218,7 @@ static void test_junit(void **state)
 		{ .test = &tests[1], .explanation = { told, 2, 2 } },
 		{ .test = &tests[2], .verdict = { .passed = true } },
 	};
-	struct source_file files[] = { { "a&b.yaml", { 0 } }, { "c.yaml", { 0 } } };
+	struct source_file files[] = { { .path = "a&b.yaml" }, { .path = "c.yaml" } };
 	struct sources sources = { .file = files, .count = 2 };
 	struct results results = { list, 3, 1, &sources };
 	struct str out;
