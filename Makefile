@@ -244,6 +244,8 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/tests/model/bursts.o $(
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/tests/fuzz/statefile: $(B)/tests/disk/disk.o
+
 .PHONY: fuzz fuzzers
 fuzz: check-deps
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=fuzz fuzzers

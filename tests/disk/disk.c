@@ -11,6 +11,7 @@
 
 #define TORN 512	  /* a write survives in pieces that end at multiples of this */
 #define SECTOR_BYTES 4096 /* what SQLite is told, as on a real file system */
+#define MOST (1 << 30)	  /* a file has no room beyond: a damaged page number may say anything */
 
 /* Something done to a file since its last sync: a write, or a cut to `offset` bytes. */
 struct change {
@@ -260,7 +261,7 @@ static int on_write(sqlite3_file *base, const void *bytes, int len, sqlite3_int6
 	if (dead(h))
 		return SQLITE_IOERR_WRITE;
 	disk.writes++;
-	if (meets(DISK_FULL))
+	if (meets(DISK_FULL) || offset > MOST - len)
 		return SQLITE_FULL;
 	if (meets(DISK_WRITE_FAILS)) {
 		file_write(h->file, offset, bytes, (size_t)len / 2);
@@ -652,15 +653,37 @@ void disk_cut(uint64_t seed)
 	disk_fail(DISK_WELL, 0, false);
 }
 
-void disk_stop(void)
+static void forget_files(void)
 {
-	char lock[96];
-
 	while (disk.file) {
 		struct file *next = disk.file->next;
 		file_free(disk.file);
 		disk.file = next;
 	}
+}
+
+struct slice disk_state(void)
+{
+	const struct file *f = find_file(disk.place);
+
+	return f ? (struct slice){ (const char *)f->written.bytes, f->written.len }
+		 : (struct slice){ 0 };
+}
+
+void disk_put(struct slice bytes)
+{
+	forget_files();
+	struct file *f = add_file(disk.place);
+	f->exists = true;
+	image_write(&f->written, 0, bytes.ptr, bytes.len);
+	file_sync(f);
+}
+
+void disk_stop(void)
+{
+	char lock[96];
+
+	forget_files();
 	sqlite3_vfs_unregister(&vfs);
 	sqlite3_vfs_register(disk.real, 1);
 	snprintf(lock, sizeof(lock), "%s.lock", disk.place);

@@ -17,12 +17,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 /* From now on SQLite's files are here, and there are none. Ends with disk_stop. */
 void disk_start(void);
 /* Forgets every file. Databases must be closed. */
 void disk_stop(void);
 /* Path of the state: in an empty folder of its own, which disk_stop removes. */
 const char *disk_place(void);
+/* What was written at disk_place(): lent until the next write or call. */
+struct slice disk_state(void);
+/* The only file from now on is one at disk_place() with these bytes, synced. Databases must be closed. */
+void disk_put(struct slice bytes);
 
 /*
  * The process is gone: what it had open answers nothing but failures from now on and is

@@ -6,23 +6,12 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/store/db.h"
+#include "tests/disk/disk.h"
 
-static char path[64], beside[3][72];
 static struct str whole; /* the file as it was written */
-
-static void forget_files(void)
-{
-	unlink(path);
-	for (size_t i = 0; i < COUNT(beside); i++)
-		unlink(beside[i]);
-}
 
 static void fill(struct db *db)
 {
@@ -44,23 +33,20 @@ static void fill(struct db *db)
 
 static void start(void)
 {
-	static const char *const ends[] = { "-wal", "-shm", ".lock" };
 	struct db *db;
 	struct err err;
 
 	if (whole.len)
 		return;
-	snprintf(path, sizeof(path), "/dev/shm/hs2cert-fuzz-%d.db", (int)getpid());
-	for (size_t i = 0; i < COUNT(ends); i++)
-		snprintf(beside[i], sizeof(beside[i]), "%s%s", path, ends[i]);
-	forget_files();
-	atexit(forget_files);
-	must(db_open(path, DB_OWN, &db, &err) == RC_OK);
+	disk_start();
+	atexit(disk_stop);
+	must(db_open(disk_place(), DB_OWN, &db, &err) == RC_OK);
 	fill(db);
 	must(db_failed(db, &err) == RC_OK);
 	db_close(db);
 	str_init(&whole, 1 << 22);
-	must(file_read(path, &whole, &err) == RC_OK && whole.len);
+	str_add_slice(&whole, disk_state());
+	must(whole.len > 4096 && !whole.overflow);
 }
 
 static void write_changed(struct input *in)
@@ -76,10 +62,7 @@ static void write_changed(struct input *in)
 		for (n = input_byte(in) & 31; n && in->at < in->end; n--, at++)
 			bytes[at % whole.len] = (char)input_byte(in);
 	}
-	forget_files();
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	must(fd >= 0 && write(fd, bytes, whole.len) == (ssize_t)whole.len);
-	close(fd);
+	disk_put((struct slice){ bytes, whole.len });
 	free(bytes);
 }
 
@@ -116,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start();
 	enum db_mode mode = input_byte(&in) & 1 ? DB_SHARE : DB_OWN;
 	write_changed(&in);
-	enum rc rc = db_open(path, mode, &db, &err);
+	enum rc rc = db_open(disk_place(), mode, &db, &err);
 	must(rc == RC_OK || (rc == RC_BROKEN && err.text[0] && !db));
 	if (rc == RC_OK)
 		read_all(db);
