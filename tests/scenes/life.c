@@ -190,6 +190,15 @@ static bool run_once_until(struct life *l, int64_t until_ms, struct err *err, en
 	return life_restart(l);
 }
 
+/* The next of the variant's own restarts is ahead: a step may have been down for long. */
+static void plan_restart(struct life *l)
+{
+	if (!l->variant->restart_every_ms)
+		l->next_restart_ms = INT64_MAX;
+	while (l->next_restart_ms <= l->sim.now_ms)
+		l->next_restart_ms += l->variant->restart_every_ms;
+}
+
 /* Lives until then, through crashes and restarts. */
 static bool live_until(struct life *l, int64_t until_ms)
 {
@@ -204,7 +213,8 @@ static bool live_until(struct life *l, int64_t until_ms)
 				return false;
 			continue;
 		}
-		if (l->variant->restart_every_ms && l->next_restart_ms < stop)
+		plan_restart(l);
+		if (l->next_restart_ms < stop)
 			stop = l->next_restart_ms;
 		if (l->variant->once) {
 			if (!run_once_until(l, stop, &err, &rc))
@@ -214,9 +224,7 @@ static bool live_until(struct life *l, int64_t until_ms)
 		}
 		if (rc != RC_OK && !life_excused(l))
 			return trouble(l, "the engine failed", err.text);
-		bool restart = l->variant->restart_every_ms && l->sim.now_ms >= l->next_restart_ms;
-		if (restart)
-			l->next_restart_ms += l->variant->restart_every_ms;
+		bool restart = l->sim.now_ms >= l->next_restart_ms;
 		if ((restart || l->crashed) && !life_restart(l))
 			return false;
 	}
