@@ -7,8 +7,9 @@
  * restarts, and with the process ended at every durable step; what is issued must
  * be the same each time.
  *
- * read.c reads it, life.c lives it, acts.c is its people, judge.c compares. `make torture` lives
- * it once more for each thing that can fail at each of its requests and writes: torture.c, torment.c.
+ * read.c reads it, stage.c sets it, life.c lives it, portal.c and acts.c are what happens in it,
+ * judge.c compares. `make torture` lives it once more for each thing that can fail at each of its
+ * requests and writes: torture.c, torment.c.
  */
 #ifndef TESTS_SCENES_SCENE_H
 #define TESTS_SCENES_SCENE_H
@@ -148,8 +149,26 @@ enum rc act_drop(struct life *l, const struct node *map, struct err *err);
 /* Whether what was issued is what the scene expects; else says why in l->trouble. */
 bool judge(struct life *l);
 
+/* A step by its word; tables of them end with a NULL word. */
+struct step_word {
+	const char *word;
+	enum rc (*run)(struct life *l, const struct node *what, struct err *err);
+};
+
+/* What happens in HubSpot and at Certifier: portal.c. */
+extern const struct step_word portal_words[];
+enum rc portal_create(struct life *l, int64_t now_ms, const struct node *map, struct err *err);
+enum rc portal_make_list(struct life *l, int64_t now_ms, int64_t id, const char *name,
+			 const char *kind, struct err *err);
+
+/* What is there before a scene begins: stage.c. */
+struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *v);
+bool scene_set_stage(struct life *l); /* false with l->trouble */
+
 /* ---- parts of life.c for steps in files of their own ---- */
 
+/* Says what went wrong in l->trouble; answers false. */
+bool life_trouble(struct life *l, const char *what, const char *why);
 /* What is under way reaches the services (unless requests are lost). */
 void life_end_process(struct life *l);
 /* The rules in force; NULL after trouble. */
@@ -168,5 +187,7 @@ enum rc backup_issue_by_hand(struct life *l, const struct node *what, struct err
 /* Text of a scalar node as a C string in memory, or `otherwise`. */
 const char *node_word(const struct node *map, const char *key, const char *otherwise,
 		      struct arena *memory);
+/* The integer of a member; 0 where there is none. */
+int64_t node_number(const struct node *map, const char *key);
 
 #endif

@@ -1,0 +1,241 @@
+/*
+ * portal - the steps of a scene in which something happens in HubSpot or at Certifier.
+ */
+#include "tests/scenes/scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+int64_t node_number(const struct node *map, const char *key)
+{
+	const struct node *n = node_get(map, key);
+
+	return n ? strtoll(n->text.ptr, NULL, 10) : 0;
+}
+
+/* All members but the named one, as properties. */
+static struct json *properties_of(const struct node *map, const char *but)
+{
+	struct json *p = json_new_object();
+
+	for (const struct node *m = map->first; m; m = m->next)
+		if (!slice_is(m->key->text, but))
+			json_set_slice(p, m->key->text, m->text);
+	return p;
+}
+
+enum rc portal_create(struct life *l, int64_t now_ms, const struct node *map, struct err *err)
+{
+	int64_t id;
+	struct json *p = properties_of(map, "id");
+	enum rc rc = sandbox_create(l->sandbox, now_ms, node_number(map, "id"), p, &id, err);
+
+	json_free(p);
+	return rc;
+}
+
+static enum rc do_set(struct life *l, const struct node *map, struct err *err)
+{
+	struct arena memory;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	for (const struct node *m = map->first; rc == RC_OK && m; m = m->next)
+		if (!slice_is(m->key->text, "contact"))
+			rc = sandbox_set(l->sandbox, l->sim.now_ms, node_number(map, "contact"),
+					 arena_text(&memory, m->key->text), m->text, err);
+	arena_release(&memory);
+	return rc;
+}
+
+/* The same for `count` contacts from id `first` on, all at one instant: an import. */
+static enum rc each_of_many(struct life *l, const struct node *map,
+			    enum rc (*one)(struct life *l, int64_t id, const struct node *map,
+					   struct err *err),
+			    struct err *err)
+{
+	int64_t first = node_number(map, "first"), count = node_number(map, "count");
+	enum rc rc = RC_OK;
+
+	for (int64_t id = first; rc == RC_OK && id < first + count; id++)
+		rc = one(l, id, map, err);
+	return rc;
+}
+
+static enum rc create_one(struct life *l, int64_t id, const struct node *map, struct err *err)
+{
+	char email[64];
+	int64_t out;
+	struct json *p = properties_of(map, "first");
+
+	snprintf(email, sizeof(email), "person%lld@example.org", (long long)id);
+	json_set_text(p, "email", email);
+	enum rc rc = sandbox_create(l->sandbox, l->sim.now_ms, id, p, &out, err);
+	json_free(p);
+	return rc;
+}
+
+static enum rc set_one(struct life *l, int64_t id, const struct node *map, struct err *err)
+{
+	struct arena memory;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	for (const struct node *m = map->first; rc == RC_OK && m; m = m->next)
+		if (!slice_is(m->key->text, "first") && !slice_is(m->key->text, "count"))
+			rc = sandbox_set(l->sandbox, l->sim.now_ms, id,
+					 arena_text(&memory, m->key->text), m->text, err);
+	arena_release(&memory);
+	return rc;
+}
+
+static enum rc join_one(struct life *l, int64_t id, const struct node *map, struct err *err)
+{
+	return sandbox_join(l->sandbox, l->sim.now_ms, node_number(map, "list"), id, err);
+}
+
+static enum rc do_create_many(struct life *l, const struct node *map, struct err *err)
+{
+	return each_of_many(l, map, create_one, err);
+}
+
+static enum rc do_set_many(struct life *l, const struct node *map, struct err *err)
+{
+	return each_of_many(l, map, set_one, err);
+}
+
+static enum rc do_join_many(struct life *l, const struct node *map, struct err *err)
+{
+	return each_of_many(l, map, join_one, err);
+}
+
+static enum rc do_create(struct life *l, const struct node *map, struct err *err)
+{
+	return portal_create(l, l->sim.now_ms, map, err);
+}
+
+enum rc portal_make_list(struct life *l, int64_t now_ms, int64_t id, const char *name,
+			 const char *kind, struct err *err)
+{
+	int64_t out;
+	char made[32];
+
+	snprintf(made, sizeof(made), "List %lld", (long long)id);
+	return sandbox_list(l->sandbox, now_ms, id, name ? name : made, kind, &out, err);
+}
+
+static enum rc do_join(struct life *l, const struct node *map, struct err *err)
+{
+	int64_t list = node_number(map, "list"), contact = node_number(map, "contact");
+	enum rc rc = sandbox_join(l->sandbox, l->sim.now_ms, list, contact, err);
+
+	if (rc == RC_OK)
+		return rc;
+	rc = portal_make_list(l, l->sim.now_ms, list, NULL, "MANUAL", err);
+	return rc == RC_OK ? sandbox_join(l->sandbox, l->sim.now_ms, list, contact, err) : rc;
+}
+
+static enum rc do_leave(struct life *l, const struct node *map, struct err *err)
+{
+	return sandbox_leave(l->sandbox, l->sim.now_ms, node_number(map, "list"),
+			     node_number(map, "contact"), err);
+}
+
+static enum rc do_merge(struct life *l, const struct node *map, struct err *err)
+{
+	int64_t id;
+
+	return sandbox_merge(l->sandbox, l->sim.now_ms, node_number(map, "primary"),
+			     node_number(map, "other"), node_number(map, "into"), &id, err);
+}
+
+static enum rc do_delete(struct life *l, const struct node *map, struct err *err)
+{
+	return sandbox_delete(l->sandbox, l->sim.now_ms, node_number(map, "contact"), err);
+}
+
+static enum rc do_restore(struct life *l, const struct node *map, struct err *err)
+{
+	return sandbox_restore(l->sandbox, l->sim.now_ms, node_number(map, "contact"), err);
+}
+
+static enum rc do_processing(struct life *l, const struct node *map, struct err *err)
+{
+	return sandbox_list_processing(l->sandbox, node_number(map, "list"),
+				       node_is_text(node_get(map, "on"), "true"), err);
+}
+
+static enum rc do_fault(struct life *l, const struct node *map, struct err *err)
+{
+	static const struct {
+		const char *word;
+		enum sandbox_fault fault;
+	} words[] = {
+		{ "cut-before", FAULT_CUT_BEFORE }, { "cut-after", FAULT_CUT_AFTER },
+		{ "timeout", FAULT_TIMEOUT },	    { "timeout-before", FAULT_TIMEOUT_BEFORE },
+		{ "garbage", FAULT_GARBAGE },	    { "empty", FAULT_EMPTY },
+	};
+	struct arena memory;
+	arena_init(&memory);
+	const char *with = node_word(map, "with", "500", &memory);
+	enum sandbox_fault fault = slice_is(slice_of(node_word(map, "when", "", &memory)), "after")
+					   ? FAULT_STATUS_AFTER
+					   : FAULT_STATUS;
+	int retry = node_get(map, "retry-after") ? (int)node_number(map, "retry-after") : -1;
+	int times = node_get(map, "times") ? (int)node_number(map, "times") : 1;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(with, words[i].word) == 0)
+			fault = words[i].fault;
+	enum rc rc = sandbox_fault(l->sandbox, node_word(map, "fail", "?", &memory), fault,
+				   atoi(with), retry, (int)node_number(map, "skip"), times, err);
+	arena_release(&memory);
+	return rc;
+}
+
+static enum rc do_attribute(struct life *l, const struct node *n, struct err *err)
+{
+	struct arena memory;
+
+	(void)err;
+	arena_init(&memory);
+	sandbox_attribute(l->sandbox, arena_text(&memory, n->text));
+	arena_release(&memory);
+	return RC_OK;
+}
+
+static enum rc do_plan(struct life *l, const struct node *n, struct err *err)
+{
+	(void)err;
+	sandbox_plan(l->sandbox, slice_is(n->text, "expiry"));
+	return RC_OK;
+}
+
+static enum rc do_index_lag(struct life *l, const struct node *n, struct err *err)
+{
+	if (!clock_parse_duration(n->text, &sandbox_options(l->sandbox)->index_lag_ms))
+		return err_set(err, RC_INVALID, "index-lag takes a duration");
+	return RC_OK;
+}
+
+const struct step_word portal_words[] = {
+	{ "set", do_set },
+	{ "create", do_create },
+	{ "add-to-list", do_join },
+	{ "remove-from-list", do_leave },
+	{ "merge", do_merge },
+	{ "delete", do_delete },
+	{ "restore", do_restore },
+	{ "list-processing", do_processing },
+	{ "certifier", do_fault },
+	{ "hubspot", do_fault },
+	{ "attribute", do_attribute },
+	{ "plan", do_plan },
+	{ "index-lag", do_index_lag },
+	{ "create-many", do_create_many },
+	{ "set-many", do_set_many },
+	{ "add-many-to-list", do_join_many },
+	{ NULL, NULL },
+};
