@@ -84,6 +84,13 @@ static enum render read_reference(struct renderer *r, const struct part *part)
 
 /* ---- a template -------------------------------------------------------- */
 
+/* A function would work on a part of what has no room, or on nothing. */
+static enum render check_room(struct renderer *r, const struct part *part)
+{
+	return r->now.overflow ? fail(r, RENDER_BAD, "%.*s is too long", SLICE_FMT(part->text))
+			       : RENDER_OK;
+}
+
 static enum render run_call(struct renderer *r, const struct part *part, const struct call *call)
 {
 	struct working w = { &r->now, &r->next, NULL };
@@ -97,21 +104,21 @@ static enum render run_call(struct renderer *r, const struct part *part, const s
 		return fail(r, answer, "%.*s is required and empty", SLICE_FMT(part->text));
 	if (answer == RENDER_BAD)
 		return fail(r, answer, "%.*s %s", SLICE_FMT(part->text), w.problem);
-	if (r->now.overflow) /* else the next function would work on a part of it */
-		return fail(r, RENDER_BAD, "%.*s is too long", SLICE_FMT(part->text));
-	return answer;
+	return check_room(r, part);
 }
 
 static enum render render_part(struct renderer *r, const struct part *part, struct str *out)
 {
 	str_clear(&r->now);
 	enum render answer = read_reference(r, part);
+	if (answer == RENDER_OK)
+		answer = check_room(r, part);
 	for (size_t i = 0; i < part->n_call && answer == RENDER_OK; i++)
 		answer = run_call(r, part, &part->call[i]);
 	if (answer != RENDER_OK)
 		return answer;
 	str_add_slice(out, str_slice(&r->now));
-	if (r->now.overflow || out->overflow)
+	if (out->overflow)
 		return fail(r, RENDER_BAD, "%.*s is too long", SLICE_FMT(part->text));
 	return RENDER_OK;
 }

@@ -242,12 +242,47 @@ static void test_what_cannot_be(void **state)
 	assert_string_equal(r.why, "custom.x: contact.lastname is too long");
 }
 
+static void check_too_long(const char *functions, const char *const *pair)
+{
+	char rule[512];
+
+	snprintf(rule, sizeof(rule),
+		 "rule: r\ntrigger: { event: list-added, list: 1 }\naction: { do: issue-credential,"
+		 " group: g, fields: { custom.x: \"{{ contact.big%s }}\" } }\n",
+		 functions);
+	struct rendered r = render_rule(rule, "custom.x", pair, LIMIT_FIELD_BYTES);
+	assert_int_equal(r.answer, RENDER_BAD);
+	assert_string_equal(r.why, "custom.x: contact.big is too long");
+}
+
+/* What has no room is no value: no function may make something of the part that had some, or of nothing. */
+static void test_no_room_between_functions(void **state)
+{
+	static char big[LIMIT_VALUE_BYTES + 2];
+	const char *const pair[] = { "big", big, NULL };
+
+	(void)state;
+	memset(big, 'x', LIMIT_VALUE_BYTES + 1);
+	check_too_long("", pair);
+	check_too_long(" | default('none')", pair);
+	check_too_long(" | replace('x', '')", pair);
+	check_too_long(" | required", pair);
+	check_too_long(" | add('1 day')", pair);
+	big[LIMIT_VALUE_BYTES - 8] = '\0';
+	check_too_long(" | replace('x', 'yx') | replace('yx', '') | trim", pair);
+	check_too_long(" | replace('x', 'xx') | date('YYYY-MM-DD')", pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_references),     cmocka_unit_test(test_text_functions),
-		cmocka_unit_test(test_dates),	       cmocka_unit_test(test_dates_in_the_zone),
-		cmocka_unit_test(test_date_fields),    cmocka_unit_test(test_recipient),
+		cmocka_unit_test(test_no_room_between_functions),
+		cmocka_unit_test(test_references),
+		cmocka_unit_test(test_text_functions),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_dates_in_the_zone),
+		cmocka_unit_test(test_date_fields),
+		cmocka_unit_test(test_recipient),
 		cmocka_unit_test(test_what_cannot_be),
 	};
 	struct err err;
