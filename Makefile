@@ -93,6 +93,7 @@ deps:
 	@sh contrib/deps.sh $(BUILD_PACKAGES)
 check-deps:
 	@sh contrib/deps.sh $(CHECK_PACKAGES)
+	@command -v npm >/dev/null || sh contrib/deps.sh nodejs npm
 demo-deps:
 	@sh contrib/deps.sh $(DEMO_PACKAGES)
 
@@ -161,11 +162,22 @@ lint: $(SQL_HEADERS)
 	@sh tests/lint/layers.sh
 	@sh tests/lint/headers.sh $(B)/gen
 
+# A JSON Schema validator and a YAML language server, for tests/editor.
+EDITOR_PACKAGES := build/editor/node_modules/.package-lock.json
+$(EDITOR_PACKAGES): tests/editor/package.json tests/editor/package-lock.json
+	$(call say,NPM,$(@D))
+	@mkdir -p build/editor
+	$(Q)cp $^ build/editor && cd build/editor && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+.PHONY: editor
+editor: $(B)/hs2cert $(EDITOR_PACKAGES)
+	@sh tests/editor/run.sh $(B)/hs2cert build/editor/node_modules
+
 # What is run with the fast build only, and takes long.
 LONG_TESTS := $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation $(B)/tests/wire/wire $(B)/tests/kill/kill \
 	$(B)/tests/torture/nomem.so
 .PHONY: test-long
-test-long: $(B)/hs2cert $(LONG_TESTS)
+test-long: $(B)/hs2cert $(LONG_TESTS) $(EDITOR_PACKAGES)
 	@sh tests/run.sh $(B) long
 
 # All that CI runs: the linters, clang, the program as users get it, and the sanitizer build, the last two side by side.

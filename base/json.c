@@ -338,6 +338,11 @@ void json_set_bool(struct json *object, const char *key, bool b)
 	json_set(object, key, made(json_boolean(b)));
 }
 
+struct json *json_member(struct json *object, const char *key)
+{
+	return ours(json_object_get(raw(object), key));
+}
+
 void json_add(struct json *array, struct json *value)
 {
 	if (json_array_append_new(raw(array), raw(value)) != 0) /* defensive: no memory */
@@ -355,10 +360,18 @@ static int dump_part(const char *bytes, size_t len, void *out)
 	return 0;
 }
 
-void json_dump(const struct json *v, struct str *out)
+static void dump(const struct json *v, size_t how, struct str *out)
 {
-	const size_t how = JSON_COMPACT | JSON_ENCODE_ANY;
-
 	if (json_dump_callback(raw(v), dump_part, out, how) != 0) /* defensive: no memory */
 		mem_exhausted();
+}
+
+void json_dump(const struct json *v, struct str *out)
+{
+	dump(v, JSON_COMPACT | JSON_ENCODE_ANY, out);
+}
+
+void json_dump_lines(const struct json *v, struct str *out)
+{
+	dump(v, JSON_INDENT(2) | JSON_ENCODE_ANY, out);
 }

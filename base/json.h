@@ -61,9 +61,12 @@ void json_set_text(struct json *object, const char *key, const char *text); /* N
 void json_set_slice(struct json *object, struct slice key, struct slice text);
 void json_set_integer(struct json *object, const char *key, int64_t n);
 void json_set_bool(struct json *object, const char *key, bool b);
-void json_add(struct json *array, struct json *value); /* takes value */
+struct json *json_member(struct json *object, const char *key); /* lent, to add to; NULL: none */
+void json_add(struct json *array, struct json *value);		/* takes value */
 void json_add_text(struct json *array, struct slice text);
 /* Compact, keys in order of insertion. */
 void json_dump(const struct json *v, struct str *out);
+/* The same for people: each member on a line of its own, two spaces deeper than what holds it. */
+void json_dump_lines(const struct json *v, struct str *out);
 
 #endif

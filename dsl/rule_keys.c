@@ -105,7 +105,7 @@ static const struct key rule_rows[] = {
 	  .kind = KEY_TEXT,
 	  .at = AT(brake),
 	  .otherwise = "1000/h",
-	  .pattern = "^(off|[0-9]+(\\.[0-9]+)?/[smhd])$",
+	  .pattern = "^(off|(?=[0-9.]*[1-9])[0-9]{1,9}(\\.[0-9]{1,6})?/[smhd])$",
 	  .about = { "Brake",
 		     "More events than this in any rolling hour (or `/d`, `/m`, `/s`) are held until "
 		     "a person approves them with `hs2cert approve`; `off` holds none.",

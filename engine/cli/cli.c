@@ -10,11 +10,23 @@
 #include "base/diag.h"
 #include "base/json.h"
 
+/* clang-format off */
 static const struct cli_command *const commands[] = {
-	&command_run,	   &command_validate,  &command_test,	 &command_runs,
-	&command_approve,  &command_retry,     &command_resend,	 &command_drop,
-	&command_backfill, &command_reconcile, &command_sandbox, &command_version,
+	&command_run,
+	&command_validate,
+	&command_test,
+	&command_runs,
+	&command_approve,
+	&command_retry,
+	&command_resend,
+	&command_drop,
+	&command_backfill,
+	&command_reconcile,
+	&command_schema,
+	&command_sandbox,
+	&command_version,
 };
+/* clang-format on */
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static int version_run(const struct cli *cli)

@@ -102,6 +102,7 @@ extern const struct cli_command command_resend;
 extern const struct cli_command command_drop;
 extern const struct cli_command command_backfill;
 extern const struct cli_command command_reconcile;
+extern const struct cli_command command_schema;
 extern const struct cli_command command_sandbox;
 extern const struct cli_command command_version;
 

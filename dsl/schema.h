@@ -1,0 +1,18 @@
+/*
+ * schema - the rule language as a JSON Schema, for editors.
+ *
+ * Made from the rows that the parser reads, so that it cannot lag behind. What a
+ * YAML language server can tell from it are keys, types, closed sets of words,
+ * small forms and, with a lock, names. It is not the parser: what hangs together
+ * across keys (templates, dates in them, rules of one name) only `validate` tells.
+ * Draft 7, which all of them know. Used by `hs2cert schema`.
+ */
+#ifndef DSL_SCHEMA_H
+#define DSL_SCHEMA_H
+
+#include "base/json.h"
+
+/* Of the documents of a rule file. Freed with json_free. */
+struct json *schema_rules(void) MUST_CHECK;
+
+#endif
