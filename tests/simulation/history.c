@@ -83,7 +83,7 @@ static int64_t some_while(struct hand *h)
 	case 12:
 		return dice_between(d, 1, 120) * MS_MINUTE;
 	case 13:
-		return dice_chance(d, 60) ? dice_between(d, 1, 3) * MS_DAY : MS_MINUTE;
+		return dice_chance(d, 12) ? dice_between(d, 1, 3) * MS_DAY : MS_MINUTE;
 	default:
 		return dice_between(d, 1000, 200 * 1000);
 	}
@@ -419,7 +419,7 @@ static int import_size(struct dice *d)
 {
 	if (dice_chance(d, 975))
 		return 0;
-	return dice_chance(d, 850) ? (int)dice_between(d, 40, 300)
+	return dice_chance(d, 950) ? (int)dice_between(d, 40, 300)
 				   : (int)dice_between(d, 300, 2000);
 }
 

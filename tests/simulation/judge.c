@@ -16,100 +16,9 @@
 struct judging {
 	struct life *l;
 	struct model_verdict verdict;
+	struct pairs pairs;
 	int64_t unknown; /* credentials that are parked as send-unknown */
 };
-
-/* ---- does a credential meet a claim ------------------------------------------------ */
-
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b) == 0;
-}
-
-static bool same_custom(const struct sandbox_credential *c, const char *tag, const char *wanted)
-{
-	struct slice key;
-	const struct json *value;
-	bool found = false;
-
-	for (struct json_each e = json_each(c->custom); json_next(&e, &key, &value);) {
-		if (!slice_is(key, tag))
-			continue;
-		found = true;
-		if (!slice_is(json_slice(value), wanted))
-			return false;
-	}
-	return found || !*wanted;
-}
-
-static bool fits(const struct sandbox_credential *c, const struct model_event *e, int64_t look_ms)
-{
-	struct model_fields f;
-
-	model_render(e, look_ms, &f);
-	bool good = same_text(c->email, str_text(&f.email)) &&
-		    same_text(c->name, str_text(&f.name)) &&
-		    same_text(c->issue_date, f.issue_date) &&
-		    same_text(c->expiry_date, f.expiry_date) &&
-		    same_custom(c, "custom.tier", f.tier) &&
-		    same_custom(c, "custom.note", str_text(&f.note));
-	model_fields_release(&f);
-	return good;
-}
-
-/* As it would be rendered by a look at any time between due and the credential's creation. */
-static bool fits_some_look(const struct sandbox_credential *c, const struct model_claim *claim)
-{
-	const struct model_record *r = claim->event.who;
-
-	if (fits(c, &claim->event, claim->due_ms))
-		return true;
-	for (; r; r = r->into) {
-		for (int p = M_EMAIL; p <= M_LAST; p++) {
-			const struct model_field *f = &r->field[p];
-			for (size_t i = 0; i < f->count; i++)
-				if (f->write[i].at_ms > claim->due_ms &&
-				    f->write[i].at_ms <= c->created_ms &&
-				    fits(c, &claim->event, f->write[i].at_ms))
-					return true;
-		}
-		if (r->into && r->end_ms <= c->created_ms && r->end_ms > claim->due_ms &&
-		    fits(c, &claim->event, r->end_ms))
-			return true;
-	}
-	return false;
-}
-
-static bool meets(const struct judging *j, const struct sandbox_credential *c,
-		  const struct model_claim *claim)
-{
-	const struct model_group *g = &j->verdict.group[claim->group];
-
-	/* Wordings of one rule differ in what they do, too. */
-	const struct model_rule *rule = claim->event.rule;
-	bool draft = strcmp(c->status, "draft") == 0;
-
-	return !claim->met && !claim->shadow && g->met < g->most && rule->issue != draft &&
-	       (rule->send || !c->mails) && claim->due_ms <= c->created_ms + MS_SECOND &&
-	       same_text(c->group, claim->event.rule->group) && fits_some_look(c, claim);
-}
-
-/* Of several that it may meet, one that must be met. */
-static struct model_claim *find_claim(struct judging *j, const struct sandbox_credential *c)
-{
-	struct model_claim *found = NULL;
-
-	for (size_t i = 0; i < j->verdict.claims; i++) {
-		struct model_claim *claim = &j->verdict.claim[i];
-		if (!meets(j, c, claim))
-			continue;
-		const struct model_group *g = &j->verdict.group[claim->group];
-		if (g->met < g->least)
-			return claim;
-		found = found ? found : claim;
-	}
-	return found;
-}
 
 /* ---- the ledger ------------------------------------------------------------------------ */
 
@@ -153,27 +62,43 @@ static struct ledger_event event_of(struct query *q, struct arena *memory)
 
 /* ---- what a person touched ------------------------------------------------------------- */
 
-static bool is_part(const struct model_record *r, int64_t id)
+/* How many merges away from the record the id is; -1: it is none of its ids. */
+static int merges_to(const struct model_record *r, int64_t id)
 {
-	for (; r; r = r->into)
+	for (int n = 0; r; r = r->into, n++)
 		if (r->id == id)
-			return true;
-	return false;
+			return n;
+	return -1;
 }
 
+static bool is_of_event(const struct model_claim *claim, const struct ledger_event *event)
+{
+	const struct model_event *e = &claim->event;
+
+	return !claim->shadow && strcmp(e->rule->name, event->rule) == 0 &&
+	       e->at_ms == event->at_ms && strcmp(e->to, event->to) == 0;
+}
+
+/* Of two that were merged and had the same event each, the one whose id it is. */
 struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_event *event,
 				   bool may_be_met)
 {
+	struct model_claim *found = NULL;
+	int nearest = -1;
+
 	for (size_t i = 0; i < v->claims; i++) {
 		struct model_claim *claim = &v->claim[i];
-		const struct model_event *e = &claim->event;
 		const struct model_group *g = &v->group[claim->group];
-		if (!claim->shadow && (may_be_met || (!claim->met && g->met < g->most)) &&
-		    strcmp(e->rule->name, event->rule) == 0 && e->at_ms == event->at_ms &&
-		    strcmp(e->to, event->to) == 0 && is_part(e->who, event->contact))
-			return claim;
+		if (!is_of_event(claim, event) ||
+		    (!may_be_met && (claim->met || g->met >= g->most)))
+			continue;
+		int merges = merges_to(claim->event.who, event->contact);
+		if (merges < 0 || (found && merges >= nearest))
+			continue;
+		found = claim;
+		nearest = merges;
 	}
-	return NULL;
+	return found;
 }
 
 /* What a person planned anew is rendered by the wording in force then: any that ever was. */
@@ -308,36 +233,37 @@ static void judge_mail(struct judging *j, const struct sandbox_credential *c,
 		describe(l, "not mailed, and not parked", c);
 }
 
-static void judge_credential(struct judging *j, const struct sandbox_credential *c)
+static void pair_credential(struct judging *j, size_t i, const struct sandbox_credential *c)
 {
 	bool draft = strcmp(c->status, "draft") == 0;
 	bool known = db_exists(j->l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1",
 			       "t", c->id);
 
-	if (draft && !known) {
+	if (draft && !known)
 		j->l->tally.strays++;
-		return;
-	}
-	if (judge_touched(j, c))
-		return;
-	struct model_claim *claim = find_claim(j, c);
-	if (!claim) {
+	else if (!judge_touched(j, c) && !pairs_place(&j->pairs, i))
 		describe(j->l, "nobody was owed this", c);
-		return;
-	}
-	claim->met = true;
-	j->verdict.group[claim->group].met++;
-	judge_mail(j, c, claim);
 }
 
-static void judge_credentials(struct judging *j, bool drafts)
+static void pair_credentials(struct judging *j, bool drafts)
 {
 	size_t n = sandbox_credential_count(j->l->sandbox);
 
 	for (size_t i = 0; i < n; i++) {
 		struct sandbox_credential c = sandbox_credential_at(j->l->sandbox, i);
 		if ((strcmp(c.status, "draft") == 0) == drafts)
-			judge_credential(j, &c);
+			pair_credential(j, i, &c);
+	}
+}
+
+static void judge_mails(struct judging *j)
+{
+	size_t n = sandbox_credential_count(j->l->sandbox);
+
+	for (size_t i = 0; i < n; i++) {
+		struct sandbox_credential c = sandbox_credential_at(j->l->sandbox, i);
+		if (j->pairs.claim_of[i])
+			judge_mail(j, &c, j->pairs.claim_of[i]);
 	}
 }
 
@@ -377,9 +303,8 @@ static void judge_groups(struct judging *j)
 		struct model_group *g = &j->verdict.group[claim->group];
 		if (claim->shadow && g->least && !is_recorded(j, claim))
 			describe_claim(j, "not recorded in shadow", claim);
-		if (claim->shadow || claim->met || g->met >= g->least)
-			continue;
-		describe_claim(j, "missing", claim);
+		if (!claim->shadow && g->met < g->least && !pairs_fill(&j->pairs, claim))
+			describe_claim(j, "missing", claim);
 	}
 }
 
@@ -421,14 +346,17 @@ bool judge(struct life *l)
 	oracle_judge(&story, &j.verdict);
 	judge_brakes(l, &j.verdict);
 	meet_touched(&j);
-	judge_credentials(&j, false);
-	judge_credentials(&j, true);
+	pairs_init(&j.pairs, l, &j.verdict);
+	pair_credentials(&j, false);
+	pair_credentials(&j, true);
 	judge_groups(&j);
+	judge_mails(&j);
 	judge_sums(&j);
 	judge_acts(&j);
 	l->tally.claims = (int64_t)j.verdict.claims;
 	l->tally.credentials = (int64_t)sandbox_credential_count(l->sandbox);
 	l->tally.mails = (int64_t)sandbox_mail_count(l->sandbox);
+	pairs_release(&j.pairs);
 	model_verdict_release(&j.verdict);
 	return !l->trouble.len;
 }

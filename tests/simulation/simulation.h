@@ -3,7 +3,7 @@
  * through by the real engine, and judged by the model.
  *
  * draw.c and history.c make a scenario from the seed, life.c and people.c live it, wire.c
- * stands between engine and sandbox, judge.c, brakes.c and sends.c compare, shrink.c shortens
+ * stands between engine and sandbox, judge.c, brakes.c, pair.c and sends.c compare, shrink.c shortens
  * what fails. A scenario is data: the same one is lived the same way each time.
  */
 #ifndef SIMULATION_SIMULATION_H
@@ -196,6 +196,22 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log);
 void life_release(struct life *l);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
+/* Whether it is as it would be rendered by some look after the event. */
+bool fits_some_look(const struct sandbox_credential *c, const struct model_claim *claim);
+bool same_text(const char *a, const char *b); /* a may be NULL, and is empty then */
+/* Which credential is for which claim. */
+struct pairs {
+	struct life *life;
+	struct model_verdict *verdict;
+	struct model_claim **claim_of; /* by number of the credential; NULL: none, or a person's */
+	bool *seen;		       /* by group, in one search */
+};
+void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v);
+void pairs_release(struct pairs *p);
+/* Finds a claim for the i-th credential, if others must move for it. */
+bool pairs_place(struct pairs *p, size_t i);
+/* Finds a credential for a claim of a group of which more must be met. */
+bool pairs_fill(struct pairs *p, struct model_claim *claim);
 /* What was owed for the event of that row of the ledger; NULL: nothing. */
 struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_event *event,
 				   bool may_be_met);

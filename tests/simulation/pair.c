@@ -1,0 +1,205 @@
+/*
+ * pair - which credential is for which claim.
+ *
+ * Two credentials with the same fields may each meet either of two claims, and a third claim
+ * only one of them: so each takes what is free, and where nothing is, others move over, as in
+ * any bipartite matching. Between credentials and groups of claims, of which `most` may be met.
+ */
+#include <string.h>
+
+#include "tests/simulation/simulation.h"
+
+/* ---- does a credential meet a claim ------------------------------------------------ */
+
+bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b) == 0;
+}
+
+static bool same_custom(const struct sandbox_credential *c, const char *tag, const char *wanted)
+{
+	struct slice key;
+	const struct json *value;
+	bool found = false;
+
+	for (struct json_each e = json_each(c->custom); json_next(&e, &key, &value);) {
+		if (!slice_is(key, tag))
+			continue;
+		found = true;
+		if (!slice_is(json_slice(value), wanted))
+			return false;
+	}
+	return found || !*wanted;
+}
+
+static bool fits(const struct sandbox_credential *c, const struct model_event *e, int64_t look_ms)
+{
+	struct model_fields f;
+
+	model_render(e, look_ms, &f);
+	bool good = same_text(c->email, str_text(&f.email)) &&
+		    same_text(c->name, str_text(&f.name)) &&
+		    same_text(c->issue_date, f.issue_date) &&
+		    same_text(c->expiry_date, f.expiry_date) &&
+		    same_custom(c, "custom.tier", f.tier) &&
+		    same_custom(c, "custom.note", str_text(&f.note));
+	model_fields_release(&f);
+	return good;
+}
+
+/* As it would be rendered by a look at any time between due and the credential's creation. */
+bool fits_some_look(const struct sandbox_credential *c, const struct model_claim *claim)
+{
+	const struct model_record *r = claim->event.who;
+
+	if (fits(c, &claim->event, claim->due_ms))
+		return true;
+	for (; r; r = r->into) {
+		for (int p = M_EMAIL; p <= M_LAST; p++) {
+			const struct model_field *f = &r->field[p];
+			for (size_t i = 0; i < f->count; i++)
+				if (f->write[i].at_ms > claim->due_ms &&
+				    f->write[i].at_ms <= c->created_ms &&
+				    fits(c, &claim->event, f->write[i].at_ms))
+					return true;
+		}
+		if (r->into && r->end_ms <= c->created_ms && r->end_ms > claim->due_ms &&
+		    fits(c, &claim->event, r->end_ms))
+			return true;
+	}
+	return false;
+}
+
+static bool meets(const struct pairs *p, size_t i, const struct model_claim *claim)
+{
+	/* Wordings of one rule differ in what they do, too. */
+	struct sandbox_credential c = sandbox_credential_at(p->life->sandbox, i);
+	const struct model_rule *rule = claim->event.rule;
+	bool draft = strcmp(c.status, "draft") == 0;
+
+	return !claim->shadow && rule->issue != draft && (rule->send || !c.mails) &&
+	       claim->due_ms <= c.created_ms + MS_SECOND && same_text(c.group, rule->group) &&
+	       fits_some_look(&c, claim);
+}
+
+/* ---- pairs ------------------------------------------------------------------------- */
+
+void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v)
+{
+	*p = (struct pairs){ .life = l, .verdict = v };
+	p->claim_of = mem_alloc((sandbox_credential_count(l->sandbox) + 1) * sizeof(*p->claim_of));
+	p->seen = mem_alloc((v->groups + 1) * sizeof(*p->seen));
+}
+
+void pairs_release(struct pairs *p)
+{
+	mem_free(p->claim_of);
+	mem_free(p->seen);
+}
+
+static void take(struct pairs *p, size_t i, struct model_claim *claim)
+{
+	struct model_claim *before = p->claim_of[i];
+
+	if (before) {
+		before->met = false;
+		p->verdict->group[before->group].met--;
+	}
+	p->claim_of[i] = claim;
+	claim->met = true;
+	p->verdict->group[claim->group].met++;
+}
+
+/* Of what is free, a claim of a group that must be met, or one that may be. */
+static bool take_free(struct pairs *p, size_t i)
+{
+	struct model_claim *found = NULL;
+	bool must = false;
+
+	for (size_t k = 0; k < p->verdict->claims && !must; k++) {
+		struct model_claim *claim = &p->verdict->claim[k];
+		const struct model_group *g = &p->verdict->group[claim->group];
+		bool better = !found || g->met < g->least;
+		if (claim->met || g->met >= g->most || !better || !meets(p, i, claim))
+			continue;
+		found = claim;
+		must = g->met < g->least;
+	}
+	if (found)
+		take(p, i, found);
+	return found != NULL;
+}
+
+static bool make_room(struct pairs *p, size_t group);
+
+static bool place(struct pairs *p, size_t i)
+{
+	if (take_free(p, i))
+		return true;
+	for (size_t k = 0; k < p->verdict->claims; k++) {
+		struct model_claim *claim = &p->verdict->claim[k];
+		if (p->seen[claim->group] || !meets(p, i, claim))
+			continue;
+		p->seen[claim->group] = true;
+		if (!make_room(p, claim->group))
+			continue;
+		take(p, i, claim);
+		return true;
+	}
+	return false;
+}
+
+/* Whoever is in the group goes elsewhere. */
+static bool make_room(struct pairs *p, size_t group)
+{
+	size_t n = sandbox_credential_count(p->life->sandbox);
+
+	for (size_t i = 0; i < n; i++)
+		if (p->claim_of[i] && p->claim_of[i]->group == group && place(p, i))
+			return true;
+	return false;
+}
+
+bool pairs_place(struct pairs *p, size_t i)
+{
+	memset(p->seen, 0, p->verdict->groups * sizeof(*p->seen));
+	return place(p, i);
+}
+
+static bool fill(struct pairs *p, struct model_claim *claim);
+
+/* It comes over from its group, if that has more than it must or is filled again. */
+static bool come_over(struct pairs *p, size_t i, struct model_claim *claim)
+{
+	struct model_claim *before = p->claim_of[i];
+
+	if (!before || p->seen[before->group] || !meets(p, i, claim))
+		return false;
+	size_t from = before->group;
+	take(p, i, claim);
+	if (p->verdict->group[from].met >= p->verdict->group[from].least)
+		return true;
+	p->seen[from] = true;
+	for (size_t k = 0; k < p->verdict->claims; k++)
+		if (p->verdict->claim[k].group == from && fill(p, &p->verdict->claim[k]))
+			return true;
+	take(p, i, before);
+	return false;
+}
+
+static bool fill(struct pairs *p, struct model_claim *claim)
+{
+	size_t n = sandbox_credential_count(p->life->sandbox);
+
+	for (size_t i = 0; i < n; i++)
+		if (come_over(p, i, claim))
+			return true;
+	return false;
+}
+
+bool pairs_fill(struct pairs *p, struct model_claim *claim)
+{
+	memset(p->seen, 0, p->verdict->groups * sizeof(*p->seen));
+	p->seen[claim->group] = true;
+	return fill(p, claim);
+}
