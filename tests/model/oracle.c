@@ -390,6 +390,52 @@ static size_t claims_of(const struct model_verdict *v, size_t kept, size_t group
 }
 
 /*
+ * The claim is to be met, or the earlier one instead; of contacts that were merged, each may have
+ * had an earlier one, and any of these.
+ */
+static void join_groups(struct model_verdict *v, struct model_claim *c, struct model_claim *earlier,
+			bool joined)
+{
+	struct model_group *own = &v->group[c->group], *its = &v->group[earlier->group];
+
+	if (joined) {
+		own->most += its->most;
+		earlier->group = c->group;
+	} else {
+		its->least = own->least;
+		c->group = earlier->group;
+	}
+}
+
+/* Whether one of the claims kept, which must be met, makes it void. */
+static bool is_void(const struct model_verdict *v, size_t kept, const struct model_claim *c)
+{
+	for (size_t k = 0; k < kept; k++)
+		if (v->claim[k].group != c->group && v->group[v->claim[k].group].least > 0 &&
+		    repeats(&v->claim[k], c))
+			return true;
+	return false;
+}
+
+static void join_earlier(struct model_verdict *v, size_t kept, struct model_claim *c)
+{
+	bool joined = false;
+
+	for (size_t k = 0; k < kept; k++) {
+		struct model_claim *earlier = &v->claim[k];
+		if (earlier->group == c->group || !repeats(earlier, c))
+			continue;
+		/* Only one of the two comes; among more of them it is not told which. */
+		if (claims_of(v, kept, earlier->group) > 1) {
+			v->group[c->group].least = 0;
+		} else {
+			join_groups(v, c, earlier, joined);
+			joined = true;
+		}
+	}
+}
+
+/*
  * Claims that an earlier one of the rule and contact makes void go; where the earlier one may
  * be met or not, one of them is to be.
  */
@@ -401,27 +447,12 @@ static void narrow(struct model_verdict *v)
 		qsort(v->claim, v->claims, sizeof(*v->claim), by_event);
 	for (size_t i = 0; i < v->claims; i++) {
 		struct model_claim *c = &v->claim[i];
-		struct model_group *own = &v->group[c->group];
-		bool gone = false;
-		for (size_t k = 0; !gone && c->event.rule->repeat != REPEATS_EVERY && k < kept;
-		     k++) {
-			struct model_group *g = &v->group[v->claim[k].group];
-			if (g == own || !repeats(&v->claim[k], c))
-				continue;
-			gone = g->least > 0;
-			if (gone)
-				continue;
-			/* Only one of the two comes; among more of them it is not told which. */
-			if (claims_of(v, kept, v->claim[k].group) == 1) {
-				g->least = own->least;
-				c->group = v->claim[k].group;
-				own = g;
-			} else {
-				own->least = 0;
-			}
-		}
-		if (!gone)
-			v->claim[kept++] = *c;
+		bool narrows = c->event.rule->repeat != REPEATS_EVERY;
+		if (narrows && is_void(v, kept, c))
+			continue;
+		if (narrows)
+			join_earlier(v, kept, c);
+		v->claim[kept++] = *c;
 	}
 	v->claims = kept;
 }
