@@ -13,7 +13,9 @@
 #include "engine/ledger.h"
 #include "tests/simulation/simulation.h"
 
-#define QUIET_MS (45 * MS_MINUTE) /* the longest back-off three times over */
+#define QUIET_LONGEST_MS (45 * MS_MINUTE)
+#define BACK_OFF_MS (15 * MS_MINUTE)
+#define REACH_BACK_MS (5 * MS_MINUTE)
 #define QUIET_FIRST_MS (2 * MS_MINUTE)
 #define QUIET_MORE_MS (20 * MS_MINUTE)
 #define QUIET_MOST 40
@@ -118,12 +120,15 @@ static struct table *build(struct life *l, const char *extra)
 static bool load_table(struct life *l)
 {
 	struct err err;
-	struct table *table = build(l, "");
 
-	if (!table)
+	if (l->table_of != l->rules) {
+		table_unref(l->table);
+		l->table = build(l, "");
+		l->table_of = l->rules;
+	}
+	if (!l->table)
 		return trouble(l, "the rules are wrong");
-	enum rc rc = engine_load(l->engine, table, &err);
-	table_unref(table);
+	enum rc rc = engine_load(l->engine, l->table, &err);
 	(void)ground_gave(l, rc);
 	return rc == RC_OK || is_dead(l) || trouble(l, "load: %s", err.text);
 }
@@ -184,6 +189,21 @@ static bool is_idle(const struct life *l)
 		!db_exists(l->sim.world.db, "SELECT 1 FROM stray WHERE looks = 0", ""));
 }
 
+/* Until all is seen that was there: after the longest back-off, by the second poll that reaches back. */
+static int64_t quiet_ms(const struct life *l)
+{
+	const struct sandbox_options *o = &l->sc->sandbox;
+	int64_t poll_ms = 0, settle_ms = 0;
+
+	(void)clock_parse_duration(slice_of(l->rules->poll), &poll_ms);
+	for (size_t i = 0; i < l->rules->count; i++)
+		if (l->rules->rule[i].settle_ms > settle_ms)
+			settle_ms = l->rules->rule[i].settle_ms;
+	int64_t ms = BACK_OFF_MS + REACH_BACK_MS + 2 * poll_ms + settle_ms + o->index_lag_ms +
+		     o->list_lag_ms;
+	return ms < QUIET_LONGEST_MS ? ms : QUIET_LONGEST_MS;
+}
+
 static bool be_quiet(struct life *l)
 {
 	int64_t from_ms = l->sim.now_ms;
@@ -199,7 +219,7 @@ static bool be_quiet(struct life *l)
 		return false;
 	/* Answers that were spoilt before are heard by then; a reload releases what they held. */
 	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) &&
-		    live_until(l, from_ms + QUIET_MS);
+		    live_until(l, from_ms + quiet_ms(l));
 	int most = l->clock_set ? QUIET_MOST_SET : QUIET_MOST;
 	for (int i = 0; fine && i < most && !is_idle(l); i++)
 		fine = live_until(l, l->sim.now_ms + QUIET_MORE_MS);
@@ -500,6 +520,7 @@ void life_release(struct life *l)
 	engine_free(l->engine);
 	l->engine = NULL;
 	sim_abandon(&l->sim);
+	table_unref(l->table);
 	wire_free(l->wire);
 	sends_free(l->sends);
 	ground_end(l);

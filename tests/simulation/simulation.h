@@ -181,7 +181,9 @@ struct life {
 	size_t loads, quiets, quiet_cap;
 	int64_t created_ms;		 /* of the step before */
 	const struct model_rules *rules; /* in force: what a start loads; NULL: none yet */
-	int64_t crash_in;		 /* commits; 0: none is planned */
+	const struct model_rules *table_of;
+	struct table *table; /* of these rules; starts are many */
+	int64_t crash_in;    /* commits; 0: none is planned */
 	bool crash_after, crashed, quiet_now, clock_set;
 	bool starts;	 /* the program would be up, and waits for the ground to bear it */
 	int64_t results; /* commits of them */
