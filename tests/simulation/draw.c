@@ -234,11 +234,37 @@ static void draw_faults(struct scenario *sc, struct dice *d)
 
 	if (dice_chance(d, 150))
 		return; /* all is well */
-	for (int kind = 1; kind < FAULT_KINDS; kind++)
+	for (int kind = 1; kind < FAULT_400; kind++)
 		if (dice_chance(d, 250))
 			sc->fault_rate[kind] = DICE_PICK(d, rates);
 	sc->crash_rate = dice_chance(d, 400) ? dice_between(d, 1, 100) : 0;
 	sc->lose_rate = dice_chance(d, 500) ? 500 : 0;
+}
+
+static bool repeats_nowhere(const struct scenario *sc)
+{
+	bool none = true;
+
+	for (size_t i = 0; i < sc->loads; i++)
+		for (size_t k = 0; k < sc->rules[i].count; k++)
+			none &= sc->rules[i].rule[k].repeat == REPEATS_EVERY;
+	return none;
+}
+
+/*
+ * Not on the disk, where nobody acts; and not where a later event takes the place of what was
+ * refused, which is a matter of when.
+ */
+static void draw_refusals(struct scenario *sc)
+{
+	static const int64_t rates[] = { 20, 50, 200 };
+	struct dice d = dice_of(sc->seed, 6);
+
+	if (sc->ground || !repeats_nowhere(sc) || !dice_chance(&d, 400))
+		return;
+	for (int kind = FAULT_400; kind < FAULT_KINDS; kind++)
+		if (dice_chance(&d, 400))
+			sc->fault_rate[kind] = DICE_PICK(&d, rates);
 }
 
 void scenario_draw(uint64_t seed, struct scenario *out)
@@ -259,6 +285,7 @@ void scenario_draw(uint64_t seed, struct scenario *out)
 	out->first_id = dice_chance(&d, 200) ? INT64_C(9007199254740993) : 101;
 	draw_rules(out, &d);
 	draw_history(out, &d);
+	draw_refusals(out);
 }
 
 void scenario_release(struct scenario *sc)

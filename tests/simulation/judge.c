@@ -3,7 +3,7 @@
  *
  *  1. Every group of claims is met as often as it must, and no more often than it may.
  *  2. Every issued credential meets a claim, with the right fields, and was mailed at most once.
- *  3. What was to be mailed and was not is parked as send-unknown: sends.c.
+ *  3. What was to be mailed was mailed, or is parked as send-unknown: sends.c.
  *  4. No draft is left that the ledger does not hold; rows stay within what happened.
  *  5. What a brake holds is met by being held: brakes.c.
  *  6. What a person touched is met, was mailed as often as they asked, and is in the trail.
@@ -27,7 +27,7 @@ static int64_t count_rows(const struct life *l, const char *sql)
 	return db_integer(l->sim.world.db, 0, sql, "");
 }
 
-static bool ledger_says(const struct life *l, const char *credential, const char *state)
+bool ledger_says(const struct life *l, const char *credential, const char *state)
 {
 	return db_exists(l->sim.world.db,
 			 "SELECT 1 FROM issuance WHERE action_account = 'certifier'"
@@ -219,20 +219,6 @@ static void judge_acts(struct judging *j)
 
 /* ---- credentials ---------------------------------------------------------------------- */
 
-static void judge_mail(struct judging *j, const struct sandbox_credential *c,
-		       const struct model_claim *claim)
-{
-	struct life *l = j->l;
-	bool unknown = ledger_says(l, c->id, "send-unknown");
-
-	j->unknown += unknown;
-	if (c->mails > 1)
-		describe(l, "mailed twice", c);
-	else if (claim->event.rule->send && !unknown &&
-		 !(c->mails == 1 && ledger_says(l, c->id, "sent")))
-		describe(l, "not mailed, and not parked", c);
-}
-
 static void pair_credential(struct judging *j, size_t i, const struct sandbox_credential *c)
 {
 	bool draft = strcmp(c->status, "draft") == 0;
@@ -242,7 +228,7 @@ static void pair_credential(struct judging *j, size_t i, const struct sandbox_cr
 	if (draft && !known)
 		j->l->tally.strays++;
 	else if (!judge_touched(j, c) && !pairs_place(&j->pairs, i))
-		describe(j->l, "nobody was owed this", c);
+		describe(j->l, "nobody was owed this as it is", c);
 }
 
 static void pair_credentials(struct judging *j, bool drafts)
@@ -262,8 +248,11 @@ static void judge_mails(struct judging *j)
 
 	for (size_t i = 0; i < n; i++) {
 		struct sandbox_credential c = sandbox_credential_at(j->l->sandbox, i);
-		if (j->pairs.claim_of[i])
-			judge_mail(j, &c, j->pairs.claim_of[i]);
+		if (!j->pairs.claim_of[i])
+			continue;
+		j->unknown += ledger_says(j->l, c.id, "send-unknown");
+		if (c.mails > 1)
+			describe(j->l, "mailed twice", &c);
 	}
 }
 

@@ -218,7 +218,7 @@ static bool be_quiet(struct life *l)
 	if (!l->engine && !start_program(l))
 		return false;
 	/* Answers that were spoilt before are heard by then; a reload releases what they held. */
-	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) &&
+	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) && people_retry(l) &&
 		    live_until(l, from_ms + quiet_ms(l));
 	int most = l->clock_set ? QUIET_MOST_SET : QUIET_MOST;
 	for (int i = 0; fine && i < most && !is_idle(l); i++)

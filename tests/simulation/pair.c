@@ -77,23 +77,37 @@ static bool meets(const struct pairs *p, size_t i, const struct model_claim *cla
 	const struct model_rule *rule = claim->event.rule;
 	bool draft = strcmp(c.status, "draft") == 0;
 
-	return !claim->shadow && rule->issue != draft && (rule->send || !c.mails) &&
+	return !claim->shadow && rule->issue != draft && (rule->send ? p->gone[i] : c.mails == 0) &&
 	       claim->due_ms <= c.created_ms + MS_SECOND && same_text(c.group, rule->group) &&
 	       fits_some_look(&c, claim);
 }
 
 /* ---- pairs ------------------------------------------------------------------------- */
 
+/* Whether the ledger says that it was sent, or parked, and Certifier that it may be so. */
+static bool has_gone(const struct life *l, const struct sandbox_credential *c)
+{
+	return (c->mails && ledger_says(l, c->id, "sent")) || ledger_says(l, c->id, "send-unknown");
+}
+
 void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v)
 {
+	size_t n = sandbox_credential_count(l->sandbox);
+
 	*p = (struct pairs){ .life = l, .verdict = v };
-	p->claim_of = mem_alloc((sandbox_credential_count(l->sandbox) + 1) * sizeof(*p->claim_of));
+	p->claim_of = mem_alloc((n + 1) * sizeof(*p->claim_of));
+	p->gone = mem_alloc((n + 1) * sizeof(*p->gone));
+	for (size_t i = 0; i < n; i++) {
+		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
+		p->gone[i] = has_gone(l, &c);
+	}
 	p->seen = mem_alloc((v->groups + 1) * sizeof(*p->seen));
 }
 
 void pairs_release(struct pairs *p)
 {
 	mem_free(p->claim_of);
+	mem_free(p->gone);
 	mem_free(p->seen);
 }
 

@@ -84,3 +84,17 @@ bool people_act(struct life *l, const struct step *s)
 	arena_release(&memory);
 	return fine || trouble(l, "%s: %s", act_names[act], err.text);
 }
+
+bool people_retry(struct life *l)
+{
+	struct act_by by = { "ana", l->sim.world.wall_ms(l->sim.world.ctx), false };
+	struct act_choice refused = { .state = "refused" };
+	struct hearing hearing = { l, ACT_RETRY };
+	struct err err;
+	size_t found;
+
+	return l->sc->ground ||
+	       act_do(l->sim.world.db, ACT_RETRY, &refused, &by, hear, &hearing, &found, &err) ==
+		       RC_OK ||
+	       trouble(l, "retry: %s", err.text);
+}

@@ -94,6 +94,11 @@ enum fault_kind {
 	FAULT_END_LEAVING,
 	FAULT_END_ANSWERED,
 	FAULT_END_UNHEARD,
+	FAULT_400, /* from here on: refusals of a write by somebody on the way, which a person retries */
+	FAULT_404,
+	FAULT_409,
+	FAULT_412,
+	FAULT_422,
 	FAULT_KINDS
 };
 
@@ -198,6 +203,7 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log);
 void life_release(struct life *l);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
+bool ledger_says(const struct life *l, const char *credential, const char *state);
 /* Whether it is as it would be rendered by some look after the event. */
 bool fits_some_look(const struct sandbox_credential *c, const struct model_claim *claim);
 bool same_text(const char *a, const char *b); /* a may be NULL, and is empty then */
@@ -206,6 +212,7 @@ struct pairs {
 	struct life *life;
 	struct model_verdict *verdict;
 	struct model_claim **claim_of; /* by number of the credential; NULL: none, or a person's */
+	bool *gone;		       /* likewise: mailed, or parked */
 	bool *seen;		       /* by group, in one search */
 };
 void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v);
@@ -225,6 +232,8 @@ void trace_add(struct life *l, const void *bytes, size_t len);
 
 /* A person does something with one issuance, or with all of a rule. */
 bool people_act(struct life *l, const struct step *s);
+/* They retry all that was refused. */
+bool people_retry(struct life *l);
 
 /* Puts itself between the engine and the world of l->sim. */
 struct wire *wire_new(struct life *l);

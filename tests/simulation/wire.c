@@ -11,7 +11,7 @@
 static const struct {
 	const char *name;
 	struct sim_fate fate;
-	enum { BOTH, HUBSPOT, CERTIFIER } whose;
+	enum { BOTH, HUBSPOT, CERTIFIER, WRITES } whose;
 } faults[FAULT_KINDS] = {
 	[FAULT_NONE] = { .name = "none" },
 	[FAULT_500_BEFORE] = { "500-before", { .how = SIM_ANSWERED, .status = 500 } },
@@ -48,6 +48,11 @@ static const struct {
 	[FAULT_END_ANSWERED] = { "end-answered", { .end = SIM_ENDS_ANSWERED } },
 	[FAULT_END_UNHEARD] = { "end-unheard",
 				{ .how = SIM_TIMEOUT, .after = true, .end = SIM_ENDS_ANSWERED } },
+	[FAULT_400] = { "400", { .how = SIM_ANSWERED, .status = 400 }, WRITES },
+	[FAULT_404] = { "404", { .how = SIM_ANSWERED, .status = 404 }, WRITES },
+	[FAULT_409] = { "409", { .how = SIM_ANSWERED, .status = 409 }, WRITES },
+	[FAULT_412] = { "412", { .how = SIM_ANSWERED, .status = 412 }, WRITES },
+	[FAULT_422] = { "422", { .how = SIM_ANSWERED, .status = 422 }, WRITES },
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -113,8 +118,16 @@ static const char *call_of(const struct http_request *r)
 
 /* ---- faults -------------------------------------------------------------------- */
 
+static bool is_write(const char *call)
+{
+	return strcmp(call, "create") == 0 || strcmp(call, "issue") == 0 ||
+	       strcmp(call, "send") == 0;
+}
+
 static bool may_befall(enum fault_kind kind, const struct passage *p)
 {
+	if (faults[kind].whose == WRITES)
+		return is_write(p->call);
 	return faults[kind].whose == BOTH || (faults[kind].whose == CERTIFIER) == p->certifier;
 }
 
