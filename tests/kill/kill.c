@@ -74,12 +74,12 @@ static bool round_of(const char *program, uint64_t seed, int lives, struct tally
 	struct stage stage[STAGES];
 
 	for (int i = 0; i < STAGES; i++)
-		if (!stage_open(&stage[i], program, seed + (uint64_t)i, (lives + i) / STAGES))
+		if (!stage_begin(&stage[i], program, seed + (uint64_t)i, (lives + i) / STAGES))
 			return false;
 	run_side_by_side(stage, STAGES);
 	for (int i = 0; i < STAGES; i++) {
 		count(t, &stage[i]);
-		stage_close(&stage[i]);
+		stage_end(&stage[i]);
 	}
 	return true;
 }

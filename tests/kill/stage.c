@@ -73,14 +73,7 @@ static void end_life(struct stage *s)
 static void serve(void *ctx, const struct server_request *request, struct sandbox_answer *answer)
 {
 	struct stage *s = ctx;
-	struct sandbox_request r = {
-		.method = request->method,
-		.path = request->path,
-		.query = request->query,
-		.authorization = server_header(request, "Authorization"),
-		.certifier_version = server_header(request, "Certifier-Version"),
-		.body = request->body,
-	};
+	struct sandbox_request r = server_to_sandbox(request);
 
 	if (s->pid && ++s->calls == s->kill_at_call) {
 		s->in_writes += is_write(request);
@@ -357,7 +350,7 @@ int stage_wait_ms(const struct stage *s)
 	return wait < 0 || wait > left ? (int)(left > 1000 ? 1000 : left) : wait;
 }
 
-bool stage_open(struct stage *s, const char *program, uint64_t seed, int lives)
+bool stage_begin(struct stage *s, const char *program, uint64_t seed, int lives)
 {
 	struct err err;
 
@@ -389,7 +382,7 @@ static void remove_folder(const struct stage *s)
 		fprintf(stderr, "kill: %s stays: %s\n", s->folder, strerror(errno));
 }
 
-void stage_close(struct stage *s)
+void stage_end(struct stage *s)
 {
 	if (s->pid > 0) {
 		kill(s->pid, SIGKILL);

@@ -51,9 +51,9 @@ struct stage {
 };
 
 /* Everything before the first daemon: folder, rules, sandbox, contacts. False with a word on stderr. */
-bool stage_open(struct stage *s, const char *program, uint64_t seed, int lives);
+bool stage_begin(struct stage *s, const char *program, uint64_t seed, int lives);
 /* Ends the daemon; removes the folder unless something was wrong. */
-void stage_close(struct stage *s);
+void stage_end(struct stage *s);
 /* Serves what has come, kills whom it is time to kill, begins what comes next. */
 void stage_work(struct stage *s);
 /* How long stage_work may wait. */
