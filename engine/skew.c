@@ -18,8 +18,8 @@ void skew_observe(struct skew *s, int64_t sent_ms, int64_t received_ms, int64_t 
 
 void skew_shift(struct skew *s, int64_t by_ms)
 {
-	s->low_ms -= by_ms;
-	s->high_ms -= by_ms;
+	s->low_ms -= s->known ? by_ms : 0;
+	s->high_ms -= s->known ? by_ms : 0;
 }
 
 int64_t skew_offset(const struct skew *s)

@@ -19,7 +19,7 @@ struct skew {
 };
 
 void skew_observe(struct skew *s, int64_t sent_ms, int64_t received_ms, int64_t date_ms);
-/* Our clock was set by so much: what is known of theirs stays known. */
+/* Our clock was set by so much: what is known of theirs, if anything is, stays known. */
 void skew_shift(struct skew *s, int64_t by_ms);
 /* Their clock less ours; 0 while nothing is known. */
 int64_t skew_offset(const struct skew *s);

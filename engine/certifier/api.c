@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mask.h"
 
 #define TIMEOUT_MS (30 * MS_SECOND)
 #define PAGE 100				/* the most there is: facts/certifier.md 1.3 */
 #define VERSION "Certifier-Version: 2022-10-26" /* the only one there is: facts/certifier.md 1.1 */
 #define MESSAGE_BYTES 200			/* of a foreign message, in our logs */
-#define SHORT_NAME 4				/* shorter ones are found inside of other words */
 
 /* ---- requests ------------------------------------------------------------- */
 
@@ -336,41 +336,6 @@ bool api_same_fields(const struct json *credential, const struct issuance *is, s
 
 /* ---- what Certifier says when it refuses ------------------------------------ */
 
-static bool is_word_byte(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c & 0x80);
-}
-
-static bool is_whole_word(const struct str *text, size_t at, size_t len)
-{
-	return (at == 0 || !is_word_byte(text->ptr[at - 1])) &&
-	       (at + len == text->len || !is_word_byte(text->ptr[at + len]));
-}
-
-/* Puts *** over every occurrence of what is personal, whatever its case. */
-static void redact(struct str *text, struct slice personal)
-{
-	for (size_t at = 0; personal.len && at + personal.len <= text->len; at++)
-		if (slice_eq_nocase((struct slice){ text->ptr + at, personal.len }, personal) &&
-		    (personal.len >= SHORT_NAME || is_whole_word(text, at, personal.len)))
-			memset(text->ptr + at, '*', personal.len);
-}
-
-/* At most `most` bytes of text, whole characters. */
-static struct slice head(struct slice text, size_t most)
-{
-	size_t len = 0;
-
-	while (len < text.len) {
-		size_t next = utf8_length(text.ptr + len, text.ptr + text.len);
-		len += next ? next : 1;
-		if (len > most)
-			return (struct slice){ text.ptr, len - (next ? next : 1) };
-	}
-	return text;
-}
-
 /* The head is cut off last, so that no half of a name is left at its end. */
 static void add_message(const struct answer *an, struct str *out)
 {
@@ -379,15 +344,15 @@ static void add_message(const struct answer *an, struct str *out)
 	struct str text;
 
 	str_init(&text, LIMIT_FIELD_BYTES);
-	str_add_slice(&text, head(code, MESSAGE_BYTES));
+	str_add_slice(&text, mask_head(code, MESSAGE_BYTES));
 	str_add_text(&text, code.len && message.len ? ": " : "");
-	str_add_slice(&text, head(message, LIMIT_FIELD_BYTES / 2));
-	redact(&text, field(an->is, "recipient.email"));
-	redact(&text, field(an->is, "recipient.name"));
-	redact(&text, str_slice(&an->action->token));
+	str_add_slice(&text, mask_head(message, LIMIT_FIELD_BYTES / 2));
+	mask_text(&text, field(an->is, "recipient.email"));
+	mask_text(&text, field(an->is, "recipient.name"));
+	mask_text(&text, str_slice(&an->action->token));
 	if (text.len)
 		str_add_char(out, ' ');
-	str_add_shown(out, head(str_slice(&text), MESSAGE_BYTES));
+	str_add_shown(out, mask_head(str_slice(&text), MESSAGE_BYTES));
 	str_release(&text);
 }
 

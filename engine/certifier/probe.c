@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/mask.h"
 #include "engine/certifier/api.h"
 
 #define PAGES_MOST 100 /* 10,000 groups: a workspace that has more is not checked */
@@ -83,15 +84,22 @@ static void end_with(struct probe *p, const char *problem)
 	p->asks = PROBE_DONE;
 }
 
-static void end_with_answer(struct probe *p, const struct http_response *r, const struct json *body)
+static void end_with_answer(struct action *a, const struct http_response *r,
+			    const struct json *body)
 {
 	struct slice said = json_slice(json_path(body, "error.message"));
+	struct probe *p = &a->probe;
+	struct str text;
 
-	said.len = said.len > MESSAGE_BYTES ? MESSAGE_BYTES : said.len;
+	str_init(&text, LIMIT_FIELD_BYTES);
+	str_add_slice(&text, mask_head(said, LIMIT_FIELD_BYTES / 2));
+	mask_text(&text, str_slice(&a->token));
+	mask_addresses(&text);
 	if (r->outcome == HTTP_ANSWER)
 		str_addf(&p->problem, "%d ", r->status);
-	str_add_shown(&p->problem, said);
+	str_add_shown(&p->problem, mask_head(str_slice(&text), MESSAGE_BYTES));
 	end_with(p, said.len ? "" : r->problem ? r->problem : "unusable answer");
+	str_release(&text);
 }
 
 void probe_answer(struct action *a, const struct http_response *r)
@@ -101,7 +109,7 @@ void probe_answer(struct action *a, const struct http_response *r)
 	struct json *body = r->outcome == HTTP_ANSWER ? json_parse(r->body, &ignored) : NULL;
 
 	if (!body || !api_is_good(r)) {
-		end_with_answer(p, r, body);
+		end_with_answer(a, r, body);
 	} else {
 		bool groups = p->asks == PROBE_GROUPS;
 		const char *problem = groups ? take_groups(p, body) : take_attributes(p, body);

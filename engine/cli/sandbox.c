@@ -60,14 +60,7 @@ static bool from_elsewhere(const struct server_request *request)
 static void handle(void *ctx, const struct server_request *request, struct sandbox_answer *answer)
 {
 	struct play *p = ctx;
-	struct sandbox_request r = {
-		.method = request->method,
-		.path = request->path,
-		.query = request->query,
-		.authorization = server_header(request, "Authorization"),
-		.certifier_version = server_header(request, "Certifier-Version"),
-		.body = request->body,
-	};
+	struct sandbox_request r = server_to_sandbox(request);
 
 	if (strncmp(r.path, "/sandbox", 8) == 0 && from_elsewhere(request)) {
 		answer->status = 403;

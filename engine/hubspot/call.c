@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mask.h"
 #include "engine/backoff.h"
 
 #define CLOCK_DRIFT_MS 500 /* more than that between two answers: our clock was set */
+#define MESSAGE_BYTES 200  /* of a foreign message, in our logs */
 #define TIMEOUT_MS (30 * MS_SECOND)
 #define STUMBLES_MOST 4 /* failures in a row of one object's request */
 
@@ -63,12 +65,19 @@ static int64_t clock_set_ms(const struct source *s)
 	return by > -CLOCK_DRIFT_MS && by < CLOCK_DRIFT_MS ? 0 : by;
 }
 
-int64_t hub_now_ms(const struct source *s)
+/* What is known of HubSpot's clock, against ours as it is now. */
+static struct skew skew_now(const struct source *s)
 {
 	struct skew skew = s->skew;
 
-	if (skew.known)
-		skew_shift(&skew, clock_set_ms(s));
+	skew_shift(&skew, clock_set_ms(s));
+	return skew;
+}
+
+int64_t hub_now_ms(const struct source *s)
+{
+	struct skew skew = skew_now(s);
+
 	return hub_wall_ms(s) + skew_offset(&skew);
 }
 
@@ -134,14 +143,16 @@ void calls_drop(struct source *s)
 
 /* ---- what an answer means for the account ------------------------------- */
 
-/* The first 200 bytes that HubSpot says, for the log. */
-static const char *said(const struct json *json, char out[224])
+/* The head of what HubSpot says, for the log: it may repeat what it was asked. */
+static const char *said(const struct call *c, const struct json *json, struct str *out)
 {
-	struct slice message = json_get_slice(json, "message");
-	size_t len = message.len > 200 ? 200 : message.len;
-
-	snprintf(out, 224, "%.*s", (int)len, message.ptr ? message.ptr : "");
-	return out;
+	str_add_slice(out, mask_head(json_get_slice(json, "message"), LIMIT_FIELD_BYTES / 2));
+	mask_text(out, str_slice(&c->token));
+	mask_addresses(out);
+	out->len = mask_head(str_slice(out), MESSAGE_BYTES).len;
+	if (out->ptr)
+		out->ptr[out->len] = '\0';
+	return str_text(out);
 }
 
 /* Waits that facts/hubspot.md 6.2 and 6.3 give; 0: the usual back-off. */
@@ -180,24 +191,35 @@ static void account_stops(struct source *s, const char *status, const char *reas
 		 "status", status, "reason", reason, NULL);
 }
 
-static void note_failure(struct source *s, const struct http_response *r, const struct json *json)
+static void note_refusal(const struct call *c, const struct http_response *r,
+			 const struct json *json)
 {
-	char text[224], status[16] = "";
+	struct source *s = c->source;
+	char status[16];
+	struct str text;
 
-	if (r->outcome != HTTP_ANSWER) {
-		account_waits(s, 0, "no answer from the source", NULL, r->problem);
-		return;
-	}
+	str_init(&text, LIMIT_FIELD_BYTES);
 	snprintf(status, sizeof(status), "%d", r->status);
-	if (r->status == 401 || r->status == 403) {
-		account_stops(s, status, said(json, text));
-		return;
-	}
-	int64_t wait = r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms
-							: wait_of(r->status, json);
-	account_waits(s, wait,
-		      r->status < 300 ? "an answer that cannot be used" : "the source refused",
-		      status, said(json, text));
+	const char *reason = said(c, json, &text);
+	if (r->status == 401 || r->status == 403)
+		account_stops(s, status, reason);
+	else
+		account_waits(s,
+			      r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms
+							       : wait_of(r->status, json),
+			      r->status < 300 ? "an answer that cannot be used"
+					      : "the source refused",
+			      status, reason);
+	str_release(&text);
+}
+
+static void note_failure(const struct call *c, const struct http_response *r,
+			 const struct json *json)
+{
+	if (r->outcome == HTTP_ANSWER)
+		note_refusal(c, r, json);
+	else
+		account_waits(c->source, 0, "no answer from the source", NULL, r->problem);
 }
 
 /* What refuses one object and says nothing of the account. */
@@ -227,8 +249,7 @@ static void observe(struct source *s, const struct call *c, const struct http_re
 
 	/* Without a Date our own clock has to do. */
 	if (r->date_ms != HTTP_ABSENT) {
-		if (s->skew.known)
-			skew_shift(&s->skew, clock_set_ms(s));
+		s->skew = skew_now(s);
 		skew_observe(&s->skew, now - took, now, r->date_ms);
 	} else {
 		s->skew.known = true;
@@ -260,7 +281,7 @@ static void finish(struct source *s, struct call *c, const struct http_response 
 		s->failures = s->stumbles = 0;
 	} else {
 		s->stumbles++;
-		note_failure(s, r, json);
+		note_failure(c, r, json);
 	}
 	struct reply reply = { r->status, json, good ? began_ms(s, c, r) : 0 };
 	c->spec.done(s, c->spec.arg, good ? &reply : NULL);

@@ -50,6 +50,18 @@ const char *server_header(const struct server_request *request, const char *name
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+struct sandbox_request server_to_sandbox(const struct server_request *request)
+{
+	return (struct sandbox_request){
+		.method = request->method,
+		.path = request->path,
+		.query = request->query,
+		.authorization = server_header(request, "Authorization"),
+		.certifier_version = server_header(request, "Certifier-Version"),
+		.body = request->body,
+	};
+}
+
 /* ---- one request -------------------------------------------------------- */
 
 static void *note_target(void *ctx, const char *uri, struct MHD_Connection *connection)

@@ -2,7 +2,7 @@
  * server - the one door to libmicrohttpd: HTTP requests in, answers out, in the
  * caller's own thread.
  *
- * Knows nothing of what is served. The caller waits for server_fd to become
+ * Knows nothing of what is served but how the sandbox wants it asked. The caller waits for server_fd to become
  * readable (at most server_wait_ms) and calls server_work. Bodies have a
  * ceiling. An answer may fail on purpose: cut, or never given.
  *
@@ -25,6 +25,9 @@ struct server_request {
 
 /* The value of a header, case of its name not counted, or NULL. */
 const char *server_header(const struct server_request *request, const char *name);
+
+/* The same as the sandbox takes it. */
+struct sandbox_request server_to_sandbox(const struct server_request *request);
 
 /* Fills the answer; the server releases its body. */
 typedef void server_handler(void *ctx, const struct server_request *request,

@@ -1,6 +1,8 @@
 /* Values at their ceilings, from a contact to its credential: issued whole, or held with a reason. */
 #include "tests/unit/rules.h"
 
+#include <stdlib.h>
+
 #include "base/json.h"
 #include "engine/sim.h"
 #include "engine/store/db.h"
@@ -117,11 +119,67 @@ static void a_longer_one_is_held_never_cut(void **state)
 	is_held("\xf0\x9f\x8e\x93", MOST / 4 + 1);
 }
 
+/* HubSpot, or whoever answers for it, says more than a log may hold. */
+static struct sim_fate talks(void *ctx, const struct sim_request *request)
+{
+	const struct sim_fate *fate = ctx;
+
+	return strncmp(request->path, "/hubspot/", 9) == 0 ? *fate : (struct sim_fate){ 0 };
+}
+
+/* What a day of nothing but that answer puts into the log. */
+static void live_with(struct sim_fate *fate, char **log_text)
+{
+	struct sandbox_options o;
+	struct table *table = table_of(rules);
+	struct sim sim;
+	struct err err;
+	size_t len;
+	FILE *log = open_memstream(log_text, &len);
+
+	sandbox_defaults(&o);
+	struct sandbox *sandbox = sandbox_new(&o);
+	sim_init(&sim, sandbox, START, 7, log);
+	sim.fate = talks;
+	sim.fate_ctx = fate;
+	assert_int_equal(db_open(":memory:", DB_OWN, &sim.world.db, &err), RC_OK);
+	struct engine *engine = engine_new(&sim.world);
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	table_unref(table);
+	assert_int_equal(sim_run(&sim, engine, START + MS_HOUR, &err), RC_OK);
+	engine_free(engine);
+	sim_abandon(&sim);
+	db_close(sim.world.db);
+	sandbox_free(sandbox);
+	fclose(log);
+}
+
+static void what_hubspot_says_is_masked_in_the_log(void **state)
+{
+	static const char body[] =
+		"{\"status\":\"error\",\"message\":\"no scope for Ada.Byron+1@Example.org with"
+		" token token-of-HUBSPOT_TOKEN (TOKEN-of-hubspot_token)\"}";
+	static const int statuses[] = { 401, 403, 500, 429, 200 };
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		struct sim_fate fate = { .how = SIM_ANSWERED, .status = statuses[i], .body = body };
+		live_with(&fate, &text);
+		assert_non_null(strstr(text, "no scope for *"));
+		assert_non_null(strstr(text, "with token *"));
+		assert_null(strcasestr(text, "example.org"));
+		assert_null(strcasestr(text, "hubspot_token"));
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_value_of_64_kib_is_issued_whole),
 		cmocka_unit_test(a_longer_one_is_held_never_cut),
+		cmocka_unit_test(what_hubspot_says_is_masked_in_the_log),
 	};
 
 	json_start();

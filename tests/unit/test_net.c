@@ -930,6 +930,8 @@ static void secrets_of_files(void **state)
 	};
 	struct bed *b = *state;
 	char folder[] = "/tmp/hs2cert-net-XXXXXX", path[64], pipe_path[64];
+	struct str token;
+	struct err err;
 
 	memset(large, 'x', sizeof(large));
 	assert_non_null(mkdtemp(folder));
@@ -940,6 +942,12 @@ static void secrets_of_files(void **state)
 		write_file(path, rows[i].text, rows[i].len);
 		assert_secret(b, SECRET_FILE, path, rows[i].want);
 	}
+	struct secret too_long = { SECRET_FILE, path };
+	str_init(&token, LIMIT_SECRET_BYTES);
+	assert_int_equal(b->world.secret(b->world.ctx, &too_long, &token, &err), RC_REFUSED);
+	assert_non_null(strstr(err.text, "the secret in file"));
+	assert_non_null(strstr(err.text, "is larger than 4096 bytes"));
+	str_release(&token);
 	assert_secret(b, SECRET_FILE, folder, NULL);
 	assert_int_equal(mkfifo(pipe_path, 0600), 0);
 	assert_secret(b, SECRET_FILE, pipe_path, NULL);

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/mask.h"
 #include "base/str.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -380,6 +381,43 @@ static void hashes_depend_on_all_bytes_and_the_seed(void **state)
 	assert_true(hash_bytes(1, "abc", 3) != hash_bytes(1, "abc\0", 4));
 }
 
+static void addresses_are_masked(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "nothing here", "nothing here" },
+		{ "ada@example.org", "***************" },
+		{ "to <ada@example.org>, and b@c.de;", "to <***************>, and ******;" },
+		{ "'o''neil@x.ie'", "**************" },
+		{ "\"j\xc3\xb6rg@x.de\"", "\"**********\"" },
+		{ "@", "*" },
+		{ "a @ b@", "a * **" },
+	};
+	struct str s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		str_init(&s, 100);
+		str_add_text(&s, rows[i].text);
+		mask_addresses(&s);
+		assert_string_equal(str_text(&s), rows[i].want);
+		str_release(&s);
+	}
+}
+
+static void a_head_holds_whole_characters(void **state)
+{
+	(void)state;
+	assert_int_equal(mask_head(slice_of("abc"), 3).len, 3);
+	assert_int_equal(mask_head(slice_of("abcd"), 3).len, 3);
+	assert_int_equal(mask_head(slice_of("ab\xc3\xa9"), 3).len, 2);
+	assert_int_equal(mask_head(slice_of("ab\xc3\xa9"), 4).len, 4);
+	assert_int_equal(mask_head(slice_of("\xff\xff"), 1).len, 1);
+	assert_int_equal(mask_head((struct slice){ 0 }, 1).len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +440,8 @@ int main(void)
 		cmocka_unit_test(a_map_answers_what_was_there),
 		cmocka_unit_test(map_keys_are_any_bytes),
 		cmocka_unit_test(hashes_depend_on_all_bytes_and_the_seed),
+		cmocka_unit_test(addresses_are_masked),
+		cmocka_unit_test(a_head_holds_whole_characters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
