@@ -1,0 +1,269 @@
+/* Whether a state is older than its service: what is asked, what each end of it means, and what stays still. */
+#include "tests/unit/boxed.h"
+
+#define PAGE(rows, next) "{\"data\":[" rows "],\"pagination\":{\"next\":" next "}}"
+#define ROW(id, status)                                                                            \
+	"{\"id\":\"" id "\",\"groupId\":\"g\",\"status\":\"" status                                \
+	"\",\"createdAt\":\"2030-01-01T00:00:00.000Z\","                                           \
+	"\"recipient\":{\"name\":\"Bo\",\"email\":\"bo@b.org\"}}"
+
+/* A state that was alive until now, with one issuance that waits. */
+static int64_t start(void)
+{
+	int64_t id = plan("c", "1");
+
+	db_run(db, "INSERT INTO action (account, alive_ms) VALUES ('c', ?1)", "i", now_ms);
+	load(one_account);
+	step();
+	probe("c.example");
+	assert_state(id, "planned");
+	assert_int_equal(flights, 1);
+	assert_non_null(strstr(flight[0].request->url, "/credentials/search"));
+	return id;
+}
+
+static bool is_restored(void)
+{
+	return db_exists(db, "SELECT 1 FROM action WHERE account = 'c' AND restored IS NOT NULL",
+			 "");
+}
+
+static void add_stray(void)
+{
+	(void)plan("c", "9");
+	db_run(db, "UPDATE issuance SET state = 'draft', credential = 'x' WHERE contact = '9'", "");
+	db_run(db,
+	       "INSERT INTO stray (issuance, action_account, group_id, fields, since_ms, until_ms,"
+	       " look_ms) SELECT id, 'c', 'g', fields, ?1, ?1, ?1 FROM issuance WHERE contact = '9'",
+	       "i", now_ms);
+}
+
+static void begin_anew(void **state)
+{
+	assert_int_equal(box_teardown(state), 0);
+	assert_int_equal(box_setup(state), 0);
+}
+
+/* Steps for a day; whatever would be due is. */
+static void live_a_day(void)
+{
+	for (int i = 0; i < 24; i++) {
+		now_ms += MS_HOUR;
+		step();
+	}
+}
+
+static void nothing_leaves_while_it_is_asked(void **state)
+{
+	int64_t id = start();
+
+	(void)state;
+	add_stray();
+	step();
+	step();
+	assert_int_equal(flights, 1);
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX); /* only its answer can bring more */
+	answer("/search", 200, PAGE("", "null"));
+	step();
+	assert_state(id, "creating");
+	assert_false(is_restored());
+}
+
+/* Neither issues nor sweeps: what it would remove as a stray may be what it has forgotten it holds. */
+static void a_restored_account_is_still(void **state)
+{
+	int64_t id = start();
+
+	(void)state;
+	answer("/search", 200, PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "null"));
+	add_stray();
+	step();
+	assert_true(is_restored());
+	live_a_day();
+	assert_int_equal(flights, 0);
+	assert_state(id, "planned");
+	assert_int_equal(outbox_wake_ms(box), INT64_MAX);
+	assert_true(db_exists(db, "SELECT 1 FROM stray", ""));
+}
+
+/* It stays so in every later process, which need not ask: only a reconcile ends it. */
+static void a_restored_account_stays_so(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	db_run(db, "INSERT INTO action (account, alive_ms, restored) VALUES ('c', ?1, 'why')", "i",
+	       now_ms);
+	load(one_account);
+	step();
+	probe("c.example");
+	add_stray();
+	live_a_day();
+	assert_int_equal(flights, 0);
+	load(one_account);
+	step();
+	probe("c.example");
+	live_a_day();
+	assert_int_equal(flights, 0);
+	assert_state(id, "planned");
+	assert_true(is_restored());
+}
+
+static void a_state_behind_its_mark_is_restored(void **state)
+{
+	(void)state;
+	db_run(db, "INSERT INTO meta (key, value) VALUES ('writes', '4')", "");
+	db_note_mark(db, 4);
+	load(one_account);
+	assert_false(is_restored());
+	db_run(db, "UPDATE meta SET value = '5' WHERE key = 'writes'", "");
+	load(one_account);
+	assert_false(is_restored());
+	db_note_mark(db, 6);
+	load(one_account);
+	assert_true(is_restored());
+	assert_int_equal(db_integer(db, 0, "SELECT value FROM meta WHERE key = 'writes'", ""), 6);
+}
+
+/* No end of the request but a page says anything about the state. */
+static void what_cannot_be_asked_now_is_asked_again(void **state)
+{
+	static const struct {
+		enum http_outcome outcome;
+		int status;
+		const char *body;
+	} rows[] = {
+		{ HTTP_UNKNOWN, 0, "" },	{ HTTP_NOT_SENT, 0, "" },
+		{ HTTP_ANSWER, 500, "" },	{ HTTP_ANSWER, 408, "" },
+		{ HTTP_ANSWER, 429, "" },	{ HTTP_ANSWER, 200, "" },
+		{ HTTP_ANSWER, 200, "<html>" }, { HTTP_ANSWER, 200, "{\"data\":{}}" },
+	};
+	int64_t id = start();
+
+	(void)state;
+	add_stray();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		end_flight("/search", rows[i].outcome, rows[i].status, rows[i].body);
+		assert_int_equal(flights, 0);
+		int64_t wake = outbox_wake_ms(box);
+		assert_true(wake > now_ms && wake < now_ms + 20 * MS_MINUTE);
+		step();
+		assert_int_equal(flights, 0);
+		now_ms = wake;
+		step();
+		assert_int_equal(flights, 1);
+		assert_state(id, "planned");
+	}
+	answer("/search", 200, PAGE("", "null"));
+	step();
+	assert_state(id, "creating");
+}
+
+static void a_wait_that_is_asked_for_is_kept(void **state)
+{
+	(void)start();
+
+	(void)state;
+	retry_after_ms = MS_HOUR;
+	answer("/search", 429, "");
+	retry_after_ms = HTTP_ABSENT;
+	assert_true(outbox_wake_ms(box) >= now_ms + MS_HOUR - MS_SECOND);
+	now_ms += MS_HOUR - MS_MINUTE;
+	step();
+	assert_int_equal(flights, 0);
+	now_ms += MS_MINUTE;
+	step();
+	assert_int_equal(flights, 1);
+}
+
+/* A service that does not take the search at all: then there is nothing to go by. */
+static void a_refused_search_holds_nothing_back(void **state)
+{
+	static const int statuses[] = { 400, 404, 422 };
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		begin_anew(state);
+		int64_t id = start();
+		answer("/search", statuses[i], "");
+		step();
+		assert_false(is_restored());
+		assert_state(id, "creating");
+		assert_int_equal(find("/search"), FLIGHTS);
+	}
+}
+
+/* A wrong token stops the account; with another one it is asked anew. */
+static void a_stopped_account_asks_anew(void **state)
+{
+	static const int statuses[] = { 401, 403 };
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		begin_anew(state);
+		int64_t id = start();
+		answer("/search", statuses[i], "");
+		live_a_day();
+		assert_int_equal(flights, 0);
+		assert_state(id, "planned");
+		load(one_account);
+		step();
+		probe("c.example");
+		assert_state(id, "planned");
+		answer("/search", 200, PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "null"));
+		step();
+		assert_true(is_restored());
+	}
+}
+
+/* Pages are walked as far as they are newer than the sign of life. */
+static void older_pages_are_not_asked_for(void **state)
+{
+	(void)start();
+
+	(void)state;
+	db_run(db,
+	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'bo@b.org', '{}', NULL, 0, 0, 0, NULL, 0)",
+	       "t", "01hz2f0c9ryvzajg20jqh9taac");
+	answer("/search", 200, PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "\"two\""));
+	step();
+	assert_int_equal(flights, 1);
+	assert_non_null(memmem(flight[0].request->body.ptr, flight[0].request->body.len, "two", 3));
+	answer("/search", 200, PAGE("", "\"three\""));
+	step();
+	assert_int_equal(find("/search"), FLIGHTS);
+	assert_false(is_restored());
+}
+
+/* A stop in the middle of it: the answer says nothing any more. */
+static void a_reload_while_it_is_asked_asks_anew(void **state)
+{
+	int64_t id = start();
+
+	(void)state;
+	load(one_account);
+	assert_int_equal(find("/search"), FLIGHTS);
+	step();
+	probe("c.example");
+	assert_int_equal(flights, 1);
+	answer("/search", 200, PAGE("", "null"));
+	step();
+	assert_state(id, "creating");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		boxed(nothing_leaves_while_it_is_asked),
+		boxed(a_restored_account_is_still),
+		boxed(a_restored_account_stays_so),
+		boxed(a_state_behind_its_mark_is_restored),
+		boxed(what_cannot_be_asked_now_is_asked_again),
+		boxed(a_wait_that_is_asked_for_is_kept),
+		boxed(a_refused_search_holds_nothing_back),
+		boxed(a_stopped_account_asks_anew),
+		boxed(older_pages_are_not_asked_for),
+		boxed(a_reload_while_it_is_asked_asks_anew),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
