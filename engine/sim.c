@@ -181,6 +181,18 @@ static void sim_http_cancel(void *ctx, const void *arg)
 			c->done = NULL;
 }
 
+static bool is_success(int status)
+{
+	return status >= 200 && status <= 299;
+}
+
+/* Whoever garbles an answer on its way makes no success of a failure: then a send that was refused would count. */
+static bool stands(const struct sim_fate *fate, const struct sandbox_answer *a)
+{
+	return fate->after && is_success(fate->status) &&
+	       !(a->delivery == SANDBOX_WHOLE && is_success(a->status));
+}
+
 /* What the one who asked gets to hear of it, whatever the sandbox answered. */
 static void meet_fate(struct sim_call *c)
 {
@@ -199,6 +211,8 @@ static void meet_fate(struct sim_call *c)
 		a->delivery = SANDBOX_TIMEOUT;
 		break;
 	case SIM_ANSWERED:
+		if (stands(fate, a))
+			break;
 		a->delivery = SANDBOX_WHOLE;
 		a->status = fate->status;
 		memset(a->header, 0, sizeof(a->header));

@@ -25,7 +25,8 @@ struct sim_request {
 /*
  * What becomes of one request, decided as it starts. All zero: it goes its way, and what
  * sandbox_fault scripted for its kind may still befall it; this decides over one request,
- * knowing no kinds. Before the effect unless `after`.
+ * knowing no kinds. Before the effect unless `after`; a 2xx `after` a service that did not answer so
+ * itself is that service's own answer.
  */
 struct sim_fate {
 	enum {

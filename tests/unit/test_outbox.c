@@ -178,6 +178,49 @@ static void no_more_than_eight_at_a_time(void **state)
 		db_integer(db, 0, "SELECT count(*) FROM issuance WHERE state = 'draft'", ""), 1);
 }
 
+/* Twenty issuances wait, and Certifier answers each create so: how many creates that were. */
+static int creates_until_held(int status, const char *body, const char *state)
+{
+	char contact[24];
+	int creates = 0;
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(contact, sizeof(contact), "%d", i);
+		(void)plan("c", contact);
+	}
+	load(one_account);
+	step();
+	probe("c.example");
+	for (int i = 0; i < 40; i++) {
+		for (; flights; creates++)
+			answer("/credentials", status, body);
+		step();
+		now_ms += MS_HOUR;
+	}
+	assert_int_equal(
+		db_integer(db, 0, "SELECT count(*) FROM issuance WHERE hold = ?1", "t", state), 20);
+	return creates;
+}
+
+/* One answer holds all that waits: it is not asked again for each, nor ever by itself. */
+static void a_hold_of_many_costs_one_request(void **state)
+{
+	(void)state;
+	assert_in_range(creates_until_held(402, "{}", "plan"), 1,
+			8); /* what was under way, at most */
+	assert_int_equal(box_teardown(state), 0);
+	assert_int_equal(box_setup(state), 0);
+	assert_in_range(creates_until_held(404, "{}", "group"), 1, 8);
+	/* A release asks for each again, and the first answer holds the rest. */
+	assert_true(ledger_release_held(db, "c", now_ms) > 0);
+	step();
+	assert_in_range(flights, 1, 8);
+	while (flights)
+		answer("/credentials", 404, "{}");
+	step();
+	assert_int_equal(flights, 0);
+}
+
 static void what_waits_is_woken_for(void **state)
 {
 	int64_t id = plan("c", "1");
@@ -370,6 +413,7 @@ int main(void)
 		boxed(an_answer_from_before_a_reload),
 		boxed(work_ends_where_it_is_stopped),
 		boxed(no_more_than_eight_at_a_time),
+		boxed(a_hold_of_many_costs_one_request),
 		boxed(what_waits_is_woken_for),
 		boxed(a_store_that_fails_is_said_at_the_next_step),
 		boxed(nothing_leaves_that_was_not_committed),
