@@ -48,7 +48,8 @@ struct civil clock_civil(int64_t at_ms)
 	struct civil c;
 	int64_t rest = at_ms % MS_DAY;
 
-	rest += rest < 0 ? MS_DAY : 0; /* not at_ms - days * MS_DAY: the least of all would overflow */
+	rest += rest < 0 ? MS_DAY
+			 : 0; /* not at_ms - days * MS_DAY: the least of all would overflow */
 	civil_from_days(floor_div(at_ms, MS_DAY), &c);
 	c.hour = (int)(rest / MS_HOUR);
 	c.minute = (int)(rest / MS_MINUTE % 60);
@@ -79,6 +80,13 @@ static bool is_zone(const char *zone)
 	return whole && memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
+static char zone_name[256] = "UTC";
+
+const char *clock_zone(void)
+{
+	return zone_name;
+}
+
 enum rc clock_set_zone(const char *zone, struct err *err)
 {
 	/* glibc takes any unknown name for UTC without a word, so look for ourselves. */
@@ -87,6 +95,7 @@ enum rc clock_set_zone(const char *zone, struct err *err)
 	if (setenv("TZ", zone, 1) != 0) /* defensive: no memory */
 		return err_set(err, RC_BROKEN, "no memory for the time zone");
 	tzset();
+	snprintf(zone_name, sizeof(zone_name), "%s", zone);
 	return RC_OK;
 }
 

@@ -30,6 +30,7 @@ struct civil {
  * not know it.
  */
 enum rc clock_set_zone(const char *zone, struct err *err) MUST_CHECK;
+const char *clock_zone(void); /* its name */
 
 struct civil clock_civil(int64_t at_ms);       /* in UTC */
 struct civil clock_civil_local(int64_t at_ms); /* in the zone */

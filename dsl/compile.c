@@ -375,6 +375,18 @@ static void keep_properties(struct compiler *c)
 	mem_free(c->property);
 }
 
+static void keep_files(struct compiler *c)
+{
+	size_t n = c->sources->count;
+	struct rule_file *file = arena_alloc(c->arena, (n + 1) * sizeof(*file));
+
+	for (size_t i = 0; i < n; i++)
+		file[i] = (struct rule_file){ keep_text(c, c->sources->file[i].path),
+					      arena_slice(c->arena, c->sources->file[i].text) };
+	c->t->file = file;
+	c->t->n_file = n;
+}
+
 static void take_patterns(struct drafts *d, struct table_memory *memory)
 {
 	memory->regex = d->patterns.list;
@@ -408,6 +420,7 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	compile_accounts(&c);
 	compile_rules(&c);
 	keep_properties(&c);
+	keep_files(&c);
 	take_patterns(d, memory);
 	table_index_build(c.t);
 	hash_table(c.t);

@@ -125,6 +125,12 @@ struct property {
 
 /* ---- the table --------------------------------------------------------- */
 
+/* A rule file as it was read. */
+struct rule_file {
+	const char *path;
+	struct slice text;
+};
+
 struct table {
 	const struct account *account;
 	size_t n_account;
@@ -132,6 +138,8 @@ struct table {
 	size_t n_rule;
 	const struct property *property;
 	size_t n_property;
+	const struct rule_file *file; /* what it was made from */
+	size_t n_file;
 	char hash[DIGEST_HEX]; /* of what the rules mean, not of how they are written */
 	size_t bytes;	       /* memory that it holds */
 	struct table_index *index;

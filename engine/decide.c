@@ -8,6 +8,7 @@
 #include "engine/ledger.h"
 #include "engine/merge.h"
 #include "engine/plan.h"
+#include "engine/record.h"
 #include "engine/replan.h"
 #include "engine/view.h"
 
@@ -36,6 +37,7 @@ struct happening {
 	bool from_known;
 	const char *list_id, *list_name; /* list-added */
 	const char *skip;		 /* it earns nothing in any case, and why; else NULL */
+	int64_t recorded;		 /* its id on record; 0: it is not */
 };
 
 /* What one rule says of a happening, before anything is written. */
@@ -83,11 +85,12 @@ static void record(struct deciding *g, const struct happening *h, const struct r
 
 	db_run(g->d->db,
 	       "INSERT INTO decision (made_ms, account, contact, rule, event, target, from_value, to_value,"
-	       " at_ms, outcome, reason, table_hash)"
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-	       "itttttttittt", g->wall_ms, g->account, g->c->id, rule ? rule->name : NULL, event,
+	       " at_ms, outcome, reason, table_hash, event_id)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, nullif(?13, 0))",
+	       "itttttttittti", g->wall_ms, g->account, g->c->id, rule ? rule->name : NULL, event,
 	       h->watch->target, slice_or_null(g, h->from_known, h->from),
-	       arena_text(g->memory, h->to), h->at_ms, outcome, reason, g->d->table->hash);
+	       arena_text(g->memory, h->to), h->at_ms, outcome, reason, g->d->table->hash,
+	       h->recorded);
 	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account",
 		 g->account, "contact", g->c->id, "event", event, "of", h->watch->target, "at",
 		 clock_format(h->at_ms, at), "reason", reason, NULL);
@@ -185,6 +188,23 @@ static void write_judgement(struct deciding *g, const struct happening *h, struc
 	record(g, h, j->rule, parked ? issuance_state_names[state] : "fired", j->plan.is.reason);
 }
 
+/* What the rules saw, for questions asked afterwards. Answers its id; 0: nothing is kept. */
+static int64_t record_seen(struct deciding *g, const struct happening *h)
+{
+	struct event_facts event = event_facts(h);
+	struct view then = { g->c, g->d->ops, g->d->origin, false, event.as_of_ms, false };
+	struct facts facts = view_facts(&then);
+	struct record_event e = { .ruleset = g->d->ruleset,
+				  .watch = h->watch->id,
+				  .made_ms = g->wall_ms,
+				  .contact = g->c->id,
+				  .event = &event,
+				  .source = g->d->source,
+				  .facts = g->c->gone ? NULL : &facts };
+
+	return e.ruleset ? record_write(g->d->db, g->d->table, &e) : 0;
+}
+
 /* The rules of this watch among those that can match. */
 static size_t candidates(struct deciding *g, const struct happening *h, struct judgement **out)
 {
@@ -205,7 +225,7 @@ static size_t candidates(struct deciding *g, const struct happening *h, struct j
 }
 
 /* Decides one event for all its rules, or for none. False: unsure, nothing was written. */
-static bool decide_event(struct deciding *g, const struct happening *h)
+static bool decide_event(struct deciding *g, struct happening *h)
 {
 	struct judgement *j;
 	size_t n = candidates(g, h, &j);
@@ -213,6 +233,7 @@ static bool decide_event(struct deciding *g, const struct happening *h)
 
 	for (size_t i = 0; i < n; i++)
 		sure &= j[i].answer != ANSWER_UNSURE;
+	h->recorded = sure ? record_seen(g, h) : 0;
 	for (size_t i = 0; sure && i < n; i++)
 		write_judgement(g, h, &j[i]);
 	for (size_t i = 0; i < n; i++)

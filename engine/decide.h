@@ -34,6 +34,7 @@ struct decide {
 	uint32_t source; /* index in table->account */
 	const struct source_ops *ops;
 	struct source *origin;
+	int64_t ruleset; /* under which events are recorded (engine/record.h); 0: they are not */
 };
 
 /*

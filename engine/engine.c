@@ -9,12 +9,15 @@
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/outbox.h"
+#include "engine/record.h"
 #include "engine/registry.h"
 #include "engine/token.h"
 #include "engine/watch.h"
 
 #define KEEP_CONTACTS_MS (2 * MS_DAY) /* longer than the daily sweep reaches back */
 #define HOUSEKEEPING_MS MS_HOUR
+#define TRIM_MS MS_HOUR
+#define TRIM_MORE_MS MS_SECOND	       /* where the last time left some */
 #define LONGEST_WAIT_MS (25 * MS_HOUR) /* Retry-After goes up to 24 h */
 #define SECRETS_MS (30 * MS_SECOND)    /* how often a stopped account's secret is looked at */
 /*
@@ -52,12 +55,14 @@ struct engine {
 	struct db *db;
 	struct table *table;
 	struct watches watches;
+	int64_t ruleset; /* under which the table is on record */
+	struct record_keep keep;
 	struct origin *origin;
 	struct outbox *outbox;
 	bool stopping;
 	bool recovered;
-	int64_t loaded_ms;		     /* monotonic: when the watches were synced */
-	int64_t housekeeping_ms, secrets_ms; /* monotonic */
+	int64_t loaded_ms;			      /* monotonic: when the watches were synced */
+	int64_t housekeeping_ms, trim_ms, secrets_ms; /* monotonic */
 	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;
 };
@@ -78,6 +83,7 @@ struct engine *engine_new(const struct world *world)
 
 	e->world = world;
 	e->db = world->db;
+	e->keep = (struct record_keep){ RECORD_KEEP_MS, RECORD_KEEP_BYTES };
 	e->outbox = outbox_new(world);
 	return e;
 }
@@ -124,8 +130,10 @@ static void look_arrived(void *arg, const struct look *look)
 {
 	struct batch *b = arg;
 	struct engine *e = b->origin->engine;
-	struct decide d = { e->world,		e->db,		e->table,	  &e->watches,
-			    b->origin->account, b->origin->ops, b->origin->source };
+	struct decide d = { e->world,		e->db,
+			    e->table,		&e->watches,
+			    b->origin->account, b->origin->ops,
+			    b->origin->source,	e->keep.ms ? e->ruleset : 0 };
 
 	/* The account itself waits: its news needs no back-off of its own. */
 	if (look->result == LOOK_AGAIN) {
@@ -287,6 +295,11 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 		rc = watches_sync(e->db, table, wall_ms(e), e->world->log, &watches, err);
 	if (rc != RC_OK)
 		return rc;
+	rc = record_ruleset(e->db, table, &watches, wall_ms(e), &e->ruleset, err);
+	if (rc != RC_OK) {
+		watches_release(&watches);
+		return rc;
+	}
 	e->recovered = true;
 	e->loaded_ms = mono_ms(e);
 	struct table *old = e->table;
@@ -302,6 +315,11 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 		watches_release(&old_watches);
 	table_unref(old);
 	return rc;
+}
+
+void engine_keep(struct engine *e, struct record_keep keep)
+{
+	e->keep = keep;
 }
 
 const struct table *engine_table(const struct engine *e)
@@ -379,6 +397,16 @@ static enum rc keep_house(struct engine *e, struct err *err)
 	return db_commit(e->db, err);
 }
 
+/* A little at a time: what waits is not to wait for it. */
+static enum rc trim(struct engine *e, struct err *err)
+{
+	bool more;
+	enum rc rc = record_trim(e->db, e->keep, wall_ms(e), &more, err);
+
+	e->trim_ms = mono_ms(e) + (more ? TRIM_MORE_MS : TRIM_MS);
+	return rc;
+}
+
 enum rc engine_step(struct engine *e, struct err *err)
 {
 	int64_t now = mono_ms(e);
@@ -394,6 +422,8 @@ enum rc engine_step(struct engine *e, struct err *err)
 		e->housekeeping_ms = now + HOUSEKEEPING_MS;
 		rc = keep_house(e, err);
 	}
+	if (rc == RC_OK && now >= e->trim_ms)
+		rc = trim(e, err);
 	for (struct origin *o = e->origin; rc == RC_OK && o && !e->stopping; o = o->next)
 		rc = origin_step(o, err);
 	if (rc == RC_OK)
@@ -439,7 +469,7 @@ static int64_t look_wake_ms(const struct origin *o)
 
 int64_t engine_wake_ms(struct engine *e)
 {
-	int64_t wake = earlier(outbox_wake_ms(e->outbox), e->housekeeping_ms);
+	int64_t wake = earlier(outbox_wake_ms(e->outbox), earlier(e->housekeeping_ms, e->trim_ms));
 
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
 		wake = earlier(wake, e->secrets_ms);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/record.h"
 #include "engine/world.h"
 
 struct engine;
@@ -27,6 +28,8 @@ void engine_free(struct engine *e); /* NULL does nothing */
  * store fails: then the engine is to be stopped.
  */
 enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST_CHECK;
+/* How long events are kept on record; engine/record.h has what holds without it. Before the first load. */
+void engine_keep(struct engine *e, struct record_keep keep);
 const struct table *engine_table(const struct engine *e);
 struct outbox *engine_outbox(struct engine *e); /* lent: for a reconcile */
 

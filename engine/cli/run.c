@@ -19,6 +19,7 @@
 struct run {
 	struct ground ground;
 	struct engine *engine;
+	struct record_keep keep;
 	int signals; /* signalfd */
 	bool reload;
 	int stops;	    /* SIGTERM or SIGINT so many times */
@@ -181,6 +182,55 @@ static int loop(struct run *r)
 
 /* ---- start -------------------------------------------------------------- */
 
+/* `100MB`, `512KB`, `2GB`; a number alone is bytes. */
+static bool parse_size(struct slice text, int64_t *out)
+{
+	static const struct {
+		const char *unit;
+		int64_t bytes;
+	} units[] = { { "", 1 },
+		      { "KB", INT64_C(1) << 10 },
+		      { "MB", INT64_C(1) << 20 },
+		      { "GB", INT64_C(1) << 30 } };
+	int64_t n = 0;
+	size_t digits = 0;
+
+	for (; digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9'; digits++)
+		if (digits == 9)
+			return false;
+		else
+			n = n * 10 + (text.ptr[digits] - '0');
+	struct slice unit = { slice_start(text) + digits, text.len - digits };
+	for (size_t i = 0; digits && i < sizeof(units) / sizeof(units[0]); i++) {
+		*out = n * units[i].bytes;
+		if (slice_eq_nocase(unit, slice_of(units[i].unit)))
+			return true;
+	}
+	return false;
+}
+
+/* TIME[,SIZE]; `0` keeps nothing. */
+static bool trace_keep(const struct cli *cli, struct record_keep *out)
+{
+	const char *text = cli_value(cli, "trace-keep");
+	struct slice rest = slice_of(text), time;
+
+	*out = (struct record_keep){ RECORD_KEEP_MS, RECORD_KEEP_BYTES };
+	if (!text)
+		return true;
+	bool sized = slice_cut(&rest, ',', &time);
+	if (slice_is(time, "0"))
+		out->ms = 0;
+	else if (!clock_parse_duration(time, &out->ms))
+		sized = true, rest = (struct slice){ 0 };
+	if (!sized || parse_size(rest, &out->bytes))
+		return true;
+	cli_usage(cli,
+		  "--trace-keep takes a duration and perhaps a size (30d, 7d,20MB), or 0, not '%s'",
+		  text);
+	return false;
+}
+
 static int start_engine(struct run *r, struct table *table)
 {
 	struct err err;
@@ -196,6 +246,7 @@ static int start_engine(struct run *r, struct table *table)
 	log_line(&r->ground.log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules",
 		 r->ground.rules, NULL);
 	r->engine = engine_new(&r->ground.world);
+	engine_keep(r->engine, r->keep);
 	rc = engine_load(r->engine, table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
@@ -222,6 +273,8 @@ static int run_run(const struct cli *cli)
 	struct run r = { .signals = -1 };
 	int status = ground_open(&r.ground, cli, LOG_INFO);
 
+	if (status == EXIT_FINE && !trace_keep(cli, &r.keep))
+		status = EXIT_USAGE;
 	if (status == EXIT_FINE)
 		status = with_ground(&r);
 	ground_close(&r.ground);
@@ -231,9 +284,14 @@ static int run_run(const struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-	CLI_OPTION_RULES,	 CLI_OPTION_STATE,
-	GROUND_OPTION_TIMEZONE,	 GROUND_OPTION_LOG_FORMAT,
-	GROUND_OPTION_LOG_LEVEL, { "once", NULL, "one whole pass, then exit" },
+	CLI_OPTION_RULES,
+	CLI_OPTION_STATE,
+	GROUND_OPTION_TIMEZONE,
+	GROUND_OPTION_LOG_FORMAT,
+	GROUND_OPTION_LOG_LEVEL,
+	{ "once", NULL, "one whole pass, then exit" },
+	{ "trace-keep", "TIME[,SIZE]",
+	  "how long events are kept for 'why' and 'plan', and how much of them (default 30d,100MB; 0: not at all)" },
 	CLI_OPTION_END,
 };
 

@@ -1,4 +1,4 @@
--- The state of hs2cert, version 2. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 3. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -139,10 +139,51 @@ CREATE TABLE decision (
 	at_ms      INTEGER NOT NULL,
 	outcome    TEXT NOT NULL,             -- fired, held, skipped, no-match, no-event
 	reason     TEXT,
-	table_hash TEXT NOT NULL
+	table_hash TEXT NOT NULL,
+	event_id   INTEGER                    -- the event as it was recorded; NULL: it was not, or was no event
 );
 CREATE INDEX decision_contact ON decision (account, contact);
 CREATE INDEX decision_made ON decision (made_ms);
+
+-- The rule files as they were in force: one row for each table that differs from the one before.
+CREATE TABLE ruleset (
+	id        INTEGER PRIMARY KEY,        -- in the order in which they were taken into use
+	loaded_ms INTEGER NOT NULL,           -- our clock
+	hash      TEXT NOT NULL,              -- of what the rules mean
+	digest    TEXT NOT NULL,              -- of the files, the zone and the watches
+	timezone  TEXT NOT NULL,              -- where days begin
+	watches   TEXT NOT NULL,              -- JSON: the watch of each active rule
+	bytes     INTEGER NOT NULL            -- what it takes
+);
+
+CREATE TABLE ruleset_file (
+	ruleset  INTEGER NOT NULL,
+	position INTEGER NOT NULL,
+	path     TEXT NOT NULL,
+	text     TEXT NOT NULL,
+	PRIMARY KEY (ruleset, position)
+) WITHOUT ROWID;
+
+-- Events that were decided, with what the rules could see: for questions asked afterwards.
+CREATE TABLE event (
+	id         INTEGER PRIMARY KEY,       -- in the order in which they were decided
+	ruleset    INTEGER NOT NULL,          -- the rules that decided it
+	watch      INTEGER NOT NULL,          -- which of them looked: those with this watch
+	made_ms    INTEGER NOT NULL,          -- our clock
+	account    TEXT NOT NULL,
+	contact    TEXT NOT NULL,
+	kind       TEXT NOT NULL,             -- property-changed, list-added
+	target     TEXT NOT NULL,             -- property, or the list's id
+	list_name  TEXT NOT NULL,
+	from_value TEXT,                      -- NULL: not known
+	to_value   TEXT NOT NULL,
+	at_ms      INTEGER NOT NULL,
+	as_of_ms   INTEGER NOT NULL,          -- at_ms plus settle: the moment of `seen`
+	gone       INTEGER NOT NULL,          -- 1: the contact was deleted before
+	size       INTEGER NOT NULL,          -- bytes of all events up to this one
+	seen       TEXT NOT NULL              -- JSON: every property that was read, and its value then
+);
+CREATE INDEX event_contact ON event (contact);
 
 -- The outbox and the ledger: one row for each event of a rule that fired, for ever.
 CREATE TABLE issuance (

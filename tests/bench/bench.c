@@ -205,7 +205,7 @@ static void fill_contact(const struct table *t, size_t i, struct arena *memory, 
 static double decide_contacts(const struct world *world, const struct table *t, struct watches *w,
 			      const struct source_ops *ops)
 {
-	struct decide d = { world, world->db, t, w, t->rule[0].source, ops, NULL };
+	struct decide d = { world, world->db, t, w, t->rule[0].source, ops, NULL, 1 };
 	double start = now_s();
 	struct err err;
 

@@ -107,7 +107,7 @@ static void empty_state(struct tiny *t)
 		"DELETE FROM source",  "DELETE FROM news",	 "DELETE FROM pending",
 		"DELETE FROM decided", "DELETE FROM contact",	 "DELETE FROM alias",
 		"DELETE FROM list",    "DELETE FROM membership", "DELETE FROM decision",
-		"DELETE FROM trail",   "DELETE FROM issuance",
+		"DELETE FROM event",   "DELETE FROM trail",	 "DELETE FROM issuance",
 	};
 
 	struct err err;
@@ -249,7 +249,9 @@ static void check_contact(struct tiny *t, const struct contact *c)
 static void look_arrived(void *arg, const struct look *look)
 {
 	struct tiny *t = arg;
-	struct decide d = { &t->world, t->db, t->table, &t->watches, t->account, ops, t->source };
+	struct decide d = {
+		&t->world, t->db, t->table, &t->watches, t->account, ops, t->source, 1
+	};
 	struct arena memory;
 	struct err err;
 

@@ -1,0 +1,345 @@
+#include "engine/record.h"
+
+#include <string.h>
+
+#include "dsl/build.h"
+
+/* What is seen of one contact at most: as much as an answer of a source can hold. */
+#define SEEN_BYTES LIMIT_ANSWER_BYTES
+#define TRIM_ROWS 500
+/* What a row takes beside its texts, roughly. */
+#define ROW_BYTES 160
+
+/* ---- rulesets: writing --------------------------------------------------- */
+
+/* The watch of each active rule, as JSON. */
+static void add_watches(const struct table *t, const struct watches *watches, struct str *out)
+{
+	const char *comma = "";
+
+	str_add_char(out, '{');
+	for (size_t i = 0; i < t->n_rule; i++) {
+		if (!watches->of_rule[i])
+			continue;
+		str_add_text(out, comma);
+		str_add_json(out, slice_of(t->rule[i].name));
+		str_addf(out, ":%lld", (long long)watches->of_rule[i]->id);
+		comma = ",";
+	}
+	str_add_char(out, '}');
+}
+
+/* Whether two tables explain an event alike is told by this text; answers the bytes of the files. */
+static int64_t digest_of(const struct table *t, const char *watches, char out[DIGEST_HEX])
+{
+	struct str text;
+	char one[DIGEST_HEX];
+	int64_t bytes = 0;
+
+	str_init(&text, SIZE_MAX / 4);
+	str_addf(&text, "%s %s %s\n", t->hash, clock_zone(), watches);
+	for (size_t i = 0; i < t->n_file; i++) {
+		str_addf(&text, "%s %s\n", digest_sha256(t->file[i].text, one), t->file[i].path);
+		bytes += (int64_t)t->file[i].text.len;
+	}
+	digest_sha256(str_slice(&text), out);
+	str_release(&text);
+	return bytes;
+}
+
+static int64_t insert_ruleset(struct db *db, const struct table *t, const char *watches,
+			      const char *digest, int64_t bytes, int64_t now_ms)
+{
+	db_run(db,
+	       "INSERT INTO ruleset (loaded_ms, hash, digest, timezone, watches, bytes)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	       "itttti", now_ms, t->hash, digest, clock_zone(), watches, bytes);
+	int64_t id = db_last_id(db);
+	for (size_t i = 0; i < t->n_file; i++)
+		db_run(db,
+		       "INSERT INTO ruleset_file (ruleset, position, path, text) VALUES (?1, ?2, ?3, ?4)",
+		       "iits", id, (int64_t)i, t->file[i].path, t->file[i].text);
+	return id;
+}
+
+enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
+		       int64_t now_ms, int64_t *out, struct err *err)
+{
+	struct str text;
+	char digest[DIGEST_HEX];
+	enum rc rc = RC_OK;
+
+	str_init(&text, SIZE_MAX / 4);
+	add_watches(table, watches, &text);
+	int64_t bytes = digest_of(table, str_text(&text), digest) + (int64_t)text.len;
+	*out = db_integer(
+		db, 0,
+		"SELECT id FROM ruleset WHERE id = (SELECT max(id) FROM ruleset) AND digest = ?1",
+		"t", digest);
+	if (!*out) {
+		db_begin(db, "ruleset");
+		*out = insert_ruleset(db, table, str_text(&text), digest, bytes, now_ms);
+		rc = db_commit(db, err);
+	}
+	str_release(&text);
+	return rc;
+}
+
+/* ---- events: writing ----------------------------------------------------- */
+
+/* Every property of the source that was read, with its value. */
+static void add_seen(const struct table *t, const struct record_event *e, struct str *out)
+{
+	const char *comma = "";
+	struct slice value;
+
+	str_add_char(out, '{');
+	for (uint32_t i = 0; e->facts && i < t->n_property; i++) {
+		if (t->property[i].source != e->source ||
+		    e->facts->value(e->facts->ctx, i, &value) != FACT_KNOWN)
+			continue;
+		str_add_text(out, comma);
+		str_add_json(out, slice_of(t->property[i].name));
+		str_add_char(out, ':');
+		str_add_json(out, value);
+		comma = ",";
+	}
+	str_add_char(out, '}');
+}
+
+int64_t record_write(struct db *db, const struct table *table, const struct record_event *e)
+{
+	const struct event_facts *f = e->event;
+	bool list = f->kind == EVENT_LIST_ADDED;
+	struct str seen;
+
+	str_init(&seen, SEEN_BYTES);
+	add_seen(table, e, &seen);
+	if (seen.overflow) { /* defensive: less was read */
+		str_clear(&seen);
+		str_add_text(&seen, "{}");
+	}
+	int64_t bytes = (int64_t)(seen.len + f->from.len + f->to.len) + ROW_BYTES;
+	db_run(db,
+	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
+	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?14 <> 0 THEN ?9 END, ?10, ?11, ?12, ?13,"
+	       " ?15 + coalesce((SELECT size FROM event ORDER BY id DESC LIMIT 1), 0), ?16)",
+	       "iiitttssssiiiiis", e->ruleset, e->watch, e->made_ms, table->account[e->source].name,
+	       e->contact, event_kind_names[f->kind], list ? f->list_id : f->property,
+	       list ? f->list_name : slice_of(""), f->from, f->to, f->at_ms, f->as_of_ms,
+	       (int64_t)(e->facts == NULL), (int64_t)f->from_known, bytes, str_slice(&seen));
+	str_release(&seen);
+	return db_last_id(db);
+}
+
+/* ---- what is kept -------------------------------------------------------- */
+
+static void trim_events(struct db *db, struct record_keep keep, int64_t now_ms)
+{
+	int64_t size = db_integer(db, 0, "SELECT size FROM event ORDER BY id DESC LIMIT 1", "");
+
+	db_run(db,
+	       "DELETE FROM event WHERE id IN (SELECT id FROM (SELECT id, made_ms, size FROM event"
+	       " ORDER BY id LIMIT ?3) WHERE made_ms < ?1 OR size <= ?2)",
+	       "iii", now_ms - keep.ms, size - keep.bytes, (int64_t)TRIM_ROWS);
+}
+
+/* The one in force stays; of the others those that events refer to, the newest, up to a bound. */
+static void trim_rulesets(struct db *db)
+{
+	db_run(db,
+	       "DELETE FROM ruleset WHERE id IN (SELECT id FROM (SELECT id,"
+	       " sum(bytes) OVER (ORDER BY id DESC) AS bytes, count(*) OVER (ORDER BY id DESC) AS n"
+	       " FROM ruleset WHERE id < (SELECT max(id) FROM ruleset)) WHERE n > ?1 OR bytes > ?2"
+	       " OR id < coalesce((SELECT ruleset FROM event ORDER BY id LIMIT 1), id + 1))",
+	       "ii", (int64_t)RECORD_RULESETS, RECORD_RULESET_BYTES);
+	if (db_changed(db))
+		db_run(db, "DELETE FROM ruleset_file WHERE ruleset NOT IN (SELECT id FROM ruleset)",
+		       "");
+}
+
+enum rc record_trim(struct db *db, struct record_keep keep, int64_t now_ms, bool *more,
+		    struct err *err)
+{
+	db_begin(db, "trim");
+	trim_events(db, keep, now_ms);
+	*more = db_changed(db) == TRIM_ROWS;
+	if (!*more)
+		trim_rulesets(db);
+	return db_commit(db, err);
+}
+
+/* ---- rulesets: reading --------------------------------------------------- */
+
+int64_t record_newest(struct db *db)
+{
+	return db_integer(db, 0, "SELECT max(id) FROM ruleset", "");
+}
+
+static bool read_ruleset(struct db *db, int64_t id, struct arena *memory, struct ruleset *out,
+			 struct err *err)
+{
+	struct query *q = db_select(
+		db, "SELECT loaded_ms, hash, timezone, watches FROM ruleset WHERE id = ?1", "i",
+		id);
+
+	*out = (struct ruleset){ .id = id };
+	if (!query_next(q))
+		return false;
+	out->loaded_ms = query_integer(q, 0);
+	out->hash = arena_text(memory, query_slice(q, 1));
+	out->timezone = arena_text(memory, query_slice(q, 2));
+	out->watches = json_parse(query_slice(q, 3), err);
+	if (!out->watches)
+		db_damaged(db, "ruleset %lld: watches: %s", (long long)id, err->text);
+	query_end(q);
+	return out->watches != NULL;
+}
+
+static enum rc compile(struct db *db, struct ruleset *r, struct arena *memory, struct err *err)
+{
+	struct sources sources;
+	struct diags diags;
+
+	sources_init(&sources);
+	diags_init(&diags);
+	struct query *q = db_select(
+		db, "SELECT path, text FROM ruleset_file WHERE ruleset = ?1 ORDER BY position", "i",
+		r->id);
+	while (query_next(q))
+		sources_add_text(&sources, arena_text(memory, query_slice(q, 0)),
+				 query_slice(q, 1));
+	r->table = table_build(&sources, &diags, NULL);
+	enum rc rc = RC_OK;
+	for (size_t i = 0; !r->table && rc == RC_OK && i < diags.count; i++)
+		if (diags.list[i].severity == SEVERITY_ERROR)
+			rc = err_set(err, RC_INVALID, "%s:%u: %s",
+				     sources.file[diags.list[i].at.file].path,
+				     diags.list[i].at.line, diags.list[i].message);
+	diags_release(&diags);
+	sources_release(&sources);
+	return rc;
+}
+
+enum rc ruleset_open(struct db *db, int64_t id, struct arena *memory, struct ruleset *out,
+		     struct err *err)
+{
+	if (!read_ruleset(db, id, memory, out, err)) {
+		if (db_failed(db, err) != RC_OK)
+			return RC_BROKEN;
+		return err_set(err, RC_REFUSED, "the rules of that time are no longer on record");
+	}
+	enum rc rc = compile(db, out, memory, err);
+	return db_failed(db, err) != RC_OK ? RC_BROKEN : rc;
+}
+
+void ruleset_release(struct ruleset *r)
+{
+	table_unref(r->table);
+	json_free(r->watches);
+	*r = (struct ruleset){ 0 };
+}
+
+int64_t ruleset_watch(const struct ruleset *r, const char *rule)
+{
+	return json_int(json_get(r->watches, rule), 0);
+}
+
+/* ---- events: reading ----------------------------------------------------- */
+
+#define EVENT_COLUMNS                                                                               \
+	"e.id, e.ruleset, e.watch, e.made_ms, e.account, e.contact, e.kind, e.target, e.list_name," \
+	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen FROM event e"
+
+struct query *record_of_contact(struct db *db, const char *contact)
+{
+	return db_select(
+		db,
+		"WITH who (id) AS (SELECT ?1 UNION SELECT old FROM alias WHERE contact = ?1"
+		" UNION SELECT contact FROM alias WHERE old = ?1"
+		" UNION SELECT b.old FROM alias a JOIN alias b ON b.account = a.account"
+		" AND b.contact = a.contact WHERE a.old = ?1)"
+		" SELECT " EVENT_COLUMNS " WHERE e.contact IN (SELECT id FROM who) ORDER BY e.id",
+		"t", contact);
+}
+
+struct query *record_since(struct db *db, int64_t made_ms, int64_t most)
+{
+	return db_select(
+		db, "SELECT " EVENT_COLUMNS " WHERE e.made_ms >= ?1 ORDER BY e.id DESC LIMIT ?2",
+		"ii", made_ms, most);
+}
+
+static struct slice kept(struct arena *memory, struct query *q, int column)
+{
+	return slice_of(arena_text(memory, query_slice(q, column)));
+}
+
+static struct event_facts read_facts(struct query *q, struct arena *memory, bool list)
+{
+	struct event_facts e = { .kind = list ? EVENT_LIST_ADDED : EVENT_PROPERTY_CHANGED,
+				 .from_known = !query_null(q, 9),
+				 .at_ms = query_integer(q, 11),
+				 .as_of_ms = query_integer(q, 12) };
+
+	if (list) {
+		e.list_id = kept(memory, q, 7);
+		e.list_name = kept(memory, q, 8);
+		return e;
+	}
+	e.property = kept(memory, q, 7);
+	e.from = arena_slice(memory, query_slice(q, 9));
+	e.to = arena_slice(memory, query_slice(q, 10));
+	return e;
+}
+
+bool record_next(struct db *db, struct query *q, struct arena *memory, struct recorded *out)
+{
+	struct err err;
+
+	*out = (struct recorded){ 0 };
+	if (!query_next(q))
+		return false;
+	struct slice kind = query_slice(q, 6);
+	bool list = slice_is(kind, event_kind_names[EVENT_LIST_ADDED]);
+	*out = (struct recorded){ .id = query_integer(q, 0),
+				  .ruleset = query_integer(q, 1),
+				  .watch = query_integer(q, 2),
+				  .made_ms = query_integer(q, 3),
+				  .account = arena_text(memory, query_slice(q, 4)),
+				  .contact = arena_text(memory, query_slice(q, 5)),
+				  .event = read_facts(q, memory, list),
+				  .target = arena_text(memory, query_slice(q, 7)),
+				  .gone = query_integer(q, 13) != 0,
+				  .seen = json_parse(query_slice(q, 14), &err) };
+	if (out->seen && json_kind(out->seen) == IS_OBJECT &&
+	    (list || slice_is(kind, event_kind_names[EVENT_PROPERTY_CHANGED])))
+		return true;
+	db_damaged(db, "event %lld cannot be read", (long long)out->id);
+	recorded_release(out);
+	query_end(q);
+	return false;
+}
+
+void recorded_release(struct recorded *r)
+{
+	json_free(r->seen);
+	r->seen = NULL;
+}
+
+static enum fact recorded_value(void *ctx, uint32_t property, struct slice *value)
+{
+	struct recorded_facts *f = ctx;
+	const struct json *v = json_get(f->of->seen, f->table->property[property].name);
+
+	if (json_kind(v) != IS_TEXT)
+		return FACT_UNSURE;
+	*value = json_slice(v);
+	return FACT_KNOWN;
+}
+
+struct facts recorded_facts(struct recorded_facts *f)
+{
+	return (struct facts){ .ctx = f, .value = recorded_value };
+}

@@ -1,0 +1,109 @@
+/*
+ * record - events as they were decided, and the rules that were in force: so that what a rule made
+ * of an event can be worked out again, after the fact, by the same code (dsl/eval.h).
+ *
+ * Written by engine/engine.c and engine/decide.c as part of their transactions; read by what
+ * explains and compares (engine/explain.h). Events hold what was read of people: they are kept for a
+ * bounded time and size. Not here: what became of an event (decision, issuance in schema.sql).
+ */
+#ifndef ENGINE_RECORD_H
+#define ENGINE_RECORD_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "dsl/eval.h"
+#include "engine/store/db.h"
+#include "engine/watch.h"
+
+/* How long events are kept, and how much of them. */
+struct record_keep {
+	int64_t ms; /* 0: none are */
+	int64_t bytes;
+};
+
+#define RECORD_KEEP_MS (30 * MS_DAY)
+#define RECORD_KEEP_BYTES (INT64_C(100) * 1024 * 1024)
+/* Tables that events still refer to, beside the one in force. */
+#define RECORD_RULESETS 200
+#define RECORD_RULESET_BYTES (INT64_C(64) * 1024 * 1024)
+
+/* ---- writing ------------------------------------------------------------- */
+
+/*
+ * The id under which a table with its watches is on record. Writes it in a transaction of its own
+ * where the last one on record differs: in the text of a file, the time zone or a watch.
+ */
+enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
+		       int64_t now_ms, int64_t *out, struct err *err) MUST_CHECK;
+
+/* An event that is being decided. */
+struct record_event {
+	int64_t ruleset, watch;
+	int64_t made_ms; /* our clock */
+	const char *contact;
+	const struct event_facts *event;
+	uint32_t source;	   /* index in table->account */
+	const struct facts *facts; /* as of event->as_of_ms; NULL: the contact is gone */
+};
+
+/* Writes it; answers its id. Part of the caller's transaction. */
+int64_t record_write(struct db *db, const struct table *table, const struct record_event *e);
+
+/*
+ * Removes some of what is kept too long or too much, in a transaction of its own that takes
+ * milliseconds. *more: there is more to remove.
+ */
+enum rc record_trim(struct db *db, struct record_keep keep, int64_t now_ms, bool *more,
+		    struct err *err) MUST_CHECK;
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* A table as it was in force, compiled again. */
+struct ruleset {
+	int64_t id;
+	int64_t loaded_ms;
+	const char *hash, *timezone;
+	struct table *table;  /* owned */
+	struct json *watches; /* owned */
+};
+
+/* The one in force, or that was when the engine last ran; 0 where there is none. */
+int64_t record_newest(struct db *db);
+/*
+ * Texts live in `memory`. RC_REFUSED where it is no longer on record; RC_INVALID where this version
+ * of the program refuses its text (err has the first reason). Released also after a failure.
+ */
+enum rc ruleset_open(struct db *db, int64_t id, struct arena *memory, struct ruleset *out,
+		     struct err *err) MUST_CHECK;
+void ruleset_release(struct ruleset *r);
+/* The watch that the rule had; 0: it was not active. */
+int64_t ruleset_watch(const struct ruleset *r, const char *rule);
+
+/* An event on record. Texts live in the arena that it was read into. */
+struct recorded {
+	int64_t id, ruleset, watch;
+	int64_t made_ms; /* our clock */
+	const char *account, *contact;
+	struct event_facts event;
+	const char *target; /* property, or the list's id */
+	bool gone;	    /* the contact was deleted before it was decided */
+	struct json *seen;  /* property to value, of all that was read; owned */
+};
+
+/* Events of a contact under any of its ids, the oldest first. */
+struct query *record_of_contact(struct db *db, const char *contact);
+/* Events that were decided since then (our clock), the newest first, at most `most`. */
+struct query *record_since(struct db *db, int64_t made_ms, int64_t most);
+/* The next of such a query; false at its end, and where one cannot be read (then the store has failed). */
+bool record_next(struct db *db, struct query *q, struct arena *memory, struct recorded *out);
+void recorded_release(struct recorded *r);
+
+/* What was seen, as facts; a property that was not read is unsure. Lends both. */
+struct recorded_facts {
+	const struct table *table;
+	const struct recorded *of;
+};
+struct facts recorded_facts(struct recorded_facts *f);
+
+#endif

@@ -1,0 +1,226 @@
+/* Events and tables on record: what was seen is what is read again, and how long it is kept. */
+#include "tests/unit/stored.h"
+
+#include "engine/record.h"
+
+#define RULES                                                                                            \
+	"rule: a\ntrigger:\n  event: property-changed\n  property: tier\n"                               \
+	"  filters: [{ property: country, in: [PL, DE] }]\naction: { do: issue-credential, group: g }\n" \
+	"---\nrule: b\nmode: off\ntrigger: { event: property-changed, property: tier }\n"                \
+	"action: { do: issue-credential, group: g }\n"
+
+static const struct log silent;
+
+static int64_t load(const char *text, int64_t now_ms)
+{
+	struct table *table = table_of(text);
+	struct watches watches;
+	struct err err;
+	int64_t id;
+
+	assert_int_equal(watches_sync(db, table, now_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(record_ruleset(db, table, &watches, now_ms, &id, &err), RC_OK);
+	watches_release(&watches);
+	table_unref(table);
+	return id;
+}
+
+/* Records one event of contact `contact` with these pairs of property and value. */
+static int64_t write_event(int64_t ruleset, const char *contact, const char *const *pair,
+			   int64_t made_ms)
+{
+	struct table *table = table_of(RULES);
+	struct pairs pairs = { table, pair, 0 };
+	struct facts facts = { &pairs, pairs_value, NULL };
+	struct event_facts event = { .kind = EVENT_PROPERTY_CHANGED,
+				     .property = slice_of("tier"),
+				     .from_known = false,
+				     .to = slice_of("Gold"),
+				     .at_ms = NOW,
+				     .as_of_ms = NOW + 60000 };
+	struct record_event e = { ruleset, 1, made_ms, contact, &event, table->rule[0].source,
+				  &facts };
+
+	db_begin(db, "event");
+	int64_t id = record_write(db, table, &e);
+	assert_int_equal(db_commit(db, NULL), RC_OK);
+	table_unref(table);
+	return id;
+}
+
+static int64_t rows(const char *contact)
+{
+	return db_integer(db, -1, "SELECT count(*) FROM event WHERE ?1 IS NULL OR contact = ?1",
+			  "t", contact);
+}
+
+static bool trim(int64_t keep_ms, int64_t keep_bytes, int64_t now_ms)
+{
+	struct err err;
+	bool more;
+
+	assert_int_equal(
+		record_trim(db, (struct record_keep){ keep_ms, keep_bytes }, now_ms, &more, &err),
+		RC_OK);
+	return more;
+}
+
+static void a_table_is_recorded_once_while_it_stays_the_same(void **state)
+{
+	struct ruleset r;
+	struct err err;
+
+	(void)state;
+	int64_t first = load(RULES, NOW);
+	assert_int_equal(load(RULES, NOW + 1), first);
+	/* A comment moves lines: the same meaning, another text. */
+	int64_t second = load("# moved\n" RULES, NOW + 2);
+	assert_true(second > first);
+	assert_int_equal(record_newest(db), second);
+	assert_int_equal(ruleset_open(db, second, &memory, &r, &err), RC_OK);
+	assert_int_equal(r.table->rule[0].line, 2);
+	assert_string_equal(r.hash, r.table->hash);
+	assert_string_equal(r.timezone, "UTC");
+	assert_int_equal(r.loaded_ms, NOW + 2);
+	assert_true(ruleset_watch(&r, "a") > 0);
+	assert_int_equal(ruleset_watch(&r, "b"), 0);
+	ruleset_release(&r);
+	/* The first again is a new one: events are in order. */
+	assert_true(load(RULES, NOW + 3) > second);
+}
+
+static void what_is_not_on_record_is_refused(void **state)
+{
+	struct ruleset r;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ruleset_open(db, 7, &memory, &r, &err), RC_REFUSED);
+	ruleset_release(&r);
+	int64_t id = load(RULES, NOW);
+	db_run(db, "UPDATE ruleset_file SET text = 'rule: a' || char(10) || 'no-such-key: 1'", "");
+	assert_int_equal(ruleset_open(db, id, &memory, &r, &err), RC_INVALID);
+	assert_non_null(strstr(err.text, "test.yaml:"));
+	ruleset_release(&r);
+}
+
+static void an_event_says_what_was_seen(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold", "country", "", "email", "?", NULL };
+	struct recorded e;
+	struct ruleset r;
+	struct err err;
+	struct slice value;
+	struct match_note note;
+
+	(void)state;
+	int64_t ruleset = load(RULES, NOW);
+	write_event(ruleset, "101", pair, NOW);
+	struct query *q = record_of_contact(db, "101");
+	assert_true(record_next(db, q, &memory, &e));
+	assert_int_equal(e.ruleset, ruleset);
+	assert_false(e.gone || e.event.from_known);
+	assert_true(slice_is(e.event.to, "Gold") && slice_is(e.event.property, "tier"));
+	assert_int_equal(e.event.as_of_ms, NOW + 60000);
+	assert_int_equal(ruleset_open(db, ruleset, &memory, &r, &err), RC_OK);
+	struct recorded_facts of = { r.table, &e };
+	struct facts facts = recorded_facts(&of);
+	/* Empty was read, what could not be read was not. */
+	for (uint32_t i = 0; i < r.table->n_property; i++) {
+		bool email = strcmp(r.table->property[i].name, "email") == 0;
+		assert_int_equal(facts.value(facts.ctx, i, &value),
+				 email ? FACT_UNSURE : FACT_KNOWN);
+	}
+	assert_int_equal(rule_match(r.table, &r.table->rule[0], &e.event, &facts, &note),
+			 ANSWER_NO);
+	assert_string_equal(note.what, "country in [PL, DE]");
+	assert_int_equal(note.line, 5);
+	recorded_release(&e);
+	assert_false(record_next(db, q, &memory, &e));
+	ruleset_release(&r);
+}
+
+static void events_are_found_under_every_id_of_a_contact(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold", NULL };
+	static const char *const ids[] = { "1", "2", "3" };
+
+	(void)state;
+	int64_t ruleset = load(RULES, NOW);
+	for (size_t i = 0; i < 3; i++)
+		write_event(ruleset, ids[i], pair, NOW);
+	write_event(ruleset, "4", pair, NOW);
+	db_run(db, "INSERT INTO alias VALUES ('hubspot', '1', '3'), ('hubspot', '2', '3')", "");
+	for (size_t i = 0; i < 3; i++) {
+		struct query *q = record_of_contact(db, ids[i]);
+		struct recorded e;
+		size_t n = 0;
+		for (; record_next(db, q, &memory, &e); recorded_release(&e))
+			n++;
+		assert_int_equal(n, 3);
+	}
+}
+
+static void events_are_kept_for_a_time_and_a_size(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold", "country", "PL", NULL };
+
+	(void)state;
+	int64_t old = load(RULES, NOW - MS_DAY);
+	write_event(old, "1", pair, NOW - MS_DAY);
+	int64_t now = load("# edited\n" RULES, NOW);
+	for (int i = 0; i < 700; i++)
+		write_event(now, "2", pair, NOW);
+	assert_false(trim(MS_DAY, RECORD_KEEP_BYTES, NOW));
+	assert_int_equal(rows(NULL), 701);
+	assert_false(trim(MS_DAY - 1, RECORD_KEEP_BYTES, NOW));
+	assert_int_equal(rows("1"), 0);
+	/* Nothing refers to the old table any more. */
+	assert_int_equal(db_integer(db, 0, "SELECT min(id) FROM ruleset", ""), now);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM ruleset_file", ""), 1);
+	int64_t size = db_integer(db, 0, "SELECT max(size) - min(size) FROM event", "");
+	/* By size: the newest of about half remain, whatever had been there before. */
+	assert_true(trim(MS_DAY, size / 700 * 100, NOW) || rows(NULL) == 200);
+	trim(MS_DAY, size / 700 * 100, NOW);
+	assert_in_range(rows(NULL), 99, 101);
+	/* None at all; a table that is in force stays. */
+	trim(0, 0, NOW + 1);
+	assert_int_equal(rows(NULL), 0);
+	assert_int_equal(record_newest(db), now);
+}
+
+static void a_damaged_event_breaks_the_store(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold", NULL };
+	static const char *const damage[] = { "UPDATE event SET seen = '{'",
+					      "UPDATE event SET seen = '[]'",
+					      "UPDATE event SET seen = '{}', kind = 'x'" };
+	struct recorded e;
+	struct err err;
+
+	(void)state;
+	int64_t ruleset = load(RULES, NOW);
+	for (size_t i = 0; i < 3; i++) {
+		write_event(ruleset, "1", pair, NOW);
+		db_run(db, damage[i], "");
+		assert_false(record_next(db, record_since(db, 0, 1), &memory, &e));
+		assert_int_equal(db_failed(db, &err), RC_BROKEN);
+		db_rollback(db);
+	}
+	db_run(db, "DELETE FROM event", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		stored(a_table_is_recorded_once_while_it_stays_the_same),
+		stored(what_is_not_on_record_is_refused),
+		stored(an_event_says_what_was_seen),
+		stored(events_are_found_under_every_id_of_a_contact),
+		stored(events_are_kept_for_a_time_and_a_size),
+		stored(a_damaged_event_breaks_the_store),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
