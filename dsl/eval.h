@@ -78,7 +78,11 @@ struct match_step {
 	enum match_kind kind;
 	enum answer answer; /* but of MATCH_ALL and MATCH_ANY */
 	uint32_t test;	    /* MATCH_TEST: the rule's n-th, for rule_test_at */
-	bool negated; /* MATCH_TEST: `what` begins with "not": in these words it holds where answer is no */
+	/*
+	 * MATCH_TEST and groups: under an odd number of `not`, so that it is good where the answer is
+	 * no. `what` of such a test begins with "not".
+	 */
+	bool negated;
 	/* MATCH_FROM, MATCH_TO and MATCH_TEST: as in match_note */
 	const char *what, *file;
 	uint32_t line, column;

@@ -231,7 +231,7 @@ static void read_test(struct walk *w, const struct node *entry)
 
 static void read_group(struct walk *w, const struct node *list, enum step_op op)
 {
-	size_t open = emit(w, op, 0);
+	size_t open = emit(w, op, w->negated);
 
 	for (const struct node *e = list->first; e; e = e->next) {
 		read_entry(w, e);

@@ -21,7 +21,7 @@ struct finding {
 };
 
 struct group {
-	bool any;
+	bool any, negated;
 	struct finding so_far;
 };
 
@@ -70,12 +70,21 @@ static void run_test(struct machine *m, uint32_t i)
 				     t->line, t->column, m->last.note, value, known });
 }
 
-static void open_group(struct machine *m, bool any)
+static void open_group(struct machine *m, bool any, bool negated)
 {
 	struct finding none = { any ? ANSWER_NO : ANSWER_YES, NO_TEST, NULL };
 
-	m->stack[m->depth++] = (struct group){ any, none };
-	tell(m, (struct match_step){ .kind = any ? MATCH_ANY : MATCH_ALL });
+	m->stack[m->depth++] = (struct group){ any, negated, none };
+	tell(m, (struct match_step){ .kind = any ? MATCH_ANY : MATCH_ALL, .negated = negated });
+}
+
+static void close_group(struct machine *m)
+{
+	const struct group *g = &m->stack[--m->depth];
+
+	m->last = g->so_far;
+	tell(m, (struct match_step){
+			.kind = MATCH_END, .answer = m->last.answer, .negated = g->negated });
 }
 
 /* Whether the group is decided by now. */
@@ -112,18 +121,17 @@ static struct finding run(struct machine *m)
 			tell(m, (struct match_step){ .kind = MATCH_NOT, .answer = m->last.answer });
 			break;
 		case STEP_ALL:
-			open_group(m, false);
+			open_group(m, false, step->arg);
 			break;
 		case STEP_ANY:
-			open_group(m, true);
+			open_group(m, true, step->arg);
 			break;
 		case STEP_JOIN:
 			if (join_group(m) && !m->watcher)
 				i = step->arg - 1; /* the loop goes on to the close */
 			break;
 		case STEP_CLOSE:
-			m->last = m->stack[--m->depth].so_far;
-			tell(m, (struct match_step){ .kind = MATCH_END, .answer = m->last.answer });
+			close_group(m);
 			break;
 		}
 	}

@@ -56,8 +56,8 @@ struct test {
 enum step_op {
 	STEP_TEST,  /* answer = test[arg] */
 	STEP_NOT,   /* answer = its contrary; unsure and limit stay */
-	STEP_ALL,   /* open a group that all must hold in */
-	STEP_ANY,   /* open a group that one must hold in */
+	STEP_ALL,   /* open a group that all must hold in; arg 1: under an odd number of `not` */
+	STEP_ANY,   /* open a group that one must hold in; arg likewise */
 	STEP_JOIN,  /* add the answer to the group; decided: go to step arg */
 	STEP_CLOSE, /* answer = the group's */
 };

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "dsl/codes.h"
 #include "engine/cli/ground.h"
+#include "engine/rehearsal/coverage.h"
 #include "engine/rehearsal/mutants.h"
 
 struct testing {
@@ -19,6 +20,7 @@ struct testing {
 	struct ruletests tests;
 	struct results results;
 	bool colour, json;
+	int64_t least; /* coverage in percent */
 };
 
 /* ---- reading ------------------------------------------------------------------ */
@@ -223,6 +225,43 @@ static void print_summary(const struct testing *t)
 		       r->count - r->failed, r->failed);
 }
 
+static void print_coverage(const struct testing *t, const struct coverage *c)
+{
+	struct str out;
+
+	str_init(&out, SIZE_MAX / 4);
+	if (t->json) {
+		coverage_json(c, &out);
+		str_add_char(&out, '\n');
+	} else {
+		str_add_char(&out, '\n');
+		coverage_text(c, &out);
+	}
+	fwrite(str_text(&out), 1, out.len, stdout);
+	str_release(&out);
+}
+
+/* Less than what is asked for is a finding. */
+static int tell_coverage(const struct testing *t)
+{
+	struct coverage c;
+	int status = EXIT_FINE;
+
+	if (!cli_has(t->cli, "coverage") && !cli_has(t->cli, "min-coverage"))
+		return EXIT_FINE;
+	coverage_init(&c, t->table);
+	for (size_t i = 0; i < t->results.count; i++)
+		coverage_add(&c, &t->results.list[i].rehearsal);
+	print_coverage(t, &c);
+	if (coverage_percent(&c) < t->least) {
+		fprintf(stderr, "hs2cert test: a coverage of %d %% is less than %d %%\n",
+			coverage_percent(&c), (int)t->least);
+		status = EXIT_FINDINGS;
+	}
+	coverage_release(&c);
+	return status;
+}
+
 /* Survivors are findings; tests that fail notice everything, and so nothing. */
 static int live_mutants(const struct testing *t)
 {
@@ -278,6 +317,8 @@ static int run_tests(struct testing *t)
 		status = write_junit(t);
 	}
 	if (status == EXIT_FINE)
+		status = tell_coverage(t);
+	if (status == EXIT_FINE)
 		status = live_mutants(t);
 	if (status == EXIT_FINE && t->results.failed)
 		status = EXIT_FINDINGS;
@@ -293,6 +334,8 @@ static int test_run(const struct cli *cli)
 
 	if (clock_set_zone(zone ? zone : "UTC", &err) != RC_OK)
 		return cli_usage(cli, "--timezone: %s", err.text);
+	if (!cli_number(cli, "min-coverage", 0, 100, &t.least))
+		return EXIT_USAGE;
 	t.colour = cli_colour(STDOUT_FILENO);
 	sources_init(&t.rules);
 	ruletests_init(&t.tests);
@@ -314,6 +357,8 @@ static const struct cli_option options[] = {
 	CLI_OPTION_RULES,
 	{ "run", "NAME", "only the test of that name, or those that it is a part of" },
 	{ "verbose", NULL, "what happened, step by step, at which virtual time" },
+	{ "coverage", NULL, "what of the rules the tests have met, and what not" },
+	{ "min-coverage", "N", "the same; less than N percent is a finding" },
 	{ "mutate", NULL,
 	  "change each rule in one thing at a time: which changes does no test notice?" },
 	{ "junit", "FILE", "write the results as JUnit XML, too" },

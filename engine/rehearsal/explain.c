@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/rehearsal/seen.h"
 
 #define WHY_MOST 8 /* decisions that are told for one entry */
 
@@ -124,6 +125,12 @@ static bool tell_near(struct telling *t, const struct ruletest_entry *e)
 
 /* ---- decisions -------------------------------------------------------------------- */
 
+/* Its reason is told test by test. */
+static bool is_no_match(const struct rehearsed_decision *d)
+{
+	return strcmp(d->outcome, "no-match") == 0;
+}
+
 static void tell_decision(struct telling *t, const struct rehearsed_decision *d)
 {
 	char after[AFTER_TEXT];
@@ -139,8 +146,72 @@ static void tell_decision(struct telling *t, const struct rehearsed_decision *d)
 		str_addf(&what, "list %s", d->target);
 	}
 	tell(t, "why", NULL, 0, "%s %s: %s", after_text(d->at_ms - t->r->test->start_ms, after),
-	     str_text(&what), d->reason ? d->reason : d->outcome);
+	     str_text(&what),
+	     is_no_match(d) && d->event ? "no match"
+	     : d->reason		? d->reason
+					: d->outcome);
 	str_release(&what);
+}
+
+/* What does not hold is told, but for what stands in a group that is good all the same. */
+struct parting {
+	struct telling *t;
+	size_t open[LIMIT_YAML_DEPTH + 1]; /* how much was told as the groups opened */
+	size_t depth;
+};
+
+static void tell_test(struct telling *t, const struct match_step *step)
+{
+	struct str saw;
+
+	str_init(&saw, LIMIT_VALUE_BYTES);
+	if (step->value_known)
+		add_value(&saw, step->value);
+	else
+		str_add_text(&saw, "nothing that is known");
+	if (step->value_note && step->value.len)
+		str_addf(&saw, ", %s", step->value_note);
+	tell(t, "saw", step->file, step->line, "%s: %s does not hold", str_text(&saw), step->what);
+	str_release(&saw);
+}
+
+static void see(void *ctx, const struct rule *rule, const struct match_step *step)
+{
+	struct parting *p = ctx;
+	bool good = step->answer == (step->negated ? ANSWER_NO : ANSWER_YES);
+
+	(void)rule;
+	switch (step->kind) {
+	case MATCH_FROM:
+	case MATCH_TO:
+	case MATCH_TEST:
+		if (!good)
+			tell_test(p->t, step);
+		break;
+	case MATCH_ALL:
+	case MATCH_ANY:
+		p->open[p->depth++] = p->t->x->count;
+		break;
+	case MATCH_END:
+		p->depth--;
+		if (good)
+			p->t->x->count = p->open[p->depth];
+		break;
+	case MATCH_NOT:
+		break;
+	}
+}
+
+/* Where the rule and the event parted, with the values that were seen. */
+static void tell_parting(struct telling *t, const struct rehearsed_decision *d, const char *name)
+{
+	const struct rule *rule = table_rule(t->table, name);
+	struct parting parting = { .t = t };
+	struct match_watcher watcher = { &parting, see };
+
+	for (size_t i = 0; rule && d->event && i < t->r->events; i++)
+		if (t->r->event[i].id == d->event)
+			(void)seen_match(&t->r->event[i], t->table, rule, &watcher);
 }
 
 /* Whether the decision says something of what this rule made of this contact. */
@@ -164,6 +235,8 @@ static void tell_decisions(struct telling *t, const struct ruletest_entry *e)
 		if (!concerns(t, &t->r->decision[i], e->rule, e->contact))
 			continue;
 		tell_decision(t, &t->r->decision[i]);
+		if (is_no_match(&t->r->decision[i]))
+			tell_parting(t, &t->r->decision[i], e->rule);
 		told++;
 	}
 	if (told)
@@ -216,8 +289,8 @@ static void tell_unexpected(struct telling *t, const struct rehearsed *is)
 		     after_text(is->at_ms - t->r->test->start_ms, after), is->target);
 }
 
-void explain(struct explanation *x, struct rehearsal *r, const struct verdict *v,
-	     const struct sources *tests, const struct table *table)
+void explanation_make(struct explanation *x, struct rehearsal *r, const struct verdict *v,
+		      const struct sources *tests, const struct table *table)
 {
 	struct telling t = { x, r, tests, table };
 

@@ -9,7 +9,7 @@
 #include "engine/rehearsal/verdict.h"
 
 struct told {
-	const char *kind; /* "expected", "issued", "why", "hint", "stopped" */
+	const char *kind; /* "expected", "issued", "why", "saw", "hint", "stopped" */
 	const char *text; /* one line */
 	const char *file; /* where to look; NULL: nowhere */
 	uint32_t line;
@@ -21,8 +21,8 @@ struct explanation {
 };
 
 /* `tests` holds the files that the test's places are in; `table` was in force at the start. */
-void explain(struct explanation *x, struct rehearsal *r, const struct verdict *v,
-	     const struct sources *tests, const struct table *table);
+void explanation_make(struct explanation *x, struct rehearsal *r, const struct verdict *v,
+		      const struct sources *tests, const struct table *table);
 void explanation_release(struct explanation *x);
 
 #define AFTER_TEXT 32

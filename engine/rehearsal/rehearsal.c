@@ -20,16 +20,31 @@ static void gather_decisions(struct stage *s)
 	size_t most = (size_t)db_integer(db, 0, "SELECT count(*) FROM decision", "");
 
 	r->decision = arena_alloc(&r->memory, (most + 1) * sizeof(*r->decision));
-	for (struct query *q = db_select(db,
-					 "SELECT at_ms, made_ms, contact, rule, target, from_value,"
-					 " to_value, outcome, reason FROM decision ORDER BY id",
-					 "");
+	for (struct query *q =
+		     db_select(db,
+			       "SELECT at_ms, made_ms, event_id, contact, rule, target,"
+			       " from_value, to_value, outcome, reason FROM decision ORDER BY id",
+			       "");
 	     query_next(q);)
 		r->decision[r->decisions++] = (struct rehearsed_decision){
-			query_integer(q, 0), query_integer(q, 1), column(r, q, 2),
+			query_integer(q, 0), query_integer(q, 1), query_integer(q, 2),
 			column(r, q, 3),     column(r, q, 4),	  column(r, q, 5),
 			column(r, q, 6),     column(r, q, 7),	  column(r, q, 8),
+			column(r, q, 9),
 		};
+}
+
+static void gather_events(struct stage *s)
+{
+	struct rehearsal *r = s->out;
+	struct db *db = s->sim.world.db;
+	size_t most = (size_t)db_integer(db, 0, "SELECT count(*) FROM event", ""), n = most;
+
+	r->event = arena_alloc(&r->memory, (most + 1) * sizeof(*r->event));
+	struct query *q = record_since(db, INT64_MIN, (int64_t)most);
+	while (n && record_next(db, q, &r->memory, &r->event[n - 1]))
+		n--;
+	r->events = most;
 }
 
 static void gather_aliases(struct stage *s)
@@ -100,6 +115,7 @@ void stage_gather(struct stage *s)
 {
 	gather_issued(s);
 	gather_decisions(s);
+	gather_events(s);
 	gather_aliases(s);
 }
 
@@ -139,6 +155,8 @@ void rehearsal_live(struct rehearsal *r, const struct ruletest *test,
 
 void rehearsal_release(struct rehearsal *r)
 {
+	for (size_t i = 0; i < r->events; i++)
+		recorded_release(&r->event[i]);
 	mem_free(r->moment);
 	arena_release(&r->memory);
 }

@@ -14,6 +14,7 @@
 #include "dsl/eval.h"
 #include "dsl/ruletest.h"
 #include "engine/issuance.h"
+#include "engine/record.h"
 
 /* An issuance as it stands at the end. */
 struct rehearsed {
@@ -30,6 +31,7 @@ struct rehearsed {
 /* What a rule made of an event, or that it was none. */
 struct rehearsed_decision {
 	int64_t at_ms, made_ms;
+	int64_t event;		    /* as it was recorded; 0: it was none */
 	const char *contact, *rule; /* rule NULL: said of all that watch `target` */
 	const char *target, *from, *to;
 	const char *outcome, *reason; /* reason NULL: none */
@@ -55,6 +57,8 @@ struct rehearsal {
 	size_t issueds;
 	struct rehearsed_decision *decision; /* in the order in which they were made */
 	size_t decisions;
+	struct recorded *event; /* what rules could see, in the order in which it was decided */
+	size_t events;
 	struct rehearsed_moment *moment; /* heap */
 	size_t moments, cap_moments;
 	struct rehearsed_alias *alias;

@@ -15,7 +15,8 @@ void result_make(struct result *out, const struct ruletest *test, const struct s
 	rehearsal_live(&out->rehearsal, test, options);
 	verdict_reach(&out->verdict, &out->rehearsal);
 	if (!out->verdict.passed)
-		explain(&out->explanation, &out->rehearsal, &out->verdict, tests, options->table);
+		explanation_make(&out->explanation, &out->rehearsal, &out->verdict, tests,
+				 options->table);
 }
 
 void result_release(struct result *r)

@@ -96,6 +96,18 @@ check 'an object for the test and one for all' sh -c "[ \$(wc -l <out) -eq 2 ] &
 check 'no mutants of tests that fail' status 1 "$program" test fails.yaml --mutate
 check 'says so' grep -q 'needs tests that pass' err
 
+# ---- coverage -----------------------------------------------------------------------------
+
+check 'the examples are covered' status 0 "$program" test --min-coverage 100
+check 'says so' grep -qE '^coverage: 100 % \(([0-9]+) of \1\)$' out
+check 'a part of them is less' status 1 "$program" test rules.d/tests/20-graduates.yaml --min-coverage 90
+check 'is told' grep -qE 'a coverage of [0-9]+ % is less than 90 %' err
+check 'with what is missing' has "rules.d/40-membership.yaml:3:1  membership-card: earned nothing"
+check 'without a threshold it is no finding' status 0 "$program" test rules.d/tests/20-graduates.yaml --coverage
+check 'as JSON' status 0 "$program" test --coverage --json
+check 'an object of its own' grep -q '^{"coverage":100,"rules":{"covered":5,"of":5},.*"missing":\[\]}$' out
+check 'no percentage' status 2 "$program" test --min-coverage 101
+
 # ---- mutants -----------------------------------------------------------------------------
 
 check 'no mutant of the examples passes' status 0 "$program" test --mutate

@@ -6,6 +6,7 @@
 
 #include "tests/unit/rules.h"
 
+#include "engine/rehearsal/coverage.h"
 #include "engine/rehearsal/mutants.h"
 
 /* Rules and tests that must be right. */

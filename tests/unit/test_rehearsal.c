@@ -158,11 +158,11 @@ static void test_what_is_told(void **state)
 	snprintf(text, sizeof(text), "test: t\n%sexpect: [ { rule: joined, contact: 101 } ]\n",
 		 ANA);
 	assert_tells(text, "why       contact 101 did not join list Graduates after the start");
-	assert_tells(
-		"test: t\ncontacts: [ { id: 1, country: CZ, tier: Bronze } ]\n"
-		"steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
-		"expect: [ { rule: tier, contact: 1 } ]\n",
-		"why       +0:00:00 tier 'Bronze' -> 'Gold': country in [PL, DE] does not hold");
+	assert_tells("test: t\ncontacts: [ { id: 1, country: CZ, tier: Bronze } ]\n"
+		     "steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
+		     "expect: [ { rule: tier, contact: 1 } ]\n",
+		     "why       +0:00:00 tier 'Bronze' -> 'Gold': no match\n"
+		     "        saw       'CZ': country in [PL, DE] does not hold  (test.yaml:21)\n");
 	assert_tells("test: t\ncontacts: [ { id: 1, country: PL, tier: Bronze } ]\n"
 		     "steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
 		     "expect: [ { rule: tier, contact: 1 } ]\n",
@@ -171,6 +171,114 @@ static void test_what_is_told(void **state)
 		     "steps: [ { at: 3s, remove-from-list: { contact: 101, list: 7 } } ]\n"
 		     "expect: []\n",
 		     "stopped   'remove-from-list contact: 101, list: 7': ");
+}
+
+#define GROUPS                                                                                     \
+	"rule: r\n"                                                                                \
+	"trigger:\n"                                                                               \
+	"  event: property-changed\n"                                                              \
+	"  property: tier\n"                                                                       \
+	"  from: Bronze\n"                                                                         \
+	"  to: [Silver, Gold]\n"                                                                   \
+	"  filters:\n"                                                                             \
+	"    - any: [ { property: a, is: x }, { property: b, is: x } ]\n"                          \
+	"    - not: { all: [ { property: c, is: x }, { property: d, is: x } ] }\n"                 \
+	"action:\n"                                                                                \
+	"  do: issue-credential\n"                                                                 \
+	"  group: g1\n"                                                                            \
+	"  fields:\n"                                                                              \
+	"    custom.a: \"{{ contact.a }}\"\n"                                                      \
+	"    custom.b: \"{{ contact.b }}\"\n"
+
+static const char groups[] = "test: t\n"
+			     "contacts:\n"
+			     "  - { id: 1, email: a@example.org, tier: Bronze, b: x, c: x, d: x }\n"
+			     "  - { id: 2, email: b@example.org, tier: Silver }\n"
+			     "steps:\n"
+			     "  - { at: 0s, set: { contact: 1, tier: Gold } }\n"
+			     "  - { at: 0s, set: { contact: 2, tier: Bronze } }\n"
+			     "expect:\n"
+			     "  - { rule: r, contact: 1 }\n"
+			     "  - { rule: r, contact: 2 }\n";
+
+/* What does not hold in a group that holds all the same has no part in it. */
+static void test_where_they_part(void **state)
+{
+	struct str told;
+
+	(void)state;
+	str_init(&told, 1u << 20);
+	assert_int_equal(failures(GROUPS, groups, &told), 1);
+	assert_string_equal(str_text(&told),
+			    "  FAIL  t\n"
+			    "        expected  rule: r, contact: 1  (tests/all.yaml:9)\n"
+			    "        issued    nothing by this rule for this contact\n"
+			    "        why       +0:00:00 tier 'Bronze' -> 'Gold': no match\n"
+			    "        saw       'x': not c is x does not hold  (test.yaml:9)\n"
+			    "        saw       'x': not d is x does not hold  (test.yaml:9)\n"
+			    "        expected  rule: r, contact: 2  (tests/all.yaml:10)\n"
+			    "        issued    nothing by this rule for this contact\n"
+			    "        why       +0:00:00 tier 'Silver' -> 'Bronze': no match\n"
+			    "        saw       'Silver': from does not hold  (test.yaml:5)\n"
+			    "        saw       'Bronze': to does not hold  (test.yaml:6)\n"
+			    "        saw       empty: a is x does not hold  (test.yaml:8)\n"
+			    "        saw       empty: b is x does not hold  (test.yaml:8)\n");
+	str_release(&told);
+}
+
+static void test_coverage(void **state)
+{
+	struct covered of[COVERED_KINDS];
+	struct coverage c;
+	struct troupe t;
+	struct str out;
+
+	(void)state;
+	troupe_read(&t, GROUPS, groups);
+	troupe_live(&t, false);
+	coverage_init(&c, t.rules.table);
+	coverage_count(&c, of);
+	assert_int_equal(of[COVERED_FILTERS].met, 0);
+	coverage_add(&c, &t.results.list[0].rehearsal);
+	str_init(&out, 4096);
+	coverage_text(&c, &out);
+	assert_string_equal(
+		str_text(&out),
+		"coverage: 63 % (7 of 11)\n"
+		"  rules       0 of 1     each rule earned something\n"
+		"  filters     7 of 8     each test of a filter held once, and once did not\n"
+		"  fields      0 of 2     each field came out with a text\n"
+		"\nnot covered\n"
+		"  test.yaml:1:1  r: earned nothing\n"
+		"  test.yaml:8:14  r: 'a is x' never held\n"
+		"  test.yaml:14:5  r: 'custom.a' never came out with a text\n"
+		"  test.yaml:15:5  r: 'custom.b' never came out with a text\n");
+	str_clear(&out);
+	coverage_json(&c, &out);
+	assert_non_null(
+		strstr(str_text(&out), "{\"coverage\":63,\"rules\":{\"covered\":0,\"of\":1},"));
+	assert_non_null(
+		strstr(str_text(&out),
+		       "{\"rule\":\"r\",\"file\":\"test.yaml\",\"line\":8,\"column\":14,"
+		       "\"kind\":\"filters\",\"what\":\"a is x\",\"missing\":\"never held\"}"));
+	assert_int_equal(coverage_percent(&c), 63);
+	str_release(&out);
+	coverage_release(&c);
+	troupe_release(&t);
+	/* A field that came out, in a rule that earned something. */
+	troupe_read(&t, GROUPS,
+		    "test: t\ncontacts: [ { id: 1, email: a@example.org, tier: Bronze, b: x } ]\n"
+		    "steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
+		    "expect: [ { rule: r, contact: 1, custom.b: x } ]\n");
+	troupe_live(&t, false);
+	coverage_init(&c, t.rules.table);
+	coverage_add(&c, &t.results.list[0].rehearsal);
+	coverage_count(&c, of);
+	assert_int_equal(of[COVERED_RULES].met, 1);
+	assert_int_equal(of[COVERED_FIELDS].met, 1);
+	assert_int_equal(of[COVERED_FILTERS].met, 4);
+	coverage_release(&c);
+	troupe_release(&t);
 }
 
 /* Everything that can be told, twice: no word differs. */
@@ -308,10 +416,11 @@ static void test_after_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_faults),	   cmocka_unit_test(test_what_is_told),
-		cmocka_unit_test(test_same_twice), cmocka_unit_test(test_junit),
-		cmocka_unit_test(test_mutants),	   cmocka_unit_test(test_after_text),
+		cmocka_unit_test(test_steps),		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_faults),		cmocka_unit_test(test_what_is_told),
+		cmocka_unit_test(test_same_twice),	cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_where_they_part), cmocka_unit_test(test_coverage),
+		cmocka_unit_test(test_mutants),		cmocka_unit_test(test_after_text),
 	};
 	struct err err;
 
