@@ -141,6 +141,7 @@ bool ruletest_read_values(struct ruletest_reader *r, const struct node *map, con
 	bool good = true;
 
 	out->list = arena_alloc(r->arena, (map->count + 1) * sizeof(*out->list));
+	out->count = 0;
 	for (const struct node *m = map->first; m; m = m->next) {
 		if (slice_is(m->key->text, but))
 			continue;
@@ -177,10 +178,11 @@ static bool check_maps(struct ruletest_reader *r, const struct node *list, const
 		return false;
 	}
 	for (const struct node *n = list->first; n; n = n->next) {
-		if (n->broken || n->kind == NODE_MAP)
+		if (n->kind == NODE_MAP)
 			continue;
-		fault(r->f, CODE_WRONG_TYPE, n, "an entry of '%s' is a map, not a %s", what,
-		      n->kind == NODE_LIST ? "list" : "value");
+		if (!n->broken)
+			fault(r->f, CODE_WRONG_TYPE, n, "an entry of '%s' is a map, not a %s", what,
+			      n->kind == NODE_LIST ? "list" : "value");
 		return false;
 	}
 	return true;
