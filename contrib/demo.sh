@@ -54,6 +54,9 @@ hour() {
 	sleep "$(awk "BEGIN { print $1 * 3600 / $speed }")"
 }
 
+# What the rules must do is written down beside them, and tried first.
+"$program" test --rules rules.d | tail -n 1 | sed 's/^/rule tests: /'
+
 "$program" sandbox --listen 127.0.0.1:0 --speed $speed >"$work/sandbox" 2>&1 &
 sandbox=$!
 wait_for 'the sandbox' grep -q '^sandbox: ' "$work/sandbox"

@@ -17,6 +17,7 @@ struct testing {
 	const struct cli *cli;
 	struct sources rules;
 	struct table *table;
+	struct lock lock; /* beside the rules; empty where there is none */
 	struct ruletests tests;
 	struct results results;
 	bool colour, json;
@@ -61,6 +62,8 @@ static int read_rules(struct testing *t)
 		status = cli_fail(t->cli, "%s", err.text);
 	else
 		t->table = table_build(&t->rules, &diags, &rules);
+	if (t->table)
+		(void)lock_read(&t->rules, &diags, &t->lock);
 	if (diags.errors) {
 		print_diags(t, &t->rules, &diags, rules);
 		status = EXIT_FINDINGS;
@@ -190,9 +193,16 @@ static void print_result(const struct testing *t, const struct result *r, const 
 	str_release(&out);
 }
 
+static struct rehearsal_options options_of(const struct testing *t)
+{
+	return (struct rehearsal_options){ .table = t->table,
+					   .moments = cli_has(t->cli, "verbose"),
+					   .lock = &t->lock };
+}
+
 static void live_all(struct testing *t, const struct ruletest *const *test, size_t n)
 {
-	struct rehearsal_options options = { t->table, cli_has(t->cli, "verbose") };
+	struct rehearsal_options options = options_of(t);
 	struct results *all = &t->results;
 	const char *before = NULL;
 
@@ -275,7 +285,8 @@ static int live_mutants(const struct testing *t)
 		return EXIT_FINDINGS;
 	}
 	str_init(&out, SIZE_MAX / 4);
-	mutants_live(&m, t->table, &t->results);
+	struct rehearsal_options options = options_of(t);
+	mutants_live(&m, &options, &t->results);
 	if (t->json) {
 		mutants_json(&m, t->table, &out);
 		str_add_char(&out, '\n');
@@ -338,6 +349,7 @@ static int test_run(const struct cli *cli)
 		return EXIT_USAGE;
 	t.colour = cli_colour(STDOUT_FILENO);
 	sources_init(&t.rules);
+	lock_init(&t.lock);
 	ruletests_init(&t.tests);
 	int status = read_rules(&t);
 	if (status == EXIT_FINE)
@@ -349,6 +361,7 @@ static int test_run(const struct cli *cli)
 	mem_free(t.results.list);
 	ruletests_release(&t.tests);
 	table_unref(t.table);
+	lock_release(&t.lock);
 	sources_release(&t.rules);
 	return status;
 }

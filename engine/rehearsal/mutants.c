@@ -41,7 +41,7 @@ static bool concerns(const struct ruletest *test, const struct rule *rule)
 
 static bool passes(struct mutants *m, const struct ruletest *test, struct table *mutant)
 {
-	struct rehearsal_options options = { .table = mutant };
+	struct rehearsal_options options = { .table = mutant, .lock = m->lock };
 	struct rehearsal life;
 	struct verdict verdict;
 
@@ -80,9 +80,12 @@ static void live_one(struct mutants *m, struct table *table, const struct result
 	m->survivor[m->survivors++] = *mutation;
 }
 
-void mutants_live(struct mutants *m, struct table *table, const struct results *results)
+void mutants_live(struct mutants *m, const struct rehearsal_options *options,
+		  const struct results *results)
 {
-	*m = (struct mutants){ 0 };
+	struct table *table = options->table;
+
+	*m = (struct mutants){ .lock = options->lock };
 	for (size_t i = 0; i < table->n_rule; i++) {
 		const struct rule *rule = &table->rule[i];
 		for (size_t k = 0; rule->mode != MODE_OFF && k < mutation_count(rule); k++) {

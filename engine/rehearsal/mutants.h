@@ -17,10 +17,12 @@ struct mutants {
 	size_t survivors, cap;
 	size_t count, noticed, unjudged;
 	size_t lives;
+	const struct lock *lock; /* of the options, while it lasts */
 };
 
-/* `results` are of the tests that are to notice, on this table, all passed. */
-void mutants_live(struct mutants *m, struct table *table, const struct results *results);
+/* `results` are of the tests that are to notice, lived with these options, all passed. */
+void mutants_live(struct mutants *m, const struct rehearsal_options *options,
+		  const struct results *results);
 void mutants_release(struct mutants *m);
 
 void mutants_text(const struct mutants *m, const struct table *table, struct str *out);

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "dsl/eval.h"
+#include "dsl/lock.h"
 #include "dsl/ruletest.h"
 #include "engine/issuance.h"
 #include "engine/record.h"
@@ -68,6 +69,8 @@ struct rehearsal {
 struct rehearsal_options {
 	struct table *table; /* in force at the start */
 	bool moments;	     /* keep what happened, for a timeline */
+	/* What the real portal is made of: labels and types of properties, names of lists. NULL: unknown */
+	const struct lock *lock;
 };
 
 /* Lives the test through. The caller ends with rehearsal_release. */

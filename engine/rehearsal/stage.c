@@ -40,17 +40,34 @@ static bool has_list(const struct ruletest *t, int64_t id, const char *name)
 	return false;
 }
 
+/* What the lock knows of this kind under this key, in whatever account; NULL: nothing. */
+static const struct lock_entry *find_locked(const struct stage *s, enum lock_kind kind,
+					    const char *key)
+{
+	const struct lock *lock = s->options->lock;
+	const struct lock_entry *found = NULL;
+
+	for (size_t i = 0; lock && i < lock->n_account && !found; i++)
+		if (lock_has_kind(lock->account[i].type, kind))
+			found = lock_find(&lock->account[i], kind, slice_of(key));
+	return found;
+}
+
 /* As one whose making fails because it is there already: it is there. */
 static void need_list(struct stage *s, int64_t before_ms, int64_t id, const char *name)
 {
 	struct err ignored;
-	char made[32];
+	char made[32], key[24];
 	int64_t out;
 
+	if (has_list(s->out->test, id, name))
+		return;
 	snprintf(made, sizeof(made), "List %lld", (long long)id);
-	if (!has_list(s->out->test, id, name))
-		(void)!sandbox_list(s->sandbox, before_ms, id, name ? name : made, NULL, &out,
-				    &ignored);
+	snprintf(key, sizeof(key), "%lld", (long long)id);
+	const struct lock_entry *known = name ? NULL : find_locked(s, LOCK_LISTS, key);
+	if (!name)
+		name = known && known->name[0] ? known->name : made;
+	(void)!sandbox_list(s->sandbox, before_ms, id, name, NULL, &out, &ignored);
 }
 
 static enum rc declare_lists(struct stage *s, int64_t before_ms)
@@ -82,6 +99,40 @@ static void add_rule_lists(struct stage *s, const struct table *t, int64_t befor
 			need_list(s, before_ms, 0, rule->target);
 		else
 			need_list(s, before_ms, strtoll(rule->target, NULL, 10), NULL);
+	}
+}
+
+/* An option as the sandbox takes it; one with '=' in its value cannot be said. */
+static const char *option_text(struct rehearsal *r, const struct lock_option *o)
+{
+	return strchr(o->value, '=') ? NULL : arena_printf(&r->memory, "%s=%s", o->value, o->label);
+}
+
+/* A property with its type and its options. One that the sandbox does not know so stays a text. */
+static void declare_property(struct stage *s, const struct lock_entry *e)
+{
+	const char **option = arena_alloc(&s->out->memory, (e->n_option + 1) * sizeof(*option));
+	struct err ignored;
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n_option; i++) {
+		const char *text = option_text(s->out, &e->option[i]);
+		if (!text)
+			return;
+		option[n++] = text;
+	}
+	if (!e->open)
+		(void)!sandbox_property(s->sandbox, e->key, e->name, e->type, option, n, &ignored);
+}
+
+static void declare_properties(struct stage *s)
+{
+	const struct lock *lock = s->options->lock;
+
+	for (size_t i = 0; lock && i < lock->n_account; i++) {
+		const struct lock_section *p = &lock->account[i].section[LOCK_PROPERTIES];
+		for (size_t k = 0; k < p->count; k++)
+			declare_property(s, &p->entry[k]);
 	}
 }
 
@@ -163,6 +214,7 @@ enum rc stage_open(struct stage *s, struct rehearsal *out, const struct rehearsa
 	enum rc rc = db_open(":memory:", DB_OWN, &s->sim.world.db, &s->err);
 	if (rc == RC_OK && options->moments)
 		stage_watch(s);
+	declare_properties(s);
 	if (rc == RC_OK)
 		rc = declare_contacts(s, t->start_ms - MS_DAY);
 	if (rc == RC_OK)

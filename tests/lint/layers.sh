@@ -6,7 +6,7 @@
 #   dsl/             base/
 #   engine/*.{c,h}   base/, dsl/{build,table,eval}.h, engine/*, engine/store/, never the words of a service
 #   engine/SERVICE/  the same, and its own folder
-#   engine/rehearsal/ dsl/{ruletest,mutate}.h, the generic engine, and the sandbox
+#   engine/rehearsal/ dsl/{ruletest,mutate,lock}.h, the generic engine, and the sandbox
 #   engine/sandbox/  base/ and itself: it shares nothing with what it judges
 set -u
 cd "$(dirname "$0")/../.." || exit 3
@@ -45,7 +45,7 @@ includes 'engine/store/*.[ch]' '^(base/|engine/store/|schema_([23]_)?sql\.h)' 't
 for service in hubspot certifier; do
 	includes "engine/$service/*.[ch]" "^(base/|$dsl|engine/[a-z_]+\.h|engine/store/db\.h|engine/$service/)" 'a service knows the engine and itself'
 done
-includes 'engine/rehearsal/*.[ch]' "^(base/|$dsl|dsl/(ruletest|mutate)\.h|engine/[a-z_]+\.h|engine/store/db\.h|engine/sandbox/sandbox\.h|engine/rehearsal/)" 'a rehearsal knows the engine as everybody does, and the sandbox by its words'
+includes 'engine/rehearsal/*.[ch]' "^(base/|$dsl|dsl/(ruletest|mutate|lock)\.h|engine/[a-z_]+\.h|engine/store/db\.h|engine/sandbox/sandbox\.h|engine/rehearsal/)" 'a rehearsal knows the engine as everybody does, and the sandbox by its words'
 includes 'engine/sandbox/*.[ch]' '^(base/|engine/sandbox/)' 'the sandbox shares no code with what it judges'
 
 # The middle of the engine never says the name of a service (comments and the registry aside).

@@ -14,6 +14,7 @@ struct troupe {
 	struct built rules;
 	struct ruletests tests;
 	struct results results;
+	const struct lock *lock;
 };
 
 static inline void troupe_read(struct troupe *t, const char *rules, const char *tests)
@@ -39,7 +40,9 @@ static inline void troupe_read(struct troupe *t, const char *rules, const char *
 
 static inline void troupe_live(struct troupe *t, bool moments)
 {
-	struct rehearsal_options options = { .table = t->rules.table, .moments = moments };
+	struct rehearsal_options options = { .table = t->rules.table,
+					     .moments = moments,
+					     .lock = t->lock };
 
 	t->results.list = mem_alloc((t->tests.count + 1) * sizeof(*t->results.list));
 	t->results.tests = &t->tests.sources;

@@ -376,7 +376,8 @@ static void test_mutants(void **state)
 	/* Nobody from elsewhere is tried: that the filter is gone is not noticed. */
 	troupe_read(&t, RULES, one);
 	troupe_live(&t, false);
-	mutants_live(&m, t.rules.table, &t.results);
+	struct rehearsal_options options = { .table = t.rules.table };
+	mutants_live(&m, &options, &t.results);
 	assert_int_equal(m.count, 2);
 	assert_int_equal(m.noticed, 1);
 	str_init(&out, 4096);
@@ -396,10 +397,61 @@ static void test_mutants(void **state)
 	snprintf(both, sizeof(both), "%s%s", one, two);
 	troupe_read(&t, RULES, both);
 	troupe_live(&t, false);
-	mutants_live(&m, t.rules.table, &t.results);
+	options.table = t.rules.table;
+	mutants_live(&m, &options, &t.results);
 	assert_int_equal(m.noticed, 2);
 	mutants_release(&m);
 	troupe_release(&t);
+}
+
+/* With the names of the real portal labels come out, and values that there are not are refused. */
+static void test_lock(void **state)
+{
+	static const char rules[] =
+		"rule: tier\n"
+		"trigger: { event: property-changed, property: tier }\n"
+		"action:\n"
+		"  do: issue-credential\n"
+		"  group: g1\n"
+		"  fields: { custom.tier: \"{{ event.to | label }}\" }\n"
+		"---\n"
+		"rule: joined\n"
+		"trigger: { event: list-added, list: 4711 }\n"
+		"action: { do: issue-credential, group: g1, fields: { custom.list: \"{{ event.list }}\" } }\n";
+	static const char tests[] = "test: labels and names\n"
+				    "contacts: [ { id: 1, email: a@example.org } ]\n"
+				    "steps:\n"
+				    "  - { at: 0s, set: { contact: 1, tier: gold } }\n"
+				    "  - { at: 0s, add-to-list: { contact: 1, list: 4711 } }\n"
+				    "expect:\n"
+				    "  - { rule: tier, contact: 1, custom.tier: Gold member }\n"
+				    "  - { rule: joined, contact: 1, custom.list: Graduates }\n"
+				    "---\n"
+				    "test: a value that there is not\n"
+				    "contacts: [ { id: 1, email: a@example.org } ]\n"
+				    "steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\n"
+				    "expect: []\n";
+	struct lock lock;
+	struct troupe t;
+
+	(void)state;
+	lock_init(&lock);
+	struct lock_account *a = lock_add_account(&lock, "hubspot", "hubspot");
+	struct lock_entry *e = lock_add(&lock, a, LOCK_PROPERTIES, slice_of("tier"),
+					slice_of("Tier"));
+	e->type = "enumeration";
+	lock_add_option(&lock, e, slice_of("gold"), slice_of("Gold member"), false);
+	(void)lock_add(&lock, a, LOCK_LISTS, slice_of("4711"), slice_of("Graduates"));
+	lock_finish(&lock);
+	troupe_read(&t, rules, tests);
+	t.lock = &lock;
+	troupe_live(&t, false);
+	assert_true(t.results.list[0].verdict.passed);
+	assert_false(t.results.list[1].verdict.passed);
+	assert_non_null(strstr(t.results.list[1].explanation.told[0].text,
+			       "'Gold' is no value of property 'tier' (enumeration)"));
+	troupe_release(&t);
+	lock_release(&lock);
 }
 
 static void test_after_text(void **state)
@@ -420,7 +472,8 @@ int main(void)
 		cmocka_unit_test(test_faults),		cmocka_unit_test(test_what_is_told),
 		cmocka_unit_test(test_same_twice),	cmocka_unit_test(test_junit),
 		cmocka_unit_test(test_where_they_part), cmocka_unit_test(test_coverage),
-		cmocka_unit_test(test_mutants),		cmocka_unit_test(test_after_text),
+		cmocka_unit_test(test_mutants),		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_after_text),
 	};
 	struct err err;
 
