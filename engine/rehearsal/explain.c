@@ -243,6 +243,9 @@ static void tell_decisions(struct telling *t, const struct ruletest_entry *e)
 		return;
 	if (rule && rule->mode == MODE_OFF)
 		tell(t, "why", rule->file, rule->line, "the rule's mode is off");
+	else if (rule && !account_setting(&t->table->account[rule->source], "token"))
+		tell(t, "why", NULL, 0, "nobody looks: account '%s' has no token",
+		     t->table->account[rule->source].name);
 	else if (rule && rule->event == EVENT_LIST_ADDED)
 		tell(t, "why", rule->file, rule->line,
 		     "contact %lld did not join list %s after the start", (long long)e->contact,
