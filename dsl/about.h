@@ -21,6 +21,7 @@ enum names {
 	NAMES_PROPERTY, /* the internal name of a property of contacts */
 	NAMES_LIST,	/* the id or the name of a list */
 	NAMES_GROUP,	/* the id of a group */
+	NAMES_RECORD,	/* the id of a contact or a list, as rule tests make them up */
 };
 
 #endif

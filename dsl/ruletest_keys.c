@@ -68,6 +68,7 @@ static const struct key list_rows[] = {
 	  .kind = KEY_TEXT,
 	  .required = true,
 	  .at = AT(id),
+	  .names = NAMES_RECORD,
 	  .about = { "Id of the list", "Digits, as a rule with the list's id names it.", "42" } },
 	{ .name = "name",
 	  .kind = KEY_TEXT,
@@ -97,6 +98,7 @@ static const struct key entry_rows[] = {
 	  .kind = KEY_TEXT,
 	  .required = true,
 	  .at = AT(contact),
+	  .names = NAMES_RECORD,
 	  .about = { "Contact", "Who gets it; of a contact that was merged also an old id.",
 		     "101" } },
 	{ .name = "state",
@@ -200,7 +202,7 @@ const struct keys ruletest_step_keys = { "step", step_rows, COUNT(step_rows) };
 #define CONTACT                                                                                    \
 	{                                                                                          \
 		.name = "contact", .kind = KEY_TEXT, .required = true, .at = AT(contact),          \
-		.about = {                                                                         \
+		.names = NAMES_RECORD, .about = {                                                  \
 			"Contact",                                                                 \
 			"Its id at that time.",                                                    \
 			"101"                                                                      \
@@ -213,6 +215,7 @@ static const struct key list_change_rows[] = {
 	  .kind = KEY_TEXT,
 	  .required = true,
 	  .at = AT(list),
+	  .names = NAMES_RECORD,
 	  .about = { "List", "Its id. One that is not declared is there, and empty.", "42" } },
 };
 
@@ -221,16 +224,19 @@ static const struct key merge_rows[] = {
 	  .kind = KEY_TEXT,
 	  .required = true,
 	  .at = AT(primary),
+	  .names = NAMES_RECORD,
 	  .about = { "Primary", "The contact whose values win.", "101" } },
 	{ .name = "other",
 	  .kind = KEY_TEXT,
 	  .required = true,
 	  .at = AT(other),
+	  .names = NAMES_RECORD,
 	  .about = { "The other contact", "", "102" } },
 	{ .name = "into",
 	  .kind = KEY_TEXT,
 	  .required = true,
 	  .at = AT(into),
+	  .names = NAMES_RECORD,
 	  .about = { "Id of the result", "A new one, or the primary's.", "103" } },
 };
 

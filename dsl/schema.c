@@ -6,21 +6,9 @@
 #include "dsl/account.h"
 #include "dsl/fields.h"
 #include "dsl/rule.h"
-#include "dsl/schema_parts.h"
+#include "dsl/schema_names.h"
 
 #define FILTER "filter"
-
-static struct json *reference(const char *definition)
-{
-	struct json *schema = json_new_object();
-	struct str at;
-
-	str_init(&at, 128);
-	str_addf(&at, "#/definitions/%s", definition);
-	json_set_text(schema, "$ref", str_text(&at));
-	str_release(&at);
-	return schema;
-}
 
 /* ---- filters ----------------------------------------------------------- */
 
@@ -46,10 +34,10 @@ static struct json *group_schema(const struct filter_group *group)
 	struct json *schema = schema_about(&group->about);
 
 	if (group->op != STEP_NOT) {
-		schema_add_list(schema, 1, reference(FILTER));
+		schema_add_list(schema, 1, schema_reference(FILTER));
 		return schema;
 	}
-	struct json *entry = reference(FILTER);
+	struct json *entry = schema_reference(FILTER);
 	json_set(schema, "allOf", json_new_array());
 	json_add(json_member(schema, "allOf"), entry);
 	return schema;
@@ -62,25 +50,27 @@ static void add_groups(struct json *map)
 }
 
 /* A property and one operator. */
-static struct json *test_schema(void)
+static struct json *test_schema(const struct schema_ground *g)
 {
-	struct json *map = schema_map(NULL), *property = schema_about(&filter_property.about);
+	struct json *map = schema_map(NULL),
+		    *property = schema_about_names(&filter_property.about, NAMES_PROPERTY, g);
 
-	schema_add_shape(property, SHAPE_PROPERTY);
+	schema_add_names(property, NAMES_PROPERTY);
 	schema_add_key(map, filter_property.name, true, property);
 	for (size_t i = 0; i < operator_count; i++)
 		schema_add_key(map, operators[i].name, false, operator_schema(&operators[i]));
 	json_set_integer(map, "minProperties", 2);
 	json_set_integer(map, "maxProperties", 2);
+	schema_limit_options(map, g->lock, LIMITED_TEST);
 	return map;
 }
 
 /* An entry of a list of filters. Before it says what it is, it may become any. */
-static struct json *filter_schema(void)
+static struct json *filter_schema(const struct schema_ground *g)
 {
 	struct json *schema = json_new_object(), *any = json_new_array();
 	struct json *when = json_new_object(), *groups = schema_map(NULL);
-	struct json *rest = json_new_object(), *open = test_schema();
+	struct json *rest = json_new_object(), *open = test_schema(g);
 
 	for (size_t i = 0; i < FILTER_GROUPS; i++)
 		json_add(any, schema_with(filter_groups[i].name));
@@ -88,7 +78,7 @@ static struct json *filter_schema(void)
 	add_groups(groups);
 	json_set_integer(groups, "maxProperties", 1);
 	add_groups(open);
-	schema_add_choice(rest, schema_with(filter_property.name), test_schema(), open);
+	schema_add_choice(rest, schema_with(filter_property.name), test_schema(g), open);
 	json_set_text(schema, "type", "object");
 	schema_add_choice(schema, when, groups, rest);
 	return schema;
@@ -131,69 +121,65 @@ static struct json *field_schema(const struct about *about, const char *otherwis
 	return schema;
 }
 
-static void add_fields(struct json *schema)
+static void add_fields(struct json *schema, const struct schema_ground *g)
 {
-	struct json *custom = json_new_object(), *map = schema_map(schema);
+	struct json *map = schema_map(schema);
 
 	for (size_t i = 0; i < FIELDS; i++)
 		schema_add_key(map, field_rows[i].name, false,
 			       field_schema(&field_rows[i].about, field_rows[i].otherwise));
-	json_set(custom, "^custom\\.[A-Za-z0-9_.-]{1,100}$",
-		 field_schema(&field_custom_about, NULL));
-	json_set(map, "patternProperties", custom);
+	schema_add_attributes(map, g->lock, field_schema);
 }
 
 /* ---- rules ------------------------------------------------------------- */
 
-static void add_below(struct json *schema, const struct key *row);
+static void add_below(struct json *schema, const struct key *row, const struct schema_ground *g);
 
-/* {"properties": {"event": {"const": …}}, "required": ["event"]} */
-static struct json *event_is(int event)
+static struct json *event_schema(int event, const struct schema_ground *g)
 {
-	struct json *schema = schema_with("event"), *properties = json_new_object();
-	struct json *value = json_new_object();
+	struct json *map = schema_keys(NULL, &trigger_keys[event], add_below, g);
 
-	json_set_text(value, "const", event_kind_names[event]);
-	json_set(properties, "event", value);
-	json_set(schema, "properties", properties);
-	return schema;
+	if (event == EVENT_PROPERTY_CHANGED)
+		schema_limit_options(map, g->lock, LIMITED_CHANGE);
+	return map;
 }
 
 /* Which keys there are hangs on the event. */
-static void add_trigger(struct json *schema)
+static void add_trigger(struct json *schema, const struct schema_ground *g)
 {
-	struct json *others = schema_keys(NULL, &trigger_any_keys, add_below);
+	struct json *others = schema_keys(NULL, &trigger_any_keys, add_below, g);
 	int last = 0;
 
 	while (event_kind_names[last + 1])
 		last++;
 	for (int i = last; i > 0; i--) {
 		struct json *choice = json_new_object();
-		schema_add_choice(choice, event_is(i),
-				  schema_keys(NULL, &trigger_keys[i], add_below), others);
+		schema_add_choice(choice, schema_where("event", event_kind_names[i]),
+				  event_schema(i, g), others);
 		others = choice;
 	}
 	json_set_text(schema, "type", "object");
-	schema_add_choice(schema, event_is(0), schema_keys(NULL, &trigger_keys[0], add_below),
+	schema_add_choice(schema, schema_where("event", event_kind_names[0]), event_schema(0, g),
 			  others);
 }
 
-static void add_action(struct json *schema)
+static void add_action(struct json *schema, const struct schema_ground *g)
 {
-	(void)schema_keys(schema, &action_keys, add_below);
+	(void)schema_keys(schema, &action_keys, add_below, g);
 }
 
-static void add_filters(struct json *schema)
+static void add_filters(struct json *schema, const struct schema_ground *g)
 {
-	schema_add_list(schema, 1, reference(FILTER));
+	(void)g;
+	schema_add_list(schema, 1, schema_reference(FILTER));
 }
 
 /* The maps and lists of a rule. */
-static void add_below(struct json *schema, const struct key *row)
+static void add_below(struct json *schema, const struct key *row, const struct schema_ground *g)
 {
 	static const struct {
 		const char *name;
-		void (*add)(struct json *schema);
+		void (*add)(struct json *schema, const struct schema_ground *g);
 	} rows[] = {
 		{ "trigger", add_trigger },
 		{ "action", add_action },
@@ -203,12 +189,12 @@ static void add_below(struct json *schema, const struct key *row)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(rows[i].name, row->name) == 0)
-			rows[i].add(schema);
+			rows[i].add(schema, g);
 }
 
-static struct json *rule_schema(void)
+static struct json *rule_schema(const struct schema_ground *g)
 {
-	return schema_keys(NULL, &rule_keys, add_below);
+	return schema_keys(NULL, &rule_keys, add_below, g);
 }
 
 /* ---- accounts ---------------------------------------------------------- */
@@ -311,7 +297,7 @@ static struct json *begun_schema(void)
 	return map;
 }
 
-struct json *schema_rules(void)
+struct json *schema_rules(const struct schema_ground *g)
 {
 	struct json *schema = json_new_object(), *rest = json_new_object();
 	struct json *definitions = json_new_object();
@@ -319,9 +305,10 @@ struct json *schema_rules(void)
 	schema_add_head(
 		schema, "hs2cert rules",
 		"A document of `rules.d/*.yaml`: an account or a rule, as its first key says.");
-	schema_add_choice(rest, schema_with(rule_keys.row[0].name), rule_schema(), begun_schema());
+	schema_add_choice(rest, schema_with(rule_keys.row[0].name), rule_schema(g), begun_schema());
 	schema_add_choice(schema, schema_with("account"), account_schema(), rest);
-	json_set(definitions, FILTER, filter_schema());
+	json_set(definitions, FILTER, filter_schema(g));
+	schema_define_names(definitions, g->lock);
 	json_set(schema, "definitions", definitions);
 	return schema;
 }

@@ -11,8 +11,17 @@
 #define DSL_SCHEMA_H
 
 #include "base/json.h"
+#include "dsl/lock.h"
+
+/* What is known beside the language. */
+struct schema_ground {
+	const struct lock *lock;   /* NULL: names are only looked at for how they look */
+	const char *const *states; /* of an issuance, NULL-ended */
+};
 
 /* Of the documents of a rule file. Freed with json_free. */
-struct json *schema_rules(void) MUST_CHECK;
+struct json *schema_rules(const struct schema_ground *g) MUST_CHECK;
+/* Of the documents of a file of rule tests. */
+struct json *schema_tests(const struct schema_ground *g) MUST_CHECK;
 
 #endif

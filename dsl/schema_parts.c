@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "dsl/schema_names.h"
 
 #define PROPERTY_NAME "^[a-z0-9_]{1,100}$"
 #define DATE "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -15,15 +16,15 @@ static const struct {
 	const char *types, *pattern,
 		*wrong; /* wrong: what is said where the pattern does not fit */
 } shapes[] = {
-	[SHAPE_TEXT] = { "string number boolean", "\\S", "a value is missing" },
+	[SHAPE_TEXT] = { "string number", "\\S", "a value is missing" },
 	[SHAPE_ANY_TEXT] = { "string number boolean", NULL, NULL },
 	[SHAPE_SOME] = { "string number boolean", "^[^]",
 			 "the empty value is compared with `known`" },
-	[SHAPE_NAME] = { "string integer boolean", "^[a-z0-9][a-z0-9-]{0,63}$",
+	[SHAPE_NAME] = { "string integer", "^[a-z0-9][a-z0-9-]{0,63}$",
 			 "a name is of a to z, 0 to 9 and -, not first -, such as tier-badge" },
-	[SHAPE_PROPERTY] = { "string integer boolean", PROPERTY_NAME,
+	[SHAPE_PROPERTY] = { "string integer", PROPERTY_NAME,
 			     "the internal name is meant, of a to z, 0 to 9 and _, not the label" },
-	[SHAPE_GROUP] = { "string integer boolean", "^[A-Za-z0-9_-]{1,64}$",
+	[SHAPE_GROUP] = { "string integer", "^[A-Za-z0-9_-]{1,64}$",
 			  "the id of a group is meant, not its name" },
 	[SHAPE_ID] = { "string integer", "^[0-9]{1,18}$", "an id is of digits" },
 	[SHAPE_DURATION] = { "string", "^[0-9]+(ms|s|m|h|d)$",
@@ -59,7 +60,7 @@ static void add_plain(struct json *schema, const char *text)
 	str_release(&plain);
 }
 
-static struct json *text_of(struct slice text)
+struct json *schema_text(struct slice text)
 {
 	struct json *array = json_new_array(), *value;
 
@@ -69,8 +70,7 @@ static struct json *text_of(struct slice text)
 	return value;
 }
 
-/* What is written so in YAML: a number, true or false, a text in single quotes or without. */
-static struct json *value_of(struct slice text)
+struct json *schema_value(struct slice text)
 {
 	struct err err;
 	struct json *value = json_parse(text, &err);
@@ -80,7 +80,7 @@ static struct json *value_of(struct slice text)
 	json_free(value);
 	if (text.len > 1 && text.ptr[0] == '\'')
 		text = (struct slice){ text.ptr + 1, text.len - 2 };
-	return text_of(text);
+	return schema_text(text);
 }
 
 /* "[PL, DE]" is a list. */
@@ -90,11 +90,11 @@ static struct json *example_of(const char *text)
 	struct json *list;
 
 	if (text[0] != '[')
-		return value_of(rest);
+		return schema_value(rest);
 	list = json_new_array();
 	for (const char *p = text + 1; *p;) {
 		size_t len = strcspn(p, ",]");
-		json_add(list, value_of((struct slice){ p, len }));
+		json_add(list, schema_value((struct slice){ p, len }));
 		p += len + 1;
 		p += strspn(p, " ");
 	}
@@ -106,13 +106,27 @@ struct json *schema_about(const struct about *a)
 	struct json *schema = json_new_object();
 
 	json_set_text(schema, "title", a->title);
-	add_plain(schema, a->text);
-	json_set_text(schema, "markdownDescription", a->text);
-	if (a->example) {
+	if (a->text[0]) {
+		add_plain(schema, a->text);
+		json_set_text(schema, "markdownDescription", a->text);
+	}
+	if (a->example && a->example[0] != '{') {
 		struct json *examples = json_new_array();
 		json_add(examples, example_of(a->example));
 		json_set(schema, "examples", examples);
 	}
+	return schema;
+}
+
+struct json *schema_reference(const char *definition)
+{
+	struct json *schema = json_new_object();
+	struct str at;
+
+	str_init(&at, LIMIT_YAML_SCALAR_BYTES);
+	str_addf(&at, "#/definitions/%s", definition);
+	json_set_text(schema, "$ref", str_text(&at));
+	str_release(&at);
 	return schema;
 }
 
@@ -192,7 +206,7 @@ void schema_add_words(struct json *schema, const char *const *words, const char 
 void schema_add_default(struct json *schema, const char *text)
 {
 	if (text)
-		json_set(schema, "default", value_of(slice_of(text)));
+		json_set(schema, "default", schema_value(slice_of(text)));
 }
 
 /* ---- maps and lists ---------------------------------------------------- */
@@ -247,6 +261,17 @@ struct json *schema_with(const char *name)
 	return schema;
 }
 
+struct json *schema_where(const char *name, const char *value)
+{
+	struct json *schema = schema_with(name), *properties = json_new_object();
+	struct json *constant = json_new_object();
+
+	json_set_text(constant, "const", value);
+	json_set(properties, name, constant);
+	json_set(schema, "properties", properties);
+	return schema;
+}
+
 void schema_add_choice(struct json *schema, struct json *when, struct json *then,
 		       struct json *otherwise)
 {
@@ -257,23 +282,18 @@ void schema_add_choice(struct json *schema, struct json *when, struct json *then
 
 /* ---- keys -------------------------------------------------------------- */
 
-static enum shape shape_of(const struct key *row)
-{
-	static const enum shape by_names[] = {
-		[NAMES_NONE] = SHAPE_TEXT,	   [NAMES_ACCOUNT] = SHAPE_NAME,
-		[NAMES_PROPERTY] = SHAPE_PROPERTY, [NAMES_LIST] = SHAPE_TEXT,
-		[NAMES_GROUP] = SHAPE_GROUP,
-	};
-
-	return row->kind == KEY_NAME ? SHAPE_NAME : by_names[row->names];
-}
-
 static void add_text(struct json *schema, const struct key *row)
 {
 	struct str wrong;
 
+	if (schema_has_names(row->names)) {
+		schema_add_names(schema, row->names);
+		return;
+	}
 	if (!row->pattern) {
-		schema_add_shape(schema, shape_of(row));
+		schema_add_shape(schema, row->kind == KEY_NAME	      ? SHAPE_NAME
+					 : row->names == NAMES_RECORD ? SHAPE_ID
+								      : SHAPE_TEXT);
 		return;
 	}
 	str_init(&wrong, LIMIT_YAML_SCALAR_BYTES);
@@ -284,10 +304,9 @@ static void add_text(struct json *schema, const struct key *row)
 	str_release(&wrong);
 }
 
-static struct json *key_schema(const struct key *row, schema_below *below)
+void schema_add_row(struct json *schema, const struct key *row, schema_below *below,
+		    const struct schema_ground *g)
 {
-	struct json *schema = schema_about(&row->about);
-
 	switch (row->kind) {
 	case KEY_TEXT:
 	case KEY_NAME:
@@ -307,19 +326,21 @@ static struct json *key_schema(const struct key *row, schema_below *below)
 		break;
 	case KEY_MAP:
 	case KEY_NODE:
-		below(schema, row);
+		below(schema, row, g);
 		break;
 	}
 	schema_add_default(schema, row->otherwise);
-	return schema;
 }
 
-struct json *schema_keys(struct json *schema, const struct keys *keys, schema_below *below)
+struct json *schema_keys(struct json *schema, const struct keys *keys, schema_below *below,
+			 const struct schema_ground *g)
 {
 	struct json *map = schema_map(schema);
 
-	for (size_t i = 0; i < keys->count; i++)
-		schema_add_key(map, keys->row[i].name, keys->row[i].required,
-			       key_schema(&keys->row[i], below));
+	for (size_t i = 0; i < keys->count; i++) {
+		struct json *value = schema_about_names(&keys->row[i].about, keys->row[i].names, g);
+		schema_add_row(value, &keys->row[i], below, g);
+		schema_add_key(map, keys->row[i].name, keys->row[i].required, value);
+	}
 	return map;
 }

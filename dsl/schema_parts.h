@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "dsl/keys.h"
+#include "dsl/schema.h"
 
 /* What a text looks like. YAML readers take plain 4711 and true for other types: text is these too. */
 enum shape {
@@ -29,6 +30,12 @@ enum shape {
 	SHAPE_FLAG, /* true or false */
 };
 
+/* What is written so in YAML: a number, true or false, a text in single quotes or without. */
+struct json *schema_value(struct slice text);
+/* A text, whatever it looks like. */
+struct json *schema_text(struct slice text);
+/* { "$ref": … } to a definition. */
+struct json *schema_reference(const char *definition);
 /* What a whole schema begins with: documents are maps. */
 void schema_add_head(struct json *schema, const char *title, const char *text);
 /* An object that tells `a`: title, description, example. */
@@ -51,13 +58,20 @@ void schema_add_list(struct json *schema, size_t least, struct json *entry);
 void schema_also_list(struct json *schema, size_t least, size_t most, struct json *entry);
 /* { "required": [name] } */
 struct json *schema_with(const char *name);
+/* A map in which the key `name` is `value`. */
+struct json *schema_where(const char *name, const char *value);
 /* Adds: if `when`, then `then`, else `otherwise`; takes all. */
 void schema_add_choice(struct json *schema, struct json *when, struct json *then,
 		       struct json *otherwise);
 
 /* What stands below a row of KEY_MAP or KEY_NODE: adds it. */
-typedef void schema_below(struct json *schema, const struct key *row);
+typedef void schema_below(struct json *schema, const struct key *row,
+			  const struct schema_ground *g);
+/* Adds what a row takes. */
+void schema_add_row(struct json *schema, const struct key *row, schema_below *below,
+		    const struct schema_ground *g);
 /* A map with these keys; `schema` (may be NULL) tells what the map is. */
-struct json *schema_keys(struct json *schema, const struct keys *keys, schema_below *below);
+struct json *schema_keys(struct json *schema, const struct keys *keys, schema_below *below,
+			 const struct schema_ground *g);
 
 #endif

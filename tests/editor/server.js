@@ -184,25 +184,74 @@ async function told(server) {
 
 // Elsewhere a file names its schema itself; that holds for the document below it.
 async function modeline(server) {
-	const line = "# yaml-language-server: $schema=rules.d/hs2cert.schema.json\n";
+	const line = "# yaml-language-server: $schema=../rules.d/hs2cert.schema.json\n";
 	fs.mkdirSync(path.join(folder, "other"));
 	const keys = await server.completes("../other/rules.yaml", `${line}${RULE}  ^\n${ACTION}`);
 	has("a file that names its schema", keys, "from", "to");
 	lacks("a file that names none", await server.completes("../other/none.yaml", `${RULE}  ^\n${ACTION}`), "from");
 }
 
+async function ruleTests(server) {
+	const TEST = "test: a\nsteps:\n  - at: 0s\n    delete: { contact: 101 }\n";
+	has("keys of a test", await server.completes("tests/keys.yaml", `${TEST}^\n`), "contacts", "lists", "expect", "start");
+	has("keys of a step", await server.completes("tests/step.yaml", "test: a\nsteps:\n  - at: 0s\n    ^\nexpect: []\n"),
+		"set", "create", "merge", "restart", "certifier");
+	has("keys of an expectation", await server.completes("tests/expect.yaml", `${TEST}expect:\n  - rule: a\n    ^\n`),
+		"contact", "state", "recipient.name");
+	has("states", await server.completes("tests/state.yaml", `${TEST}expect:\n  - rule: a\n    state: ^\n`),
+		"sent", "held", "skipped");
+	await finds(server, "tests/wrong.yaml", `${TEST}expects: []\n`, "Property expects is not allowed", 'Missing property "expect"');
+}
+
+// With the names of a portal.
+async function names(server) {
+	const property = await server.completes("names.yaml", `rule: a\ntrigger:\n  event: property-changed\n  property: ^\n${ACTION}`);
+	has("properties", property, "country", "interests", "membership_tier");
+	lacks("properties", property, "tier");
+	const tier = property.find((p) => p.label === "membership_tier");
+	check("a property has its label", tier && JSON.stringify(tier.documentation).includes("Membership tier"), JSON.stringify(tier));
+	const OF_TIER = RULE.replace("tier", "membership_tier");
+	has("options", await server.completes("options.yaml", `${OF_TIER}  to: ^\n${ACTION}`), "gold", "silver");
+	has("options in a list", await server.completes("several.yaml", `${OF_TIER}  to:\n    - gold\n    - ^\n${ACTION}`), "silver");
+	has("options in a test",
+		await server.completes("is.yaml", `${OF_TIER}  filters:\n    - property: membership_tier\n      is: ^\n${ACTION}`), "gold");
+	has("properties in a test", await server.completes("where.yaml", `${OF_TIER}  filters:\n    - property: ^\n${ACTION}`), "country");
+	has("lists", await server.completes("lists.yaml", `rule: a\ntrigger:\n  event: list-added\n  list: ^\n${ACTION}`),
+		"4711", "Graduates 2026");
+	has("groups", await server.completes("groups.yaml", `${OF_TIER}action:\n  do: issue-credential\n  group: ^\n`),
+		"01g90279gp5sbmfek7wymcsvec");
+	has("attributes", await server.completes("attributes.yaml", `${OF_TIER}${ACTION}  fields:\n    ^\n`), "custom.tier");
+	has("properties in a rule test",
+		await server.completes("tests/set.yaml", "test: a\nsteps:\n  - at: 0s\n    set:\n      contact: 101\n      ^\nexpect: []\n"),
+		"membership_tier", "country");
+	const GROUP = ACTION.replace(": g", ": 01g90279gp5sbmfek7wymcsvec");
+	await finds(server, "known.yaml", OF_TIER + GROUP);
+	await finds(server, "unknown.yaml", RULE + GROUP, "no property has this internal name");
+	await finds(server, "option.yaml", `${OF_TIER}  to: Gold\n${GROUP}`, "no such option");
+	await finds(server, "group.yaml", OF_TIER + ACTION, "no group has this id");
+	const hover = await server.hovers("hover-group.yaml", `${OF_TIER}action:\n  do: issue-credential\n  group: 01g9^0279gp5sbmfek7wymcsvec\n`);
+	check("hover: a group's name", hover.includes("Tier badge"), hover);
+}
+
 async function main() {
-	const server = new Server();
+	let server = new Server();
 	const late = setTimeout(() => {
 		console.log("FAIL the language server did not answer within two minutes");
 		server.stop();
 		process.exit(1);
 	}, 120000);
-	fs.mkdirSync(path.join(folder, "rules.d"));
+	fs.mkdirSync(path.join(folder, "rules.d", "tests"), { recursive: true });
 	writeSchema("rules.d/hs2cert.schema.json");
+	writeSchema("rules.d/tests/hs2cert.schema.json", "--tests");
 	await server.start();
 	const head = writeSchema("rules.json");
-	for (const part of [keys, words, faults, told]) await part(server);
+	for (const part of [keys, words, faults, told, modeline, ruleTests]) await part(server);
+	server.stop();
+	writeSchema("rules.d/hs2cert.schema.json", "--rules", "tests/editor/portal");
+	writeSchema("rules.d/tests/hs2cert.schema.json", "--rules", "tests/editor/portal", "--tests");
+	server = new Server();
+	await server.start();
+	await names(server);
 	clearTimeout(late);
 	server.stop();
 	fs.rmSync(folder, { recursive: true });
