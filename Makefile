@@ -269,6 +269,10 @@ fuzzers: $(FUZZERS:%=$(B)/tests/fuzz/%)
 .PHONY: install
 install: $(B)/hs2cert
 	install -D -m 755 $(B)/hs2cert $(DESTDIR)$(PREFIX)/bin/hs2cert
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(B)/hs2cert completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/hs2cert
+	$(B)/hs2cert completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hs2cert
+	$(B)/hs2cert completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hs2cert.fish
 
 .PHONY: clean
 clean:

@@ -254,12 +254,19 @@ static int drop(const struct cli *cli)
 	return run(cli, ACT_DROP);
 }
 
+static const struct cli_words option_words[] = {
+	{ "state-is", issuance_state_names, STATE_COUNT },
+	{ "hold", hold_names + 1, HOLD_COUNT - 1 },
+	CLI_WORDS_END,
+};
+
 const struct cli_command command_approve = {
 	.name = "approve",
 	.summary = "let go on what the brake holds",
 	.operands = "[ID…]",
 	.max_operands = CLI_MAX_OPERANDS,
 	.option = options,
+	.words = option_words,
 	.run = approve,
 	.more = BESIDE,
 };
@@ -270,6 +277,7 @@ const struct cli_command command_retry = {
 	.operands = "[ID…]",
 	.max_operands = CLI_MAX_OPERANDS,
 	.option = options,
+	.words = option_words,
 	.run = retry,
 	.more = "Where nothing was created yet, the contact is looked at and the fields are rendered anew, by\n"
 		"the rule that is in force then; filters are not judged again.\n\n" BESIDE,
@@ -281,6 +289,7 @@ const struct cli_command command_resend = {
 	.operands = "[ID…]",
 	.max_operands = CLI_MAX_OPERANDS,
 	.option = options,
+	.words = option_words,
 	.run = resend,
 	.more = "A selection takes what is send-unknown; an issuance that was sent is sent again where it is\n"
 		"named by its id. Look at Certifier's dashboard first: this mails the person.\n\n" BESIDE,
@@ -292,6 +301,7 @@ const struct cli_command command_drop = {
 	.operands = "[ID…]",
 	.max_operands = CLI_MAX_OPERANDS,
 	.option = options,
+	.words = option_words,
 	.run = drop,
 	.more = "What was created at Certifier stays there.\n\n" BESIDE,
 };

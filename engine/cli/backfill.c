@@ -432,6 +432,11 @@ static const struct cli_option options[] = {
 	CLI_OPTION_END,
 };
 
+static const struct cli_words option_words[] = {
+	GROUND_WORDS,
+	CLI_WORDS_END,
+};
+
 const struct cli_command command_backfill = {
 	.name = "backfill",
 	.summary = "issue for those who already qualify, after a preview",
@@ -439,6 +444,7 @@ const struct cli_command command_backfill = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.option = options,
+	.words = option_words,
 	.run = backfill_run,
 	.more = "A rule counts from its activation on. This issues for those from before: the members of its\n"
 		"list, or who has a value that its 'to' names. The event is the joining, or the last change into\n"

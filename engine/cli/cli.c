@@ -11,7 +11,7 @@
 #include "base/json.h"
 
 /* clang-format off */
-static const struct cli_command *const commands[] = {
+const struct cli_command *const cli_commands[] = {
 	&command_run,
 	&command_validate,
 	&command_test,
@@ -23,11 +23,13 @@ static const struct cli_command *const commands[] = {
 	&command_backfill,
 	&command_reconcile,
 	&command_schema,
+	&command_completion,
 	&command_sandbox,
 	&command_version,
 };
 /* clang-format on */
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define N_COMMANDS (sizeof(cli_commands) / sizeof(cli_commands[0]))
+const size_t cli_command_count = N_COMMANDS;
 
 static int version_run(const struct cli *cli)
 {
@@ -54,7 +56,8 @@ static void print_help(FILE *out)
 	      "usage: hs2cert COMMAND [OPTION…]\n\n",
 	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "    hs2cert %-10s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "    hs2cert %-10s %s\n", cli_commands[i]->name,
+			cli_commands[i]->summary);
 	fputs("\n'hs2cert COMMAND --help' tells more. Exit status: 0 fine, 1 findings, 2 wrong usage,\n"
 	      "3 could not run.\n",
 	      out);
@@ -262,9 +265,9 @@ static const struct cli_command *find_command(const char *name)
 	const char *words[N_COMMANDS];
 
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-		words[i] = commands[i]->name;
+		if (strcmp(cli_commands[i]->name, name) == 0)
+			return cli_commands[i];
+		words[i] = cli_commands[i]->name;
 	}
 	const char *near = diag_nearest(slice_of(name), words, N_COMMANDS);
 	fprintf(stderr,

@@ -33,12 +33,20 @@ struct cli_option {
 
 struct cli;
 
+/* An option that takes one of a closed set of words. */
+struct cli_words {
+	const char *option;
+	const char *const *word;
+	size_t count;
+};
+
 struct cli_command {
 	const char *name;
 	const char *summary;
 	const char *operands; /* as shown in usage, e.g. "[PATH…]"; "" for none */
 	size_t min_operands, max_operands;
 	const struct cli_option *option; /* ends with a NULL name */
+	const struct cli_words *words;	 /* ends with a NULL option; NULL: no option takes words */
 	const char *more;		 /* further paragraphs of --help, or NULL */
 	int (*run)(const struct cli *cli);
 };
@@ -86,6 +94,10 @@ bool cli_colour(int fd);
 	{                                                                                          \
 		"json", NULL, "one JSON object a line"                                             \
 	}
+#define CLI_WORDS_END                                                                              \
+	{                                                                                          \
+		NULL, NULL, 0                                                                      \
+	}
 #define CLI_OPTION_END                                                                             \
 	{                                                                                          \
 		NULL, NULL, NULL                                                                   \
@@ -103,8 +115,13 @@ extern const struct cli_command command_drop;
 extern const struct cli_command command_backfill;
 extern const struct cli_command command_reconcile;
 extern const struct cli_command command_schema;
+extern const struct cli_command command_completion;
 extern const struct cli_command command_sandbox;
 extern const struct cli_command command_version;
+
+/* All of them, in the order of --help. */
+extern const struct cli_command *const cli_commands[];
+extern const size_t cli_command_count;
 
 /* Parses and runs; what main returns. */
 int cli_main(int argc, char **argv);

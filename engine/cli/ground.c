@@ -20,14 +20,15 @@ static void keep_secrets(void)
 	umask(0077);
 }
 
+const char *const ground_log_formats[] = { "text", "json", NULL };
+const char *const ground_log_levels[] = { "debug", "info", "warn", "error", NULL };
+
 static bool set_up_log(struct ground *g, enum log_level otherwise)
 {
-	static const char *const formats[] = { "text", "json", NULL };
-	static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 	int format = 0, level = (int)otherwise;
 
-	if (!cli_word(g->cli, "log-format", formats, &format) ||
-	    !cli_word(g->cli, "log-level", levels, &level))
+	if (!cli_word(g->cli, "log-format", ground_log_formats, &format) ||
+	    !cli_word(g->cli, "log-level", ground_log_levels, &level))
 		return false;
 	g->log = (struct log){ .out = stderr,
 			       .level = (enum log_level)level,

@@ -37,6 +37,14 @@ enum rc ground_secrets(struct ground *g, const struct table *table, struct err *
 /* The table at a start: EXIT_FINE, else an exit status after a message. */
 int ground_rules(struct ground *g, struct table **out);
 
+extern const char *const ground_log_formats[], *const ground_log_levels[]; /* NULL-ended */
+
+/* What --log-format and --log-level take. */
+#define GROUND_WORDS                                                                               \
+	{ "log-format", ground_log_formats, 2 },                                                   \
+	{                                                                                          \
+		"log-level", ground_log_levels, 4                                                  \
+	}
 #define GROUND_OPTION_TIMEZONE                                                                     \
 	{                                                                                          \
 		"timezone", "ZONE", "where days begin, e.g. Europe/Warsaw (default UTC)"           \

@@ -178,11 +178,17 @@ static const struct cli_option options[] = {
 	CLI_OPTION_END,
 };
 
+static const struct cli_words option_words[] = {
+	GROUND_WORDS,
+	CLI_WORDS_END,
+};
+
 const struct cli_command command_reconcile = {
 	.name = "reconcile",
 	.summary = "HubSpot, ledger and Certifier against each other",
 	.operands = "",
 	.option = options,
+	.words = option_words,
 	.run = reconcile_run,
 	.more = "After a backup of the state was put back, and whenever you want to know whether anyone was\n"
 		"missed. Everything since activation is read from HubSpot again and decided; then Certifier's\n"

@@ -295,11 +295,17 @@ static const struct cli_option options[] = {
 	CLI_OPTION_END,
 };
 
+static const struct cli_words option_words[] = {
+	GROUND_WORDS,
+	CLI_WORDS_END,
+};
+
 const struct cli_command command_run = {
 	.name = "run",
 	.summary = "the daemon: watch HubSpot, issue at Certifier",
 	.operands = "",
 	.option = options,
+	.words = option_words,
 	.run = run_run,
 	.more = "Runs in the foreground and logs to stderr. SIGHUP reloads the rules: any error in them leaves\n"
 		"the rules in force. SIGTERM and SIGINT stop; a second one stops at once; nothing is lost.\n"

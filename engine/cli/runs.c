@@ -410,12 +410,19 @@ static const struct cli_option options[] = {
 	CLI_OPTION_END,
 };
 
+static const struct cli_words option_words[] = {
+	{ "state-is", issuance_state_names, STATE_COUNT },
+	{ "hold", hold_names + 1, HOLD_COUNT - 1 },
+	CLI_WORDS_END,
+};
+
 const struct cli_command command_runs = {
 	.name = "runs",
 	.summary = "issuances: list them, newest first, or show one",
 	.operands = "[show ID]",
 	.max_operands = 2,
 	.option = options,
+	.words = option_words,
 	.run = runs_run,
 	.more = "Works beside a running daemon, and without one. Exit status 1 where nothing is found.",
 };

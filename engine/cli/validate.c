@@ -142,12 +142,18 @@ static const struct cli_option validate_options[] = {
 	CLI_OPTION_END,
 };
 
+static const struct cli_words validate_words[] = {
+	{ "format", formats, sizeof(formats) / sizeof(formats[0]) - 1 },
+	CLI_WORDS_END,
+};
+
 const struct cli_command command_validate = {
 	.name = "validate",
 	.summary = "check rule files",
 	.operands = "[PATH…]",
 	.max_operands = CLI_MAX_OPERANDS,
 	.option = validate_options,
+	.words = validate_words,
 	.run = validate_run,
 	.more = "PATH is a folder or a file; files are checked together as if they were a folder.\n"
 		"Without PATH the rules folder is checked. Exit status 1 where anything is wrong.",
