@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 3
 NODE_PATH=$(realpath "$2")
 export NODE_PATH
 failed=0
-for test in schema server; do
+for test in schema server ci; do
 	timeout 300 node "tests/editor/$test.js" "$1" || failed=1
 done
 exit $failed
