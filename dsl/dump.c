@@ -170,7 +170,7 @@ static void dump_policy(const struct rule *rule, struct str *out)
 		 rule->since_ms == SINCE_NOW ? "now" : clock_format(rule->since_ms, text));
 }
 
-static void dump_rule(const struct table *t, const struct rule *rule, struct str *out)
+void rule_dump(const struct table *t, const struct rule *rule, struct str *out)
 {
 	str_addf(out, "rule %s\n", rule->name);
 	if (rule->description[0]) {
@@ -199,7 +199,7 @@ void table_dump(const struct table *t, struct str *out)
 	for (size_t i = 0; i < t->n_account; i++)
 		dump_account(&t->account[i], out);
 	for (size_t i = 0; i < t->n_rule; i++)
-		dump_rule(t, &t->rule[i], out);
+		rule_dump(t, &t->rule[i], out);
 	for (size_t i = 0; i < t->n_property; i++)
 		dump_property(t, &t->property[i], out);
 }

@@ -172,5 +172,7 @@ void table_candidates(const struct table *t, uint32_t source, enum event_kind ev
 
 /* Canonical text of what was compiled, for golden tests and the hash. */
 void table_dump(const struct table *t, struct str *out);
+/* The same of one rule of it, a fact a line. */
+void rule_dump(const struct table *t, const struct rule *rule, struct str *out);
 
 #endif

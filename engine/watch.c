@@ -29,11 +29,11 @@ static const char *account_name(const struct sync *s, const struct rule *rule)
 	return s->table->account[rule->source].name;
 }
 
-/* Two rules with the same key have the same trigger. A list by name and one by id never do. */
-static const char *trigger_key(struct sync *s, const struct rule *rule)
+const char *watch_trigger_key(const struct table *table, const struct rule *rule,
+			      struct arena *memory)
 {
-	return arena_printf(&s->memory, "%s %s %s%s", event_kind_names[rule->event],
-			    account_name(s, rule), rule->target_is_name ? "name:" : "",
+	return arena_printf(memory, "%s %s %s%s", event_kind_names[rule->event],
+			    table->account[rule->source].name, rule->target_is_name ? "name:" : "",
 			    rule->target);
 }
 
@@ -136,7 +136,7 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 
 static void activate_rule(struct sync *s, const struct rule *rule)
 {
-	const char *key = trigger_key(s, rule);
+	const char *key = watch_trigger_key(s->table, rule, &s->memory);
 	struct known k = find_known(s, rule, key);
 	int64_t watch = k.watch;
 

@@ -45,6 +45,12 @@ struct watches {
 enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
 		     const struct log *log, struct watches *out, struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
+/*
+ * What a rule's trigger is, as the store keeps it, in `memory`: two rules with the same have the same
+ * trigger, and another one is a new activation. A list by name and one by id never are the same.
+ */
+const char *watch_trigger_key(const struct table *table, const struct rule *rule,
+			      struct arena *memory);
 /* What is known of the source's clock when it becomes known. */
 struct first_clock {
 	int64_t now_ms;	   /* the source's clock now */

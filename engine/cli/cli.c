@@ -15,7 +15,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_run,
 	&command_validate,
 	&command_test,
-	&command_runs,
+	&command_plan, &command_runs,
 	&command_approve,
 	&command_retry,
 	&command_resend,

@@ -107,6 +107,7 @@ bool cli_colour(int fd);
 extern const struct cli_command command_run;
 extern const struct cli_command command_validate;
 extern const struct cli_command command_test;
+extern const struct cli_command command_plan;
 extern const struct cli_command command_runs;
 extern const struct cli_command command_approve;
 extern const struct cli_command command_retry;
