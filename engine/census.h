@@ -4,7 +4,7 @@
  *
  * It opens a source of its own, without watches, so it works beside a daemon
  * and within the same limits of the service. It stores and judges nothing:
- * whoever takes it is handed one look after another. Used by engine/backfill.c.
+ * whoever takes it is handed one look after another. Used by engine/backfill.c and observe.c.
  */
 #ifndef ENGINE_CENSUS_H
 #define ENGINE_CENSUS_H

@@ -304,7 +304,6 @@ static void watch_signals(void)
 {
 	struct sigaction action = { .sa_handler = interrupt };
 
-	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }

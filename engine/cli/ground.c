@@ -1,5 +1,6 @@
 #include "engine/cli/ground.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -46,6 +47,7 @@ int ground_open(struct ground *g, const struct cli *cli, enum log_level level)
 
 	*g = (struct ground){ .cli = cli };
 	keep_secrets();
+	signal(SIGPIPE, SIG_IGN); /* engine/net.h */
 	g->rules = cli_value_or(cli, "rules", "HS2CERT_RULES", "rules.d");
 	g->net = net_new(&err);
 	if (!g->net)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/cli/ground.h"
 #include "engine/compare.h"
+#include "engine/observe.h"
 #include "engine/record.h"
 #include "engine/store/db.h"
 
@@ -151,9 +152,9 @@ static void print_notes(const struct compare_rule *r)
 		       on ? "they stay so; 'hs2cert retry' plans them anew, by the edited rule"
 			  : "they stay so, and 'hs2cert retry' finds no rule for what has no draft yet");
 	if (r->edit != EDIT_NONE && r->edit != EDIT_REMOVED && on && !r->events)
-		puts("    no event of its trigger is on record: load it in mode shadow to see whom it reaches");
+		puts("    no event of its trigger was met: --live asks HubSpot");
 	if (r->of[COMPARE_UNTOLD])
-		puts("    ? the record lacks a property that it reads now: load it in mode shadow to see");
+		puts("    ? the record lacks a property that it reads now: --live asks HubSpot");
 }
 
 static void print_rule(struct planning *p, const struct compare_rule *r)
@@ -255,6 +256,28 @@ static enum rc compare_record(struct db *db, struct compare *c, const struct tab
 	return db_failed(db, err);
 }
 
+/* The same of what happened at the sources. */
+static enum rc compare_live(struct ground *g, struct compare *c, const struct table *old,
+			    const struct table *edited, int64_t since_ms, struct err *err)
+{
+	struct observe *o = observe_new(&g->world, old, edited, since_ms, c);
+	bool done = false;
+	enum rc rc = RC_OK;
+
+	while (rc == RC_OK && !done) {
+		rc = observe_step(o, &done, err);
+		int64_t wake = observe_wake_ms(o), now = g->world.mono_ms(g->world.ctx);
+		if (rc == RC_OK && !done)
+			rc = net_turn(g->net,
+				      wake == INT64_MAX ? -1
+				      : wake <= now	? 0
+							: wake - now,
+				      err);
+	}
+	observe_free(o);
+	return rc;
+}
+
 /* ---- the command --------------------------------------------------------------------- */
 
 static bool since_of(const struct cli *cli, int64_t *out)
@@ -285,7 +308,9 @@ static int with_tables(struct ground *g, const struct ruleset *old, const struct
 
 	str_init(&p.line, 16u << 20);
 	struct compare *c = compare_new(g->world.db, old->table, edited, say, &p);
-	enum rc rc = compare_record(g->world.db, c, old->table, edited, since_ms, &err);
+	enum rc rc = cli_has(g->cli, "live")
+			     ? compare_live(g, c, old->table, edited, since_ms, &err)
+			     : compare_record(g->world.db, c, old->table, edited, since_ms, &err);
 	int status = rc == RC_OK ? print_plan(&p, c, g->rules) : cli_fail(g->cli, "%s", err.text);
 	compare_free(c);
 	while (p.people) {
@@ -351,6 +376,7 @@ static int plan_run(const struct cli *cli)
 
 static const struct cli_option options[] = {
 	{ "since", "T", "events decided since: 2h, 7d (default), 2026-01-31 or a date-time" },
+	{ "live", NULL, "read the accounts instead of the record: what happened since" },
 	CLI_OPTION_JSON,
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
@@ -368,6 +394,8 @@ const struct cli_command command_plan = {
 		"over the events on record: who would have got a credential and did not, and the other way\n"
 		"round; who another group, or other fields; which rules are activated or deactivated; what is\n"
 		"parked. Fields are filled with the values of the event's time, and an option stands for its\n"
-		"label. Nothing is changed, nothing is asked of HubSpot or Certifier. Works beside a daemon.\n"
+		"label. Nothing is changed, and nothing is asked of HubSpot, but with --live: then contacts that\n"
+		"changed and members that joined since are read, with histories, and no property is missing.\n"
+		"Works beside a daemon.\n"
 		"0 the same rules; 1 they differ; 3 could not run, as when the edited rules are invalid.",
 };

@@ -86,7 +86,6 @@ static enum rc watch_signals(struct run *r, struct err *err)
 {
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);

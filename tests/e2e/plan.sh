@@ -64,6 +64,19 @@ check 'is told' grep -q '^tier  edited: 2 change group' out
 sed -e 's/property: country, in: .*]/property: city, is: Lodz/' kept >rules.d/10-rules.yaml
 check 'a property that was not read: 1' status 1 plan
 check 'cannot be told' grep -q '^tier  edited: 14 cannot be told$' out
+check 'HubSpot can tell: 1' status 1 plan --live --since 1h
+check 'that nobody lives there' grep -q '^tier  edited: -2 credentials$' out
+act set '{"contact":1001,"property":"city","value":"Lodz"}'
+act set '{"contact":1001,"property":"membership_tier","value":"Silver"}'
+act join '{"contact":1001,"list":4711}'
+check 'and who does: 1' status 1 plan --live --since 1h
+check 'in people' sh -c "grep -q '^tier  edited: +1 credential, -2 credentials$' out && grep -q '^      + 1001 .*Silver$' out"
+act fault '{"call":"search","fault":"status","status":401,"times":1}'
+check 'HubSpot refuses: 3' status 3 plan --live
+check 'and nothing is said' [ ! -s out ]
+sed -e 's/list: 4711, settle: 0s }/list: 4711, settle: 0s, filters: [ { property: city, is: Rome } ] }/' kept >rules.d/10-rules.yaml
+check 'who joined, by HubSpot: 1' status 1 plan --live --since 1h
+check 'is lost' grep -q '^graduates  edited: -1 credential$' out
 sed -e 's/property: membership_tier/property: level/' kept >rules.d/10-rules.yaml
 check 'another trigger: 1' status 1 plan
 check 'is activated anew' grep -q 'activated anew by the reload' out
