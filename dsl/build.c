@@ -2,6 +2,7 @@
 
 #include "dsl/draft.h"
 #include "dsl/lock.h"
+#include "dsl/warn.h"
 
 struct table *table_build(const struct sources *s, struct diags *diags, size_t *rules)
 {
@@ -22,6 +23,8 @@ struct table *table_build(const struct sources *s, struct diags *diags, size_t *
 		drafts_read(&f, &drafts, documents.root[i]);
 	drafts_check(&f, &drafts);
 	(void)lock_read(s, diags, &lock);
+	if (diags->errors == 0)
+		drafts_warn(&f, &drafts);
 	diags_sort(diags);
 	if (rules)
 		*rules = drafts.n_rule;

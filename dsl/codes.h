@@ -76,6 +76,19 @@
 	  "text looks like a reference but has single braces")                                     \
 	X(CODE_UNKNOWN_FIELD, "unknown-field", ERROR,                                              \
 	  "a field of the credential that does not exist")                                         \
+	X(CODE_NEVER_FIRES, "never-fires", WARNING, "a rule that waits for what cannot happen")    \
+	X(CODE_NEVER_HOLDS, "never-holds", WARNING,                                                \
+	  "a test that contradicts what must hold beside it")                                      \
+	X(CODE_ALWAYS_HOLDS, "always-holds", WARNING, "a test or a group that says nothing")       \
+	X(CODE_UNREACHABLE_BRANCH, "unreachable-branch", WARNING,                                  \
+	  "a branch of 'any' that another branch covers")                                          \
+	X(CODE_ISSUED_TWICE, "issued-twice", WARNING,                                              \
+	  "two rules issue one group to the same people")                                          \
+	X(CODE_SLOW_PATTERN, "slow-pattern", WARNING,                                              \
+	  "a regular expression that can take very long")                                          \
+	X(CODE_EMPTY_FIELD, "empty-field", WARNING,                                                \
+	  "a reference that comes out empty whenever its rule fires")                              \
+	X(CODE_UNUSED_ACCOUNT, "unused-account", WARNING, "an account that no rule uses")          \
 	X(CODE_NO_RULES, "no-rules", ERROR, "there is no rule file")                               \
 	X(CODE_NO_TESTS, "no-tests", ERROR, "there is no rule test")                               \
 	X(CODE_DUPLICATE_TEST, "duplicate-test", ERROR, "two rule tests have one name")            \

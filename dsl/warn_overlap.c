@@ -1,0 +1,196 @@
+/*
+ * warn_overlap - rules that issue a group to people who get it from another rule already.
+ *
+ * Rules are compared only within one group and trigger, and there only with those that share
+ * a value of `to`: few, however many rules there are.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "dsl/warn.h"
+
+/* A rule is held against so many of those that could cover it. */
+#define OTHERS_MOST 16
+
+/* Rules of one group, trigger and value, in the order of the files. */
+struct shelf {
+	const struct demands *list[OTHERS_MOST];
+	size_t count;
+};
+
+struct overlaps {
+	struct faults *f;
+	struct map shelves; /* to struct shelf */
+	struct arena memory;
+	struct str key;
+};
+
+static bool counts(const struct rule_draft *r)
+{
+	return r->mode == MODE_LIVE && r->event >= 0;
+}
+
+/* NULL is "any value", which no text is. */
+static struct slice key_of(struct overlaps *o, const struct rule_draft *r,
+			   const struct slice *value)
+{
+	const struct node *target = r->list ? r->list : r->property;
+
+	str_clear(&o->key);
+	str_addf(&o->key, "%u %u %d %d%d %d %s %zu ", r->source, r->target_account, r->event,
+		 r->issue, r->send, r->list && rule_list_is_id(r->list), r->group->text.ptr,
+		 target->text.len);
+	str_add_slice(&o->key, target->text);
+	str_add_text(&o->key, value ? "=" : "");
+	str_add_slice(&o->key, value ? *value : slice_of(""));
+	return str_slice(&o->key);
+}
+
+static void shelve_under(struct overlaps *o, const struct demands *d, const struct slice *value)
+{
+	struct slice key = key_of(o, d->rule, value);
+	struct shelf *shelf = map_get(&o->shelves, key);
+
+	if (!shelf) {
+		shelf = arena_alloc(&o->memory, sizeof(*shelf));
+		*shelf = (struct shelf){ .count = 0 };
+		map_put(&o->shelves, key, shelf);
+	}
+	if (shelf->count < OTHERS_MOST)
+		shelf->list[shelf->count++] = d;
+}
+
+static void shelve(struct overlaps *o, const struct demands *d)
+{
+	const struct node *to = d->rule->to;
+
+	if (!to)
+		shelve_under(o, d, NULL);
+	else if (to->kind == NODE_TEXT)
+		shelve_under(o, d, &to->text);
+	for (const struct node *e = to ? to->first : NULL; e; e = e->next)
+		shelve_under(o, d, &e->text);
+}
+
+/* ---- whether one covers another ------------------------------------------------ */
+
+static bool holds_value(const struct node *values, struct slice value)
+{
+	if (values->kind == NODE_TEXT)
+		return slice_eq(values->text, value);
+	for (const struct node *e = values->first; e; e = e->next)
+		if (slice_eq(e->text, value))
+			return true;
+	return false;
+}
+
+/* Lists longer than this are not compared value by value. */
+#define NAMED_MOST 64
+
+/* Every value of `narrow` is one of `wide`; NULL is any. An unnamed `to` does not take "". */
+static bool covers_values(const struct node *wide, const struct node *narrow, bool any_is_known)
+{
+	if (!narrow)
+		return !wide;
+	if (narrow->count > NAMED_MOST || (wide && wide->count > NAMED_MOST))
+		return false;
+	if (!wide)
+		return !any_is_known || !holds_value(narrow, slice_of(""));
+	if (narrow->kind == NODE_TEXT)
+		return holds_value(wide, narrow->text);
+	for (const struct node *e = narrow->first; e; e = e->next)
+		if (!holds_value(wide, e->text))
+			return false;
+	return true;
+}
+
+static bool same_filters(const struct filter_draft *a, const struct filter_draft *b)
+{
+	if (a->n_step != b->n_step || a->n_test != b->n_test)
+		return false;
+	if (a->n_step && memcmp(a->step, b->step, a->n_step * sizeof(*a->step)) != 0)
+		return false;
+	for (size_t i = 0; i < a->n_test; i++) {
+		if (a->test[i].op != b->test[i].op || a->test[i].n_value != b->test[i].n_value ||
+		    !slice_eq(a->test[i].property_name, b->test[i].property_name))
+			return false;
+		for (size_t k = 0; k < a->test[i].n_value; k++)
+			if (!slice_eq(a->test[i].value[k], b->test[i].value[k]))
+				return false;
+	}
+	return true;
+}
+
+static bool covers_filters(const struct demands *wide, const struct demands *narrow)
+{
+	if (same_filters(&wide->rule->filter, &narrow->rule->filter))
+		return true;
+	for (size_t i = wide->own; i < wide->must.count; i++)
+		if (!reason_implies(&narrow->must, wide->must.list[i]))
+			return false;
+	return wide->whole;
+}
+
+static bool covers(const struct demands *wide, const struct demands *narrow)
+{
+	const struct rule_draft *w = wide->rule, *n = narrow->rule;
+
+	return !wide->never && covers_values(w->to, n->to, true) &&
+	       covers_values(w->from, n->from, false) && covers_filters(wide, narrow);
+}
+
+/* ---- all rules ----------------------------------------------------------------- */
+
+/* Of two that cover each other, the later one is told. */
+static bool is_told(const struct demands *wide, const struct demands *narrow)
+{
+	return wide != narrow && covers(wide, narrow) && (wide < narrow || !covers(narrow, wide));
+}
+
+static bool look_among(struct overlaps *o, const struct demands *d, const struct slice *value)
+{
+	const struct shelf *shelf = map_get(&o->shelves, key_of(o, d->rule, value));
+	struct faults *f = o->f;
+
+	for (size_t i = 0; shelf && i < shelf->count; i++) {
+		const struct rule_draft *other = shelf->list[i]->rule;
+		if (!is_told(shelf->list[i], d))
+			continue;
+		f->rule = d->rule->shown;
+		fault(f, CODE_ISSUED_TWICE, d->rule->name_node,
+		      "whoever earns %s earns %s too, of the same group",
+		      fault_shown(f, slice_of(d->rule->name)),
+		      fault_shown(f, slice_of(other->name)));
+		fault_other(f, fault_span(f, other->name_node), "the other rule");
+		return true;
+	}
+	return false;
+}
+
+static void look(struct overlaps *o, const struct demands *d)
+{
+	const struct node *to = d->rule->to;
+
+	if (d->never || look_among(o, d, NULL) || !to)
+		return;
+	(void)look_among(o, d, to->kind == NODE_LIST ? &to->first->text : &to->text);
+}
+
+void warn_overlaps(struct faults *f, const struct demands *list, size_t count)
+{
+	struct overlaps o = { .f = f };
+
+	map_init(&o.shelves);
+	arena_init(&o.memory);
+	str_init(&o.key, LIMIT_YAML_SCALAR_BYTES * 4);
+	for (size_t i = 0; i < count; i++)
+		if (counts(list[i].rule))
+			shelve(&o, &list[i]);
+	for (size_t i = 0; i < count; i++)
+		if (counts(list[i].rule))
+			look(&o, &list[i]);
+	str_release(&o.key);
+	arena_release(&o.memory);
+	map_release(&o.shelves);
+}
