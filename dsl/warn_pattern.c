@@ -87,8 +87,8 @@ static void read_escape(struct reader *r, struct item *item)
 		item->single = false;
 	} else if (c == 'n' || c == 't' || c == 'r') {
 		item->set[c == 'n' ? '\n' : c == 't' ? '\t' : '\r'] = true;
-	} else if (c > 0 && !is_word(c)) {
-		item->set[(int)c] = true;
+	} else if (c && (unsigned char)c < CHARACTERS && !is_word(c)) {
+		item->set[(unsigned char)c] = true;
 	} else {
 		r->lost = true;
 	}
@@ -97,8 +97,8 @@ static void read_escape(struct reader *r, struct item *item)
 static int class_character(struct reader *r, struct item *item)
 {
 	if (take(r, "\\")) {
-		bool class = r->at < r->end && strchr("dwsDWS", *r->at);
 		char c = r->at < r->end ? *r->at : '\0';
+		bool class = c && strchr("dwsDWS", c);
 		read_escape(r, item);
 		return class || is_word(c) ? -1 : c;
 	}
@@ -243,8 +243,8 @@ static struct item read_item(struct reader *r)
 	} else if (c == '^' || c == '$') {
 		item.single = false;
 		item.may_be_absent = true;
-	} else if (c >= 0) {
-		item.set[(int)c] = true;
+	} else if ((unsigned char)c < CHARACTERS) {
+		item.set[(unsigned char)c] = true;
 	} else {
 		while (r->at < r->end && ((unsigned char)*r->at & 0xc0) == 0x80)
 			r->at++;
@@ -279,6 +279,8 @@ static struct shape read_alternatives(struct reader *r)
 {
 	struct shape group = read_alternative(r);
 
+	if (!group.single)
+		memset(group.set, 0, sizeof(group.set));
 	while (take(r, "|") && !r->lost) {
 		struct shape one = read_alternative(r);
 		group.nested |= one.nested;

@@ -10,7 +10,7 @@ found=$build/found/$name/
 log=$build/$name.log
 seeds="tests/fuzz/corpus/$name"
 [ -d "tests/fuzz/found/$name" ] && seeds="$seeds tests/fuzz/found/$name"
-[ "$name" = rules ] && seeds="$seeds tests/rules/good tests/rules/bad"
+[ "$name" = rules ] && seeds="$seeds tests/rules/good tests/rules/warn tests/rules/bad"
 most=$(sed -n '1s/^# max_len=//p' "tests/fuzz/$name.dict")
 if [ -n "$4" ]; then limit=-runs=$4; else limit=-max_total_time=$3; fi
 mkdir -p "$corpus" "$found"
