@@ -403,6 +403,28 @@ static void what_is_there_already_is_taken(void **state)
 			      id, ID));
 }
 
+/* A create whose end is not known may have made one of its own: that is found first, or nobody ever would. */
+static void what_is_under_way_is_settled_first(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	answer("c.example", 500, "");
+	assert_state(id, "creating");
+	db_run(db,
+	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'a@b.org', '{\"recipient.email\":\"a@b.org\","
+	       "\"recipient.name\":\"Ana\"}', NULL, 0, ?2, 0, NULL, ?2)",
+	       "ti", ID, now_ms);
+	now_ms = outbox_wake_ms(box);
+	step();
+	assert_int_equal(flights, 1);
+	assert_non_null(strstr(flight[0].request->url, "/search"));
+	assert_state(id, "creating");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +443,7 @@ int main(void)
 		boxed(a_person_who_is_faster_wins),
 		boxed(a_person_at_any_moment_of_a_step),
 		boxed(what_is_there_already_is_taken),
+		boxed(what_is_under_way_is_settled_first),
 		boxed(a_probe_that_is_told_to_wait),
 	};
 
