@@ -61,10 +61,11 @@ void life_hook(struct life *l)
 
 bool life_crash_over(struct life *l)
 {
-	bool crashed = l->crashed;
+	bool crashed = life_excused(l);
 
-	l->crashes += crashed;
+	l->crashes += crashed && !l->sim.ended;
 	l->crashed = false;
+	torment_restart(l);
 	return crashed;
 }
 

@@ -33,7 +33,7 @@ struct scene {
 	bool own_accounts; /* the rules declare accounts themselves */
 	bool fast_only;	   /* `polls: fast`: what leaves no trace is lost to slow polls */
 	bool no_ends; /* `ends: none`: too long to be ended everywhere, or for a sample of torture */
-	bool puts_back; /* a step puts an older state back: not for torture, which needs its disk */
+	bool puts_back; /* a step puts an older state back: that is in memory, not on the disk */
 	bool restores;	/* `restores: everywhere`: a copy of each durable step is put back */
 	int64_t start_ms;
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
@@ -175,7 +175,7 @@ void life_end_process(struct life *l);
 struct table *life_table(struct life *l);
 /* A state that took the place of another: its commits count from now on. */
 void life_hook(struct life *l);
-/* Whether a commit failed because the process was to end there; then it is over. */
+/* Whether what failed was to end the process there; then that is over. */
 bool life_crash_over(struct life *l);
 
 /* Rows of the table of steps: backup.c. */

@@ -113,12 +113,18 @@ static uint64_t places_of(const struct torment *t, uint64_t requests, uint64_t w
 
 void torture(struct tortures *all, const struct scene *s)
 {
-	static const struct torment none = { .name = "none", .on_disk = true };
+	/* What puts a state back has it in memory: its requests fail, its disk does not. */
+	const struct torment none = { .name = "none", .on_disk = !s->puts_back };
+	uint64_t writes = 0, syncs = 0, total = 0;
 
 	/* A sample has no time for scenes that are too long to be ended everywhere. */
-	if (s->puts_back || (all->most && s->no_ends) || !suffer(all, s, &none))
+	if ((all->most && s->no_ends) || !suffer(all, s, &none))
 		return;
-	uint64_t requests = all->last, writes = disk_writes(), syncs = disk_syncs(), total = 0;
+	uint64_t requests = all->last;
+	if (none.on_disk) {
+		writes = disk_writes();
+		syncs = disk_syncs();
+	}
 	for (size_t i = 0; i < N_TORMENTS; i++)
 		total += places_of(&torments[i], requests, writes, syncs);
 	for (size_t i = 0; i < N_TORMENTS; i++) {
@@ -127,7 +133,7 @@ void torture(struct tortures *all, const struct scene *s)
 		uint64_t step = all->most   ? N_TORMENTS * places / (uint64_t)all->most + 1
 				: t.on_disk ? places / DISK_MOST + 1
 					    : 1;
-		if (all->only && !strstr(t.name, all->only))
+		if (!places || (all->only && !strstr(t.name, all->only)))
 			continue;
 		each_place(all, s, t, places, step);
 		t.lasting = true;
