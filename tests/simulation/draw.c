@@ -251,16 +251,13 @@ static bool repeats_nowhere(const struct scenario *sc)
 	return none;
 }
 
-/*
- * Not on the disk, where nobody acts; and not where a later event takes the place of what was
- * refused, which is a matter of when.
- */
+/* Not where a later event takes the place of what was refused, which is a matter of when. */
 static void draw_refusals(struct scenario *sc)
 {
 	static const int64_t rates[] = { 20, 50, 200 };
 	struct dice d = dice_of(sc->seed, 6);
 
-	if (sc->ground || !repeats_nowhere(sc) || !dice_chance(&d, 400))
+	if (!repeats_nowhere(sc) || !dice_chance(&d, 400))
 		return;
 	for (int kind = FAULT_400; kind < FAULT_KINDS; kind++)
 		if (dice_chance(&d, 400))

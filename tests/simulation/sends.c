@@ -14,10 +14,9 @@
 
 struct send {
 	enum { SEND_NONE, SEND_UNKNOWN, SEND_NOT_DONE, SEND_DONE } end;
-	bool stored; /* its end, for sure */
-	bool found;  /* as about to leave, by a start */
-	bool asked;  /* a person wants one more */
-	bool moved;  /* a person did something with it since */
+	bool stored;   /* its end, for sure */
+	bool found;    /* as about to leave, by a start */
+	int64_t again; /* times that one left though an earlier one may have mailed */
 };
 
 struct sends {
@@ -55,13 +54,24 @@ static struct send *send_of(struct sends *s, struct slice credential)
 	return send;
 }
 
+/* What a person did with it, by what is stored: an act whose commit failed may be. */
+static int64_t acts_on(const struct sends *s, struct slice credential, const char *act)
+{
+	return db_integer(
+		s->life->sim.world.db, 0,
+		"SELECT count(*) FROM trail WHERE who = 'ana' AND note = ?2 AND issuance ="
+		" (SELECT id FROM issuance WHERE credential = ?1)",
+		"st", credential, act);
+}
+
 void sends_leave(struct sends *s, const char *credential)
 {
 	struct send *send = send_of(s, slice_of(credential));
 
-	if ((send->end == SEND_UNKNOWN || send->end == SEND_DONE) && !send->asked)
+	if ((send->end == SEND_UNKNOWN || send->end == SEND_DONE) &&
+	    ++send->again > acts_on(s, slice_of(credential), "resend"))
 		trouble(s->life, "%s is sent again, and nobody asked for it", credential);
-	*send = (struct send){ .end = SEND_UNKNOWN };
+	*send = (struct send){ .end = SEND_UNKNOWN, .again = send->again };
 }
 
 void sends_hear(struct sends *s, const char *credential, const struct http_response *r, bool stored)
@@ -77,14 +87,6 @@ void sends_hear(struct sends *s, const char *credential, const struct http_respo
 	send->stored = stored;
 }
 
-void sends_move(struct sends *s, const char *credential, bool asked)
-{
-	struct send *send = send_of(s, slice_of(credential));
-
-	send->moved = true;
-	send->asked = asked;
-}
-
 void sends_look_back(struct sends *s)
 {
 	for (struct query *q =
@@ -92,6 +94,14 @@ void sends_look_back(struct sends *s)
 			       "SELECT credential FROM issuance WHERE state = 'sending'", "");
 	     query_next(q);)
 		send_of(s, query_slice(q, 0))->found = true;
+}
+
+/* A person has done something with it since it left. */
+static bool is_moved(const struct sends *s, const struct map_entry *e)
+{
+	const struct send *send = e->value;
+
+	return acts_on(s, e->key, "drop") || acts_on(s, e->key, "resend") > send->again;
 }
 
 static bool may_be_parked(const struct send *send)
@@ -112,7 +122,7 @@ static void judge_send(struct sends *s, const struct map_entry *e)
 	l->tally.ambiguous += parked;
 	if (parked && !may_be_parked(send))
 		trouble(l, "%.*s is parked, and nothing was unknown", SLICE_FMT(e->key));
-	if (!parked && send->end == SEND_UNKNOWN && !send->moved)
+	if (!parked && send->end == SEND_UNKNOWN && !is_moved(s, e))
 		trouble(l, "the send of %.*s is unknown, and not parked", SLICE_FMT(e->key));
 }
 

@@ -190,8 +190,9 @@ struct life {
 	struct table *table; /* of these rules; starts are many */
 	int64_t crash_in;    /* commits; 0: none is planned */
 	bool crash_after, crashed, quiet_now, clock_set;
-	bool starts;	 /* the program would be up, and waits for the ground to bear it */
-	int64_t results; /* commits of them */
+	int64_t acts_unsure; /* that failed: may be stored, one issuance each */
+	bool starts;	     /* the program would be up, and waits for the ground to bear it */
+	int64_t results;     /* commits of them */
 	struct ground ground;
 	uint64_t trace; /* hash of all that left, came and was committed */
 	struct tally tally;
@@ -253,8 +254,6 @@ void sends_leave(struct sends *s, const char *credential);
 /* What the engine heard; stored: and committed for sure. */
 void sends_hear(struct sends *s, const char *credential, const struct http_response *r,
 		bool stored);
-/* A person did something with it; asked: they want it sent once more. */
-void sends_move(struct sends *s, const char *credential, bool asked);
 /* The program has ended: what is stored as about to leave. */
 void sends_look_back(struct sends *s);
 /* Judges them at the end; how many are parked. */
