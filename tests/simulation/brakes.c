@@ -91,21 +91,18 @@ static bool may_be_held(const struct event_rows *rows, size_t i)
 
 /* ---- was it owed ------------------------------------------------------------------ */
 
-static bool meet(struct model_verdict *v, const struct event_row *row,
-		 const struct model_rule *rule)
+static bool meet(struct pairs *p, const struct event_row *row, const struct model_rule *rule,
+		 struct arena *memory)
 {
-	struct ledger_event event = { rule->name, row->to, row->at_ms, row->contact };
-	struct model_claim *claim = claim_of_event(v, &event, false);
+	struct ledger_event *event = arena_alloc(memory, sizeof(*event));
 
-	if (claim) {
-		claim->met = true;
-		v->group[claim->group].met++;
-	}
-	return claim != NULL;
+	*event = (struct ledger_event){ rule->name, row->to, row->at_ms, row->contact };
+	return pairs_add(p, event);
 }
 
-static void judge_held(struct life *l, const struct event_rows *rows, struct model_verdict *v)
+static void judge_held(struct pairs *p, const struct event_rows *rows, struct arena *memory)
 {
+	struct life *l = p->life;
 	char at[CLOCK_TEXT];
 
 	for (size_t i = 0; i < rows->count; i++) {
@@ -118,7 +115,7 @@ static void judge_held(struct life *l, const struct event_rows *rows, struct mod
 			trouble(l, "%s: held by a brake of %lld, and nothing is near: %s",
 				rows->rule->name, (long long)rows->rule->brake, at);
 		/* Whether its address ever came is not asked while it is held. */
-		if (!meet(v, row, rows->rule) && !rows->rule->hold_ms)
+		if (!meet(p, row, rows->rule, memory) && !rows->rule->hold_ms)
 			trouble(l, "%s: nobody was owed what the brake holds: contact %lld, %s",
 				rows->rule->name, (long long)row->contact, at);
 	}
@@ -143,17 +140,14 @@ static bool was_always_braked(const struct life *l, const struct model_rule *rul
 	return same;
 }
 
-static void judge_rule(struct life *l, const struct model_rule *rule, struct model_verdict *v)
+static void judge_rule(struct pairs *p, const struct model_rule *rule, struct arena *memory)
 {
-	struct arena memory;
+	struct event_rows rows = rows_of(p->life, rule, memory);
 
-	arena_init(&memory);
-	struct event_rows rows = rows_of(l, rule, &memory);
-	if (was_always_braked(l, rule))
-		judge_passed(l, &rows);
-	judge_held(l, &rows, v);
+	if (was_always_braked(p->life, rule))
+		judge_passed(p->life, &rows);
+	judge_held(p, &rows, memory);
 	mem_free(rows.row);
-	arena_release(&memory);
 }
 
 static bool was_in(const struct life *l, size_t loads, const char *name)
@@ -165,12 +159,14 @@ static bool was_in(const struct life *l, size_t loads, const char *name)
 	return false;
 }
 
-void judge_brakes(struct life *l, struct model_verdict *verdict)
+void judge_brakes(struct pairs *p, struct arena *memory)
 {
+	const struct life *l = p->life;
+
 	for (size_t i = 0; i < l->loads; i++) {
 		const struct model_rules *rules = l->load[i].rules;
 		for (size_t k = 0; k < rules->count; k++)
 			if (rules->rule[k].brake && !was_in(l, i, rules->rule[k].name))
-				judge_rule(l, &rules->rule[k], verdict);
+				judge_rule(p, &rules->rule[k], memory);
 	}
 }

@@ -17,7 +17,8 @@ struct judging {
 	struct life *l;
 	struct model_verdict verdict;
 	struct pairs pairs;
-	int64_t unknown; /* credentials that are parked as send-unknown */
+	struct arena memory; /* of rows */
+	int64_t unknown;     /* credentials that are parked as send-unknown */
 };
 
 /* ---- the ledger ------------------------------------------------------------------------ */
@@ -62,43 +63,21 @@ static struct ledger_event event_of(struct query *q, struct arena *memory)
 
 /* ---- what a person touched ------------------------------------------------------------- */
 
-/* How many merges away from the record the id is; -1: it is none of its ids. */
-static int merges_to(const struct model_record *r, int64_t id)
+static bool is_part(const struct model_record *r, int64_t id)
 {
-	for (int n = 0; r; r = r->into, n++)
+	for (; r; r = r->into)
 		if (r->id == id)
-			return n;
-	return -1;
+			return true;
+	return false;
 }
 
-static bool is_of_event(const struct model_claim *claim, const struct ledger_event *event)
+bool is_of_event(const struct model_claim *claim, const struct ledger_event *event)
 {
 	const struct model_event *e = &claim->event;
 
 	return !claim->shadow && strcmp(e->rule->name, event->rule) == 0 &&
-	       e->at_ms == event->at_ms && strcmp(e->to, event->to) == 0;
-}
-
-/* Of two that were merged and had the same event each, the one whose id it is. */
-struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_event *event,
-				   bool may_be_met)
-{
-	struct model_claim *found = NULL;
-	int nearest = -1;
-
-	for (size_t i = 0; i < v->claims; i++) {
-		struct model_claim *claim = &v->claim[i];
-		const struct model_group *g = &v->group[claim->group];
-		if (!is_of_event(claim, event) ||
-		    (!may_be_met && (claim->met || g->met >= g->most)))
-			continue;
-		int merges = merges_to(claim->event.who, event->contact);
-		if (merges < 0 || (found && merges >= nearest))
-			continue;
-		found = claim;
-		nearest = merges;
-	}
-	return found;
+	       e->at_ms == event->at_ms && strcmp(e->to, event->to) == 0 &&
+	       is_part(e->who, event->contact);
 }
 
 /* What a person planned anew is rendered by the wording in force then: any that ever was. */
@@ -139,6 +118,22 @@ static void judge_touched_mails(struct judging *j, const struct sandbox_credenti
 		describe(j->l, "not as many mails as a person asked for", c);
 }
 
+/* Whether it is as some claim of the event says, where there is any. */
+static bool is_as_owed(const struct judging *j, const struct sandbox_credential *c,
+		       const struct ledger_event *event)
+{
+	bool any = false, good = false;
+
+	for (size_t i = 0; i < j->verdict.claims && !good; i++) {
+		const struct model_claim *claim = &j->verdict.claim[i];
+		if (!is_of_event(claim, event))
+			continue;
+		any = true;
+		good = fits_some_wording(j, c, claim);
+	}
+	return good || !any;
+}
+
 /* Whether a person had a hand in it: its claim is met already. */
 static bool judge_touched(struct judging *j, const struct sandbox_credential *c)
 {
@@ -155,8 +150,7 @@ static bool judge_touched(struct judging *j, const struct sandbox_credential *c)
 	arena_init(&memory);
 	event = event_of(q, &memory);
 	query_end(q);
-	struct model_claim *claim = claim_of_event(&j->verdict, &event, true);
-	if (claim && !fits_some_wording(j, c, claim))
+	if (!is_as_owed(j, c, &event))
 		describe(j->l, "not as it was owed", c);
 	judge_touched_mails(j, c);
 	arena_release(&memory);
@@ -177,9 +171,7 @@ static bool waits_for_address(const struct life *l, const char *name)
 static void meet_touched(struct judging *j)
 {
 	struct life *l = j->l;
-	struct arena memory;
 
-	arena_init(&memory);
 	for (struct query *q = db_select(
 		     l->sim.world.db,
 		     "SELECT rule, to_value, at_ms, contact FROM issuance"
@@ -187,17 +179,12 @@ static void meet_touched(struct judging *j)
 		     " (SELECT 1 FROM trail WHERE issuance = issuance.id AND who = 'ana')",
 		     "");
 	     query_next(q);) {
-		struct ledger_event event = event_of(q, &memory);
-		struct model_claim *claim = claim_of_event(&j->verdict, &event, false);
-		if (claim) {
-			claim->met = true;
-			j->verdict.group[claim->group].met++;
-		} else if (!waits_for_address(l, event.rule)) {
+		struct ledger_event *event = arena_alloc(&j->memory, sizeof(*event));
+		*event = event_of(q, &j->memory);
+		if (!pairs_add(&j->pairs, event) && !waits_for_address(l, event->rule))
 			trouble(l, "%s: nobody was owed what a person touched: contact %lld",
-				event.rule, (long long)event.contact);
-		}
+				event->rule, (long long)event->contact);
 	}
-	arena_release(&memory);
 }
 
 /* Each act that said that it was done is in the trail, and what was approved has gone on. */
@@ -248,7 +235,7 @@ static void judge_mails(struct judging *j)
 
 	for (size_t i = 0; i < n; i++) {
 		struct sandbox_credential c = sandbox_credential_at(j->l->sandbox, i);
-		if (!j->pairs.claim_of[i])
+		if (!j->pairs.pair[i].claim)
 			continue;
 		j->unknown += ledger_says(j->l, c.id, "send-unknown");
 		if (c.mails > 1)
@@ -333,9 +320,10 @@ bool judge(struct life *l)
 				     .end_ms = l->sim.now_ms };
 
 	oracle_judge(&story, &j.verdict);
-	judge_brakes(l, &j.verdict);
-	meet_touched(&j);
+	arena_init(&j.memory);
 	pairs_init(&j.pairs, l, &j.verdict);
+	judge_brakes(&j.pairs, &j.memory);
+	meet_touched(&j);
 	pair_credentials(&j, false);
 	pair_credentials(&j, true);
 	judge_groups(&j);
@@ -346,6 +334,7 @@ bool judge(struct life *l)
 	l->tally.credentials = (int64_t)sandbox_credential_count(l->sandbox);
 	l->tally.mails = (int64_t)sandbox_mail_count(l->sandbox);
 	pairs_release(&j.pairs);
+	arena_release(&j.memory);
 	model_verdict_release(&j.verdict);
 	return !l->trouble.len;
 }

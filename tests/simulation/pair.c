@@ -1,5 +1,6 @@
 /*
- * pair - which credential is for which claim.
+ * pair - which credential is for which claim, and which row of the ledger that a person or a
+ * brake keeps from being one.
  *
  * Two credentials with the same fields may each meet either of two claims, and a third claim
  * only one of them: so each takes what is free, and where nothing is, others move over, as in
@@ -70,19 +71,36 @@ bool fits_some_look(const struct sandbox_credential *c, const struct model_claim
 	return false;
 }
 
-static bool meets(const struct pairs *p, size_t i, const struct model_claim *claim)
+static bool credential_meets(const struct pairs *p, const struct pair *pair,
+			     const struct model_claim *claim)
 {
 	/* Wordings of one rule differ in what they do, too. */
-	struct sandbox_credential c = sandbox_credential_at(p->life->sandbox, i);
+	struct sandbox_credential c = sandbox_credential_at(p->life->sandbox, pair->credential);
 	const struct model_rule *rule = claim->event.rule;
 	bool draft = strcmp(c.status, "draft") == 0;
 
-	return !claim->shadow && rule->issue != draft && (rule->send ? p->gone[i] : c.mails == 0) &&
+	return rule->issue != draft && (rule->send ? pair->gone : c.mails == 0) &&
 	       claim->due_ms <= c.created_ms + MS_SECOND && same_text(c.group, rule->group) &&
 	       fits_some_look(&c, claim);
 }
 
+static bool meets(const struct pairs *p, size_t i, const struct model_claim *claim)
+{
+	const struct pair *pair = &p->pair[i];
+
+	if (claim->shadow)
+		return false;
+	return pair->event ? is_of_event(claim, pair->event) : credential_meets(p, pair, claim);
+}
+
 /* ---- pairs ------------------------------------------------------------------------- */
+
+static size_t add_pair(struct pairs *p, struct pair pair)
+{
+	p->pair = mem_grow(p->pair, &p->cap, p->count + 1, sizeof(*p->pair));
+	p->pair[p->count] = pair;
+	return p->count++;
+}
 
 /* Whether the ledger says that it was sent, or parked, and Certifier that it may be so. */
 static bool has_gone(const struct life *l, const struct sandbox_credential *c)
@@ -95,31 +113,28 @@ void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v)
 	size_t n = sandbox_credential_count(l->sandbox);
 
 	*p = (struct pairs){ .life = l, .verdict = v };
-	p->claim_of = mem_alloc((n + 1) * sizeof(*p->claim_of));
-	p->gone = mem_alloc((n + 1) * sizeof(*p->gone));
+	p->seen = mem_alloc((v->groups + 1) * sizeof(*p->seen));
 	for (size_t i = 0; i < n; i++) {
 		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
-		p->gone[i] = has_gone(l, &c);
+		add_pair(p, (struct pair){ .credential = i, .gone = has_gone(l, &c) });
 	}
-	p->seen = mem_alloc((v->groups + 1) * sizeof(*p->seen));
 }
 
 void pairs_release(struct pairs *p)
 {
-	mem_free(p->claim_of);
-	mem_free(p->gone);
+	mem_free(p->pair);
 	mem_free(p->seen);
 }
 
 static void take(struct pairs *p, size_t i, struct model_claim *claim)
 {
-	struct model_claim *before = p->claim_of[i];
+	struct model_claim *before = p->pair[i].claim;
 
 	if (before) {
 		before->met = false;
 		p->verdict->group[before->group].met--;
 	}
-	p->claim_of[i] = claim;
+	p->pair[i].claim = claim;
 	claim->met = true;
 	p->verdict->group[claim->group].met++;
 }
@@ -166,10 +181,8 @@ static bool place(struct pairs *p, size_t i)
 /* Whoever is in the group goes elsewhere. */
 static bool make_room(struct pairs *p, size_t group)
 {
-	size_t n = sandbox_credential_count(p->life->sandbox);
-
-	for (size_t i = 0; i < n; i++)
-		if (p->claim_of[i] && p->claim_of[i]->group == group && place(p, i))
+	for (size_t i = 0; i < p->count; i++)
+		if (p->pair[i].claim && p->pair[i].claim->group == group && place(p, i))
 			return true;
 	return false;
 }
@@ -180,12 +193,17 @@ bool pairs_place(struct pairs *p, size_t i)
 	return place(p, i);
 }
 
+bool pairs_add(struct pairs *p, const struct ledger_event *event)
+{
+	return pairs_place(p, add_pair(p, (struct pair){ .event = event }));
+}
+
 static bool fill(struct pairs *p, struct model_claim *claim);
 
 /* It comes over from its group, if that has more than it must or is filled again. */
 static bool come_over(struct pairs *p, size_t i, struct model_claim *claim)
 {
-	struct model_claim *before = p->claim_of[i];
+	struct model_claim *before = p->pair[i].claim;
 
 	if (!before || p->seen[before->group] || !meets(p, i, claim))
 		return false;
@@ -203,9 +221,7 @@ static bool come_over(struct pairs *p, size_t i, struct model_claim *claim)
 
 static bool fill(struct pairs *p, struct model_claim *claim)
 {
-	size_t n = sandbox_credential_count(p->life->sandbox);
-
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < p->count; i++)
 		if (come_over(p, i, claim))
 			return true;
 	return false;

@@ -208,25 +208,32 @@ bool ledger_says(const struct life *l, const char *credential, const char *state
 /* Whether it is as it would be rendered by some look after the event. */
 bool fits_some_look(const struct sandbox_credential *c, const struct model_claim *claim);
 bool same_text(const char *a, const char *b); /* a may be NULL, and is empty then */
-/* Which credential is for which claim. */
+/* Whether the claim is for that event of the ledger, by whichever id of the contact. */
+bool is_of_event(const struct model_claim *claim, const struct ledger_event *event);
+/* A credential, or a row of the ledger, and its claim. */
+struct pair {
+	size_t credential;
+	const struct ledger_event *event; /* NULL: it is a credential */
+	bool gone;			  /* it was mailed, or is parked */
+	struct model_claim *claim;	  /* NULL: none, or that of a row of its own */
+};
 struct pairs {
 	struct life *life;
 	struct model_verdict *verdict;
-	struct model_claim **claim_of; /* by number of the credential; NULL: none, or a person's */
-	bool *gone;		       /* likewise: mailed, or parked */
-	bool *seen;		       /* by group, in one search */
+	struct pair *pair; /* the credentials first, by their number */
+	size_t count, cap;
+	bool *seen; /* by group, in one search */
 };
 void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v);
 void pairs_release(struct pairs *p);
+/* Finds a claim for a row, which outlives the pairs. */
+bool pairs_add(struct pairs *p, const struct ledger_event *event);
 /* Finds a claim for the i-th credential, if others must move for it. */
 bool pairs_place(struct pairs *p, size_t i);
 /* Finds a credential for a claim of a group of which more must be met. */
 bool pairs_fill(struct pairs *p, struct model_claim *claim);
-/* What was owed for the event of that row of the ledger; NULL: nothing. */
-struct model_claim *claim_of_event(struct model_verdict *v, const struct ledger_event *event,
-				   bool may_be_met);
-/* Part of it: what the brakes held and let pass; marks the claims that are held as met. */
-void judge_brakes(struct life *l, struct model_verdict *verdict);
+/* Part of it: what the brakes held and let pass; what is held meets claims. Rows live in memory. */
+void judge_brakes(struct pairs *p, struct arena *memory);
 /* The hook of the state. */
 bool life_at_commit(void *ctx, const char *tag, bool after);
 void trace_add(struct life *l, const void *bytes, size_t len);
