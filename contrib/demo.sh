@@ -64,7 +64,7 @@ url=$(sed -n 's/^sandbox: \([^ ]*\).*/\1/p' "$work/sandbox")
 
 # The rules as they are, but for where the two services live and how often to look.
 mkdir "$work/rules.d"
-cp rules.d/*.yaml "$work/rules.d/"
+cp rules.d/*.yaml rules.d/hs2cert.lock "$work/rules.d/"
 sed -e "s|# base-url: .*/hubspot.*|base-url: $url/hubspot|" -e "s|# base-url: .*/certifier/v1.*|base-url: $url/certifier/v1|" \
 	-e 's/poll: 60s/poll: 1s/' rules.d/00-accounts.yaml >"$work/rules.d/00-accounts.yaml"
 

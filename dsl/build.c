@@ -2,36 +2,114 @@
 
 #include "dsl/draft.h"
 #include "dsl/lock.h"
+#include "dsl/names.h"
 #include "dsl/warn.h"
+
+struct build {
+	struct faults f;
+	struct documents documents;
+	struct drafts drafts;
+	struct lock lock; /* what the file says */
+};
+
+static void begin(struct build *b, const struct sources *s, struct diags *diags)
+{
+	*b = (struct build){ .f = { .sources = s, .diags = diags } };
+	drafts_init(&b->drafts);
+	lock_init(&b->lock);
+	for (size_t i = 0; i < s->count; i++)
+		if (!s->file[i].lock)
+			node_read_file(&b->f, (uint32_t)i, &b->drafts.arena, &b->documents);
+	/* What sources_add_path refused is missing here too. */
+	b->drafts.incomplete = b->documents.incomplete || diags->errors > 0;
+}
+
+static void end(struct build *b)
+{
+	documents_release(&b->documents);
+	drafts_release(&b->drafts);
+	lock_release(&b->lock);
+}
+
+/* ---- names -------------------------------------------------------------- */
+
+static void pass_over(void *ctx, const struct lock_change *change)
+{
+	(void)ctx;
+	(void)change;
+}
+
+/* The lock file is behind: said once, at its head. */
+static void warn_behind(struct build *b, const struct lock *live)
+{
+	const struct sources *s = b->f.sources;
+	struct span at = { 0, 1, 1, 1, 1 };
+	size_t count = lock_diff(&b->lock, live, pass_over, NULL);
+
+	while (!s->file[at.file].lock)
+		at.file++;
+	if (!count)
+		return;
+	fault_at(&b->f, CODE_NOT_PULLED, at, "%zu name%s changed since the last pull", count,
+		 count == 1 ? " has" : "s have");
+	fault_hint(&b->f, "'hs2cert pull --check' lists them, 'hs2cert pull' takes them over");
+}
+
+/* Against the live names where they are there, else against the file's. */
+static void check_names(struct build *b, const struct lock *live)
+{
+	enum lock_state state = lock_read(b->f.sources, b->f.diags, &b->lock);
+	bool read = state == LOCK_READ;
+
+	if (live && read)
+		warn_behind(b, live);
+	if (live)
+		names_check(&b->f, &b->drafts, live, read ? &b->lock : NULL);
+	else if (read)
+		names_check(&b->f, &b->drafts, &b->lock, NULL);
+}
+
+/* ---- tables ------------------------------------------------------------- */
+
+struct table *table_build_online(const struct sources *s, const struct lock *live,
+				 struct diags *diags, size_t *rules)
+{
+	struct table *table = NULL;
+	struct build b;
+
+	begin(&b, s, diags);
+	for (size_t i = 0; i < b.documents.count; i++)
+		drafts_read(&b.f, &b.drafts, b.documents.root[i]);
+	drafts_check(&b.f, &b.drafts);
+	check_names(&b, live);
+	if (diags->errors == 0)
+		drafts_warn(&b.f, &b.drafts);
+	diags_sort(diags);
+	if (rules)
+		*rules = b.drafts.n_rule;
+	if (diags->errors == 0)
+		table = drafts_compile(&b.drafts, s);
+	end(&b);
+	return table;
+}
 
 struct table *table_build(const struct sources *s, struct diags *diags, size_t *rules)
 {
-	struct faults f = { .sources = s, .diags = diags };
-	struct documents documents = { 0 };
-	struct table *table = NULL;
-	struct drafts drafts;
-	struct lock lock;
+	return table_build_online(s, NULL, diags, rules);
+}
 
-	drafts_init(&drafts);
-	lock_init(&lock);
-	for (size_t i = 0; i < s->count; i++)
-		if (!s->file[i].lock)
-			node_read_file(&f, (uint32_t)i, &drafts.arena, &documents);
-	/* What sources_add_path refused is missing here too. */
-	drafts.incomplete = documents.incomplete || diags->errors > 0;
-	for (size_t i = 0; i < documents.count; i++)
-		drafts_read(&f, &drafts, documents.root[i]);
-	drafts_check(&f, &drafts);
-	(void)lock_read(s, diags, &lock);
-	if (diags->errors == 0)
-		drafts_warn(&f, &drafts);
+struct table *table_build_accounts(const struct sources *s, struct diags *diags)
+{
+	struct table *table = NULL;
+	struct build b;
+
+	begin(&b, s, diags);
+	for (size_t i = 0; i < b.documents.count; i++)
+		drafts_read_account(&b.f, &b.drafts, b.documents.root[i]);
+	drafts_check(&b.f, &b.drafts);
 	diags_sort(diags);
-	if (rules)
-		*rules = drafts.n_rule;
 	if (diags->errors == 0)
-		table = drafts_compile(&drafts, s);
-	documents_release(&documents);
-	drafts_release(&drafts);
-	lock_release(&lock);
+		table = drafts_compile(&b.drafts, s);
+	end(&b);
 	return table;
 }

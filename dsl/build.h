@@ -48,6 +48,16 @@ size_t sources_rule_files(const struct sources *s);
  */
 struct table *table_build(const struct sources *s, struct diags *diags, size_t *rules);
 
+struct lock;
+/*
+ * The same, with names that the live accounts just said in place of those of
+ * the lock file; that is only compared with them.
+ */
+struct table *table_build_online(const struct sources *s, const struct lock *live,
+				 struct diags *diags, size_t *rules);
+/* The accounts alone, whatever the rules are worth: to ask the accounts for their names. */
+struct table *table_build_accounts(const struct sources *s, struct diags *diags);
+
 /* `file:line:column: error: message [code]`, source line, underline and hint, as in commands.md. */
 void diag_print_text(const struct sources *s, const struct diag *d, bool colour, struct str *out);
 /* The whole JSON object of commands.md. */

@@ -97,7 +97,7 @@ static uint32_t resolve(struct check *c, const struct account_type *type, const 
 		if (a && (a->type == type || !a->type))
 			return (uint32_t)(a - c->d->account);
 		if (!a && c->unsure)
-			return 0;
+			return ACCOUNT_UNKNOWN;
 		if (a)
 			fault(c->f, CODE_WRONG_ACCOUNT, named,
 			      "account %s is of type '%s', and %s needs '%s'",
@@ -106,7 +106,7 @@ static uint32_t resolve(struct check *c, const struct account_type *type, const 
 			fault(c->f, CODE_UNKNOWN_ACCOUNT, named, "there is no account %s",
 			      fault_shown(c->f, named->text));
 		hint_accounts(c, type, named->text);
-		return 0;
+		return ACCOUNT_UNKNOWN;
 	}
 	if (choice->count == 1)
 		return choice->first;
@@ -120,7 +120,7 @@ static uint32_t resolve(struct check *c, const struct account_type *type, const 
 		      "%s needs an account of type '%s', and none is declared", who, type->name);
 		fault_hint(c->f, "declare one: account: NAME with %s: below it", type->name);
 	}
-	return 0;
+	return ACCOUNT_UNKNOWN;
 }
 
 static void check_rule(struct check *c, struct map *seen, struct rule_draft *r)

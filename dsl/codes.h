@@ -103,7 +103,31 @@
 	X(CODE_BAD_RULES, "bad-rules", ERROR, "the rules that a test reloads are not valid")       \
 	X(CODE_BAD_LOCK, "bad-lock", ERROR, "the lock file is damaged")                            \
 	X(CODE_NEWER_LOCK, "newer-lock", ERROR,                                                    \
-	  "the lock file has a form that this program does not know")
+	  "the lock file has a form that this program does not know")                              \
+	X(CODE_UNKNOWN_PROPERTY, "unknown-property", ERROR,                                        \
+	  "contacts have no property of this name")                                                \
+	X(CODE_UNKNOWN_OPTION, "unknown-option", ERROR,                                            \
+	  "the property has no such option, or a label stands for a value")                        \
+	X(CODE_FORMER_OPTION, "former-option", WARNING,                                            \
+	  "the property has no such option, at least not any more")                                \
+	X(CODE_HIDDEN_OPTION, "hidden-option", WARNING,                                            \
+	  "'to' waits for an option that nobody can choose")                                       \
+	X(CODE_WRONG_VALUE, "wrong-value", ERROR,                                                  \
+	  "a value of a kind that the property never holds")                                       \
+	X(CODE_WRONG_OPERATOR, "wrong-operator", ERROR,                                            \
+	  "a number or a date is asked of what never is one")                                      \
+	X(CODE_LOOSE_COMPARISON, "loose-comparison", WARNING,                                      \
+	  "a text is compared as a number or a date")                                              \
+	X(CODE_SEVERAL_OPTIONS, "several-options", WARNING,                                        \
+	  "a test for one value on a property that holds several, or the reverse")                 \
+	X(CODE_NO_LABELS, "no-labels", WARNING, "'label' on a property that has no options")       \
+	X(CODE_UNKNOWN_LIST, "unknown-list", ERROR, "there is no list with this id or name")       \
+	X(CODE_INEXACT_LIST, "inexact-list", WARNING, "a list's name is written in other letters") \
+	X(CODE_UNKNOWN_GROUP, "unknown-group", ERROR, "the workspace has no group with this id")   \
+	X(CODE_UNKNOWN_ATTRIBUTE, "unknown-attribute", ERROR,                                      \
+	  "the workspace has no custom attribute of this tag")                                     \
+	X(CODE_NOT_PULLED, "not-pulled", WARNING,                                                  \
+	  "the lock file does not know an account, or is behind it")
 
 enum code {
 #define X(name, word, severity, meaning) name,

@@ -105,3 +105,9 @@ void drafts_read(struct faults *f, struct drafts *d, const struct node *doc)
 	}
 	refuse_document(f, d, doc);
 }
+
+void drafts_read_account(struct faults *f, struct drafts *d, const struct node *doc)
+{
+	if (node_get(doc, "account"))
+		drafts_read(f, d, doc);
+}

@@ -22,6 +22,11 @@ void drafts_release(struct drafts *d);
 
 /* Reads one document: an account or a rule, as its first key says. */
 void drafts_read(struct faults *f, struct drafts *d, const struct node *doc);
+/* The same of accounts alone; other documents are passed over. */
+void drafts_read_account(struct faults *f, struct drafts *d, const struct node *doc);
+
+/* The account of a rule where it could not be told, which was said. */
+#define ACCOUNT_UNKNOWN UINT32_MAX
 
 /*
  * What concerns more than one document: equal names, and which accounts a rule

@@ -129,4 +129,35 @@ enum lock_state {
 /* All lock files among the sources, into `out` (initialised by the caller). */
 enum lock_state lock_read(const struct sources *s, struct diags *diags, struct lock *out);
 
+/* ---- comparing two ---------------------------------------------------------- */
+
+enum lock_became {
+	LOCK_NEW,
+	LOCK_GONE,
+	LOCK_RENAMED, /* its label or name: was, now */
+	LOCK_RETYPED, /* its type, kind of field, or kind of list: was, now */
+	LOCK_HIDDEN,  /* an option */
+	LOCK_SHOWN,
+	LOCK_OPENED, /* there are more than are listed */
+	LOCK_CLOSED,
+};
+
+/* Texts are lent by the two locks. */
+struct lock_change {
+	const char *account;
+	enum lock_kind kind; /* LOCK_KINDS: the account itself */
+	const char *key;     /* NULL: the whole section */
+	const char *option;  /* its value; NULL: none is meant */
+	enum lock_became became;
+	const char *was, *now; /* its name, or what changed; NULL where there is none */
+};
+
+extern const char *const lock_thing_names[LOCK_KINDS]; /* "property", … */
+
+/* Tells every change in order, and answers how many. Both are finished. */
+size_t lock_diff(const struct lock *was, const struct lock *now,
+		 void (*told)(void *ctx, const struct lock_change *change), void *ctx);
+/* "option 'gold' of property 'tier' is gone: Gold" */
+void lock_change_words(const struct lock_change *c, struct str *out);
+
 #endif

@@ -7,6 +7,7 @@
 
 static const struct source_ops *const sources[] = { &hubspot_ops };
 static const struct action_ops *const actions[] = { &certifier_ops };
+static const struct names_ops *const names[] = { &hubspot_names, &certifier_names };
 
 const struct source_ops *registry_source(const char *type)
 {
@@ -21,5 +22,13 @@ const struct action_ops *registry_action(const char *type)
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (strcmp(actions[i]->type, type) == 0)
 			return actions[i];
+	return NULL;
+}
+
+const struct names_ops *registry_names(const char *type)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i]->type, type) == 0)
+			return names[i];
 	return NULL;
 }

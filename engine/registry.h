@@ -5,10 +5,13 @@
 #define ENGINE_REGISTRY_H
 
 #include "engine/action.h"
+#include "engine/names.h"
 #include "engine/source.h"
 
 /* By the account's type in the rule files; NULL where it is of the other kind. */
 const struct source_ops *registry_source(const char *type);
 const struct action_ops *registry_action(const char *type);
+/* Of either kind. */
+const struct names_ops *registry_names(const char *type);
 
 #endif

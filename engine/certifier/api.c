@@ -221,6 +221,22 @@ void api_attributes(const struct action *a, struct arena *memory, struct http_re
 	get(a, arena_printf(memory, "%s/attributes", a->base), out);
 }
 
+const struct json *api_attribute_list(const struct json *body)
+{
+	return json_kind(body) == IS_ARRAY ? body : json_get(body, "data");
+}
+
+void api_attribute_key(const struct json *attribute, struct str *out)
+{
+	struct slice tag = json_get_slice(attribute, "tag");
+
+	str_clear(out);
+	if (!tag.len)
+		return;
+	str_add_text(out, slice_starts(tag, slice_of("custom.")) ? "" : "custom.");
+	str_add_slice(out, tag);
+}
+
 /* ---- answers ---------------------------------------------------------------- */
 
 bool api_is_good(const struct http_response *r)

@@ -49,6 +49,11 @@ void api_groups(const struct action *a, const char *cursor, struct arena *memory
 		struct http_request *out); /* cursor "": the first page */
 void api_attributes(const struct action *a, struct arena *memory, struct http_request *out);
 
+/* The attributes of an answer: it is a bare array, or a page. */
+const struct json *api_attribute_list(const struct json *body);
+/* "custom.x" of an attribute, whose tag comes with or without that; empty where it has none. */
+void api_attribute_key(const struct json *attribute, struct str *out);
+
 /* ---- answers -------------------------------------------------------------- */
 
 /* A whole answer with a status from 200 to 299. */

@@ -5,7 +5,9 @@
 #define ENGINE_CERTIFIER_CERTIFIER_H
 
 #include "engine/action.h"
+#include "engine/names.h"
 
 extern const struct action_ops certifier_ops;
+extern const struct names_ops certifier_names;
 
 #endif

@@ -57,23 +57,19 @@ static const char *take_groups(struct probe *p, const struct json *body)
 	return ++p->pages == PAGES_MOST && next.len ? "groups: too many to check" : NULL;
 }
 
-/* A bare array, or a page; tags with or without `custom.`: facts/certifier.md 3.3. */
 static const char *take_attributes(struct probe *p, const struct json *body)
 {
-	const struct json *list = json_kind(body) == IS_ARRAY ? body : json_get(body, "data");
+	const struct json *list = api_attribute_list(body);
 	struct str key;
 
 	if (json_kind(list) != IS_ARRAY)
 		return "attributes: not a list";
+	str_init(&key, LIMIT_FIELD_BYTES);
 	for (size_t i = 0; i < json_count(list); i++) {
-		struct slice tag = json_get_slice(json_at(list, i), "tag");
-		str_init(&key, LIMIT_FIELD_BYTES);
-		str_add_text(&key, slice_starts(tag, slice_of("custom.")) ? "" : "custom.");
-		str_add_slice(&key, tag);
-		if (tag.len)
-			remember(&p->attributes, str_slice(&key));
-		str_release(&key);
+		api_attribute_key(json_at(list, i), &key);
+		remember(&p->attributes, str_slice(&key));
 	}
+	str_release(&key);
 	p->asks = PROBE_DONE;
 	return NULL;
 }

@@ -22,6 +22,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_drop,
 	&command_backfill,
 	&command_reconcile,
+	&command_pull,
 	&command_schema,
 	&command_completion,
 	&command_sandbox,

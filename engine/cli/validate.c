@@ -1,8 +1,10 @@
 /*
  * validate - checks rule files with the very code that `run` loads them with.
- * Needs no network, no secret and no state.
+ * Needs no network, no secret and no state; with --online it asks the accounts
+ * for their names first.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -10,6 +12,7 @@
 #include "dsl/codes.h"
 #include "engine/cli/cli.h"
 #include "engine/cli/explain.h"
+#include "engine/cli/names.h"
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_SARIF, FORMAT_GITHUB };
 
@@ -19,6 +22,7 @@ struct validation {
 	struct sources sources;
 	struct diags diags;
 	size_t files, rules;
+	bool online;
 };
 
 /* Folders and files in the order given, together as one folder. */
@@ -56,6 +60,36 @@ static void print_count(const struct validation *v, struct str *out)
 		 d->warnings, plural(d->warnings));
 }
 
+/* Whether it says of a rule that names of the account make it quiet. */
+static bool makes_quiet(const struct diag *d)
+{
+	static const enum code codes[] = {
+		CODE_UNKNOWN_PROPERTY,	CODE_UNKNOWN_OPTION, CODE_FORMER_OPTION,
+		CODE_HIDDEN_OPTION,	CODE_UNKNOWN_LIST,   CODE_UNKNOWN_GROUP,
+		CODE_UNKNOWN_ATTRIBUTE,
+	};
+
+	for (size_t i = 0; d->rule && i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(d->code, diag_codes[codes[i]].word) == 0)
+			return true;
+	return false;
+}
+
+/* The rules that rename, removal or deletion in an account have made quiet, or will. */
+static void print_quiet(const struct validation *v, struct str *out)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < v->diags.count; i++) {
+		const struct diag *d = &v->diags.list[i];
+		if (!makes_quiet(d) || (last && strcmp(last, d->rule) == 0))
+			continue;
+		str_addf(out, "%s%s", last ? ", " : "rules that these names make quiet: ", d->rule);
+		last = d->rule;
+	}
+	str_add_text(out, last ? "\n" : "");
+}
+
 static void print_text(const struct validation *v, struct str *out)
 {
 	const struct diags *d = &v->diags;
@@ -67,6 +101,8 @@ static void print_text(const struct validation *v, struct str *out)
 	if (d->dropped)
 		str_addf(out, "%zu more not shown\n\n", d->dropped);
 	print_count(v, out);
+	if (v->online)
+		print_quiet(v, out);
 }
 
 static void print_json(const struct validation *v, struct str *out)
@@ -105,9 +141,47 @@ static int print_findings(const struct validation *v, enum format format, bool d
 	return v->diags.errors || (deny_warnings && v->diags.warnings) ? EXIT_FINDINGS : EXIT_FINE;
 }
 
+/* ---- the check ------------------------------------------------------------ */
+
+/* Where not even the accounts are right, that is told and nobody is asked. */
+static int build_online(struct validation *v, struct ground *g)
+{
+	struct names_round *round = NULL;
+	struct diags ignored;
+	int status = EXIT_FINE;
+
+	diags_init(&ignored);
+	struct table *accounts = table_build_accounts(&v->sources, &ignored);
+	if (accounts)
+		status = names_fetch(g, accounts, &round);
+	if (status == EXIT_FINE)
+		table_unref(table_build_online(&v->sources,
+					       accounts ? names_round_lock(round) : NULL, &v->diags,
+					       &v->rules));
+	names_round_free(round);
+	table_unref(accounts);
+	diags_release(&ignored);
+	return status;
+}
+
+static int build(struct validation *v, const struct cli *cli)
+{
+	struct ground ground;
+
+	if (!v->online) {
+		table_unref(table_build(&v->sources, &v->diags, &v->rules));
+		return EXIT_FINE;
+	}
+	int status = ground_open(&ground, cli, LOG_WARN);
+	if (status == EXIT_FINE)
+		status = build_online(v, &ground);
+	ground_close(&ground);
+	return status;
+}
+
 static int validate_run(const struct cli *cli)
 {
-	struct validation v = { 0 };
+	struct validation v = { .online = cli_has(cli, "online") };
 	struct err err;
 	int format = FORMAT_TEXT;
 
@@ -123,8 +197,10 @@ static int validate_run(const struct cli *cli)
 	diags_init(&v.diags);
 	int status;
 	if (read_paths(&v, cli, &err) == RC_OK) {
-		table_unref(table_build(&v.sources, &v.diags, &v.rules));
-		status = print_findings(&v, (enum format)format, cli_has(cli, "deny-warnings"));
+		status = build(&v, cli);
+		if (status == EXIT_FINE)
+			status = print_findings(&v, (enum format)format,
+						cli_has(cli, "deny-warnings"));
 	} else {
 		status = cli_fail(cli, "%s", err.text);
 	}
@@ -138,6 +214,7 @@ static const struct cli_option validate_options[] = {
 	{ "format", "F", "text (default), json, sarif or github: how findings are printed" },
 	{ "json", NULL, "the same as --format json" },
 	{ "deny-warnings", NULL, "warnings count as findings" },
+	{ "online", NULL, "ask the accounts for their names now; compare the lock file, too" },
 	{ "explain", "CODE", "what a code means, with examples; 'all' lists the codes" },
 	CLI_OPTION_END,
 };
@@ -156,5 +233,7 @@ const struct cli_command command_validate = {
 	.words = validate_words,
 	.run = validate_run,
 	.more = "PATH is a folder or a file; files are checked together as if they were a folder.\n"
-		"Without PATH the rules folder is checked. Exit status 1 where anything is wrong.",
+		"Without PATH the rules folder is checked. Where 'hs2cert pull' has left a lock file there,\n"
+		"properties, options, lists, groups and attributes are checked against it.\n"
+		"Exit status 1 where anything is wrong; with --online 3 where an account cannot be asked.",
 };

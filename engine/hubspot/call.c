@@ -36,15 +36,21 @@ static const struct {
 	    "/crm/lists/2026-09" } },
 };
 
-char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory)
+char *hub_account_url(const struct account *account, enum area area, const char *rest,
+		      struct arena *memory)
 {
-	const char *api = account_text(s->config, "api");
+	const char *api = account_text(account, "api");
 	size_t i = 0;
 
 	while (i + 1 < sizeof(styles) / sizeof(styles[0]) && strcmp(styles[i].api, api) != 0)
 		i++;
-	return arena_printf(memory, "%s%s%s", account_text(s->config, "base-url"),
+	return arena_printf(memory, "%s%s%s", account_text(account, "base-url"),
 			    styles[i].path[area], rest);
+}
+
+char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory)
+{
+	return hub_account_url(s->config, area, rest, memory);
 }
 
 int64_t hub_wall_ms(const struct source *s)
@@ -155,8 +161,7 @@ static const char *said(const struct call *c, const struct json *json, struct st
 	return str_text(out);
 }
 
-/* Waits that facts/hubspot.md 6.2 and 6.3 give; 0: the usual back-off. */
-static int64_t wait_of(int status, const struct json *json)
+int64_t hub_wait_ms(int status, const struct json *json)
 {
 	if (status == 423)
 		return 2 * MS_SECOND;
@@ -167,6 +172,11 @@ static int64_t wait_of(int status, const struct json *json)
 	if (slice_is(json_get_slice(json, "policyName"), "DAILY"))
 		return 15 * MS_MINUTE;
 	return MS_SECOND;
+}
+
+bool hub_is_passing(int status)
+{
+	return status == 408 || status == 423 || status == 429 || status == 477 || status >= 500;
 }
 
 static void account_waits(struct source *s, int64_t least_ms, const char *fact, const char *status,
@@ -206,7 +216,7 @@ static void note_refusal(const struct call *c, const struct http_response *r,
 	else
 		account_waits(s,
 			      r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms
-							       : wait_of(r->status, json),
+							       : hub_wait_ms(r->status, json),
 			      r->status < 300 ? "an answer that cannot be used"
 					      : "the source refused",
 			      status, reason);

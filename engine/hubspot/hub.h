@@ -74,7 +74,7 @@ struct source {
 	struct arena loaded;
 	struct hub_list *list;
 	size_t lists;
-	bool walks; /* some rule wants to know which contacts changed */
+	bool walks;  /* some rule wants to know which contacts changed */
 	bool linked; /* lists know which watches they serve */
 
 	/* across loads */
@@ -150,6 +150,13 @@ int64_t call_ready_ms(const struct source *s, enum budget budget);
 /* URL prefix of "contacts", "properties" or "lists" in the account's path style, in `memory`. */
 enum area { AREA_CONTACTS, AREA_PROPERTIES, AREA_LISTS };
 char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory);
+char *hub_account_url(const struct account *account, enum area area, const char *rest,
+		      struct arena *memory);
+
+/* How long an answer of this status wants to be waited for: facts/hubspot.md 6.2 and 6.3; 0: no word of it. */
+int64_t hub_wait_ms(int status, const struct json *json);
+/* A failure that passes by itself. */
+bool hub_is_passing(int status);
 
 /* HubSpot's clock now; our own while it is not known. */
 int64_t hub_now_ms(const struct source *s);

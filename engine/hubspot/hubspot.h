@@ -4,8 +4,10 @@
 #ifndef ENGINE_HUBSPOT_HUBSPOT_H
 #define ENGINE_HUBSPOT_HUBSPOT_H
 
+#include "engine/names.h"
 #include "engine/source.h"
 
 extern const struct source_ops hubspot_ops;
+extern const struct names_ops hubspot_names;
 
 #endif

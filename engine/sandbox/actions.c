@@ -122,6 +122,12 @@ static enum rc act_list_delete(struct act *a)
 	return sandbox_list_delete(a->sb, a->call->now_ms, number_of(a, "list", 0), &a->err);
 }
 
+static enum rc act_list_rename(struct act *a)
+{
+	return sandbox_list_rename(a->sb, a->call->now_ms, number_of(a, "list", 0),
+				   text_of(a, "name"), &a->err);
+}
+
 static enum rc act_processing(struct act *a)
 {
 	return sandbox_list_processing(a->sb, number_of(a, "list", 0), truth_of(a, "processing"),
@@ -168,6 +174,11 @@ static enum rc act_property(struct act *a)
 
 	return sandbox_property(a->sb, text_of(a, "name"), text_or_null(a, "label"),
 				text_or_null(a, "type"), options, n, &a->err);
+}
+
+static enum rc act_property_delete(struct act *a)
+{
+	return sandbox_property_delete(a->sb, text_of(a, "name"), &a->err);
 }
 
 static enum rc act_group(struct act *a)
@@ -287,10 +298,12 @@ static const struct action {
 	{ "merge", "primary, other, into?", act_merge },
 	{ "list", "name, kind?, id?", act_list },
 	{ "list-delete", "list", act_list_delete },
+	{ "list-rename", "list, name", act_list_rename },
 	{ "processing", "list, processing (true, false)", act_processing },
 	{ "join", "list, contact", act_join },
 	{ "leave", "list, contact", act_leave },
 	{ "property", "name, label?, type?, options? (value=Label, …)", act_property },
+	{ "property-delete", "name", act_property_delete },
 	{ "group", "name, id?", act_group },
 	{ "attribute", "tag", act_attribute },
 	{ "plan", "expiry (true, false)", act_plan },

@@ -252,7 +252,7 @@ static struct json *save_property(const struct property *p)
 
 	json_set_text(out, "name", p->name);
 	json_set_text(out, "label", p->label);
-	json_set_text(out, "type", p->type);
+	json_set_text(out, "type", portal_type_word(p));
 	for (size_t i = 0; i < p->choices; i++) {
 		str_init(&text, 8192);
 		str_addf(&text, "%s=%s", p->choice[i].value, p->choice[i].label);
@@ -349,7 +349,7 @@ static void save_portal(const struct portal *p, struct json *out)
 
 	for (size_t i = 0; i < p->property.count; i++) {
 		const struct property *one = p->property.entry[i].value;
-		if (one->kind == PROPERTY_STORED)
+		if (one->kind == PROPERTY_STORED && !one->archived)
 			json_add(properties, save_property(one));
 	}
 	for (size_t i = 0; i < p->contact.count; i++) {

@@ -22,7 +22,7 @@ const char sandbox_demo[] =
 	"{\"name\":\"course_completed_on\",\"label\":\"Course completed on\",\"type\":\"date\"},"
 	"{\"name\":\"honorary\",\"label\":\"Honorary participant\",\"type\":\"bool\"},"
 	"{\"name\":\"trainer_signed_off\",\"label\":\"Trainer signed off\",\"type\":\"bool\"},"
-	"{\"name\":\"trainer_topics\",\"label\":\"Trainer topics\",\"type\":\"enumeration\","
+	"{\"name\":\"trainer_topics\",\"label\":\"Trainer topics\",\"type\":\"checkbox\","
 	" \"options\":[\"safety=Safety\",\"first_aid=First aid\",\"machines=Machines\"]}"
 	"],\"contacts\":["
 	"{\"id\":101,\"properties\":{\"email\":\"ana@example.org\",\"firstname\":\"Ana\","

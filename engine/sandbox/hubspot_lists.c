@@ -474,7 +474,7 @@ static struct json *property_json(const struct property *p)
 	json_set_bool(out, "hubspotDefined", p->built_in);
 	json_set_bool(out, "formField", true);
 	json_set_text(out, "dataSensitivity", "non_sensitive");
-	json_set_bool(out, "archived", false);
+	json_set_bool(out, "archived", p->archived);
 	json_set_bool(meta, "archivable", !p->built_in);
 	json_set_bool(meta, "readOnlyValue", p->kind != PROPERTY_STORED);
 	json_set(out, "modificationMetadata", meta);
@@ -486,9 +486,14 @@ void hubspot_properties(struct call *call)
 	const struct map *all = &call->sb->portal.property;
 	struct json *body = json_new_object(), *results = json_new_array();
 	bool archived = slice_is(call_query(call, "archived", 0), "true");
+	struct slice kind = call_query(call, "dataSensitivity", 0);
+	bool shown = !kind.len || slice_is(kind, "non_sensitive"); /* none is of the other kinds */
 
-	for (size_t i = 0; i < all->count && !archived; i++)
-		json_add(results, property_json(all->entry[i].value));
+	for (size_t i = 0; i < all->count && shown; i++) {
+		const struct property *p = all->entry[i].value;
+		if (p->archived == archived)
+			json_add(results, property_json(p));
+	}
 	json_set(body, "results", results);
 	call_reply(call, 200, body);
 }
@@ -497,7 +502,7 @@ void hubspot_property(struct call *call)
 {
 	const struct property *p = portal_property(call->sb, call->segment[3]);
 
-	if (p)
+	if (p && !p->archived)
 		call_reply(call, 200, property_json(p));
 	else
 		hubspot_error(call, 404, "OBJECT_NOT_FOUND", "Property %.*s does not exist",

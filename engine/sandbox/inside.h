@@ -31,6 +31,7 @@ struct property {
 	size_t choices;
 	enum property_kind kind;
 	bool built_in;
+	bool archived; /* contacts keep their values, and nobody sees the property any more */
 };
 
 struct entry {
@@ -93,6 +94,8 @@ void portal_release(struct sandbox *sb);
 #define ANY_TIME INT64_MAX
 
 /* NULL where there is none. portal_contact answers that very record, merged or archived or not. */
+/* The word that makes a property of this type and kind of field. */
+const char *portal_type_word(const struct property *p);
 struct property *portal_property(const struct sandbox *sb, struct slice name);
 struct contact *portal_contact(const struct sandbox *sb, int64_t id);
 /* The record that reading this id gives: follows merges; an archived one only where asked for. */

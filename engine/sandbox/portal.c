@@ -92,23 +92,47 @@ static void add_choices(struct sandbox *sb, struct property *p, const char *cons
 	}
 }
 
+/* What a property can be, by the word for it: facts/hubspot.md 3. */
+static const struct {
+	const char *word, *type, *field_type;
+} types[] = {
+	{ "string", "string", "text" },
+	{ "number", "number", "number" },
+	{ "date", "date", "date" },
+	{ "datetime", "datetime", "date" },
+	{ "enumeration", "enumeration", "select" },
+	{ "checkbox", "enumeration", "checkbox" },
+	{ "bool", "bool", "booleancheckbox" },
+	{ "phone_number", "phone_number", "phonenumber" },
+};
+
+const char *portal_type_word(const struct property *p)
+{
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
+		if (strcmp(types[t].type, p->type) == 0 &&
+		    strcmp(types[t].field_type, p->field_type) == 0)
+			return types[t].word;
+	return p->type;
+}
+
+enum rc sandbox_property_delete(struct sandbox *sb, const char *name, struct err *err)
+{
+	struct property *p = portal_property(sb, slice_of(name));
+
+	if (!p || p->built_in || p->archived)
+		return err_set(err, RC_INVALID, "there is no property '%s' of one's own", name);
+	p->archived = true;
+	return RC_OK;
+}
+
 enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label, const char *type,
 			 const char *const *options, size_t n_options, struct err *err)
 {
-	static const char *const types[][2] = {
-		{ "string", "text" },
-		{ "number", "number" },
-		{ "date", "date" },
-		{ "datetime", "date" },
-		{ "enumeration", "select" },
-		{ "bool", "booleancheckbox" },
-		{ "phone_number", "phonenumber" },
-	};
 	static const char *const yes_no[] = { "true=Yes", "false=No" };
 	struct property *p = portal_property(sb, slice_of(name));
 	size_t t = 0, n_types = sizeof(types) / sizeof(types[0]);
 
-	while (t < n_types && strcmp(types[t][0], type ? type : "string") != 0)
+	while (t < n_types && strcmp(types[t].word, type ? type : "string") != 0)
 		t++;
 	if (!name || !name[0])
 		return err_set(err, RC_INVALID, "a property needs a name");
@@ -118,8 +142,9 @@ enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label
 		return err_set(err, RC_INVALID, "HubSpot has no property type '%s'", type);
 	p = add_property(sb, slice_of(name));
 	p->label = arena_text(&sb->memory, slice_of(label && label[0] ? label : name));
-	p->type = types[t][0];
-	p->field_type = types[t][1];
+	p->type = types[t].type;
+	p->field_type = types[t].field_type;
+	p->archived = false;
 	if (strcmp(p->type, "bool") == 0 && n_options == 0)
 		add_choices(sb, p, yes_no, 2);
 	else

@@ -135,6 +135,21 @@ enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing,
 	return rc;
 }
 
+enum rc sandbox_list_rename(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name,
+			    struct err *err)
+{
+	struct list *l;
+	enum rc rc = find_list(sb, id, &l, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (!name[0] || list_named(sb, slice_of(name)))
+		return err_set(err, RC_INVALID, "a list needs a name of its own");
+	l->name = arena_text(&sb->memory, slice_of(name));
+	l->updated_ms = now_ms;
+	return RC_OK;
+}
+
 enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err)
 {
 	struct list *l;

@@ -103,6 +103,8 @@ enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char 
 /* Changes what the list says of itself; its rows show as they are. */
 enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing,
 				struct err *err) MUST_CHECK;
+enum rc sandbox_list_rename(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name,
+			    struct err *err) MUST_CHECK;
 enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id,
 			    struct err *err) MUST_CHECK;
 /* Joining twice is no second join; leaving without being in is RC_INVALID. */
@@ -111,11 +113,13 @@ enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t c
 enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
 		      struct err *err) MUST_CHECK;
 /*
- * Defines a property; type NULL is "string", options are `value=Label` texts,
- * NULL for none. Unknown properties are defined as text on first use.
+ * Defines a property; type NULL is "string", "checkbox" an enumeration that holds
+ * several options; options are `value=Label` texts, NULL for none. Unknown properties are defined as text on first use.
  */
 enum rc sandbox_property(struct sandbox *sb, const char *name, const char *label, const char *type,
 			 const char *const *options, size_t n_options, struct err *err) MUST_CHECK;
+/* Archives it: the API does not show it any more. */
+enum rc sandbox_property_delete(struct sandbox *sb, const char *name, struct err *err) MUST_CHECK;
 
 /* ---- Certifier's side --------------------------------------------------- */
 
