@@ -438,6 +438,23 @@ enum rc sim_backfill(struct sim *sim, struct backfill *backfill, struct err *err
 	return live(sim, &d, INT64_MAX, err);
 }
 
+static enum rc names_step_(void *what, bool *done, struct err *err)
+{
+	return names_round_step(what, done, err);
+}
+
+static int64_t names_wake_ms_(void *what)
+{
+	return names_round_wake_ms(what);
+}
+
+enum rc sim_names(struct sim *sim, struct names_round *round, struct err *err)
+{
+	struct driven d = { round, names_step_, names_wake_ms_ };
+
+	return live(sim, &d, INT64_MAX, err);
+}
+
 enum rc sim_run(struct sim *sim, struct engine *engine, int64_t until_ms, struct err *err)
 {
 	return sim_run_once(sim, engine, until_ms, NULL, err);

@@ -10,6 +10,7 @@
 
 #include "engine/backfill.h"
 #include "engine/engine.h"
+#include "engine/names.h"
 #include "engine/reconcile.h"
 #include "engine/sandbox/sandbox.h"
 
@@ -93,6 +94,8 @@ enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, e
 enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *err) MUST_CHECK;
 /* Lets a backfill come to its end, as backfill_step says. */
 enum rc sim_backfill(struct sim *sim, struct backfill *backfill, struct err *err) MUST_CHECK;
+/* Lets a round of names come to its end, as names_round_step says. */
+enum rc sim_names(struct sim *sim, struct names_round *round, struct err *err) MUST_CHECK;
 /*
  * The engine is gone: what is under way still reaches the sandbox (unless lose_requests), and
  * nobody hears the answer.

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mask.h"
 #include "engine/certifier/api.h"
 #include "engine/certifier/certifier.h"
+
+#define SAID_BYTES 200 /* of a foreign message */
 
 enum asks { ASKS_GROUPS, ASKS_ATTRIBUTES, ASKS_DONE };
 
@@ -113,8 +116,10 @@ static enum rc refuse(const struct names_reader *r, const struct http_response *
 			       what, status);
 	if (status == 401)
 		return err_set(err, RC_REFUSED, "%s: 401 the token is not accepted", what);
-	str_init(&said, 200);
-	str_add_shown(&said, json_slice(json_path(body, "error.message")));
+	str_init(&said, LIMIT_FIELD_BYTES);
+	str_add_shown(&said, mask_head(json_slice(json_path(body, "error.message")), SAID_BYTES));
+	mask_text(&said, str_slice(&r->action->token));
+	mask_addresses(&said);
 	bool passes = status == 408 || status == 429 || status >= 500;
 	enum rc rc = err_set(err, passes ? RC_AGAIN : RC_REFUSED, "%s: %d %s", what, status,
 			     str_text(&said));

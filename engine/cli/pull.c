@@ -202,6 +202,16 @@ static const char *lock_path(struct pull *p)
 	return arena_printf(&p->sources.memory, "%.*s/%s", SLICE_FMT(folder), LOCK_FILE);
 }
 
+/* A lock that is too large is written anew, like any other that cannot be read. */
+static void forgive_lock(struct pull *p)
+{
+	for (size_t i = 0; i < p->sources.count; i++)
+		if (p->sources.file[i].refused && !p->sources.file[i].lock)
+			return;
+	diags_release(&p->diags);
+	diags_init(&p->diags);
+}
+
 static int with_ground(struct pull *p)
 {
 	struct names_round *round = NULL;
@@ -209,6 +219,7 @@ static int with_ground(struct pull *p)
 
 	if (sources_add_path(&p->sources, p->ground.rules, &p->diags, &err) != RC_OK)
 		return cli_fail(p->ground.cli, "%s", err.text);
+	forgive_lock(p);
 	p->path = lock_path(p);
 	struct table *table = table_build_accounts(&p->sources, &p->diags);
 	if (!table) {

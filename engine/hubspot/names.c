@@ -13,11 +13,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mask.h"
 #include "engine/hubspot/hub.h"
 
 #define TIMEOUT_MS (60 * MS_SECOND) /* some portals' properties are megabytes */
 #define LISTS_PAGE 500
 #define LISTS_REACH 10000
+#define SAID_BYTES 200 /* of a foreign message */
 
 enum asks { ASKS_PROPERTIES, ASKS_SENSITIVE, ASKS_HIGHLY, ASKS_LISTS, ASKS_DONE };
 
@@ -191,8 +193,10 @@ static enum rc refuse(const struct names_reader *r, const struct http_response *
 		return refuse_scope(r, body, err);
 	*wait_ms = response->retry_after_ms != HTTP_ABSENT ? response->retry_after_ms
 							   : hub_wait_ms(response->status, body);
-	str_init(&said, 200);
-	str_add_shown(&said, json_get_slice(body, "message"));
+	str_init(&said, LIMIT_FIELD_BYTES);
+	str_add_shown(&said, mask_head(json_get_slice(body, "message"), SAID_BYTES));
+	mask_text(&said, str_slice(&r->token));
+	mask_addresses(&said);
 	bool good = response->status < 300,
 	     no = response->status == 401 || !hub_is_passing(response->status);
 	enum rc rc = err_set(err, good || !no ? RC_AGAIN : RC_REFUSED, "%s: %d %s", what,

@@ -85,6 +85,12 @@ check 'with its place' grep -qE '^rules.d/hs2cert.lock:[0-9]+:1: error: ' out
 check 'pull writes it anew: 0' status 0 "$program" pull
 check 'as it was' diff good $lock
 
+head -c 9000000 /dev/zero | tr '\0' '#' >$lock
+check 'a lock that is too large: 1' status 1 "$program" validate
+check 'is told' grep -qE '^rules.d/hs2cert.lock:1:1: error: the file is larger than [0-9]+ bytes \[too-large\]' out
+check 'pull writes it anew, too: 0' status 0 "$program" pull
+check 'and it is as it was' diff good $lock
+
 # ---- accounts that do not answer ----------------------------------------------------
 fails() {	# WORDS PATTERN: pull fails, says so, and leaves the lock
 	check "$1: 3" status 3 "$program" pull

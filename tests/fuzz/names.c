@@ -1,0 +1,121 @@
+/*
+ * The answers from which the lock file is made: a round of questions to a
+ * portal and to a workspace, each answered with fuzzed bytes. It ends; what it
+ * took can be written and is read again as the same; an account that fails
+ * says why, and the token is in nothing of it.
+ *
+ * Answers are a status, flags, and a body up to the byte 0x1e.
+ */
+#include "tests/fuzz/rule.h"
+
+#include "base/clock.h"
+#include "engine/certifier/certifier.h"
+#include "engine/hubspot/hubspot.h"
+
+#define TOKEN "token-that-nobody-may-see"
+#define ANSWERS_MOST 24
+
+static const struct setting hub_settings[] = {
+	{ .key = "base-url", .kind = SETTING_TEXT, .text = "https://api.hubapi.com" },
+	{ .key = "api", .kind = SETTING_TEXT, .text = "2026-03" },
+};
+static const struct setting cert_settings[] = {
+	{ .key = "base-url", .kind = SETTING_TEXT, .text = "https://api.certifier.io/v1" },
+	{ .key = "portal-url", .kind = SETTING_TEXT, .text = "https://credsverse.com" },
+	{ .key = "rate", .kind = SETTING_RATE, .per_second = 2.5 },
+};
+static const struct account accounts[] = {
+	{ "academy", "hubspot", hub_settings, COUNT(hub_settings) },
+	{ "workspace", "certifier", cert_settings, COUNT(cert_settings) },
+};
+static const struct names_ops *const services[] = { &hubspot_names, &certifier_names };
+
+static struct http_response next_answer(struct input *in)
+{
+	static const int statuses[] = { 200, 200, 200, 200, 201, 207, 400, 401,
+					403, 404, 408, 429, 477, 500, 302, 0 };
+	static const enum http_outcome outcomes[] = { HTTP_ANSWER, HTTP_ANSWER, HTTP_NOT_SENT,
+						      HTTP_UNKNOWN };
+	int status = statuses[input_pick(in, COUNT(statuses))];
+	uint8_t flags = input_byte(in);
+
+	return (struct http_response){ .outcome = outcomes[flags & 3],
+				       .problem = "it broke",
+				       .status = status,
+				       .body = input_until(in, 0x1e),
+				       .date_ms = HTTP_ABSENT,
+				       .retry_after_ms = flags & 4 ? 1000 : HTTP_ABSENT,
+				       .rate_max = HTTP_ABSENT,
+				       .rate_interval_ms = HTTP_ABSENT };
+}
+
+/* True where the account was read to its end. */
+static bool ask(struct input *in, const struct names_ops *ops, const struct account *account,
+		struct lock *lock)
+{
+	struct names_reader *r = ops->open(account, slice_of(TOKEN), lock);
+	bool good = true, left = true;
+
+	for (int i = 0; good && left && i < ANSWERS_MOST; i++) {
+		struct http_request request = { 0 };
+		struct err err = { "" };
+		struct arena memory;
+		int64_t wait_ms = 0;
+		arena_init(&memory);
+		left = ops->next(r, &memory, &request);
+		if (left) {
+			must(strcmp(request.bearer, TOKEN) == 0 && request.url[0]);
+			must(strcmp(request.method, "GET") == 0 || request.has_body);
+			struct http_response answer = next_answer(in);
+			enum rc rc = ops->answer(r, &answer, &wait_ms, &err);
+			good = rc == RC_OK || rc == RC_AGAIN;
+			must(rc == RC_OK || err.text[0]);
+			must(rc != RC_OK || answer.outcome == HTTP_ANSWER);
+			must(wait_ms >= 0 && ops->pace_ms(r) >= 0);
+			must(!strstr(err.text, TOKEN) || answer.body.len);
+		}
+		arena_release(&memory);
+	}
+	ops->close(r);
+	return good && !left;
+}
+
+static void write_and_read(const struct lock *lock)
+{
+	struct sources sources;
+	struct diags diags;
+	struct str text, again;
+	struct lock other;
+
+	sources_init(&sources);
+	diags_init(&diags);
+	lock_init(&other);
+	str_init(&text, SIZE_MAX / 4);
+	str_init(&again, SIZE_MAX / 4);
+	lock_write(lock, &text);
+	sources_add_text(&sources, LOCK_FILE, str_slice(&text));
+	must(lock_read(&sources, &diags, &other) == LOCK_READ && diags.count == 0);
+	lock_write(&other, &again);
+	must(slice_eq(str_slice(&text), str_slice(&again)));
+	str_release(&text);
+	str_release(&again);
+	lock_release(&other);
+	diags_release(&diags);
+	sources_release(&sources);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, data + size };
+	struct lock lock;
+
+	lock_init(&lock);
+	for (size_t i = 0; i < COUNT(services); i++) {
+		(void)lock_add_account(&lock, accounts[i].name, accounts[i].type);
+		(void)ask(&in, services[i], &accounts[i], &lock);
+	}
+	lock_finish(&lock);
+	write_and_read(&lock);
+	lock_release(&lock);
+	return 0;
+}
