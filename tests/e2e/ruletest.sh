@@ -121,8 +121,8 @@ check 'its mutants live' has "rules.d/90-trainer-shadow.yaml:13:7  trainer: 'tra
 mkdir later
 cat >later/10-tier-badge.yaml <<'END'
 rule: tier-badge
-trigger: { event: property-changed, property: membership_tier, to: Platinum }
-action: { do: issue-credential, group: g1 }
+trigger: { event: property-changed, property: membership_tier, to: Bronze }
+action: { do: issue-credential, group: 01hsq6mmf8cw0v6zzh5p3a2k1d }
 END
 cat >reload.yaml <<'END'
 test: another tier
@@ -130,14 +130,14 @@ contacts: [ { id: 1, email: ana@example.org, country: PL } ]
 steps:
   - { at: 0s, set: { contact: 1, membership_tier: Gold } }
   - { at: 1h, reload: later/10-tier-badge.yaml }
-  - { at: 2h, set: { contact: 1, membership_tier: Platinum } }
+  - { at: 2h, set: { contact: 1, membership_tier: Bronze } }
   - { at: 3h, set: { contact: 1, membership_tier: Gold } }
 expect:
-  - { rule: tier-badge, contact: 1, custom.tier: Gold }
-  - { rule: tier-badge, contact: 1, group: g1 }
+  - { rule: tier-badge, contact: 1, custom.tier: Gold member }
+  - { rule: tier-badge, contact: 1, group: 01hsq6mmf8cw0v6zzh5p3a2k1d }
 END
 check 'a reload' status 0 "$program" test reload.yaml
-sed -i 's/to: Platinum/too: Platinum/' later/10-tier-badge.yaml
+sed -i 's/to: Bronze/too: Bronze/' later/10-tier-badge.yaml
 check 'of rules that are wrong' status 1 "$program" test reload.yaml
 check 'is told in its place' has "reload.yaml:5:23: error: the rules in 'later/10-tier-badge.yaml' are not valid [bad-rules]"
 conclude ruletest
