@@ -19,15 +19,15 @@ struct reader {
 	struct lock *lock;
 };
 
-/* A text that may be empty in quotes; NULL where it was refused. */
+/* A text that may be empty in quotes; NULL where it was refused, or the map was. */
 static const char *text_of(struct reader *r, const struct node *n, const char *what)
 {
-	return value_text(r->f, n, what) ? arena_text(&r->lock->memory, n->text) : NULL;
+	return n && value_text(r->f, n, what) ? arena_text(&r->lock->memory, n->text) : NULL;
 }
 
 static const char *word_of(struct reader *r, const struct node *n, const char *what)
 {
-	return value_line(r->f, n, what) ? lock_word(r->lock, n->text) : "";
+	return n && value_line(r->f, n, what) ? lock_word(r->lock, n->text) : "";
 }
 
 /* ---- members of the sections ---------------------------------------------- */
