@@ -13,6 +13,7 @@
 #include "base/diag.h"
 #include "engine/cli/beside.h"
 #include "engine/cli/ground.h"
+#include "engine/record.h"
 #include "engine/store/db.h"
 
 #define FIRST_PEOPLE 10 /* that are named */
@@ -333,6 +334,11 @@ static enum rc run_to_its_end(struct ground *g, struct backfill *b, struct filli
 	return rc;
 }
 
+static const char *state_of(const struct cli *cli)
+{
+	return cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db");
+}
+
 /* It did not come to its end: what is said must not be taken for the whole. */
 static int fail(const struct filling *f, const struct backfill_report *r, const struct err *err)
 {
@@ -348,16 +354,13 @@ static int fill(struct ground *g, struct table *table, struct filling *f, int64_
 {
 	struct err err;
 	char numeric[32];
-	const char *state = cli_value_or(g->cli, "state", "HS2CERT_STATE", "hs2cert.db");
 	struct backfill_choice choice = { beside_who(numeric), f->preview, limit, say, f };
-
-	if (db_open(state, DB_SHARE, &g->world.db, &err) != RC_OK)
-		return cli_fail(g->cli, "%s", err.text);
 	struct backfill *b = backfill_new(&g->world, table, f->rule, &choice);
 	enum rc rc = run_to_its_end(g, b, f, &err);
 	const struct backfill_report *r = backfill_report(b);
-	bool daemon = !f->preview && written(r) && beside_nudge(state);
+	bool daemon = !f->preview && written(r) && beside_nudge(state_of(f->cli));
 	int status = EXIT_FINE;
+
 	if (rc != RC_OK)
 		status = fail(f, r, &err);
 	else if (f->json)
@@ -365,7 +368,6 @@ static int fill(struct ground *g, struct table *table, struct filling *f, int64_
 	else
 		print_sheet(f, r, daemon);
 	backfill_free(b);
-	db_close(g->world.db);
 	return status;
 }
 
@@ -404,17 +406,48 @@ static int with_rules(struct ground *g, struct table *table)
 	return status;
 }
 
+/* Days begin where the daemon sees them begin, and the rules are those that it has. */
+static int in_force(struct ground *g, struct table **table)
+{
+	struct ruleset old = { 0 };
+	struct arena memory;
+	struct err err;
+	int status = EXIT_FINE;
+	int64_t id = record_newest(g->world.db);
+
+	arena_init(&memory);
+	enum rc rc = id ? ruleset_open(g->world.db, id, &memory, &old, &err) : RC_OK;
+	if (rc == RC_OK && id && !cli_has(g->cli, "timezone"))
+		rc = clock_set_zone(old.timezone, &err);
+	if (rc != RC_OK)
+		status = cli_fail(g->cli, "%s", err.text);
+	else
+		status = ground_rules(g, table);
+	if (status == EXIT_FINE && id && strcmp(old.hash, (*table)->hash) != 0)
+		status = cli_fail(
+			g->cli,
+			"the rules in '%s' are not those in force: 'hs2cert plan' shows how they differ; load them first",
+			g->rules);
+	ruleset_release(&old);
+	arena_release(&memory);
+	return status;
+}
+
 static int backfill_run(const struct cli *cli)
 {
 	struct ground g;
 	struct table *table = NULL;
+	struct err err;
 	int status = ground_open(&g, cli, LOG_WARN);
 
+	if (status == EXIT_FINE && db_open(state_of(cli), DB_SHARE, &g.world.db, &err) != RC_OK)
+		status = cli_fail(cli, "%s", err.text);
 	if (status == EXIT_FINE)
-		status = ground_rules(&g, &table);
+		status = in_force(&g, &table);
 	if (status == EXIT_FINE)
 		status = with_rules(&g, table);
 	table_unref(table);
+	db_close(g.world.db);
 	ground_close(&g);
 	return status;
 }
@@ -425,7 +458,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
-	GROUND_OPTION_TIMEZONE,
+	{ "timezone", "ZONE", "where days begin (default: where they do for the rules in force)" },
 	GROUND_OPTION_LOG_FORMAT,
 	{ "log-level", "L", "debug, info, warn (default) or error" },
 	CLI_OPTION_END,

@@ -40,6 +40,11 @@ check 'with a hint' grep -q "there is no rule 'teir': did you mean 'tier'?" err
 check 'a rule that is off: 3' status 3 "$program" backfill quiet
 check 'and what to do' grep -q "rule 'quiet' is off: give it mode live or shadow" err
 
+sed -i 's/country, is: PL/country, is: DE/' rules.d/10-rules.yaml
+check 'an edit that is not loaded: 3' status 3 backfill
+check 'and what to do' grep -q "not those in force: 'hs2cert plan' shows how they differ" err
+sed -i 's/country, is: DE/country, is: PL/' rules.d/10-rules.yaml
+
 check 'a preview: 0' status 0 backfill
 check 'counts' grep -q '^tier: 42 in question$' out
 check 'who would be issued' grep -q '^ *30  would be issued$' out
