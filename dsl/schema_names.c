@@ -242,12 +242,31 @@ static void limit_test(struct json *properties, const struct lock_entry *e)
 	}
 }
 
+/* What a change came from may be an option that is gone: offered, not refused. */
+static struct json *perhaps(struct json *values)
+{
+	struct json *schema = json_new_object(), *any = json_new_array();
+	struct json *others = json_new_object();
+
+	schema_add_shape(others, SHAPE_ANY_TEXT);
+	json_add(any, values);
+	json_add(any, others);
+	json_set(schema, "anyOf", any);
+	return schema;
+}
+
 static void limit_change(struct json *properties, const struct lock_entry *e)
 {
-	for (size_t i = 0; !is_multiple(e) && i < trigger_any_keys.count; i++)
-		if (trigger_any_keys.row[i].kind == KEY_TEXTS)
-			json_set(properties, trigger_any_keys.row[i].name,
-				 one_or_several(options_of("values", e->key)));
+	for (size_t i = 0; !is_multiple(e) && i < trigger_any_keys.count; i++) {
+		const struct key *row = &trigger_any_keys.row[i];
+		struct json *values = options_of("values", e->key);
+		if (row->kind != KEY_TEXTS)
+			json_free(values);
+		else if (strcmp(row->name, "from") == 0)
+			json_set(properties, row->name, one_or_several(perhaps(values)));
+		else
+			json_set(properties, row->name, one_or_several(values));
+	}
 }
 
 /* Where the key `property` names this one, its options are limited. */

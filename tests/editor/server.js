@@ -203,6 +203,22 @@ async function ruleTests(server) {
 	await finds(server, "tests/wrong.yaml", `${TEST}expects: []\n`, "Property expects is not allowed", 'Missing property "expect"');
 }
 
+// The slips that the manual shows, with what it says that the editor says.
+async function manual(server, withNames) {
+	const rows = [...fs.readFileSync("docs/RULES.md", "utf8").split("the editor says |")[1].split("\n\n")[0]
+		.matchAll(/^\| `(.*)` \| (.*) \|$/gm)].map((m) => [m[1], m[2]]);
+	check("the manual shows slips", rows.length > 5, rows.length);
+	for (const [slip, said] of rows) {
+		if (said.includes("hs2cert.lock") !== withNames) continue;
+		const key = slip.split(":")[0];
+		const lines = { event: "property-changed", property: "membership_tier" };
+		if (key !== "brake") lines[key] = slip.slice(key.length + 2);
+		const text = `rule: gold\ntrigger:\n${Object.entries(lines).map(([k, v]) => `  ${k}: ${v}\n`).join("")}` +
+			ACTION.replace(": g", ": 01g90279gp5sbmfek7wymcsvec") + (key === "brake" ? `${slip}\n` : "");
+		await finds(server, `slip-${key}-${withNames}.yaml`, text, said);
+	}
+}
+
 // With the names of a portal.
 async function names(server) {
 	const property = await server.completes("names.yaml", `rule: a\ntrigger:\n  event: property-changed\n  property: ^\n${ACTION}`);
@@ -246,12 +262,14 @@ async function main() {
 	await server.start();
 	const head = writeSchema("rules.json");
 	for (const part of [keys, words, faults, told, modeline, ruleTests]) await part(server);
+	await manual(server, false);
 	server.stop();
 	writeSchema("rules.d/hs2cert.schema.json", "--rules", "tests/editor/portal");
 	writeSchema("rules.d/tests/hs2cert.schema.json", "--rules", "tests/editor/portal", "--tests");
 	server = new Server();
 	await server.start();
 	await names(server);
+	await manual(server, true);
 	clearTimeout(late);
 	server.stop();
 	fs.rmSync(folder, { recursive: true });
