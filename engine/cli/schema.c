@@ -2,10 +2,40 @@
  * schema - the rule language as a JSON Schema, for editors.
  */
 #include <stdio.h>
+#include <string.h>
 
+#include "dsl/build.h"
 #include "dsl/schema.h"
+#include "dsl/table.h"
 #include "engine/cli/cli.h"
 #include "engine/issuance.h"
+
+static void open_account(struct lock_account *a)
+{
+	for (size_t kind = 0; kind < LOCK_KINDS; kind++) {
+		a->section[kind].more = true;
+		for (size_t i = 0; i < a->section[kind].count; i++)
+			a->section[kind].entry[i].open = true;
+	}
+}
+
+/* What an account of the rules has that was never pulled is not known: nothing of its type is closed. */
+static void open_what_is_not_pulled(const struct sources *sources, struct diags *diags,
+				    struct lock *lock)
+{
+	size_t rules;
+	struct table *table = table_build(sources, diags, &rules);
+
+	for (size_t i = 0; table && i < table->n_account; i++) {
+		const struct account *a = &table->account[i];
+		if (lock_account(lock, a->name))
+			continue;
+		for (size_t k = 0; k < lock->n_account; k++)
+			if (strcmp(lock->account[k].type, a->type) == 0)
+				open_account(&lock->account[k]);
+	}
+	table_unref(table);
+}
 
 /* The lock of the rules folder. A folder that is not there has none, unless it was asked for. */
 static int read_lock(const struct cli *cli, struct lock *lock, enum lock_state *state)
@@ -20,6 +50,8 @@ static int read_lock(const struct cli *cli, struct lock *lock, enum lock_state *
 	diags_init(&diags);
 	if (sources_add_path(&sources, folder, &diags, &err) == RC_OK) {
 		*state = lock_read(&sources, &diags, lock);
+		if (*state == LOCK_READ)
+			open_what_is_not_pulled(&sources, &diags, lock);
 	} else if (cli_has(cli, "rules")) {
 		status = cli_fail(cli, "%s", err.text);
 	}

@@ -62,6 +62,13 @@ cat >rules.d/hs2cert.lock <<-'END'
 	lists:
 	  "42": { name: "Graduates", kind: manual }
 END
+accounts() {
+	for portal in club "$1"; do
+		printf 'account: %s\nhubspot: { token: "${T}" }\n---\n' "$portal"
+	done >rules.d/00-accounts.yaml
+	printf 'account: certifier\ncertifier: { token: "${T}" }\n' >>rules.d/00-accounts.yaml
+}
+accounts school
 for words in '"Tier badge"' '"custom.tier"' '"options.tier"' '"Gold of the club"' '"Silver of the school"' '"list 42"' \
 	'"^custom\\.'; do
 	check "with a lock: $words" names "$words"
@@ -69,6 +76,12 @@ done
 check 'lists are open where one account has more' lacks 'no list has this id'
 check 'groups are not' names 'no group has this id'
 check 'properties in rule tests' names '"Tier of the club"' --tests
+check 'properties are closed' names 'no property has this'
+check 'options are, too' names 'has no such option'
+accounts other
+check 'a portal that was not pulled may have others' lacks 'no property has this'
+check 'and other options' lacks 'has no such option'
+check 'but the workspace is known' names 'no group has this id'
 check 'the folder of the environment' sh -c "mv rules.d r && HS2CERT_RULES=r '$program' schema | grep -q 'Tier badge'"
 echo 'lock: [' >r/hs2cert.lock
 check 'a damaged lock' status 3 "$program" schema --rules r
