@@ -248,7 +248,6 @@ soak: $(B)/tests/simulation/simulation
 T ?= 30
 RUNS ?=
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
-ONLY ?= $(FUZZERS)
 # Without a fuzzer, a target replays files.
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o)
 
@@ -261,7 +260,7 @@ $(B)/tests/fuzz/statefile: $(B)/tests/disk/disk.o
 .PHONY: fuzz fuzzers
 fuzz: check-deps
 	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=fuzz fuzzers
-	@printf '%s\n' $(ONLY) | xargs -P 2 -I @ sh tests/fuzz/fuzz.sh build/fuzz @ '$(T)' '$(RUNS)'
+	@printf '%s\n' $(or $(ONLY),$(FUZZERS)) | xargs -P 2 -I @ sh tests/fuzz/fuzz.sh build/fuzz @ '$(T)' '$(RUNS)'
 fuzzers: $(FUZZERS:%=$(B)/tests/fuzz/%)
 
 # ---- install -----------------------------------------------------------------
