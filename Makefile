@@ -129,7 +129,7 @@ $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # These open their state on a disk that can lose power.
-$(B)/tests/unit/test_disk: $(B)/tests/disk/disk.o
+$(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare: $(B)/tests/disk/disk.o
 
 # It makes certificates and serves TLS itself.
 $(B)/tests/unit/test_net_tls: PKG_LIBS += -lssl
