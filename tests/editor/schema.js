@@ -6,6 +6,7 @@
 "use strict";
 const { spawnSync } = require("child_process");
 const fs = require("fs");
+const os = require("os");
 const path = require("path");
 const Ajv = require("ajv");
 const yaml = require("yaml");
@@ -109,15 +110,20 @@ function refuses(accepter, folder, known) {
 	return structural;
 }
 
-const rules = compiled();
+// The language alone, in a folder without a lock; the examples also with the one beside them.
+const bare = fs.mkdtempSync(path.join(os.tmpdir(), "bare-"));
+const rules = compiled("--rules", bare);
 accepts(rules, "rules.d", false);
+accepts(compiled(), "rules.d", false);
 accepts(rules, "tests/rules/good", false);
 accepts(rules, "tests/rules/warn", false);
 check("rules.d is valid", validates("rules.d"));
 check("bad files of structure", refuses(rules, "tests/rules/bad", true) > 80, "too few");
 
-const tests = compiled("--tests");
+const tests = compiled("--rules", bare, "--tests");
+fs.rmdirSync(bare);
 accepts(tests, "rules.d/tests", false);
+accepts(compiled("--tests"), "rules.d/tests", false);
 check("bad tests of structure", refuses(tests, "tests/rules/tests", false) > 5, "too few");
 
 // With a lock, its names are all that there is.

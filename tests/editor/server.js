@@ -257,8 +257,8 @@ async function main() {
 		process.exit(1);
 	}, 120000);
 	fs.mkdirSync(path.join(folder, "rules.d", "tests"), { recursive: true });
-	writeSchema("rules.d/hs2cert.schema.json");
-	writeSchema("rules.d/tests/hs2cert.schema.json", "--tests");
+	writeSchema("rules.d/hs2cert.schema.json", "--rules", folder);
+	writeSchema("rules.d/tests/hs2cert.schema.json", "--rules", folder, "--tests");
 	await server.start();
 	const head = writeSchema("rules.json");
 	for (const part of [keys, words, faults, told, modeline, ruleTests]) await part(server);
