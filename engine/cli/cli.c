@@ -16,6 +16,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_validate,
 	&command_test,
 	&command_plan, &command_runs,
+	&command_why,
 	&command_approve,
 	&command_retry,
 	&command_resend,

@@ -1,0 +1,555 @@
+/*
+ * why - why a contact did or did not earn a credential, drawn as a tree.
+ */
+#include "engine/cli/why.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+#define HASH_SHOWN 12
+#define MOST_DEPTH (LIMIT_YAML_DEPTH + 4)
+
+/* ---- words ------------------------------------------------------------------ */
+
+static void add_values(struct str *out, const char *word, const struct slice *value, size_t n)
+{
+	str_addf(out, n == 1 ? "%s " : "%s in [", word);
+	for (size_t i = 0; i < n && i < 8; i++) {
+		str_add_text(out, i ? ", " : "");
+		if (value[i].len)
+			str_add_shown(out, value[i]);
+		else
+			str_add_text(out, "\"\"");
+	}
+	str_add_text(out, n > 8 ? ", ...]" : n == 1 ? "" : "]");
+}
+
+void why_add_test(struct str *out, const struct rule *rule, const struct trace_line *l)
+{
+	if (l->turned)
+		str_add_text(out, "not ");
+	if (l->kind == MATCH_FROM)
+		add_values(out, "from", rule->from, rule->n_from);
+	else if (l->kind == MATCH_TO && rule->n_to)
+		add_values(out, "to", rule->to, rule->n_to);
+	else if (l->kind == MATCH_TO)
+		str_add_text(out, "to anything but empty");
+	else if (l->kind == MATCH_TEST)
+		str_add_shown(out, slice_of(l->what));
+	else
+		str_add_text(out, l->kind == MATCH_ANY ? "any of these" : "all of these");
+}
+
+static bool matched(const struct why_rule *r)
+{
+	if (r->outcome)
+		return strcmp(r->outcome, "no-match") != 0;
+	return r->traced && r->trace.answer == ANSWER_YES;
+}
+
+const char *why_outcome(const struct why_rule *r)
+{
+	return r->outcome ? r->outcome : r->traced && !matched(r) ? "no-match" : NULL;
+}
+
+size_t why_shown(const struct why_entry *e)
+{
+	size_t n = 0;
+
+	while (n < e->rules && matched(&e->rule[n]))
+		n++;
+	return e->rules - n > WHY_MISSES ? n + WHY_MISSES : e->rules;
+}
+
+void why_print(struct str *out)
+{
+	fwrite(str_text(out), 1, out->len, stdout);
+	str_clear(out);
+}
+
+/* ---- the tree --------------------------------------------------------------- */
+
+/* Draws one line after another; knows which branches go on. */
+struct pen {
+	struct str *out;
+	const struct glyphs *glyphs;
+	bool colour;
+	bool more[MOST_DEPTH]; /* by depth: another branch follows below */
+};
+
+struct glyphs {
+	const char *down, *blank, *branch, *last, *yes, *no, *unsure, *arrow;
+};
+
+static const struct glyphs utf8_glyphs = { "│  ", "   ", "├─ ", "└─ ", "✓", "✗", "?", "→" };
+static const struct glyphs ascii_glyphs = { "|  ", "   ", "|- ", "`- ", "+", "x", "?", "->" };
+
+/* The locale says so, in its usual three places. */
+static bool speaks_utf8(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	const char *locale = "";
+
+	for (size_t i = 0; i < 3 && !locale[0]; i++)
+		locale = getenv(names[i]) ? getenv(names[i]) : "";
+	return strstr(locale, "UTF-8") || strstr(locale, "utf8") || strstr(locale, "UTF8");
+}
+
+/* Begins a line at this depth. */
+static void branch(struct pen *p, size_t depth, bool more)
+{
+	for (size_t i = 0; i < depth; i++)
+		str_add_text(p->out, p->more[i] ? p->glyphs->down : p->glyphs->blank);
+	str_add_text(p->out, more ? p->glyphs->branch : p->glyphs->last);
+	p->more[depth] = more;
+}
+
+static void paint(struct pen *p, const char *code)
+{
+	if (p->colour)
+		str_addf(p->out, "\033[%sm", code);
+}
+
+static void add_mark(struct pen *p, enum answer answer)
+{
+	bool yes = answer == ANSWER_YES, no = answer == ANSWER_NO;
+
+	paint(p, yes ? "32" : no ? "31" : "33");
+	str_add_text(p->out, yes ? p->glyphs->yes : no ? p->glyphs->no : p->glyphs->unsure);
+	paint(p, "0");
+	str_add_char(p->out, ' ');
+}
+
+static void add_dim(struct pen *p, const char *text)
+{
+	paint(p, "2");
+	str_add_text(p->out, text);
+	paint(p, "0");
+}
+
+/* Seconds are enough for people. */
+static void add_time(struct str *out, int64_t at_ms)
+{
+	char text[CLOCK_TEXT];
+
+	str_addf(out, "%.19sZ", clock_format(at_ms, text));
+}
+
+static size_t columns_of(const struct str *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text->len; i++)
+		n += ((unsigned char)text->ptr[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static void pad(struct str *out, size_t have, size_t want)
+{
+	for (; have < want; have++)
+		str_add_char(out, ' ');
+	str_add_text(out, "  ");
+}
+
+/* ---- tests ------------------------------------------------------------------ */
+
+static void add_seen(struct str *out, const struct trace_line *l)
+{
+	if (!l->value_known) {
+		str_add_text(out, l->kind == MATCH_FROM ? "not known" : "was not read");
+		return;
+	}
+	if (!l->value.len) {
+		str_add_text(out, "empty");
+		return;
+	}
+	struct slice cut = { l->value.ptr, l->value.len > 60 ? 60 : l->value.len };
+	while (cut.len && cut.len < l->value.len &&
+	       ((unsigned char)cut.ptr[cut.len] & 0xc0) == 0x80)
+		cut.len--;
+	str_add_char(out, '\'');
+	str_add_shown(out, cut);
+	str_add_text(out, cut.len < l->value.len ? "...'" : "'");
+	if (l->value_note && l->answer != ANSWER_YES)
+		str_addf(out, ", %s", l->value_note);
+}
+
+/* Columns of the longest test and of the longest value of a rule. */
+struct widths {
+	size_t test, seen;
+};
+
+static struct widths measure(const struct trace *t)
+{
+	struct widths w = { 0, 0 };
+	struct str text;
+
+	str_init(&text, LIMIT_VALUE_BYTES);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct trace_line *l = &t->line[i];
+		if (!l->what)
+			continue;
+		why_add_test(&text, t->rule, l);
+		size_t test = columns_of(&text) + 3 * l->depth;
+		str_clear(&text);
+		add_seen(&text, l);
+		w.seen = columns_of(&text) > w.seen ? columns_of(&text) : w.seen;
+		w.test = test > w.test ? test : w.test;
+		str_clear(&text);
+	}
+	str_release(&text);
+	w.test = w.test > 48 ? 48 : w.test;
+	w.seen = w.seen > 28 ? 28 : w.seen;
+	return w;
+}
+
+static void draw_test(struct pen *p, const struct trace *t, const struct trace_line *l,
+		      struct widths w)
+{
+	struct str text;
+
+	str_init(&text, LIMIT_VALUE_BYTES);
+	add_mark(p, l->answer);
+	why_add_test(&text, t->rule, l);
+	str_add_slice(p->out, str_slice(&text));
+	if (l->what) {
+		pad(p->out, columns_of(&text) + 3 * l->depth, w.test);
+		str_clear(&text);
+		add_seen(&text, l);
+		str_add_slice(p->out, str_slice(&text));
+		pad(p->out, columns_of(&text), w.seen);
+		str_clear(&text);
+		str_addf(&text, "%s:%u:%u", l->file, l->line, l->column);
+		add_dim(p, str_text(&text));
+	}
+	str_add_char(p->out, '\n');
+	str_release(&text);
+}
+
+/* What would have to be otherwise, in one line. */
+static void draw_difference(struct pen *p, size_t depth, const struct trace *t)
+{
+	const char *comma = "to match: ";
+
+	branch(p, depth, false);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct trace_line *l = &t->line[i];
+		if (!l->differs)
+			continue;
+		str_add_text(p->out, comma);
+		paint(p, "1");
+		why_add_test(p->out, t->rule, l);
+		paint(p, "0");
+		str_add_text(p->out, l->answer == ANSWER_YES  ? " must not hold"
+				     : l->answer == ANSWER_NO ? " must hold"
+							      : " must be known");
+		comma = ", and ";
+	}
+	str_add_char(p->out, '\n');
+}
+
+static void draw_trace(struct pen *p, size_t depth, const struct trace *t, bool more)
+{
+	struct widths w = measure(t);
+
+	for (size_t i = 0; i < t->count; i++) {
+		const struct trace_line *l = &t->line[i];
+		bool next = l->end < t->count && t->line[l->end].depth == l->depth;
+		branch(p, depth + l->depth, next || (l->depth == 0 && more));
+		draw_test(p, t, l, w);
+	}
+}
+
+/* ---- issuances ---------------------------------------------------------------- */
+
+static void draw_issuance(struct pen *p, size_t depth, const struct why_issuance *is)
+{
+	branch(p, depth, false);
+	str_addf(p->out, "issuance %lld: %s", (long long)is->id, is->state);
+	if (strcmp(is->state, issuance_state_names[STATE_SHADOW]) == 0)
+		str_add_text(p->out, ", live it would have been issued");
+	if (is->reason) {
+		str_add_text(p->out, " (");
+		str_add_shown(p->out, slice_of(is->reason));
+		str_add_char(p->out, ')');
+	}
+	if (is->public_url) {
+		str_add_text(p->out, "  ");
+		str_add_shown(p->out, slice_of(is->public_url));
+	}
+	str_add_char(p->out, '\n');
+	for (size_t i = 0; i < is->steps; i++) {
+		const struct why_step *s = &is->trail[i];
+		branch(p, depth + 1, i + 1 < is->steps);
+		add_time(p->out, s->at_ms);
+		str_addf(p->out, s->note || s->who ? "  %-9s " : "  %s", s->state);
+		str_add_shown(p->out, slice_of(s->note));
+		if (s->who) {
+			str_add_text(p->out, s->note ? " by " : "by ");
+			str_add_shown(p->out, slice_of(s->who));
+		}
+		str_add_char(p->out, '\n');
+	}
+}
+
+/* ---- rules ---------------------------------------------------------------------- */
+
+static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
+{
+	const char *outcome = why_outcome(r);
+
+	if (outcome && strcmp(outcome, "no-match") == 0 && r->traced) {
+		str_addf(p->out, "did not match: %zu test%s away%s", r->trace.misses,
+			 r->trace.misses == 1 ? "" : "s", nearest ? ", the nearest" : "");
+		return;
+	}
+	str_add_text(p->out,
+		     outcome ? outcome : "matched; what became of it is no longer on record");
+	if (r->reason && !r->issuance) {
+		str_add_text(p->out, ": ");
+		str_add_shown(p->out, slice_of(r->reason));
+	}
+}
+
+static void draw_rule(struct pen *p, size_t depth, const struct why_rule *r, bool nearest,
+		      bool more)
+{
+	bool yes = matched(r), differs = r->traced && !yes && r->trace.misses;
+
+	branch(p, depth, more);
+	if (r->name) {
+		add_mark(p, yes ? ANSWER_YES : ANSWER_NO);
+		paint(p, "1");
+		str_add_text(p->out, r->name);
+		paint(p, "0");
+		str_add_text(p->out,
+			     r->mode && strcmp(r->mode, "shadow") == 0 ? " (shadow)  " : "  ");
+	}
+	add_verdict(p, r, nearest);
+	str_add_char(p->out, '\n');
+	if (r->traced)
+		draw_trace(p, depth + 1, &r->trace, r->issuance || differs);
+	if (differs)
+		draw_difference(p, depth + 1, &r->trace);
+	if (r->issuance)
+		draw_issuance(p, depth + 1, r->issuance);
+}
+
+/* ---- entries --------------------------------------------------------------------- */
+
+static void add_change(struct pen *p, const struct why_entry *e)
+{
+	struct str *out = p->out;
+
+	if (e->event[0] == 'l') {
+		str_add_text(out, "joined list ");
+		str_add_shown(out, slice_of(e->list_name ? e->list_name : e->target));
+		if (e->list_name && strcmp(e->list_name, e->target) != 0) {
+			str_add_text(out, " (");
+			str_add_shown(out, slice_of(e->target));
+			str_add_char(out, ')');
+		}
+		return;
+	}
+	str_add_shown(out, slice_of(e->target));
+	str_add_text(out, ": ");
+	str_add_shown(out, slice_of(!e->from ? "?" : e->from[0] ? e->from : "(empty)"));
+	str_addf(out, " %s ", p->glyphs->arrow);
+	str_add_shown(out, slice_of(e->to[0] ? e->to : "(empty)"));
+}
+
+static void add_when(struct pen *p, const struct why_entry *e)
+{
+	struct str text;
+
+	str_init(&text, LIMIT_VALUE_BYTES);
+	str_add_text(&text, e->kind == WHY_PENDING ? "  waits until " : "  decided ");
+	add_time(&text, e->made_ms);
+	if (e->hash)
+		str_addf(&text, " by table %.*s%s", HASH_SHOWN, e->hash,
+			 e->in_force ? " (in force)" : " (no longer in force)");
+	add_dim(p, str_text(&text));
+	str_release(&text);
+}
+
+static void draw_rules(struct pen *p, const struct why_entry *e, bool all)
+{
+	size_t shown = all ? e->rules : why_shown(e), near = 0;
+
+	while (near < e->rules && matched(&e->rule[near]))
+		near++;
+	if (e->gone || e->untold || e->rules == 0) {
+		branch(p, 1, e->rules > 0);
+		str_add_text(p->out, e->gone	 ? "the contact was deleted before the decision"
+				     : e->untold ? "the tests cannot be told: "
+						 : "no rule looked at this");
+		str_add_shown(p->out, slice_of(e->gone ? NULL : e->untold));
+		str_add_char(p->out, '\n');
+	}
+	for (size_t i = 0; i < shown; i++)
+		draw_rule(p, 1, &e->rule[i], i == near && e->rules - near > 1, i + 1 < e->rules);
+	if (shown < e->rules) {
+		branch(p, 1, false);
+		str_addf(p->out, "%zu further rule%s looked, none of them nearer\n",
+			 e->rules - shown, e->rules - shown == 1 ? "" : "s");
+	}
+}
+
+static void draw_entry(struct pen *p, const struct why *w, const struct why_entry *e, bool more)
+{
+	branch(p, 0, more);
+	if (e->kind == WHY_NEWS) {
+		str_add_text(p->out, "to be looked at");
+		if (e->made_ms) {
+			str_add_text(p->out, ", not before ");
+			add_time(p->out, e->made_ms);
+		}
+		str_add_char(p->out, '\n');
+		return;
+	}
+	add_time(p->out, e->at_ms);
+	str_add_text(p->out, "  ");
+	paint(p, "1");
+	add_change(p, e);
+	paint(p, "0");
+	add_when(p, e);
+	str_add_char(p->out, '\n');
+	if (e->kind != WHY_PENDING)
+		draw_rules(p, e, w->only != NULL);
+}
+
+static void add_active(struct pen *p, const struct why_active *a, bool more)
+{
+	branch(p, 0, more);
+	str_addf(p->out, "%s watches %s ", a->rule, a->event[0] == 'l' ? "list" : "property");
+	str_add_shown(p->out, slice_of(a->target));
+	str_addf(p->out, " of account %s", a->account);
+	if (a->start_ms != INT64_MAX) {
+		str_add_text(p->out, " since ");
+		add_time(p->out, a->start_ms);
+	}
+	str_add_char(p->out, '\n');
+}
+
+/* The rules that watch now: what the contact would have had to do. */
+static void draw_active(struct pen *p, const struct why *w)
+{
+	size_t left = w->actives;
+
+	if (w->only) {
+		left = 0;
+		for (size_t i = 0; i < w->actives; i++)
+			left += strcmp(w->only, w->active[i].rule) == 0;
+		if (!left)
+			str_addf(p->out, "rule %s is not active: it is off, or there is none\n",
+				 w->only);
+	} else if (!left) {
+		str_add_text(p->out, "no rule is active\n");
+	}
+	for (size_t i = 0; i < w->actives; i++)
+		if (!w->only || strcmp(w->only, w->active[i].rule) == 0)
+			add_active(p, &w->active[i], --left > 0);
+}
+
+static void draw_person(struct pen *p, const struct why *w, const struct why_person *person)
+{
+	str_addf(p->out, "contact %s of account %s", person->contact, person->account);
+	if (person->email[0]) {
+		str_add_text(p->out, ", ");
+		str_add_shown(p->out, slice_of(person->email));
+	}
+	if (person->ids[0])
+		str_addf(p->out, ", also known as %s", person->ids);
+	str_add_char(p->out, '\n');
+	for (size_t i = 0; i < person->entries; i++) {
+		draw_entry(p, w, &person->entry[i], i + 1 < person->entries);
+		why_print(p->out);
+	}
+	if (person->entries)
+		return;
+	str_add_text(p->out, w->only ? "nothing on record that this rule looked at\n"
+				     : "known, but nothing happened that a rule watches\n");
+	draw_active(p, w);
+}
+
+static void draw_nobody(struct pen *p, const struct why *w, const char *who)
+{
+	str_add_text(p->out, "nothing is on record of ");
+	str_add_shown(p->out, slice_of(who));
+	str_add_text(p->out, strchr(who, '@')
+				     ? ": no issuance and no event had this address\n"
+				     : ": nothing that a rule watches was seen of this contact\n");
+	draw_active(p, w);
+}
+
+/* ---- the command ------------------------------------------------------------------ */
+
+static size_t tell(const struct cli *cli, const struct why *w, const char *who)
+{
+	struct str out;
+	struct pen pen = {
+		&out, speaks_utf8() ? &utf8_glyphs : &ascii_glyphs, cli_colour(1), { 0 }
+	};
+	bool json = cli_has(cli, "json");
+	size_t told = 0;
+
+	str_init(&out, 1u << 26);
+	for (size_t i = 0; i < w->persons; i++) {
+		told += w->person[i].entries;
+		if (json)
+			why_json(w, &w->person[i], &out);
+		else
+			draw_person(&pen, w, &w->person[i]);
+	}
+	if (w->persons == 0 && !json)
+		draw_nobody(&pen, w, who);
+	if (told == 0 && json)
+		why_json_nobody(w, who, &out);
+	why_print(&out);
+	str_release(&out);
+	return told;
+}
+
+static int why_run(const struct cli *cli)
+{
+	struct db *db;
+	struct err err;
+	struct why w;
+	size_t told = 0;
+
+	if (db_open(cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE, &db,
+		    &err) != RC_OK)
+		return cli_fail(cli, "%s", err.text);
+	enum rc rc = why_ask(&w, db, cli->operand[0], cli_value(cli, "rule"), &err);
+	if (rc == RC_OK)
+		told = tell(cli, &w, cli->operand[0]);
+	why_release(&w);
+	db_close(db);
+	if (rc != RC_OK)
+		return cli_fail(cli, "%s", err.text);
+	return told ? EXIT_FINE : EXIT_FINDINGS;
+}
+
+static const struct cli_option options[] = {
+	CLI_OPTION_STATE,
+	{ "rule", "R", "only what this rule made of it, however far it was from matching" },
+	CLI_OPTION_JSON,
+	CLI_OPTION_END,
+};
+
+const struct cli_command command_why = {
+	.name = "why",
+	.summary = "why a contact did or did not earn a credential",
+	.operands = "ID|EMAIL",
+	.min_operands = 1,
+	.max_operands = 1,
+	.option = options,
+	.run = why_run,
+	.more = "Every event of the contact that was decided, under each of its ids, with every test of the rules\n"
+		"that looked: the value that was seen, whether it held, and its place in the file of that time. Rules\n"
+		"that did not match stand in the order of how near they came; beyond five they are counted.\n"
+		"Drawn with box characters where the locale is UTF-8. Events are kept as 'run --trace-keep' says.\n"
+		"Works beside a running daemon, and without one. Exit status 1 where nothing is on record.",
+};

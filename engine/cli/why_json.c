@@ -1,0 +1,172 @@
+/*
+ * why_json - the answer of `why` as JSON: one object for each person, entry by entry, one a line.
+ */
+#include "base/clock.h"
+#include "engine/cli/why.h"
+
+static void add_text(struct str *out, const char *key, const char *text)
+{
+	str_addf(out, ",\"%s\":", key);
+	if (text)
+		str_add_json(out, slice_of(text));
+	else
+		str_add_text(out, "null");
+}
+
+static void add_time(struct str *out, const char *key, int64_t at_ms)
+{
+	char text[CLOCK_TEXT];
+
+	if (at_ms == INT64_MAX)
+		str_addf(out, ",\"%s\":null", key);
+	else
+		str_addf(out, ",\"%s\":\"%s\"", key, clock_format(at_ms, text));
+}
+
+/* One test, in the words of the file; `holds` is null where it is not known. */
+static void add_test(struct str *out, const struct trace *t, const struct trace_line *l)
+{
+	struct str what;
+
+	str_init(&what, LIMIT_VALUE_BYTES);
+	why_add_test(&what, t->rule, l);
+	str_add_text(out, "{\"test\":");
+	str_add_json(out, str_slice(&what));
+	str_addf(out, ",\"depth\":%zu,\"holds\":%s", l->depth,
+		 l->answer == ANSWER_YES  ? "true"
+		 : l->answer == ANSWER_NO ? "false"
+					  : "null");
+	str_addf(out, ",\"differs\":%s", l->differs ? "true" : "false");
+	if (l->what) {
+		str_add_text(out, ",\"value\":");
+		if (l->value_known)
+			str_add_json(out, l->value);
+		else
+			str_add_text(out, "null");
+		add_text(out, "note", l->value_note);
+		add_text(out, "file", l->file);
+		str_addf(out, ",\"line\":%u,\"column\":%u", l->line, l->column);
+	}
+	str_add_char(out, '}');
+	str_release(&what);
+}
+
+static void add_issuance(struct str *out, const struct why_issuance *is)
+{
+	str_addf(out, ",\"issuance\":{\"id\":\"%lld\"", (long long)is->id);
+	add_text(out, "state", is->state);
+	add_text(out, "reason", is->reason);
+	add_text(out, "credential", is->credential);
+	add_text(out, "public_url", is->public_url);
+	str_add_text(out, ",\"trail\":[");
+	for (size_t i = 0; i < is->steps; i++) {
+		char at[CLOCK_TEXT];
+		str_addf(out, "%s{\"at\":\"%s\"", i ? "," : "",
+			 clock_format(is->trail[i].at_ms, at));
+		add_text(out, "state", is->trail[i].state);
+		add_text(out, "note", is->trail[i].note);
+		add_text(out, "who", is->trail[i].who);
+		str_add_char(out, '}');
+	}
+	str_add_text(out, "]}");
+}
+
+static void add_rule(struct str *out, const struct why_rule *r)
+{
+	str_add_text(out, "{\"rule\":");
+	if (r->name)
+		str_add_json(out, slice_of(r->name));
+	else
+		str_add_text(out, "null");
+	add_text(out, "mode", r->mode);
+	add_text(out, "outcome", why_outcome(r));
+	add_text(out, "reason", r->reason);
+	if (r->traced) {
+		str_addf(out, ",\"misses\":%zu,\"tests\":[", r->trace.misses);
+		for (size_t i = 0; i < r->trace.count; i++) {
+			str_add_text(out, i ? "," : "");
+			add_test(out, &r->trace, &r->trace.line[i]);
+		}
+		str_add_char(out, ']');
+	}
+	if (r->issuance)
+		add_issuance(out, r->issuance);
+	str_add_char(out, '}');
+}
+
+static void add_rules(struct str *out, const struct why_entry *e, bool all)
+{
+	size_t shown = all ? e->rules : why_shown(e);
+
+	str_add_text(out, ",\"rules\":[");
+	for (size_t i = 0; i < shown; i++) {
+		str_add_text(out, i ? "," : "");
+		add_rule(out, &e->rule[i]);
+	}
+	str_addf(out, "],\"others\":%zu", e->rules - shown);
+}
+
+static void add_event(struct str *out, const struct why_entry *e)
+{
+	static const char *const kinds[] = { "event", "decision", "issuance", "pending", "news" };
+
+	str_addf(out, ",\"kind\":\"%s\"", kinds[e->kind]);
+	if (e->event) {
+		bool list = e->event[0] == 'l';
+		add_text(out, "event", e->event);
+		add_text(out, list ? "list" : "property", e->target);
+		add_text(out, "from", list ? NULL : e->from);
+		add_text(out, "to", list ? NULL : e->to);
+		add_time(out, "at", e->at_ms);
+	}
+	if (e->kind == WHY_PENDING)
+		add_time(out, "due", e->made_ms);
+	else if (e->kind == WHY_NEWS && e->made_ms)
+		add_time(out, "not_before", e->made_ms);
+	else if (e->kind != WHY_NEWS)
+		add_time(out, "decided", e->made_ms);
+	if (e->hash) {
+		add_text(out, "table", e->hash);
+		str_addf(out, ",\"in_force\":%s", e->in_force ? "true" : "false");
+	}
+	if (e->untold)
+		add_text(out, "untold", e->untold);
+}
+
+void why_json(const struct why *w, const struct why_person *p, struct str *out)
+{
+	for (size_t i = 0; i < p->entries; i++) {
+		const struct why_entry *e = &p->entry[i];
+		str_add_text(out, "{\"account\":");
+		str_add_json(out, slice_of(p->account));
+		add_text(out, "contact", p->contact);
+		add_event(out, e);
+		if (e->kind != WHY_PENDING && e->kind != WHY_NEWS)
+			add_rules(out, e, w->only != NULL);
+		str_add_text(out, "}\n");
+		why_print(out);
+	}
+}
+
+/* Of whom nothing is on record: the rules that watch. */
+void why_json_nobody(const struct why *w, const char *who, struct str *out)
+{
+	str_add_text(out, "{\"kind\":\"unknown\"");
+	add_text(out, "who", who);
+	add_text(out, "table", w->hash[0] ? w->hash : NULL);
+	str_add_text(out, ",\"active\":[");
+	for (size_t i = 0, n = 0; i < w->actives; i++) {
+		const struct why_active *a = &w->active[i];
+		if (w->only && strcmp(w->only, a->rule) != 0)
+			continue;
+		str_addf(out, "%s{\"rule\":", n++ ? "," : "");
+		str_add_json(out, slice_of(a->rule));
+		add_text(out, "account", a->account);
+		add_text(out, "event", a->event);
+		add_text(out, a->event[0] == 'l' ? "list" : "property", a->target);
+		add_time(out, "since", a->start_ms);
+		str_add_char(out, '}');
+	}
+	str_add_text(out, "]}\n");
+	why_print(out);
+}
