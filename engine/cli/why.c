@@ -46,7 +46,7 @@ static bool matched(const struct why_rule *r)
 {
 	if (r->outcome)
 		return strcmp(r->outcome, "no-match") != 0;
-	return r->traced && r->trace.answer == ANSWER_YES;
+	return r->traced ? r->trace.answer == ANSWER_YES : r->issuance != NULL;
 }
 
 const char *why_outcome(const struct why_rule *r)
@@ -305,8 +305,9 @@ static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
 			 r->trace.misses == 1 ? "" : "s", nearest ? ", the nearest" : "");
 		return;
 	}
-	str_add_text(p->out,
-		     outcome ? outcome : "matched; what became of it is no longer on record");
+	str_add_text(p->out, outcome	   ? outcome
+			     : r->issuance ? "has an issuance; its event is not on record"
+					   : "matched; what became of it is no longer on record");
 	if (r->reason && !r->issuance) {
 		str_add_text(p->out, ": ");
 		str_add_shown(p->out, slice_of(r->reason));
