@@ -9,6 +9,7 @@
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/outbox.h"
+#include "engine/quiet.h"
 #include "engine/record.h"
 #include "engine/registry.h"
 #include "engine/token.h"
@@ -404,6 +405,8 @@ static enum rc trim(struct engine *e, struct err *err)
 	enum rc rc = record_trim(e->db, e->keep, wall_ms(e), &more, err);
 
 	e->trim_ms = mono_ms(e) + (more ? TRIM_MORE_MS : TRIM_MS);
+	if (rc == RC_OK)
+		rc = quiet_tell(e->db, e->table, &e->watches, e->world->log, wall_ms(e), err);
 	return rc;
 }
 

@@ -142,3 +142,34 @@ void trace_rule(const struct table *table, const struct rule *rule, const struct
 	out->line = line;
 	out->count = t.count;
 }
+
+/* ---- in words -------------------------------------------------------------- */
+
+static void add_values(struct str *out, const char *word, const struct slice *value, size_t n)
+{
+	str_addf(out, n == 1 ? "%s " : "%s in [", word);
+	for (size_t i = 0; i < n && i < 8; i++) {
+		str_add_text(out, i ? ", " : "");
+		if (value[i].len)
+			str_add_shown(out, value[i]);
+		else
+			str_add_text(out, "\"\"");
+	}
+	str_add_text(out, n > 8 ? ", ...]" : n == 1 ? "" : "]");
+}
+
+void trace_add_words(struct str *out, const struct rule *rule, const struct trace_line *l)
+{
+	if (l->turned)
+		str_add_text(out, "not ");
+	if (l->kind == MATCH_FROM)
+		add_values(out, "from", rule->from, rule->n_from);
+	else if (l->kind == MATCH_TO && rule->n_to)
+		add_values(out, "to", rule->to, rule->n_to);
+	else if (l->kind == MATCH_TO)
+		str_add_text(out, "to anything but empty");
+	else if (l->kind == MATCH_TEST)
+		str_add_shown(out, slice_of(l->what));
+	else
+		str_add_text(out, l->kind == MATCH_ANY ? "any of these" : "all of these");
+}

@@ -38,5 +38,7 @@ struct trace {
 /* `facts` must live as long as the trace; the rest of it is in `memory`. */
 void trace_rule(const struct table *table, const struct rule *rule, const struct event_facts *event,
 		const struct facts *facts, struct arena *memory, struct trace *out);
+/* "to in [Gold, Silver]", "not country in [PL, DE]", "any of these": the line in words. */
+void trace_add_words(struct str *out, const struct rule *rule, const struct trace_line *line);
 
 #endif

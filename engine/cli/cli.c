@@ -17,6 +17,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_test,
 	&command_plan, &command_runs,
 	&command_why,
+	&command_status,
 	&command_approve,
 	&command_retry,
 	&command_resend,

@@ -13,35 +13,6 @@
 
 /* ---- words ------------------------------------------------------------------ */
 
-static void add_values(struct str *out, const char *word, const struct slice *value, size_t n)
-{
-	str_addf(out, n == 1 ? "%s " : "%s in [", word);
-	for (size_t i = 0; i < n && i < 8; i++) {
-		str_add_text(out, i ? ", " : "");
-		if (value[i].len)
-			str_add_shown(out, value[i]);
-		else
-			str_add_text(out, "\"\"");
-	}
-	str_add_text(out, n > 8 ? ", ...]" : n == 1 ? "" : "]");
-}
-
-void why_add_test(struct str *out, const struct rule *rule, const struct trace_line *l)
-{
-	if (l->turned)
-		str_add_text(out, "not ");
-	if (l->kind == MATCH_FROM)
-		add_values(out, "from", rule->from, rule->n_from);
-	else if (l->kind == MATCH_TO && rule->n_to)
-		add_values(out, "to", rule->to, rule->n_to);
-	else if (l->kind == MATCH_TO)
-		str_add_text(out, "to anything but empty");
-	else if (l->kind == MATCH_TEST)
-		str_add_shown(out, slice_of(l->what));
-	else
-		str_add_text(out, l->kind == MATCH_ANY ? "any of these" : "all of these");
-}
-
 static bool matched(const struct why_rule *r)
 {
 	if (r->outcome)
@@ -191,7 +162,7 @@ static struct widths measure(const struct trace *t)
 		const struct trace_line *l = &t->line[i];
 		if (!l->what)
 			continue;
-		why_add_test(&text, t->rule, l);
+		trace_add_words(&text, t->rule, l);
 		size_t test = columns_of(&text) + 3 * l->depth;
 		str_clear(&text);
 		add_seen(&text, l);
@@ -212,7 +183,7 @@ static void draw_test(struct pen *p, const struct trace *t, const struct trace_l
 
 	str_init(&text, LIMIT_VALUE_BYTES);
 	add_mark(p, l->answer);
-	why_add_test(&text, t->rule, l);
+	trace_add_words(&text, t->rule, l);
 	str_add_slice(p->out, str_slice(&text));
 	if (l->what) {
 		pad(p->out, columns_of(&text) + 3 * l->depth, w.test);
@@ -240,7 +211,7 @@ static void draw_difference(struct pen *p, size_t depth, const struct trace *t)
 			continue;
 		str_add_text(p->out, comma);
 		paint(p, "1");
-		why_add_test(p->out, t->rule, l);
+		trace_add_words(p->out, t->rule, l);
 		paint(p, "0");
 		str_add_text(p->out, l->answer == ANSWER_YES  ? " must not hold"
 				     : l->answer == ANSWER_NO ? " must hold"

@@ -13,8 +13,6 @@
 /* Rules that an event is not near to are counted, not shown, beyond so many. */
 #define WHY_MISSES 5
 
-/* "to in [Gold, Silver]", "not country in [PL, DE]", "any of these": the line in words. */
-void why_add_test(struct str *out, const struct rule *rule, const struct trace_line *line);
 /* fired, held, skipped, no-match, no-event; what the trace says where nothing is on record. */
 const char *why_outcome(const struct why_rule *r);
 /* How many of the entry's rules are shown. */

@@ -29,7 +29,7 @@ static void add_test(struct str *out, const struct trace *t, const struct trace_
 	struct str what;
 
 	str_init(&what, LIMIT_VALUE_BYTES);
-	why_add_test(&what, t->rule, l);
+	trace_add_words(&what, t->rule, l);
 	str_add_text(out, "{\"test\":");
 	str_add_json(out, str_slice(&what));
 	str_addf(out, ",\"depth\":%zu,\"holds\":%s", l->depth,

@@ -1,0 +1,182 @@
+/* Live rules that match nothing: which, since when, and what came closest; told once a day. */
+#include "tests/unit/stored.h"
+
+#include "engine/quiet.h"
+
+#define RULE(name, more)                                                                           \
+	"rule: " name "\n" more                                                                    \
+	"trigger:\n  event: property-changed\n  property: tier\n  to: Gold\n"                      \
+	"  filters: [{ property: country, in: [PL, DE] }]\n"                                       \
+	"action: { do: issue-credential, group: g }\n"
+
+static char text[4096];
+static FILE *told;
+
+static int64_t now_of(void *ctx)
+{
+	(void)ctx;
+	return NOW;
+}
+
+static struct table *table;
+static struct watches watches;
+static int64_t ruleset, watch[4];
+
+static void load(const char *rules, int64_t at_ms)
+{
+	static const struct log silent;
+	struct err err;
+
+	table = table_of(rules);
+	assert_int_equal(watches_sync(db, table, at_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(record_ruleset(db, table, &watches, at_ms, &ruleset, &err), RC_OK);
+	for (size_t i = 0; i < table->n_rule; i++)
+		watch[i] = watches.of_rule[i] ? watches.of_rule[i]->id : 0;
+}
+
+static void unload(void)
+{
+	watches_release(&watches);
+	table_unref(table);
+}
+
+static void happen(const char *to, const char *country)
+{
+	const char *const pair[] = { "country", country, NULL };
+	struct pairs pairs = { table, pair, 0 };
+	struct facts facts = { &pairs, pairs_value, NULL };
+	struct event_facts event = { .kind = EVENT_PROPERTY_CHANGED,
+				     .property = slice_of("tier"),
+				     .from_known = true,
+				     .to = slice_of(to),
+				     .at_ms = NOW };
+	struct record_event e = { ruleset, watch[0], NOW - 1, "1", &event, table->rule[0].source,
+				  &facts };
+
+	db_begin(db, "event");
+	record_write(db, table, &e);
+	assert_int_equal(db_commit(db, NULL), RC_OK);
+}
+
+static void the_closest_test_and_its_commonest_value(void **state)
+{
+	struct quiets q;
+
+	(void)state;
+	load(RULE("a", "") "---\n" RULE("s", "mode: shadow\n"), NOW - 2 * MS_DAY);
+	for (int i = 0; i < 3; i++)
+		happen("Gold", "US");
+	happen("Gold", "UK");
+	happen("Silver", "FR"); /* farther: two tests */
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.count, 1);
+	assert_string_equal(q.quiet[0].rule->name, "a");
+	assert_int_equal(q.quiet[0].since_ms, NOW - 2 * MS_DAY);
+	assert_int_equal(q.quiet[0].seen, 5);
+	assert_string_equal(q.quiet[0].test, "country in [PL, DE]");
+	assert_int_equal(q.quiet[0].line, 6);
+	assert_int_equal(q.quiet[0].failed, 4);
+	assert_string_equal(q.quiet[0].value, "US");
+	assert_int_equal(q.quiet[0].times, 3);
+	quiets_release(&q);
+	unload();
+}
+
+static void a_value_of_few_is_not_told(void **state)
+{
+	struct quiets q;
+
+	(void)state;
+	load(RULE("a", ""), NOW - MS_DAY);
+	happen("Silver", "PL");
+	happen("Silver", "PL");
+	quiet_find(db, table, watch, NOW, &q);
+	assert_string_equal(q.quiet[0].test, "to Gold");
+	assert_null(q.quiet[0].value);
+	quiets_release(&q);
+	unload();
+}
+
+static void a_rule_that_matched_is_not_quiet(void **state)
+{
+	struct quiets q;
+
+	(void)state;
+	load(RULE("a", ""), NOW - 40 * MS_DAY);
+	db_run(db,
+	       "INSERT INTO issuance (rule, table_hash, source_account, contact, event, target, to_value, at_ms,"
+	       " action_account, group_id, do_issue, do_send, email, state, created_ms, updated_ms)"
+	       " VALUES ('a', 'h', 'hubspot', '7', 'property-changed', 'tier', 'Gold', 1, 'certifier', 'g1', 1, 1,"
+	       " 'a@example.org', 'sent', ?1, 1)",
+	       "i", NOW - 29 * MS_DAY);
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.count, 0);
+	quiets_release(&q);
+	/* Two days later that is too long ago. */
+	quiet_find(db, table, watch, NOW + 2 * MS_DAY, &q);
+	assert_int_equal(q.count, 1);
+	assert_null(q.quiet[0].test);
+	quiets_release(&q);
+	unload();
+}
+
+/* How many lines a telling at this time adds to the log. */
+static int lines_told(int64_t at_ms)
+{
+	struct log log = { .out = told, .now_ms = now_of };
+	struct err err;
+	long before = ftell(told);
+	int n = 0;
+
+	assert_int_equal(quiet_tell(db, table, &watches, &log, at_ms, &err), RC_OK);
+	fflush(told);
+	for (const char *c = text + before; *c; c++)
+		n += *c == '\n';
+	return n;
+}
+
+static void the_log_is_told_once_a_day_and_no_value(void **state)
+{
+	(void)state;
+	memset(text, 0, sizeof(text));
+	told = fmemopen(text, sizeof(text), "w");
+	load(RULE("a", ""), NOW - 2 * MS_DAY);
+	for (int i = 0; i < 3; i++)
+		happen("Gold", "US");
+	assert_int_equal(lines_told(NOW), 1);
+	assert_non_null(strstr(text, "a live rule matched nothing rule=a"));
+	assert_non_null(strstr(text, "failed=3"));
+	assert_null(strstr(text, "US"));
+	assert_int_equal(lines_told(NOW + MS_DAY - 1), 0);
+	assert_int_equal(lines_told(NOW + MS_DAY), 1);
+	/* A clock that was set back does not silence it. */
+	assert_int_equal(lines_told(NOW), 1);
+	unload();
+	fclose(told);
+}
+
+static void a_young_rule_is_not_told(void **state)
+{
+	(void)state;
+	memset(text, 0, sizeof(text));
+	told = fmemopen(text, sizeof(text), "w");
+	load(RULE("a", ""), NOW - MS_DAY + 1);
+	happen("Gold", "US");
+	assert_int_equal(lines_told(NOW), 0);
+	unload();
+	fclose(told);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		stored(the_closest_test_and_its_commonest_value),
+		stored(a_value_of_few_is_not_told),
+		stored(a_rule_that_matched_is_not_quiet),
+		stored(the_log_is_told_once_a_day_and_no_value),
+		stored(a_young_rule_is_not_told),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
