@@ -97,6 +97,39 @@ static void add_json(struct str *out, struct query *q)
 	add_text(out, "hold", q, HOLD);
 }
 
+/* What live rules made of a shadow issuance's contact and event: as JSON, or in words. */
+static void add_live(struct str *out, struct db *db, int64_t id, bool json)
+{
+	size_t n = 0;
+	struct query *q = db_select(
+		db,
+		"SELECT o.rule, o.state FROM issuance i JOIN issuance o ON o.source_account = i.source_account"
+		" AND o.contact = i.contact AND o.event = i.event AND o.target = i.target AND o.at_ms = i.at_ms"
+		" AND o.to_value = i.to_value AND o.state <> 'shadow' WHERE i.id = ?1 ORDER BY o.rule",
+		"i", id);
+
+	str_add_text(out, json ? ",\"live\":[" : "  (live: ");
+	for (; query_next(q); n++) {
+		str_add_text(out, n ? (json ? "," : ", ") : "");
+		if (!json) {
+			str_addf(out, "%.*s %.*s", SLICE_FMT(query_slice(q, 0)),
+				 SLICE_FMT(query_slice(q, 1)));
+			continue;
+		}
+		str_add_text(out, "{\"rule\":");
+		str_add_json(out, query_slice(q, 0));
+		str_add_text(out, ",\"state\":");
+		str_add_json(out, query_slice(q, 1));
+		str_add_char(out, '}');
+	}
+	str_add_text(out, json ? "]" : n ? ")" : "nothing)");
+}
+
+static bool is_shadow(struct query *q)
+{
+	return slice_is(query_slice(q, STATE), issuance_state_names[STATE_SHADOW]);
+}
+
 static void add_what(struct str *out, struct query *q)
 {
 	if (!slice_is(query_slice(q, EVENT), event_kind_names[EVENT_PROPERTY_CHANGED])) {
@@ -153,7 +186,6 @@ static void add_row(struct str *out, struct query *q, bool colour)
 		str_add_text(out, "  ");
 		str_add_shown(out, query_slice(q, URL));
 	}
-	str_add_char(out, '\n');
 	str_release(&what);
 }
 
@@ -237,9 +269,14 @@ static int list(const struct cli *cli, struct db *db)
 	for (; query_next(q); n++) {
 		if (cli_has(cli, "json")) {
 			add_json(&out, q);
+			if (is_shadow(q))
+				add_live(&out, db, query_integer(q, ID), true);
 			str_add_text(&out, "}\n");
 		} else {
 			add_row(&out, q, colour);
+			if (is_shadow(q))
+				add_live(&out, db, query_integer(q, ID), false);
+			str_add_char(&out, '\n');
 		}
 		print(&out);
 	}
@@ -424,5 +461,6 @@ const struct cli_command command_runs = {
 	.option = options,
 	.words = option_words,
 	.run = runs_run,
-	.more = "Works beside a running daemon, and without one. Exit status 1 where nothing is found.",
+	.more = "A row in shadow is what a rule would have issued; behind it stands what live rules made of the same\n"
+		"contact and event. Works beside a running daemon, and without one. Exit status 1 where nothing is found.",
 };

@@ -51,6 +51,11 @@ check 'a branch that did not' grep -q '│  │  ├─ ✗ city is Poznan  *emp
 check 'the issuance and its trail' sh -c "grep -q 'issuance 1: sent  https' out && grep -q '└─ 20.*Z  sent$' out"
 check 'what shadow would have done' grep -q 'issuance 2: shadow, live it would have been issued' out
 
+check 'runs, too, what live rules did beside it: 0' status 0 "$program" runs --rule watched
+check 'that one did' grep -q 'contact 101 .*(live: tier sent)$' out
+check 'that none did' grep -q 'contact 102 .*(live: nothing)$' out
+check 'as JSON' sh -c "'$program' runs --rule watched --contact 101 --json | grep -q '\"live\":\[{\"rule\":\"tier\",\"state\":\"sent\"}\]}\$'"
+
 check 'why Ben not: 0' status 0 "$program" why BEN@example.org
 check 'the nearest stands first' sh -c "grep ✗.*match: out | head -n 1 | grep -q '✗ tier  did not match: 1 test away, the nearest'"
 check 'what was seen' grep -q '✗ country in \[PL, DE, FR\]  .US.  *rules.d/10-rules.yaml:8:7$' out

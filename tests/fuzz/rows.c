@@ -11,6 +11,7 @@
 #include "engine/certifier/certifier.h"
 #include "engine/inbox.h"
 #include "engine/ledger.h"
+#include "engine/record.h"
 
 #define NOW INT64_C(1795428000000)
 
@@ -96,6 +97,12 @@ static void insert_row(struct db *db, const struct row *row)
 	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value)"
 	       " VALUES (1, 'hubspot', '101', ?1, ?2, ?3, ?4)",
 	       "tttt", c[8], c[20], c[6], c[7]);
+	db_run(db,
+	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
+	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen)"
+	       " VALUES (?1, 1, ?2, ?3, '101', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+	       "ttttttttttttt", c[19], c[20], c[2], c[4], c[5], c[9], c[6], c[7], c[8], c[28],
+	       c[21], c[22], c[14]);
 }
 
 /* Whatever went wrong is broken, with a reason, and over with the transaction. */
@@ -178,6 +185,20 @@ static void read_inbox(struct db *db, struct row *row)
 	(void)inbox_next_due(db, "hubspot");
 }
 
+/* An event says what its columns say, or the store is broken. */
+static void read_event(struct db *db, struct row *row)
+{
+	struct recorded e;
+
+	if (!record_next(db, record_of_contact(db, "101"), &row->memory, &e)) {
+		must(is_broken(db) && !e.seen);
+		return;
+	}
+	must(strcmp(event_kind_names[e.event.kind], row->column[EVENT]) == 0);
+	must(json_kind(e.seen) == IS_OBJECT && e.event.from_known == (row->column[6] != NULL));
+	recorded_release(&e);
+}
+
 /* What is done to all rows at a start, a reload and an answer that concerns many. */
 static void change_all(struct db *db)
 {
@@ -219,6 +240,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			work(db, &row);
 		if (!is_broken(db))
 			read_inbox(db, &row);
+		if (!is_broken(db))
+			read_event(db, &row);
 		if (!is_broken(db))
 			change_all(db);
 	}
