@@ -405,7 +405,7 @@ static enum rc trim(struct engine *e, struct err *err)
 	enum rc rc = record_trim(e->db, e->keep, wall_ms(e), &more, err);
 
 	e->trim_ms = mono_ms(e) + (more ? TRIM_MORE_MS : TRIM_MS);
-	if (rc == RC_OK)
+	if (rc == RC_OK && e->table)
 		rc = quiet_tell(e->db, e->table, &e->watches, e->world->log, wall_ms(e), err);
 	return rc;
 }
