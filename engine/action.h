@@ -62,6 +62,12 @@ struct action_view {
 	void *ctx;
 	/* Whether some other issuance holds this credential id. */
 	bool (*credential_held)(void *ctx, const char *credential);
+	/*
+	 * Whether another issuance of this group and address, of whose create nobody knows how it
+	 * ended, sent this value of a field: then what carries it may be that one's. Never asked in a
+	 * sweep, where it is NULL.
+	 */
+	bool (*sent_elsewhere)(void *ctx, const char *field, struct slice value);
 	int64_t now_ms; /* wall clock */
 	/*
 	 * When the request left, and the answer's Date where it has one: the service's clock

@@ -420,6 +420,32 @@ bool ledger_credential_leaves(struct db *db, const char *action_account, const c
 			 "tt", action_account, credential);
 }
 
+bool ledger_sent_elsewhere(struct db *db, const struct issuance *is, const char *field,
+			   struct slice value)
+{
+	struct slice email = json_get_slice(is->fields, "recipient.email");
+	struct query *q = db_select(
+		db,
+		"SELECT fields FROM issuance WHERE action_account = ?1 AND group_id = ?2 AND id <> ?3"
+		" AND lower(email) = lower(?4) AND credential IS NULL AND attempts > 0"
+		" AND " WORK_STATES WORK_LEFT
+		" UNION ALL SELECT s.fields FROM stray s JOIN issuance i ON i.id = s.issuance"
+		" WHERE s.action_account = ?1 AND s.group_id = ?2 AND s.issuance <> ?3"
+		" AND lower(i.email) = lower(?4)",
+		"ttis", is->action_account, is->group, is->id, email);
+	bool sent = false;
+
+	while (!sent && query_next(q)) {
+		struct err err;
+		struct json *fields = json_parse(query_slice(q, 0), &err);
+		sent = slice_eq(json_get_slice(fields, field), value);
+		json_free(fields);
+	}
+	if (sent)
+		query_end(q);
+	return sent;
+}
+
 /* States without a request under way, from which one can be held. */
 #define RESTING "state IN ('planned', 'draft', 'issued')" WORK_LEFT
 

@@ -85,6 +85,13 @@ int64_t ledger_work_count(struct db *db);
 bool ledger_credential_held(struct db *db, const char *action_account, const char *credential);
 /* Whether it is a stray that is being removed (engine/sweep.h): no issuance may take it. */
 bool ledger_credential_leaves(struct db *db, const char *action_account, const char *credential);
+/*
+ * Whether another issuance of the same account, group and address (capitals aside) sent `value` as
+ * `field` in a create that may have left a draft: it has no credential yet and tried, or repeated
+ * its create and nobody has looked yet for what that left.
+ */
+bool ledger_sent_elsewhere(struct db *db, const struct issuance *is, const char *field,
+			   struct slice value);
 
 /*
  * Holds every issuance of the account (of the group, where not NULL) that has no request under

@@ -192,18 +192,19 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 
 /* ---- answers ----------------------------------------------------------- */
 
-struct held_view {
-	struct outbox *outbox;
-	const char *account;
-	int64_t id;
-};
-
 static bool credential_held(void *ctx, const char *credential)
 {
-	struct held_view *v = ctx;
+	const struct lane *lane = ((const struct flight *)ctx)->lane;
 
-	return ledger_credential_held(v->outbox->db, v->account, credential) ||
-	       ledger_credential_leaves(v->outbox->db, v->account, credential);
+	return ledger_credential_held(lane->outbox->db, lane->name, credential) ||
+	       ledger_credential_leaves(lane->outbox->db, lane->name, credential);
+}
+
+static bool sent_elsewhere(void *ctx, const char *field, struct slice value)
+{
+	const struct flight *f = ctx;
+
+	return ledger_sent_elsewhere(f->lane->outbox->db, &f->is, field, value);
 }
 
 /* The issuance as the verdict makes it. */
@@ -274,9 +275,8 @@ static void log_verdict(const struct flight *f, const struct issuance *is, const
 static void answer_issuance(struct flight *f, const struct http_response *response)
 {
 	struct outbox *o = f->lane->outbox;
-	struct held_view held = { o, f->lane->name, f->is.id };
 	struct verdict v = { .state = f->is.state };
-	struct action_view view = { &held, credential_held, wall_ms(o), f->started_ms };
+	struct action_view view = { f, credential_held, sent_elsewhere, wall_ms(o), f->started_ms };
 
 	f->service->ops->verdict(f->service->action, &f->is, &f->step, response, &view, &f->memory,
 				 &v);

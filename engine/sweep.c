@@ -253,7 +253,7 @@ static bool is_held(void *ctx, const char *credential)
 static void answered(void *arg, const struct http_response *response)
 {
 	struct sweep *s = arg;
-	struct action_view view = { s, is_held, wall_ms(s), s->started_ms };
+	struct action_view view = { s, is_held, NULL, wall_ms(s), s->started_ms };
 	struct verdict v = { 0 };
 
 	s->service->ops->sweep_verdict(s->service->action, &s->row.stray, response, &view,

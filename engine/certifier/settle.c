@@ -83,6 +83,19 @@ static bool is_same_address(const struct answer *an, const struct json *credenti
 }
 
 /*
+ * Where we sent no expiry date the group may have set one. But where another issuance sent that very
+ * date and lost its answer, the draft may be that one's: rather one more of ours, which is swept,
+ * than a credential with somebody else's date.
+ */
+static bool may_be_anothers(const struct answer *an, const struct json *credential)
+{
+	struct slice there = json_get_slice(credential, "expiryDate");
+
+	return there.len && !json_get_slice(an->is->fields, "expiry-date").len &&
+	       an->view->sent_elsewhere(an->view->ctx, "expiry-date", there);
+}
+
+/*
  * The page's oldest draft that this issuance may adopt, or NULL. One with the very address comes
  * first: whoever sent the other one may not find ours, where the search minds case.
  */
@@ -94,7 +107,7 @@ static const struct json *find_ours(const struct answer *an, const struct json *
 
 	for (size_t i = 0; i < json_count(data); i++) {
 		const struct json *credential = json_at(data, i);
-		if (!settle_is_ours(an, credential, &created_ms))
+		if (!settle_is_ours(an, credential, &created_ms) || may_be_anothers(an, credential))
 			continue;
 		bool same = is_same_address(an, credential);
 		if (best && (same == best_same ? created_ms >= best_ms : best_same))

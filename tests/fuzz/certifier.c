@@ -47,6 +47,14 @@ static bool credential_held(void *ctx, const char *credential)
 	return strcmp(credential, HELD) == 0;
 }
 
+static bool sent_elsewhere(void *ctx, const char *field, struct slice value)
+{
+	(void)ctx;
+	(void)field;
+	(void)value;
+	return false;
+}
+
 /* ---- what comes in --------------------------------------------------------------- */
 
 static void next_answer(struct walk *w)
@@ -408,7 +416,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(fields);
 	arena_init(&w.memory);
 	w.action = ops->open(&account, slice_of(TOKEN));
-	w.view = (struct action_view){ NULL, credential_held, ATTEMPT, ATTEMPT };
+	w.view = (struct action_view){ NULL, credential_held, sent_elsewhere, ATTEMPT, ATTEMPT };
 	w.is = (struct issuance){ .id = 7,
 				  .rule = "r",
 				  .group = "g1",

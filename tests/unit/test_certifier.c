@@ -34,6 +34,7 @@ struct bed {
 	struct issuance is;
 	struct action_view view;
 	const char *held; /* a credential that another issuance holds */
+	const char *sent; /* the expiry date that another issuance sent, whose create was lost */
 };
 
 static struct json *fields_of(const char *text)
@@ -50,6 +51,14 @@ static bool credential_held(void *ctx, const char *credential)
 	const struct bed *b = ctx;
 
 	return b->held && strcmp(b->held, credential) == 0;
+}
+
+static bool sent_elsewhere(void *ctx, const char *field, struct slice value)
+{
+	const struct bed *b = ctx;
+
+	assert_string_equal(field, "expiry-date");
+	return b->sent && slice_is(value, b->sent);
 }
 
 static int set_up(void **state)
@@ -70,7 +79,8 @@ static int set_up(void **state)
 				   .state = STATE_PLANNED,
 				   .attempts = 1,
 				   .attempt_ms = ATTEMPT };
-	b->view = (struct action_view){ b, credential_held, ATTEMPT + 500, ATTEMPT };
+	b->view = (struct action_view){ b, credential_held, sent_elsewhere, ATTEMPT + 500,
+					ATTEMPT };
 	*state = b;
 	return 0;
 }
@@ -624,6 +634,23 @@ static void an_expiry_that_was_sent_must_be_there(void **state)
 	assert_int_equal(settle(b, &with, 1, "null").state, STATE_DRAFT);
 }
 
+/* The group sets a date where we sent none; a date that another one sent may be that one's draft. */
+static void a_date_that_another_sent_is_not_adopted(void **state)
+{
+	static const struct found found[] = {
+		{ .id = "anothers",
+		  .expires = "\"2027-01-01\"",
+		  .created = "2026-11-23T10:00:01Z" },
+		{ .id = "ours", .expires = "\"2028-01-01\"", .created = "2026-11-23T10:00:02Z" },
+	};
+	struct bed *b = *state;
+
+	assert_string_equal(settle(b, found, 2, "null").credential, "anothers");
+	b->sent = "2027-01-01";
+	assert_string_equal(settle(b, found, 2, "null").credential, "ours");
+	assert_int_equal(settle(b, found, 1, "null").state, STATE_CREATING);
+}
+
 static void of_several_the_oldest(void **state)
 {
 	static const struct found found[] = {
@@ -1038,6 +1065,7 @@ int main(void)
 		TEST(a_draft_like_ours_is_adopted),
 		TEST(others_are_not_adopted),
 		TEST(an_expiry_that_was_sent_must_be_there),
+		TEST(a_date_that_another_sent_is_not_adopted),
 		TEST(of_several_the_oldest),
 		TEST(the_very_address_comes_first),
 		TEST(their_clock_counts),

@@ -3,6 +3,7 @@
 
 #include "engine/ledger.h"
 #include "engine/merge.h"
+#include "engine/sweep.h"
 
 /* ---- issuances ------------------------------------------------------------ */
 
@@ -222,6 +223,44 @@ static void other_events_are_others(void **state)
 		assert_false(ledger_has_event(db, &other[i]));
 		(void)insert(other[i]);
 	}
+}
+
+static bool is_sent_elsewhere(const struct issuance *asks, const char *email, const char *date)
+{
+	struct json *fields = json_new_object();
+	struct issuance is = *asks;
+	json_set_text(fields, "recipient.email", email);
+	is.fields = fields;
+	bool sent = ledger_sent_elsewhere(db, &is, "expiry-date", slice_of(date));
+	json_free(fields);
+	return sent;
+}
+
+/* What another create may have left is told by what it sent, as long as nobody knows its end. */
+static void a_value_that_a_lost_create_sent_is_known(void **state)
+{
+	struct json *fields = json_new_object();
+	struct issuance other = issuance("101", NOW), asks = issuance("102", NOW);
+
+	(void)state;
+	json_set_text(fields, "expiry-date", "2027-01-01");
+	other.fields = fields;
+	int64_t id = insert(other);
+	asks.id = insert(asks);
+	assert_false(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	db_run(db, "UPDATE issuance SET state = 'creating', attempts = 1 WHERE id = ?1", "i", id);
+	assert_true(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	assert_false(is_sent_elsewhere(&asks, "A@example.com", "2028-01-01"));
+	assert_false(is_sent_elsewhere(&asks, "b@example.com", "2027-01-01"));
+	sweep_note_repeat(db, id, NOW);
+	db_run(db, "UPDATE issuance SET state = 'sent', credential = 'c1' WHERE id = ?1", "i", id);
+	assert_true(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	asks.group = "g2";
+	assert_false(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	asks.group = "g1";
+	db_run(db, "DELETE FROM stray", "");
+	assert_false(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	json_free(fields);
 }
 
 static void one_credential_is_of_one_issuance(void **state)
@@ -540,6 +579,7 @@ int main(void)
 		stored(what_a_step_changed),
 		stored(one_event_of_a_rule_is_one_row),
 		stored(other_events_are_others),
+		stored(a_value_that_a_lost_create_sent_is_known),
 		stored(one_credential_is_of_one_issuance),
 		stored(what_counts_as_a_repeat),
 		stored(who_was_faster_is_left_alone),

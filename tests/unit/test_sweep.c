@@ -75,7 +75,7 @@ static struct verdict judge(struct bed *b, enum http_outcome outcome, int status
 				   .body = slice_of(body),
 				   .date_ms = HTTP_ABSENT,
 				   .retry_after_ms = HTTP_ABSENT };
-	struct action_view view = { b, held, NOW, NOW };
+	struct action_view view = { b, held, NULL, NOW, NOW };
 	struct verdict v;
 
 	ops->sweep_verdict(b->action, &b->stray, &r, &view, &b->memory, &v);
