@@ -345,7 +345,8 @@ static void judge_joins(struct judging *j, const struct model_list *l)
 		if (row->left_ms < end_ms)
 			end_ms = row->left_ms;
 		/* A row stamped so near to a merge may be one that the merge carried over. */
-		bool near = row->who->merged_ms && row->at_ms <= row->who->merged_ms + NEAR_MS;
+		bool near = (row->who->merged_ms && row->at_ms <= row->who->merged_ms + NEAR_MS) ||
+			    hides_behind_merge(j->story, row->who, row->at_ms - NEAR_MS);
 		bool sure = !near && surely_decided(j, row->shows_ms, end_ms);
 		struct model_event e = { t->rule, row->who, row->at_ms, "", "" };
 		size_t group = add_group(j->out, sure, 1,
