@@ -19,9 +19,13 @@ struct judging {
 	struct pairs pairs;
 	struct arena memory; /* of rows */
 	int64_t unknown;     /* credentials that are parked as send-unknown */
+	int64_t unowed;	     /* rows that count, by a person's hand alone: no claim of theirs */
 };
 
 /* ---- the ledger ------------------------------------------------------------------------ */
+
+/* Of these something comes, or would have. */
+#define COUNTS "state NOT IN ('skipped', 'shadow', 'held', 'dropped')"
 
 static int64_t count_rows(const struct life *l, const char *sql)
 {
@@ -176,14 +180,19 @@ static bool is_of_shadow(const struct judging *j, const struct ledger_event *eve
 	return any;
 }
 
-/* What a person touched is met, whatever has become of it; what the brake holds was met before. */
+/*
+ * What a person touched is met, whatever has become of it; what the brake holds was met before.
+ * Held by the brake without an address, and approved once there is one, it goes out: the model,
+ * which knows of no brake, has it given up.
+ */
 static void meet_touched(struct judging *j)
 {
 	struct life *l = j->l;
 
 	for (struct query *q = db_select(
 		     l->sim.world.db,
-		     "SELECT rule, to_value, at_ms, contact, credential IS NULL FROM issuance"
+		     "SELECT rule, to_value, at_ms, contact, credential IS NULL, " COUNTS
+		     " FROM issuance"
 		     " WHERE NOT (state = 'held' AND hold = 'brake') AND EXISTS"
 		     " (SELECT 1 FROM trail WHERE issuance = issuance.id AND who = 'ana')",
 		     "");
@@ -191,22 +200,30 @@ static void meet_touched(struct judging *j)
 		struct ledger_event *event = arena_alloc(&j->memory, sizeof(*event));
 		*event = event_of(q, &j->memory);
 		bool nothing = query_integer(q, 4) != 0;
-		if (!pairs_add(&j->pairs, event) && !waits_for_address(l, event->rule) &&
-		    !(nothing && is_of_shadow(j, event)))
+		if (pairs_add(&j->pairs, event))
+			continue;
+		if (waits_for_address(l, event->rule))
+			j->unowed += query_integer(q, 5);
+		else if (!(nothing && is_of_shadow(j, event)))
 			trouble(l, "%s: nobody was owed what a person touched: contact %lld",
 				event->rule, (long long)event->contact);
 	}
 }
 
-/* Each act that said that it was done is in the trail, and what was approved has gone on. */
+/*
+ * Each act that said that it was done is in the trail, and what was approved has gone on: unless
+ * it was retried after that, which plans it anew by the rules of then.
+ */
 static void judge_acts(struct judging *j)
 {
 	struct life *l = j->l;
 	int64_t noted = count_rows(l, "SELECT count(*) FROM trail WHERE who = 'ana'");
 	int64_t stuck = count_rows(
-		l, "SELECT count(*) FROM issuance WHERE EXISTS (SELECT 1 FROM trail"
+		l, "SELECT count(*) FROM issuance WHERE EXISTS (SELECT 1 FROM trail AS done"
 		   " WHERE issuance = issuance.id AND who = 'ana' AND note = 'approve'"
-		   " AND state <> 'held') AND state IN ('held', 'skipped', 'shadow', 'planned')");
+		   " AND state <> 'held' AND NOT EXISTS (SELECT 1 FROM trail"
+		   " WHERE issuance = done.issuance AND id > done.id AND who = 'ana'"
+		   " AND note = 'retry')) AND state IN ('held', 'skipped', 'shadow', 'planned')");
 
 	if (noted < l->tally.acts || noted > l->tally.acts + l->acts_unsure)
 		trouble(l, "%lld acts are in the trail, %lld were done", (long long)noted,
@@ -313,9 +330,8 @@ static void judge_sums(struct judging *j)
 	if (l->tally.strays > (l->clock_set ? wire_lost_creates(l->wire) : 0))
 		trouble(l, "%lld stray drafts are left of %lld creates whose end was lost",
 			(long long)l->tally.strays, (long long)wire_lost_creates(l->wire));
-	if (count_rows(l, "SELECT count(*) FROM issuance"
-			  " WHERE state NOT IN ('skipped', 'shadow', 'held', 'dropped')") >
-	    (int64_t)j->verdict.claims)
+	if (count_rows(l, "SELECT count(*) FROM issuance WHERE " COUNTS) >
+	    (int64_t)j->verdict.claims + j->unowed)
 		trouble(l, "the ledger holds more than was owed");
 }
 
