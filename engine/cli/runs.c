@@ -314,7 +314,9 @@ static void add_trail(struct str *out, struct db *db, int64_t id, bool json)
 			comma = ",";
 			continue;
 		}
-		str_addf(out, "  %s  %-12.*s ", at, SLICE_FMT(query_slice(q, 1)));
+		bool more = !query_null(q, 2) || !query_null(q, 3);
+		str_addf(out, more ? "  %s  %-12.*s " : "  %s  %.*s", at,
+			 SLICE_FMT(query_slice(q, 1)));
 		str_add_shown(out, query_slice(q, 2));
 		if (!query_null(q, 3)) {
 			str_add_text(out, query_null(q, 2) ? "by " : " by ");

@@ -309,7 +309,8 @@ const struct cli_command command_status = {
 	.operands = "",
 	.option = options,
 	.run = status_run,
-	.more = "Events and what fired are those of the last 30 days. Of a live rule that matched nothing it says\n"
-		"which test stood in the way of the events that came closest, and the commonest value there where at\n"
-		"least three events had it. Works beside a running daemon, and without one.",
+	.more = "Events and what fired are those of the last 30 days; what a backfill made counts as fired, without\n"
+		"an event. Of a live rule that matched nothing it says which test stood in the way of the events that\n"
+		"came closest, and the commonest value there where at least three events had it. Works beside a\n"
+		"running daemon, and without one.",
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "engine/ledger.h"
 
 #define HASH_SHOWN 12
 #define MOST_DEPTH (LIMIT_YAML_DEPTH + 4)
@@ -267,6 +268,15 @@ static void draw_issuance(struct pen *p, size_t depth, const struct why_issuance
 
 /* ---- rules ---------------------------------------------------------------------- */
 
+/* A backfill decides without an event: what it saw is not kept. */
+static bool by_backfill(const struct why_issuance *is)
+{
+	const struct why_step *first = is && is->steps ? &is->trail[0] : NULL;
+
+	return first && first->who && first->note &&
+	       strncmp(first->note, LEDGER_BACKFILL, strlen(LEDGER_BACKFILL)) == 0;
+}
+
 static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
 {
 	const char *outcome = why_outcome(r);
@@ -276,7 +286,8 @@ static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
 			 r->trace.misses == 1 ? "" : "s", nearest ? ", the nearest" : "");
 		return;
 	}
-	str_add_text(p->out, outcome	   ? outcome
+	str_add_text(p->out, outcome			? outcome
+			     : by_backfill(r->issuance) ? "by a backfill, which keeps no event"
 			     : r->issuance ? "has an issuance; its event is not on record"
 					   : "matched; what became of it is no longer on record");
 	if (r->reason && !r->issuance) {

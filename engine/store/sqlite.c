@@ -176,6 +176,9 @@ static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, 
 	umask(before);
 	if (rc == SQLITE_OK)
 		return RC_OK;
+	if (mode == DB_SHARE && access(path, F_OK) != 0 && errno == ENOENT)
+		return err_set(err, RC_BROKEN, "there is no state '%s' yet: 'hs2cert run' makes it",
+			       path);
 	(void)broken(h->sqlite, err);
 	err_prefix(err, "cannot open state '%s'", path);
 	return RC_BROKEN;

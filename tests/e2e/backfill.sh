@@ -33,6 +33,7 @@ backfill() { "$program" backfill tier "$@"; }
 
 check 'which rule? 2' status 2 "$program" backfill
 check 'no state yet: 3' status 3 backfill
+check 'and what makes one' grep -q "there is no state 'hs2cert.db' yet: 'hs2cert run' makes it" err
 : >log
 check 'a first pass issues nothing: 0' status 0 "$program" run --once
 check 'no such rule: 2' status 2 "$program" backfill teir
@@ -97,6 +98,7 @@ check 'and sent' soon state_is tier sent 41
 check 'once' state_is tier sent 41
 check 'one mail each' [ "$(mails)" -eq 41 ]
 check 'the trail says who' sh -c "'$program' runs show 1 | grep -q ' planned  *backfill by '"
+check 'why says so, too' sh -c "'$program' why p1000@example.org | grep -q 'tier  by a backfill'"
 kill "$daemon"
 wait "$daemon" 2>/dev/null
 daemon=
