@@ -52,7 +52,8 @@ struct file {
 struct handle {
 	sqlite3_file base;
 	struct file *file;
-	uint64_t life; /* of the process that opened it */
+	uint64_t life;	   /* of the process that opened it */
+	bool syncs_folder; /* its next sync does */
 	int level;
 	struct shared *shared;
 };
@@ -295,6 +296,9 @@ static int on_sync(sqlite3_file *base, int flags)
 	disk.syncs++;
 	if (meets(DISK_SYNC_FAILS) || meets(DISK_DIES))
 		return SQLITE_IOERR_FSYNC;
+	if (h->syncs_folder)
+		sync_folder();
+	h->syncs_folder = false;
 	file_sync(h->file);
 	return SQLITE_OK;
 }
@@ -485,6 +489,9 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int f
 	h->base.pMethods = &methods;
 	h->file = f;
 	h->life = disk.life;
+	/* As SQLite on Unix: of a journal or a log the first sync by whoever opened it, new or not. */
+	h->syncs_folder = (flags & SQLITE_OPEN_CREATE) &&
+			  (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL));
 	if (out)
 		*out = flags;
 	return SQLITE_OK;
