@@ -153,7 +153,8 @@ static void draw_bar(const struct filling *f, const struct backfill_report *r)
 	for (int i = 0; i < BAR_WIDTH; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\r  [%s] %s of %s, %s %s\033[K", bar, number(done, a), number(all, b),
+	/* The cursor goes back to the start, where a line of the log takes the bar's place. */
+	fprintf(stderr, "  [%s] %s of %s, %s %s\033[K\r", bar, number(done, a), number(all, b),
 		number(written(r), c), f->preview ? "would be issued" : "in the ledger");
 }
 

@@ -67,6 +67,11 @@ check 'a limit: 0' status 0 backfill --yes --limit 5
 check 'says how it goes on' grep -q 'run it again to go on' out
 check 'five are planned' state_is tier planned 5
 
+act fault '{"call":"search","fault":"status","status":500,"times":1}'
+script -qec "'$program' backfill tier" /dev/null >out 2>&1
+check 'a bar on a terminal' grep -qF '] 4' out
+check 'a line of the log takes its place' grep -q "$(printf '\033\\[K\r')20[^\\[]*.*warn" out
+
 # Ended by a signal, and by no warning, over and over.
 i=0
 while [ $i -lt 12 ]; do
