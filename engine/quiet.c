@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "engine/ledger.h"
 #include "engine/trace.h"
 
 #define TELL_MS MS_DAY
@@ -125,10 +126,14 @@ static void count_events(struct finding *f, int64_t since_ms)
 
 /* ---- the rules ------------------------------------------------------------- */
 
+/* What a person's backfill made says nothing of whether the rule fires by itself. */
 static bool matched_since(struct db *db, const char *rule, int64_t since_ms)
 {
-	return db_exists(db, "SELECT 1 FROM issuance WHERE rule = ?1 AND created_ms >= ?2", "ti",
-			 rule, since_ms);
+	return db_exists(db,
+			 "SELECT 1 FROM issuance i WHERE rule = ?1 AND created_ms >= ?2"
+			 " AND NOT EXISTS (SELECT 1 FROM trail t WHERE t.issuance = i.id"
+			 " AND t.who IS NOT NULL AND t.note LIKE '" LEDGER_BACKFILL "%')",
+			 "ti", rule, since_ms);
 }
 
 /* Live rules without a match, and since when. */

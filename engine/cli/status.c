@@ -310,7 +310,7 @@ const struct cli_command command_status = {
 	.option = options,
 	.run = status_run,
 	.more = "Events and what fired are those of the last 30 days; what a backfill made counts as fired, without\n"
-		"an event. Of a live rule that matched nothing it says which test stood in the way of the events that\n"
-		"came closest, and the commonest value there where at least three events had it. Works beside a\n"
-		"running daemon, and without one.",
+		"an event. Of a live rule that matched nothing by itself it says which test stood in the way of the\n"
+		"events that came closest, and the commonest value there where at least three events had it.\n"
+		"Works beside a running daemon, and without one.",
 };

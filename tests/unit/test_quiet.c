@@ -1,6 +1,7 @@
 /* Live rules that match nothing: which, since when, and what came closest; told once a day. */
 #include "tests/unit/stored.h"
 
+#include "engine/ledger.h"
 #include "engine/quiet.h"
 
 #define RULE(name, more)                                                                           \
@@ -112,6 +113,15 @@ static void a_rule_that_matched_is_not_quiet(void **state)
 	quiet_find(db, table, watch, NOW, &q);
 	assert_int_equal(q.count, 0);
 	quiets_release(&q);
+	/* What a person made does not hide it. */
+	db_run(db,
+	       "INSERT INTO trail (issuance, at_ms, state, note, who)"
+	       " SELECT id, 1, 'planned', '" LEDGER_BACKFILL ": x', 'ana' FROM issuance",
+	       "");
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.count, 1);
+	quiets_release(&q);
+	db_run(db, "DELETE FROM trail", "");
 	/* Two days later that is too long ago. */
 	quiet_find(db, table, watch, NOW + 2 * MS_DAY, &q);
 	assert_int_equal(q.count, 1);
