@@ -108,7 +108,7 @@ static void judge_touched_mails(struct judging *j, const struct sandbox_credenti
 {
 	struct db *db = j->l->sim.world.db;
 	int64_t sent = db_integer(db, 0,
-				  "SELECT count(*) FROM trail WHERE state = 'sent'"
+				  "SELECT count(*) FROM trail WHERE state = 'sent' AND note IS NULL"
 				  " AND issuance = " OF_CREDENTIAL,
 				  "t", c->id);
 	int64_t asked = db_integer(db, 0,
