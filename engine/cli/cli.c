@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
 
@@ -162,6 +164,31 @@ bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t 
 	}
 	*out = n;
 	return true;
+}
+
+bool cli_since(const struct cli *cli, const char *otherwise, int64_t *out)
+{
+	const char *text = cli_value(cli, "since");
+	struct timespec now;
+	int64_t span;
+
+	*out = INT64_MIN;
+	if (!text)
+		text = otherwise;
+	if (!text)
+		return true;
+	if (clock_parse_duration(slice_of(text), &span)) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		*out = (int64_t)now.tv_sec * MS_SECOND - span;
+		return true;
+	}
+	if (clock_parse_value(slice_of(text), out, NULL))
+		return true;
+	cli_usage(
+		cli,
+		"--since takes a duration (2h, 7d), a date (2026-01-31) or a date-time with zone, not '%s'",
+		text);
+	return false;
 }
 
 bool cli_word(const struct cli *cli, const char *option, const char *const *words, int *out)

@@ -70,6 +70,11 @@ const char *cli_value_or(const struct cli *cli, const char *option, const char *
  * the option is absent.
  */
 bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t max, int64_t *out);
+/*
+ * --since: a date, a date-time or a duration back from now, as a time in milliseconds; `otherwise`
+ * where it is not given, INT64_MIN where that is NULL. False after a message.
+ */
+bool cli_since(const struct cli *cli, const char *otherwise, int64_t *out);
 /* One of `words` (ends with NULL), its index in *out; false after a message with a did-you-mean. */
 bool cli_word(const struct cli *cli, const char *option, const char *const *words, int *out);
 

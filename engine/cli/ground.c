@@ -113,3 +113,14 @@ int ground_rules(struct ground *g, struct table **out)
 		return EXIT_FINDINGS;
 	return *out ? EXIT_FINE : cli_fail(g->cli, "%s", err.text);
 }
+
+enum rc ground_turn(struct ground *g, int64_t wake_ms, struct err *err)
+{
+	int64_t now = g->world.mono_ms(g->world.ctx);
+
+	return net_turn(g->net,
+			wake_ms == INT64_MAX ? -1
+			: wake_ms <= now     ? 0
+					     : wake_ms - now,
+			err);
+}

@@ -34,6 +34,8 @@ struct table *ground_table(struct ground *g, size_t *errors, struct err *err);
  * found out later.
  */
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err) MUST_CHECK;
+/* Waits for an answer, but not beyond this monotonic time; INT64_MAX: for an answer alone. */
+enum rc ground_turn(struct ground *g, int64_t wake_ms, struct err *err) MUST_CHECK;
 /* The table at a start: EXIT_FINE, else an exit status after a message. */
 int ground_rules(struct ground *g, struct table **out);
 

@@ -7,13 +7,8 @@ static enum rc run_to_its_end(struct ground *g, struct names_round *r, struct er
 
 	while (rc == RC_OK && !done) {
 		rc = names_round_step(r, &done, err);
-		int64_t wake = names_round_wake_ms(r), now = g->world.mono_ms(g->world.ctx);
 		if (rc == RC_OK && !done)
-			rc = net_turn(g->net,
-				      wake == INT64_MAX ? -1
-				      : wake <= now	? 0
-							: wake - now,
-				      err);
+			rc = ground_turn(g, names_round_wake_ms(r), err);
 	}
 	return rc;
 }

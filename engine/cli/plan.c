@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -266,39 +265,14 @@ static enum rc compare_live(struct ground *g, struct compare *c, const struct ta
 
 	while (rc == RC_OK && !done) {
 		rc = observe_step(o, &done, err);
-		int64_t wake = observe_wake_ms(o), now = g->world.mono_ms(g->world.ctx);
 		if (rc == RC_OK && !done)
-			rc = net_turn(g->net,
-				      wake == INT64_MAX ? -1
-				      : wake <= now	? 0
-							: wake - now,
-				      err);
+			rc = ground_turn(g, observe_wake_ms(o), err);
 	}
 	observe_free(o);
 	return rc;
 }
 
 /* ---- the command --------------------------------------------------------------------- */
-
-static bool since_of(const struct cli *cli, int64_t *out)
-{
-	const char *text = cli_value(cli, "since");
-	struct timespec now;
-	int64_t span;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (clock_parse_duration(slice_of(text ? text : "7d"), &span)) {
-		*out = (int64_t)now.tv_sec * MS_SECOND - span;
-		return true;
-	}
-	if (clock_parse_value(slice_of(text), out, NULL))
-		return true;
-	cli_usage(
-		cli,
-		"--since takes a duration (2h, 7d), a date (2026-01-31) or a date-time with zone, not '%s'",
-		text);
-	return false;
-}
 
 static int with_tables(struct ground *g, const struct ruleset *old, const struct table *edited,
 		       int64_t since_ms)
@@ -360,7 +334,7 @@ static int plan_run(const struct cli *cli)
 	int64_t since_ms;
 	int status = ground_open(&g, cli, LOG_WARN);
 
-	if (status == EXIT_FINE && !since_of(cli, &since_ms))
+	if (status == EXIT_FINE && !cli_since(cli, "7d", &since_ms))
 		status = EXIT_USAGE;
 	if (status == EXIT_FINE &&
 	    db_open(cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE,

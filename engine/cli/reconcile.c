@@ -102,13 +102,8 @@ static enum rc run_to_its_end(struct ground *g, struct reconcile *r, struct err 
 
 	while (rc == RC_OK && !done) {
 		rc = reconcile_step(r, &done, err);
-		int64_t wake = reconcile_wake_ms(r), now = g->world.mono_ms(g->world.ctx);
 		if (rc == RC_OK && !done)
-			rc = net_turn(g->net,
-				      wake == INT64_MAX ? -1
-				      : wake <= now	? 0
-							: wake - now,
-				      err);
+			rc = ground_turn(g, reconcile_wake_ms(r), err);
 	}
 	return rc;
 }

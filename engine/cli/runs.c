@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -191,30 +190,6 @@ static void add_row(struct str *out, struct query *q, bool colour)
 
 /* ---- list --------------------------------------------------------------- */
 
-/* A date, a date-time or a duration back from now. */
-static bool since_of(const struct cli *cli, int64_t *out)
-{
-	const char *text = cli_value(cli, "since");
-	int64_t span;
-
-	*out = INT64_MIN;
-	if (!text)
-		return true;
-	if (clock_parse_duration(slice_of(text), &span)) {
-		struct timespec now;
-		clock_gettime(CLOCK_REALTIME, &now);
-		*out = (int64_t)now.tv_sec * MS_SECOND - span;
-		return true;
-	}
-	if (clock_parse_value(slice_of(text), out, NULL))
-		return true;
-	cli_usage(
-		cli,
-		"--since takes a duration (2h, 7d), a date (2026-01-31) or a date-time with zone, not '%s'",
-		text);
-	return false;
-}
-
 static bool hold_known(const struct cli *cli, const char *hold)
 {
 	enum hold unused;
@@ -252,7 +227,7 @@ static int list(const struct cli *cli, struct db *db)
 	bool colour = cli_colour(1);
 	struct str out;
 
-	if (!since_of(cli, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) ||
+	if (!cli_since(cli, NULL, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) ||
 	    !state_known(cli, state) || !hold_known(cli, hold))
 		return EXIT_USAGE;
 	struct query *q = db_select(
