@@ -16,8 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/cli/cli.h"
-#include "engine/sandbox/sandbox.h"
-#include "engine/sandbox/server.h"
+#include "engine/sandbox/serve.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8787"
 #define SPEED_MOST 100000
@@ -57,19 +56,17 @@ static bool from_elsewhere(const struct server_request *request)
 	return origin && (!at || !host || strcmp(at + 3, host) != 0);
 }
 
-static void handle(void *ctx, const struct server_request *request, struct sandbox_answer *answer)
+static void handle(void *ctx, const struct server_request *request, struct server_answer *answer)
 {
 	struct play *p = ctx;
-	struct sandbox_request r = server_to_sandbox(request);
 
-	if (strncmp(r.path, "/sandbox", 8) == 0 && from_elsewhere(request)) {
+	if (strncmp(request->path, "/sandbox", 8) == 0 && from_elsewhere(request)) {
 		answer->status = 403;
 		str_add_text(&answer->body,
 			     "{\"ok\":false,\"problem\":\"a request from another site\"}");
 		return;
 	}
-	str_release(&answer->body);
-	sandbox_call(p->sandbox, play_now(p), &r, answer);
+	serve_request(p->sandbox, play_now(p), request, answer);
 }
 
 /* ---- data --------------------------------------------------------------- */
@@ -186,7 +183,7 @@ static int sandbox_run(const struct cli *cli)
 		cli_fail(cli, "%s", err.text);
 		goto out;
 	}
-	enum rc rc = server_open(&p.server, listen, handle, &p, &err);
+	enum rc rc = server_open(&p.server, listen, &serve_limits, handle, &p, &err);
 	if (rc != RC_OK) {
 		status = rc == RC_INVALID ? cli_usage(cli, "%s", err.text)
 					  : cli_fail(cli, "%s", err.text);

@@ -4,7 +4,7 @@
  * A simulator of both services as facts/hubspot.md and facts/certifier.md
  * describe them, as strict as the real ones. Called in-process with the time
  * handed in (tests, scenes), or over HTTP by `hs2cert sandbox`
- * (sandbox/server.c). It is a test's only judge of what was issued, so it shares
+ * (sandbox/serve.c). It is a test's only judge of what was issued, so it shares
  * no code with the engine's clients: only base/.
  *
  * Deterministic: time comes in with every call, ids are counted or drawn from

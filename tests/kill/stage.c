@@ -70,17 +70,15 @@ static void end_life(struct stage *s)
 }
 
 /* Half of the deaths by count come before the call is carried out, which it is all the same. */
-static void serve(void *ctx, const struct server_request *request, struct sandbox_answer *answer)
+static void serve(void *ctx, const struct server_request *request, struct server_answer *answer)
 {
 	struct stage *s = ctx;
-	struct sandbox_request r = server_to_sandbox(request);
 
 	if (s->pid && ++s->calls == s->kill_at_call) {
 		s->in_writes += is_write(request);
 		end_life(s);
 	}
-	str_release(&answer->body);
-	sandbox_call(s->sandbox, clock_of(CLOCK_REALTIME), &r, answer);
+	serve_request(s->sandbox, clock_of(CLOCK_REALTIME), request, answer);
 }
 
 static bool open_sandbox(struct stage *s, struct err *err)
@@ -97,7 +95,7 @@ static bool open_sandbox(struct stage *s, struct err *err)
 	int64_t now = clock_of(CLOCK_REALTIME);
 	return sandbox_list(s->sandbox, now - MS_DAY, LIST, "Graduates", NULL, NULL, err) ==
 		       RC_OK &&
-	       server_open(&s->server, "127.0.0.1:0", serve, s, err) == RC_OK;
+	       server_open(&s->server, "127.0.0.1:0", &serve_limits, serve, s, err) == RC_OK;
 }
 
 /* ---- what happens in HubSpot ---------------------------------------------- */

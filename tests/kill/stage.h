@@ -14,8 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "engine/sandbox/sandbox.h"
-#include "engine/sandbox/server.h"
+#include "engine/sandbox/serve.h"
 
 /* What one contact has earned so far. */
 struct person {

@@ -1,4 +1,4 @@
-/* The HTTP server under `hs2cert sandbox`, over a real socket in one thread. */
+/* The HTTP server, over real sockets in one thread. */
 #include "tests/unit/sandbox_help.h"
 
 #include <arpa/inet.h>
@@ -6,17 +6,23 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "engine/sandbox/server.h"
+#include "base/server.h"
 
+static const struct server_limits limits = { .body_bytes = 1024 * 1024,
+					     .connections = 16,
+					     .idle_seconds = 60 };
 static struct server *server;
+static struct server_ticket *kept;
 static int64_t now_ms;
 static int served;
 static char answer_text[65536];
 
-/* Says what it was asked; paths that begin with /cut and /hold fail so. */
-static void echo(void *ctx, const struct server_request *r, struct sandbox_answer *answer)
+/* Says what it was asked; paths that begin with /cut and /hold fail so, /later keeps its ticket. */
+static void echo(void *ctx, const struct server_request *r, struct server_answer *answer)
 {
 	const char *token = server_header(r, "authorization");
 
@@ -26,14 +32,16 @@ static void echo(void *ctx, const struct server_request *r, struct sandbox_answe
 	snprintf(answer->header[0], sizeof(answer->header[0]),
 		 "Date: Mon, 23 Nov 2026 10:00:00 GMT");
 	snprintf(answer->header[1], sizeof(answer->header[1]), "Retry-After: 1");
-	str_release(&answer->body);
-	str_init(&answer->body, 4096);
 	str_addf(&answer->body, "%s %s ? %s %s [%zu]", r->method, r->path, r->query,
 		 token ? token : "-", r->body.len);
 	if (strncmp(r->path, "/cut", 4) == 0)
-		answer->delivery = SANDBOX_CUT;
+		answer->delivery = SERVER_CUT;
 	if (strncmp(r->path, "/hold", 5) == 0)
-		answer->delivery = SANDBOX_TIMEOUT;
+		answer->delivery = SERVER_NEVER;
+	if (strncmp(r->path, "/later", 6) == 0) {
+		kept = r->ticket;
+		answer->delivery = SERVER_LATER;
+	}
 }
 
 static int open_server(void **state)
@@ -43,7 +51,7 @@ static int open_server(void **state)
 	(void)state;
 	now_ms = T0;
 	served = 0;
-	return server_open(&server, "127.0.0.1:0", echo, NULL, &err) == RC_OK ? 0 : -1;
+	return server_open(&server, "127.0.0.1:0", &limits, echo, NULL, &err) == RC_OK ? 0 : -1;
 }
 
 static int close_server(void **state)
@@ -158,6 +166,86 @@ static void test_hold(void **state)
 	close(fd);
 }
 
+/* The answer that was left for later is given, and others are served meanwhile. */
+static void test_later(void **state)
+{
+	const char *request = "GET /later HTTP/1.1\r\n" END "\r\n";
+	struct server_answer answer = { .status = 202, .type = "text/plain" };
+	int fd = connect_client();
+
+	(void)state;
+	send_all(fd, request, strlen(request));
+	while (!served)
+		turn(-1);
+	assert_int_equal(server_wait_ms(server), -1);
+	assert_non_null(strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "207"));
+	str_init(&answer.body, 100);
+	str_add_text(&answer.body, "at last");
+	server_answer(kept, &answer);
+	str_release(&answer.body);
+	const char *text = read_to_end(fd);
+	assert_non_null(strstr(text, "HTTP/1.1 202"));
+	assert_non_null(strstr(text, "Content-Type: text/plain"));
+	assert_non_null(strstr(text, "at last"));
+	close(fd);
+}
+
+/* Whoever waited has gone: the ticket takes its answer all the same. */
+static void test_later_to_nobody(void **state)
+{
+	const char *request = "GET /later HTTP/1.1\r\n" END "\r\n";
+	struct server_answer answer = { .status = 202 };
+	int fd = connect_client();
+
+	(void)state;
+	send_all(fd, request, strlen(request));
+	while (!served)
+		turn(-1);
+	close(fd);
+	server_answer(kept, &answer);
+	assert_non_null(strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "207"));
+}
+
+/* A Unix socket: for its owner only; one that nobody listens to any more is replaced, a file is not. */
+static void test_path(void **state)
+{
+	char path[64], much[200];
+	struct server *one, *two;
+	struct stat is;
+	struct err err;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/hs2cert-server-%d", (int)getpid());
+	unlink(path);
+	assert_int_equal(server_open_path(&one, path, &limits, echo, NULL, &err), RC_OK);
+	assert_int_equal(lstat(path, &is), 0);
+	assert_int_equal(is.st_mode & 0777, 0600);
+	assert_int_equal(server_port(one), 0);
+	assert_int_equal(server_open_path(&two, path, &limits, echo, NULL, &err), RC_BROKEN);
+	assert_non_null(strstr(err.text, "in use"));
+	server_close(one);
+	assert_int_equal(lstat(path, &is), -1);
+
+	struct sockaddr_un left = { .sun_family = AF_UNIX };
+	snprintf(left.sun_path, sizeof(left.sun_path), "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&left, sizeof(left)), 0);
+	close(fd);
+	assert_int_equal(server_open_path(&one, path, &limits, echo, NULL, &err), RC_OK);
+	server_close(one);
+
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(server_open_path(&one, path, &limits, echo, NULL, &err), RC_BROKEN);
+	assert_int_equal(lstat(path, &is), 0);
+	unlink(path);
+
+	memset(much, 'x', sizeof(much) - 1);
+	much[sizeof(much) - 1] = '\0';
+	assert_int_equal(server_open_path(&one, much, &limits, echo, NULL, &err), RC_INVALID);
+}
+
 /* One that is still held when the server ends must not keep it. */
 static void test_close_while_held(void **state)
 {
@@ -171,18 +259,18 @@ static void test_close_while_held(void **state)
 		turn(-1);
 	server_close(server);
 	close(fd);
-	assert_int_equal(server_open(&server, "127.0.0.1:0", echo, NULL, &err), RC_OK);
+	assert_int_equal(server_open(&server, "127.0.0.1:0", &limits, echo, NULL, &err), RC_OK);
 }
 
 static void test_body_ceiling(void **state)
 {
 	static char much[64 * 1024];
-	const char *head = "POST / HTTP/1.1\r\n" END "Content-Length: 9437184\r\n\r\n";
+	const char *head = "POST / HTTP/1.1\r\n" END "Content-Length: 2097152\r\n\r\n";
 	int fd = connect_client();
 
 	(void)state;
 	send_all(fd, head, strlen(head));
-	for (int i = 0; i < 144; i++)
+	for (int i = 0; i < 32; i++)
 		send_all(fd, much, sizeof(much));
 	assert_non_null(strstr(read_to_end(fd), "HTTP/1.1 413"));
 	assert_int_equal(served, 0);
@@ -202,10 +290,10 @@ static void test_addresses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (server_open(&other, bad[i], echo, NULL, &err) != RC_INVALID)
+		if (server_open(&other, bad[i], &limits, echo, NULL, &err) != RC_INVALID)
 			fail_msg("'%s' was taken", bad[i]);
 	snprintf(taken, sizeof(taken), "localhost:%d", server_port(server));
-	assert_int_equal(server_open(&other, taken, echo, NULL, &err), RC_BROKEN);
+	assert_int_equal(server_open(&other, taken, &limits, echo, NULL, &err), RC_BROKEN);
 	assert_non_null(strstr(err.text, "in use"));
 }
 
@@ -214,8 +302,15 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_request_and_answer), CASE(test_cut),		CASE(test_hold),
-		CASE(test_close_while_held),   CASE(test_body_ceiling), CASE(test_addresses),
+		CASE(test_request_and_answer),
+		CASE(test_cut),
+		CASE(test_hold),
+		CASE(test_close_while_held),
+		CASE(test_body_ceiling),
+		CASE(test_addresses),
+		CASE(test_later),
+		CASE(test_later_to_nobody),
+		CASE(test_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
