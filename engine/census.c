@@ -5,7 +5,6 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "engine/registry.h"
-#include "engine/token.h"
 
 #define FAILURES_MOST 5 /* in a row, of the service or of one contact, before we give up */
 #define QUEUE_LEAST 400 /* the next page is asked for before fewer than these wait for a look */
@@ -32,6 +31,7 @@ struct census {
 	const struct survey_scope *scope;
 	const struct census_taker *taker;
 	const struct source_ops *ops;
+	struct bearer *bearer;
 	struct source *source; /* NULL before the first step */
 	struct survey *survey;
 	bool begun; /* labels are there, as far as they can be had */
@@ -58,6 +58,7 @@ struct census *census_new(const struct world *world, const struct table *table, 
 	c->scope = scope;
 	c->taker = taker;
 	c->ops = registry_source(table->account[account].type);
+	c->bearer = bearer_new(world);
 	map_init(&c->seen);
 	str_init(&c->list_id, LIMIT_ID_BYTES);
 	str_init(&c->list_name, LIMIT_VALUE_BYTES);
@@ -84,6 +85,7 @@ void census_free(struct census *c)
 	c->ops->survey_close(c->survey);
 	if (c->source)
 		c->ops->close(c->source);
+	bearer_free(c->bearer);
 	while (c->looking)
 		looking_free(c->looking);
 	for (size_t i = 0; i < c->queued; i++)
@@ -102,16 +104,13 @@ static const char *account_name(const struct census *c)
 
 static enum rc begin(struct census *c, struct err *err)
 {
-	struct str token;
+	enum rc rc = bearer_load(c->bearer, &c->table->account[c->account], err);
 
-	str_init(&token, LIMIT_SECRET_BYTES);
-	enum rc rc = token_read(c->world, &c->table->account[c->account], &token, err);
 	if (rc == RC_OK) {
 		c->source = c->ops->open(c->world, account_name(c));
-		c->ops->load(c->source, c->table, c->account, NULL, str_slice(&token));
+		c->ops->load(c->source, c->table, c->account, NULL, c->bearer);
 		c->survey = c->ops->survey_open(c->source, c->scope);
 	}
-	str_wipe(&token);
 	return rc;
 }
 

@@ -12,7 +12,6 @@
 #include "engine/quiet.h"
 #include "engine/record.h"
 #include "engine/registry.h"
-#include "engine/token.h"
 #include "engine/watch.h"
 
 #define KEEP_CONTACTS_MS (2 * MS_DAY) /* longer than the daily sweep reaches back */
@@ -36,8 +35,7 @@ struct origin {
 	const struct source_ops *ops;
 	struct source *source;
 	uint32_t account; /* index in the table */
-	struct str token;
-	bool no_secret;
+	struct bearer *bearer;
 	struct batch *batch;
 	struct origin *next;
 };
@@ -212,7 +210,7 @@ static struct origin *origin_of(struct engine *e, const struct account *account)
 	o->name = mem_strdup(account->name);
 	o->ops = registry_source(account->type);
 	o->source = o->ops->open(e->world, o->name);
-	str_init(&o->token, LIMIT_SECRET_BYTES);
+	o->bearer = bearer_new(e->world);
 	o->next = e->origin;
 	e->origin = o;
 	return o;
@@ -223,19 +221,25 @@ static void origin_free(struct origin *o)
 	while (o->batch)
 		batch_free(o->batch);
 	o->ops->close(o->source);
-	str_wipe(&o->token);
+	bearer_free(o->bearer);
 	mem_free(o->name);
 	mem_free(o);
 }
 
-/* The source goes on with the table and the token that o holds. */
+/* It does nothing until somebody acts. */
+static bool is_stopped(const struct origin *o)
+{
+	return !bearer_there(o->bearer) || o->ops->health(o->source) == SOURCE_STOPPED;
+}
+
+/* The source goes on with the table and the bearer that o holds. */
 static void origin_use(struct origin *o)
 {
 	struct engine *e = o->engine;
 
 	while (o->batch)
 		batch_free(o->batch);
-	o->ops->load(o->source, e->table, o->account, &e->watches, str_slice(&o->token));
+	o->ops->load(o->source, e->table, o->account, &e->watches, o->bearer);
 }
 
 static void origin_load(struct origin *o, uint32_t account)
@@ -244,8 +248,7 @@ static void origin_load(struct origin *o, uint32_t account)
 	struct err err;
 
 	o->account = account;
-	o->no_secret = token_read(e->world, &e->table->account[account], &o->token, &err) != RC_OK;
-	if (o->no_secret)
+	if (bearer_load(o->bearer, &e->table->account[account], &err) != RC_OK)
 		log_line(e->world->log, LOG_ERROR,
 			 "account stopped until a reload, a restart or a new secret", "account",
 			 o->name, "reason", err.text, NULL);
@@ -256,12 +259,10 @@ static void origin_load(struct origin *o, uint32_t account)
 static void look_at_secrets(struct engine *e)
 {
 	for (struct origin *o = e->origin; o; o = o->next) {
-		bool stopped = o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED;
-		if (!stopped || !token_changed(e->world, &e->table->account[o->account], &o->token))
+		if (!is_stopped(o) || !bearer_look(o->bearer))
 			continue;
 		log_line(e->world->log, LOG_INFO, "account goes on with a new secret", "account",
 			 o->name, NULL);
-		o->no_secret = false;
 		origin_use(o);
 	}
 	outbox_look_at_secrets(e->outbox);
@@ -369,7 +370,7 @@ static enum rc promote(struct origin *o, struct err *err)
 
 static enum rc origin_step(struct origin *o, struct err *err)
 {
-	if (o->no_secret)
+	if (!bearer_there(o->bearer))
 		return RC_OK;
 	/* Activations are known before the source looks for what happened since. */
 	enum rc rc = promote(o, err);
@@ -477,7 +478,7 @@ int64_t engine_wake_ms(struct engine *e)
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
 		wake = earlier(wake, e->secrets_ms);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
-		if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
+		if (is_stopped(o))
 			wake = earlier(wake, e->secrets_ms);
 		else
 			wake = earlier(wake, earlier(o->ops->wake_ms(o->source), look_wake_ms(o)));
@@ -510,7 +511,7 @@ static bool origin_working(const struct origin *o)
 {
 	int64_t now, due = inbox_next_due(o->engine->db, o->name);
 
-	if (o->no_secret || o->ops->health(o->source) == SOURCE_STOPPED)
+	if (is_stopped(o))
 		return false;
 	if (!o->ops->polled(o->source) || o->batch)
 		return o->ops->waits_ms(o->source) <= ONCE_RETRY_MS;
@@ -538,7 +539,8 @@ enum once engine_once(struct engine *e)
 	for (const struct origin *o = e->origin; o; o = o->next) {
 		if (origin_working(o))
 			return ONCE_WORKING;
-		source_failed |= o->no_secret || o->ops->health(o->source) != SOURCE_FINE;
+		source_failed |= !bearer_there(o->bearer) ||
+				 o->ops->health(o->source) != SOURCE_FINE;
 		settling += inbox_count(e->db, o->name) + inbox_pending_count(e->db, o->name);
 	}
 	if (outbox_working(e))

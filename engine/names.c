@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "engine/backoff.h"
 #include "engine/registry.h"
-#include "engine/token.h"
 
 #define TRIES 5			     /* of one request */
 #define WAIT_MOST_MS (2 * MS_MINUTE) /* somebody looks at the terminal: longer is a failure */
@@ -18,7 +17,7 @@ struct names_round {
 	size_t account; /* index in table->account */
 	const struct names_ops *ops;
 	struct names_reader *reader; /* NULL: none is open */
-	struct str token;
+	struct bearer *bearer;
 	struct arena memory; /* of the request under way */
 	struct http_request request;
 	bool asking, again; /* again: the same request once more */
@@ -36,7 +35,7 @@ struct names_round *names_round_new(const struct world *world, const struct tabl
 	r->table = table;
 	lock_init(&r->lock);
 	arena_init(&r->memory);
-	str_init(&r->token, LIMIT_SECRET_BYTES);
+	r->bearer = bearer_new(world);
 	return r;
 }
 
@@ -55,7 +54,7 @@ void names_round_free(struct names_round *r)
 	close_reader(r);
 	lock_release(&r->lock);
 	arena_release(&r->memory);
-	str_wipe(&r->token);
+	bearer_free(r->bearer);
 	mem_free(r);
 }
 
@@ -118,13 +117,13 @@ static void arrived(void *arg, const struct http_response *response)
 
 static enum rc open_reader(struct names_round *r)
 {
-	enum rc rc = token_read(r->world, account_of(r), &r->token, &r->why);
+	enum rc rc = bearer_load(r->bearer, account_of(r), &r->why);
 
 	if (rc != RC_OK)
 		return rc;
 	r->ops = registry_names(account_of(r)->type);
 	(void)lock_add_account(&r->lock, account_of(r)->name, account_of(r)->type);
-	r->reader = r->ops->open(account_of(r), str_slice(&r->token), &r->lock);
+	r->reader = r->ops->open(account_of(r), r->bearer, &r->lock);
 	r->requests = 0;
 	return RC_OK;
 }

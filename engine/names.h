@@ -11,6 +11,7 @@
 
 #include "dsl/lock.h"
 #include "dsl/table.h"
+#include "engine/bearer.h"
 #include "engine/http.h"
 #include "engine/world.h"
 
@@ -22,7 +23,7 @@ struct names_ops {
 	const char *type; /* the account's type in the rule files */
 
 	/* Everything is lent until the close. What is found goes into the account called that. */
-	struct names_reader *(*open)(const struct account *account, struct slice token,
+	struct names_reader *(*open)(const struct account *account, const struct bearer *bearer,
 				     struct lock *into);
 	void (*close)(struct names_reader *reader);
 	/* The next request; false where there is nothing more to ask. What is built lives in `memory`. */

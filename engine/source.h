@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "dsl/eval.h"
+#include "engine/bearer.h"
 #include "engine/contact.h"
 #include "engine/watch.h"
 #include "engine/world.h"
@@ -96,12 +97,12 @@ struct source_ops {
 	void (*close)(struct source *source);
 	/*
 	 * Takes a table into use: at start, on every reload, and when a secret
-	 * was changed. `watches` and `table` are lent until the next load.
+	 * was changed. `watches`, `table` and `bearer` are lent until the next load.
 	 * Requests under way end without effect. Without watches (NULL) it polls
 	 * nothing: it is there for labels, looks and surveys.
 	 */
 	void (*load)(struct source *source, const struct table *table, uint32_t account,
-		     struct watches *watches, struct slice token);
+		     struct watches *watches, const struct bearer *bearer);
 
 	/* Begins what is due. RC_BROKEN where the store fails. */
 	enum rc (*step)(struct source *source, struct err *err);

@@ -23,12 +23,12 @@ struct names_reader {
 	struct str cursor; /* of the next page of groups */
 };
 
-static struct names_reader *reader_open(const struct account *account, struct slice token,
+static struct names_reader *reader_open(const struct account *account, const struct bearer *bearer,
 					struct lock *into)
 {
 	struct names_reader *r = mem_alloc(sizeof(*r));
 
-	r->action = certifier_ops.open(account, token);
+	r->action = certifier_ops.open(account, bearer_token(bearer));
 	r->account = account;
 	r->lock = into;
 	str_init(&r->cursor, LIMIT_URL_BYTES);

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "dsl/build.h"
-#include "engine/token.h"
+#include "engine/bearer.h"
 
 /* Tokens live in this process: no core dumps of it, no peeking at it. */
 static void keep_secrets(void)
@@ -94,12 +94,11 @@ struct table *ground_table(struct ground *g, size_t *errors, struct err *err)
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err)
 {
 	enum rc rc = RC_OK;
-	struct str token;
+	struct bearer *bearer = bearer_new(&g->world);
 
-	str_init(&token, LIMIT_SECRET_BYTES);
 	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++)
-		rc = token_read(&g->world, &table->account[i], &token, err);
-	str_wipe(&token);
+		rc = bearer_load(bearer, &table->account[i], err);
+	bearer_free(bearer);
 	return rc;
 }
 

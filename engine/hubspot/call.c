@@ -343,7 +343,7 @@ void call_start(struct source *s, const struct call_spec *spec)
 	s->calls = c;
 	str_init(&c->body, LIMIT_ANSWER_BYTES);
 	str_init(&c->token, LIMIT_SECRET_BYTES);
-	str_add_slice(&c->token, str_slice(&s->token));
+	str_add_slice(&c->token, bearer_token(s->bearer));
 	if (spec->body) {
 		json_dump(spec->body, &c->body);
 		json_free(spec->body);

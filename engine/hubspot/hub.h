@@ -70,7 +70,8 @@ struct source {
 	uint32_t account;
 	const struct account *config;
 	struct watches *watches; /* NULL: it polls nothing */
-	struct str token;
+	const struct bearer *bearer;
+	unsigned serial; /* of the bearer, at that load */
 	struct arena loaded;
 	struct hub_list *list;
 	size_t lists;

@@ -22,7 +22,6 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	s->world = world;
 	s->db = world->db;
 	s->name = mem_strdup(name);
-	str_init(&s->token, LIMIT_SECRET_BYTES);
 	arena_init(&s->loaded);
 	map_init(&s->labels);
 	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);
@@ -36,7 +35,6 @@ static void hubspot_close(struct source *s)
 	hub_lists_release(s);
 	labels_forget(s);
 	arena_release(&s->loaded);
-	str_wipe(&s->token);
 	mem_free(s->name);
 	mem_free(s);
 }
@@ -56,15 +54,15 @@ static bool needs_walk(const struct table *table, uint32_t account, const struct
 }
 
 static void hubspot_load(struct source *s, const struct table *table, uint32_t account,
-			 struct watches *watches, struct slice token)
+			 struct watches *watches, const struct bearer *bearer)
 {
-	bool other_token = !slice_eq(str_slice(&s->token), token);
+	bool other_secret = s->serial != bearer_serial(bearer);
 
 	calls_drop(s);
 	hub_lists_release(s);
 	arena_release(&s->loaded);
-	str_wipe(&s->token);
-	str_add_slice(&s->token, token);
+	s->bearer = bearer;
+	s->serial = bearer_serial(bearer);
 	s->table = table;
 	s->account = account;
 	s->config = &table->account[account];
@@ -75,7 +73,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	labels_begin(s);
 	s->stopped = false;
 	s->stumbles = 0;
-	if (other_token) {
+	if (other_secret) {
 		s->failures = 0;
 		s->wait_until_ms = 0;
 	}

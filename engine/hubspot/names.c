@@ -36,27 +36,25 @@ static const struct {
 
 struct names_reader {
 	const struct account *account;
-	struct str token;
+	const struct bearer *bearer;
 	struct lock *lock;
 	enum asks asks;
 	int64_t offset; /* of the next page of lists */
 };
 
-static struct names_reader *reader_open(const struct account *account, struct slice token,
+static struct names_reader *reader_open(const struct account *account, const struct bearer *bearer,
 					struct lock *into)
 {
 	struct names_reader *r = mem_alloc(sizeof(*r));
 
 	r->account = account;
 	r->lock = into;
-	str_init(&r->token, LIMIT_SECRET_BYTES);
-	str_add_slice(&r->token, token);
+	r->bearer = bearer;
 	return r;
 }
 
 static void reader_close(struct names_reader *r)
 {
-	str_wipe(&r->token);
 	mem_free(r);
 }
 
@@ -94,7 +92,7 @@ static bool reader_next(struct names_reader *r, struct arena *memory, struct htt
 		.method = lists ? "POST" : "GET",
 		.url = hub_account_url(r->account, lists ? AREA_LISTS : AREA_PROPERTIES,
 				       rows[r->asks].query, memory),
-		.bearer = str_text(&r->token),
+		.bearer = arena_text(memory, bearer_token(r->bearer)),
 		.header = { "Accept: application/json",
 			    lists ? "Content-Type: application/json" : NULL },
 		.has_body = lists,
@@ -195,7 +193,7 @@ static enum rc refuse(const struct names_reader *r, const struct http_response *
 							   : hub_wait_ms(response->status, body);
 	str_init(&said, LIMIT_FIELD_BYTES);
 	str_add_shown(&said, mask_head(json_get_slice(body, "message"), SAID_BYTES));
-	mask_text(&said, str_slice(&r->token));
+	mask_text(&said, bearer_token(r->bearer));
 	mask_addresses(&said);
 	bool good = response->status < 300,
 	     no = response->status == 401 || !hub_is_passing(response->status);

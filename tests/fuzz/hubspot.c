@@ -41,6 +41,7 @@ struct asked {
 
 struct tiny {
 	struct world world;
+	struct bearer *bearer;
 	struct log log;
 	int64_t now_ms;
 	struct asked asked[8];
@@ -57,6 +58,15 @@ struct tiny {
 static const struct source_ops *const ops = &hubspot_ops;
 
 /* ---- the world ----------------------------------------------------------------- */
+
+static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+{
+	(void)ctx;
+	(void)secret;
+	(void)err;
+	str_add_text(out, "token");
+	return RC_OK;
+}
 
 static int64_t now_ms(void *ctx)
 {
@@ -150,8 +160,11 @@ static void prepare(struct tiny *t)
 				   .random = no_chance,
 				   .http_start = http_start,
 				   .http_cancel = http_cancel,
+				   .secret = secret,
 				   .db = t->db,
 				   .log = &t->log };
+	t->bearer = bearer_new(&t->world);
+	must(bearer_load(t->bearer, &t->table->account[t->account], &err) == RC_OK);
 	must(watches_sync(t->db, t->table, START, &t->log, &t->watches, &err) == RC_OK);
 }
 
@@ -313,7 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.answers = 0;
 	bool looks_first = input_byte(&t.in) & 1;
 	t.source = ops->open(&t.world, t.table->account[t.account].name);
-	ops->load(t.source, t.table, t.account, &t.watches, slice_of("token"));
+	ops->load(t.source, t.table, t.account, &t.watches, t.bearer);
 	if (looks_first)
 		look(&t);
 	poll(&t);

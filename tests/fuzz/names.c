@@ -18,17 +18,30 @@
 static const struct setting hub_settings[] = {
 	{ .key = "base-url", .kind = SETTING_TEXT, .text = "https://api.hubapi.com" },
 	{ .key = "api", .kind = SETTING_TEXT, .text = "2026-03" },
+	{ .key = "token", .kind = SETTING_SECRET, .n_secret = 1 },
 };
 static const struct setting cert_settings[] = {
 	{ .key = "base-url", .kind = SETTING_TEXT, .text = "https://api.certifier.io/v1" },
 	{ .key = "portal-url", .kind = SETTING_TEXT, .text = "https://credsverse.com" },
 	{ .key = "rate", .kind = SETTING_RATE, .per_second = 2.5 },
+	{ .key = "token", .kind = SETTING_SECRET, .n_secret = 1 },
 };
 static const struct account accounts[] = {
 	{ "academy", "hubspot", hub_settings, COUNT(hub_settings) },
 	{ "workspace", "certifier", cert_settings, COUNT(cert_settings) },
 };
 static const struct names_ops *const services[] = { &hubspot_names, &certifier_names };
+
+static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+{
+	(void)ctx;
+	(void)secret;
+	(void)err;
+	str_add_text(out, TOKEN);
+	return RC_OK;
+}
+
+static const struct world world = { .secret = secret };
 
 static struct http_response next_answer(struct input *in)
 {
@@ -53,7 +66,10 @@ static struct http_response next_answer(struct input *in)
 static bool ask(struct input *in, const struct names_ops *ops, const struct account *account,
 		struct lock *lock)
 {
-	struct names_reader *r = ops->open(account, slice_of(TOKEN), lock);
+	struct bearer *bearer = bearer_new(&world);
+	struct err ignored;
+	must(bearer_load(bearer, account, &ignored) == RC_OK);
+	struct names_reader *r = ops->open(account, bearer, lock);
 	bool good = true, left = true;
 
 	for (int i = 0; good && left && i < ANSWERS_MOST; i++) {
@@ -77,6 +93,7 @@ static bool ask(struct input *in, const struct names_ops *ops, const struct acco
 		arena_release(&memory);
 	}
 	ops->close(r);
+	bearer_free(bearer);
 	return good && !left;
 }
 
