@@ -12,30 +12,17 @@
 #include "dsl/lock.h"
 #include "dsl/table.h"
 #include "engine/bearer.h"
-#include "engine/http.h"
-#include "engine/world.h"
+#include "engine/reading.h"
 
 /* ---- what a service gives --------------------------------------------------- */
-
-struct names_reader; /* one account's */
 
 struct names_ops {
 	const char *type; /* the account's type in the rule files */
 
 	/* Everything is lent until the close. What is found goes into the account called that. */
-	struct names_reader *(*open)(const struct account *account, const struct bearer *bearer,
-				     struct lock *into);
-	void (*close)(struct names_reader *reader);
-	/* The next request; false where there is nothing more to ask. What is built lives in `memory`. */
-	bool (*next)(struct names_reader *reader, struct arena *memory, struct http_request *out);
-	/* The least time from one request to the next. */
-	int64_t (*pace_ms)(const struct names_reader *reader);
-	/*
-	 * RC_OK: taken. RC_AGAIN: the same request again, after *wait_ms (0: a
-	 * back-off). RC_REFUSED, RC_INVALID: it cannot be had. `err` says why in one line.
-	 */
-	enum rc (*answer)(struct names_reader *reader, const struct http_response *response,
-			  int64_t *wait_ms, struct err *err);
+	struct reader *(*open)(const struct account *account, const struct bearer *bearer,
+			       struct lock *into);
+	struct reader_ops reads;
 };
 
 /* ---- the round ---------------------------------------------------------------- */

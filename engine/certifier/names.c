@@ -15,7 +15,7 @@ enum asks { ASKS_GROUPS, ASKS_ATTRIBUTES, ASKS_DONE };
 
 static const char *const asked[] = { "groups", "attributes" };
 
-struct names_reader {
+struct reader {
 	struct action *action; /* for its requests */
 	const struct account *account;
 	struct lock *lock;
@@ -23,10 +23,10 @@ struct names_reader {
 	struct str cursor; /* of the next page of groups */
 };
 
-static struct names_reader *reader_open(const struct account *account, const struct bearer *bearer,
-					struct lock *into)
+static struct reader *reader_open(const struct account *account, const struct bearer *bearer,
+				  struct lock *into)
 {
-	struct names_reader *r = mem_alloc(sizeof(*r));
+	struct reader *r = mem_alloc(sizeof(*r));
 
 	r->action = certifier_ops.open(account, bearer_token(bearer));
 	r->account = account;
@@ -35,14 +35,14 @@ static struct names_reader *reader_open(const struct account *account, const str
 	return r;
 }
 
-static void reader_close(struct names_reader *r)
+static void reader_close(struct reader *r)
 {
 	certifier_ops.close(r->action);
 	str_release(&r->cursor);
 	mem_free(r);
 }
 
-static struct lock_account *into(const struct names_reader *r)
+static struct lock_account *into(const struct reader *r)
 {
 	size_t i = 0;
 
@@ -51,7 +51,7 @@ static struct lock_account *into(const struct names_reader *r)
 	return &r->lock->account[i];
 }
 
-static bool reader_next(struct names_reader *r, struct arena *memory, struct http_request *out)
+static bool reader_next(struct reader *r, struct arena *memory, struct http_request *out)
 {
 	if (r->asks == ASKS_GROUPS)
 		api_groups(r->action, str_text(&r->cursor), memory, out);
@@ -60,7 +60,7 @@ static bool reader_next(struct names_reader *r, struct arena *memory, struct htt
 	return r->asks != ASKS_DONE;
 }
 
-static bool take_groups(struct names_reader *r, const struct json *body)
+static bool take_groups(struct reader *r, const struct json *body)
 {
 	const struct json *data = json_get(body, "data");
 
@@ -79,7 +79,7 @@ static bool take_groups(struct names_reader *r, const struct json *body)
 }
 
 /* What is built in is no custom attribute. */
-static bool take_attributes(struct names_reader *r, const struct json *body)
+static bool take_attributes(struct reader *r, const struct json *body)
 {
 	const struct json *list = api_attribute_list(body);
 	struct str key;
@@ -101,7 +101,7 @@ static bool take_attributes(struct names_reader *r, const struct json *body)
 	return true;
 }
 
-static enum rc refuse(const struct names_reader *r, const struct http_response *response,
+static enum rc refuse(const struct reader *r, const struct http_response *response,
 		      const struct json *body, int64_t *wait_ms, struct err *err)
 {
 	const char *what = asked[r->asks];
@@ -127,12 +127,12 @@ static enum rc refuse(const struct names_reader *r, const struct http_response *
 	return rc;
 }
 
-static int64_t reader_pace_ms(const struct names_reader *r)
+static int64_t reader_pace_ms(const struct reader *r)
 {
 	return (int64_t)(MS_SECOND / account_setting(r->account, "rate")->per_second) + 1;
 }
 
-static enum rc reader_answer(struct names_reader *r, const struct http_response *response,
+static enum rc reader_answer(struct reader *r, const struct http_response *response,
 			     int64_t *wait_ms, struct err *err)
 {
 	struct err ignored;
@@ -150,8 +150,8 @@ static enum rc reader_answer(struct names_reader *r, const struct http_response 
 const struct names_ops certifier_names = {
 	.type = "certifier",
 	.open = reader_open,
-	.close = reader_close,
-	.next = reader_next,
-	.pace_ms = reader_pace_ms,
-	.answer = reader_answer,
+	.reads = { .next = reader_next,
+		   .pace_ms = reader_pace_ms,
+		   .answer = reader_answer,
+		   .close = reader_close },
 };

@@ -34,7 +34,7 @@ static const struct {
 	[ASKS_LISTS] = { "lists", "/search", "crm.lists.read" },
 };
 
-struct names_reader {
+struct reader {
 	const struct account *account;
 	const struct bearer *bearer;
 	struct lock *lock;
@@ -42,10 +42,10 @@ struct names_reader {
 	int64_t offset; /* of the next page of lists */
 };
 
-static struct names_reader *reader_open(const struct account *account, const struct bearer *bearer,
-					struct lock *into)
+static struct reader *reader_open(const struct account *account, const struct bearer *bearer,
+				  struct lock *into)
 {
-	struct names_reader *r = mem_alloc(sizeof(*r));
+	struct reader *r = mem_alloc(sizeof(*r));
 
 	r->account = account;
 	r->lock = into;
@@ -53,12 +53,12 @@ static struct names_reader *reader_open(const struct account *account, const str
 	return r;
 }
 
-static void reader_close(struct names_reader *r)
+static void reader_close(struct reader *r)
 {
 	mem_free(r);
 }
 
-static struct lock_account *into(const struct names_reader *r)
+static struct lock_account *into(const struct reader *r)
 {
 	size_t i = 0;
 
@@ -70,7 +70,7 @@ static struct lock_account *into(const struct names_reader *r)
 /* ---- requests ------------------------------------------------------------------- */
 
 /* Contacts' lists only: objectTypeId 0-1. */
-static struct slice lists_body(const struct names_reader *r, struct arena *memory)
+static struct slice lists_body(const struct reader *r, struct arena *memory)
 {
 	const char *text = arena_printf(
 		memory,
@@ -82,7 +82,7 @@ static struct slice lists_body(const struct names_reader *r, struct arena *memor
 	return slice_of(text);
 }
 
-static bool reader_next(struct names_reader *r, struct arena *memory, struct http_request *out)
+static bool reader_next(struct reader *r, struct arena *memory, struct http_request *out)
 {
 	bool lists = r->asks == ASKS_LISTS;
 
@@ -105,7 +105,7 @@ static bool reader_next(struct names_reader *r, struct arena *memory, struct htt
 
 /* ---- what came ------------------------------------------------------------------- */
 
-static void take_property(struct names_reader *r, const struct json *v)
+static void take_property(struct reader *r, const struct json *v)
 {
 	const struct json *options = json_get(v, "options");
 	struct lock_entry *e;
@@ -127,7 +127,7 @@ static void take_property(struct names_reader *r, const struct json *v)
 	}
 }
 
-static bool take_properties(struct names_reader *r, const struct json *body)
+static bool take_properties(struct reader *r, const struct json *body)
 {
 	const struct json *results = json_get(body, "results");
 
@@ -139,7 +139,7 @@ static bool take_properties(struct names_reader *r, const struct json *body)
 	return true;
 }
 
-static bool take_lists(struct names_reader *r, const struct json *body)
+static bool take_lists(struct reader *r, const struct json *body)
 {
 	const struct json *lists = json_get(body, "lists");
 	char room[24];
@@ -166,7 +166,7 @@ static bool take_lists(struct names_reader *r, const struct json *body)
 /* ---- what else came --------------------------------------------------------------- */
 
 /* The scope that HubSpot says is missing, else the one that this is known to need. */
-static enum rc refuse_scope(const struct names_reader *r, const struct json *body, struct err *err)
+static enum rc refuse_scope(const struct reader *r, const struct json *body, struct err *err)
 {
 	const struct json *first = json_at(json_get(body, "errors"), 0);
 	const struct json *scopes = json_path(first, "context.requiredGranularScopes");
@@ -179,7 +179,7 @@ static enum rc refuse_scope(const struct names_reader *r, const struct json *bod
 		       rows[r->asks].what, SLICE_FMT(scope));
 }
 
-static enum rc refuse(const struct names_reader *r, const struct http_response *response,
+static enum rc refuse(const struct reader *r, const struct http_response *response,
 		      const struct json *body, int64_t *wait_ms, struct err *err)
 {
 	const char *what = rows[r->asks].what;
@@ -207,13 +207,13 @@ static enum rc refuse(const struct names_reader *r, const struct http_response *
 }
 
 /* Its limits are far from these few requests. */
-static int64_t reader_pace_ms(const struct names_reader *r)
+static int64_t reader_pace_ms(const struct reader *r)
 {
 	(void)r;
 	return 0;
 }
 
-static enum rc reader_answer(struct names_reader *r, const struct http_response *response,
+static enum rc reader_answer(struct reader *r, const struct http_response *response,
 			     int64_t *wait_ms, struct err *err)
 {
 	bool answer = response->outcome == HTTP_ANSWER;
@@ -235,8 +235,8 @@ static enum rc reader_answer(struct names_reader *r, const struct http_response 
 const struct names_ops hubspot_names = {
 	.type = "hubspot",
 	.open = reader_open,
-	.close = reader_close,
-	.next = reader_next,
-	.pace_ms = reader_pace_ms,
-	.answer = reader_answer,
+	.reads = { .next = reader_next,
+		   .pace_ms = reader_pace_ms,
+		   .answer = reader_answer,
+		   .close = reader_close },
 };

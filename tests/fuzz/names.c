@@ -69,7 +69,7 @@ static bool ask(struct input *in, const struct names_ops *ops, const struct acco
 	struct bearer *bearer = bearer_new(&world);
 	struct err ignored;
 	must(bearer_load(bearer, account, &ignored) == RC_OK);
-	struct names_reader *r = ops->open(account, bearer, lock);
+	struct reader *r = ops->open(account, bearer, lock);
 	bool good = true, left = true;
 
 	for (int i = 0; good && left && i < ANSWERS_MOST; i++) {
@@ -78,21 +78,21 @@ static bool ask(struct input *in, const struct names_ops *ops, const struct acco
 		struct arena memory;
 		int64_t wait_ms = 0;
 		arena_init(&memory);
-		left = ops->next(r, &memory, &request);
+		left = ops->reads.next(r, &memory, &request);
 		if (left) {
 			must(strcmp(request.bearer, TOKEN) == 0 && request.url[0]);
 			must(strcmp(request.method, "GET") == 0 || request.has_body);
 			struct http_response answer = next_answer(in);
-			enum rc rc = ops->answer(r, &answer, &wait_ms, &err);
+			enum rc rc = ops->reads.answer(r, &answer, &wait_ms, &err);
 			good = rc == RC_OK || rc == RC_AGAIN;
 			must(rc == RC_OK || err.text[0]);
 			must(rc != RC_OK || answer.outcome == HTTP_ANSWER);
-			must(wait_ms >= 0 && ops->pace_ms(r) >= 0);
+			must(wait_ms >= 0 && ops->reads.pace_ms(r) >= 0);
 			must(!strstr(err.text, TOKEN) || answer.body.len);
 		}
 		arena_release(&memory);
 	}
-	ops->close(r);
+	ops->reads.close(r);
 	bearer_free(bearer);
 	return good && !left;
 }
