@@ -73,4 +73,7 @@ void http_read_headers(struct slice lines, int64_t now_ms, struct http_response 
 	out->rate_max = number_of(header_value(lines, "X-HubSpot-RateLimit-Max"));
 	out->rate_interval_ms = number_of(
 		header_value(lines, "X-HubSpot-RateLimit-Interval-Milliseconds"));
+	out->rate_left = number_of(header_value(lines, "X-HubSpot-RateLimit-Remaining"));
+	out->day_max = number_of(header_value(lines, "X-HubSpot-RateLimit-Daily"));
+	out->day_left = number_of(header_value(lines, "X-HubSpot-RateLimit-Daily-Remaining"));
 }

@@ -47,10 +47,13 @@ struct http_response {
 	int64_t retry_after_ms;	  /* from now on, or HTTP_ABSENT; never negative */
 	int64_t rate_max;	  /* X-HubSpot-RateLimit-Max, or HTTP_ABSENT */
 	int64_t rate_interval_ms; /* X-HubSpot-RateLimit-Interval-Milliseconds, or HTTP_ABSENT */
+	int64_t rate_left;	  /* X-HubSpot-RateLimit-Remaining, or HTTP_ABSENT */
+	int64_t day_max,
+		day_left; /* X-HubSpot-RateLimit-Daily and -Daily-Remaining, or HTTP_ABSENT */
 };
 
 /*
- * Sets the four numbers above from an answer's header lines (status line first
+ * Sets the seven numbers above from an answer's header lines (status line first
  * or not; lines after an empty one are trailers and do not count). What makes
  * no sense is absent. A Retry-After that is a date counts from the answer's
  * Date, else from now_ms (wall clock); it is cut to 24 hours.

@@ -376,16 +376,17 @@ static const char *problem_of(const struct transfer *t, CURLcode code)
 
 static void finish(struct transfer *t, CURLcode code)
 {
-	struct http_response r = { .date_ms = HTTP_ABSENT,
-				   .retry_after_ms = HTTP_ABSENT,
-				   .rate_max = HTTP_ABSENT,
-				   .rate_interval_ms = HTTP_ABSENT };
+	struct http_response r = { .outcome = HTTP_UNKNOWN };
+	bool answer;
 
 	transfer_unlink(t);
 	r.outcome = outcome_of(t, code, &r.status);
-	if (r.outcome == HTTP_ANSWER) {
+	answer = r.outcome == HTTP_ANSWER;
+	/* Without an answer there are no headers, and all that they tell is absent. */
+	http_read_headers(answer ? str_slice(&t->answer_header) : (struct slice){ 0 },
+			  wall_ms(NULL), &r);
+	if (answer) {
 		r.body = str_slice(&t->answer_body);
-		http_read_headers(str_slice(&t->answer_header), wall_ms(NULL), &r);
 	} else {
 		r.problem = problem_of(t, code);
 		r.status = 0;

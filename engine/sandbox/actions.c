@@ -215,8 +215,8 @@ static enum rc act_plan(struct act *a)
 	}
 
 const struct option_row option_rows[] = {
-	ROW(index_lag_ms, OPTION_MS, "search sees a change this much later"),
-	ROW(list_lag_ms, OPTION_MS, "a membership shows this much after its timestamp"),
+	ROW(index_lag_ms, OPTION_NUMBER, "search sees a change this much later"),
+	ROW(list_lag_ms, OPTION_NUMBER, "a membership shows this much after its timestamp"),
 	ROW(list_descending, OPTION_FLAG, "join-order pages begin with the newest"),
 	ROW(cleared_is_null, OPTION_FLAG, "a cleared value is null in the history"),
 	ROW(merge_keeps_id, OPTION_FLAG, "a merge keeps the primary's id"),
@@ -224,11 +224,16 @@ const struct option_row option_rows[] = {
 	ROW(merge_rejoins, OPTION_FLAG, "a merge stamps memberships with its own time"),
 	ROW(same_value_writes, OPTION_FLAG, "writing the same value adds an entry"),
 	ROW(rate_limits, OPTION_FLAG, "enforce the rate limits"),
-	ROW(certifier_search_lag_ms, OPTION_MS,
+	ROW(certifier_search_lag_ms, OPTION_NUMBER,
 	    "Certifier's search finds a credential this much later"),
 	ROW(certifier_email_nocase, OPTION_FLAG, "its search by e-mail ignores case"),
 	ROW(bare_tags, OPTION_FLAG, "attributes are listed without 'custom.'"),
 	ROW(no_date_header, OPTION_FLAG, "answers have no Date header"),
+	ROW(date_ahead_ms, OPTION_NUMBER, "the Date of answers is this much ahead"),
+	ROW(no_contacts_scope, OPTION_FLAG, "HubSpot's token lacks crm.objects.contacts.read"),
+	ROW(no_lists_scope, OPTION_FLAG, "HubSpot's token lacks crm.lists.read"),
+	ROW(no_schemas_scope, OPTION_FLAG, "HubSpot's token lacks crm.schemas.contacts.read"),
+	ROW(calls_per_day, OPTION_NUMBER, "HubSpot's daily limit"),
 	ROW(issue_again_status, OPTION_STATUS, "status for issuing what is no draft"),
 	ROW(unknown_group_status, OPTION_STATUS, "status for an unknown group"),
 	{ NULL, NULL, OPTION_FLAG, 0 },
@@ -251,7 +256,7 @@ static enum rc act_option(struct act *a)
 	else if (n < 0 || (o->kind == OPTION_STATUS && (n < 400 || n > 499)))
 		return err_set(&a->err, RC_INVALID, "'%s' is no value of %s", text_of(a, "value"),
 			       name);
-	else if (o->kind == OPTION_MS)
+	else if (o->kind == OPTION_NUMBER)
 		*(int64_t *)(void *)at = n;
 	else
 		*(int *)(void *)at = (int)n;

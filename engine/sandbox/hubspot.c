@@ -16,6 +16,11 @@
 #include "base/clock.h"
 
 static const char *const versions[] = { "2026-03", "2026-09", NULL };
+
+#define SCOPE_CONTACTS "crm.objects.contacts.read"
+#define SCOPE_LISTS "crm.lists.read"
+#define SCOPE_SCHEMAS "crm.schemas.contacts.read"
+
 /* ---- refusals ----------------------------------------------------------- */
 
 static const char *correlation_id(struct call *call)
@@ -59,15 +64,25 @@ static const char *scope_of(const struct call *call)
 	static const struct {
 		const char *part, *scope;
 	} rows[] = {
-		{ "list", "crm.lists.read" },
-		{ "memberships", "crm.lists.read" },
-		{ "propert", "crm.schemas.contacts.read" },
+		{ "list", SCOPE_LISTS },
+		{ "memberships", SCOPE_LISTS },
+		{ "propert", SCOPE_SCHEMAS },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strstr(call->name, rows[i].part))
 			return rows[i].scope;
-	return "crm.objects.contacts.read";
+	return SCOPE_CONTACTS;
+}
+
+static bool has_scope(const struct sandbox_options *o, const char *scope)
+{
+	if (strcmp(scope, SCOPE_LISTS) == 0)
+		return !o->no_lists_scope;
+	/* Properties are shown to whoever may read contacts, too. */
+	if (strcmp(scope, SCOPE_SCHEMAS) == 0 && !o->no_schemas_scope)
+		return true;
+	return !o->no_contacts_scope;
 }
 
 static void refuse_missing_scopes(struct call *call)
@@ -89,19 +104,31 @@ static void refuse_missing_scopes(struct call *call)
 	call_reply(call, 403, body);
 }
 
-static void refuse_rate(struct call *call, bool search)
-{
-	struct json *body = error_body(
-		call, search ? "You have reached your secondly limit."
-			     : "You have reached your ten_secondly_rolling limit.");
+/* Which limit was met: facts/hubspot.md 6.2. */
+enum limit { LIMIT_NONE, LIMIT_SECOND, LIMIT_WINDOW, LIMIT_DAY };
 
-	if (search) {
+static void refuse_rate(struct call *call, enum limit limit)
+{
+	static const struct {
+		const char *word, *policy, *group;
+	} rows[] = {
+		[LIMIT_SECOND] = { "secondly", NULL, NULL },
+		[LIMIT_WINDOW] = { "ten_secondly_rolling", "TEN_SECONDLY_ROLLING", "ten-secondly" },
+		[LIMIT_DAY] = { "daily", "DAILY", "daily" },
+	};
+	struct json *body = error_body(
+		call,
+		arena_printf(&call->memory, "You have reached your %s limit.", rows[limit].word));
+
+	if (!rows[limit].policy) {
 		json_set_text(body, "category", "RATE_LIMITS");
 	} else {
 		json_set_text(body, "errorType", "RATE_LIMIT");
-		json_set_text(body, "policyName", "TEN_SECONDLY_ROLLING");
+		json_set_text(body, "policyName", rows[limit].policy);
 		json_set_text(body, "groupName",
-			      "publicapi:private_app-api-calls-ten-secondly:" PORTAL_ID);
+			      arena_printf(&call->memory,
+					   "publicapi:private_app-api-calls-%s:" PORTAL_ID,
+					   rows[limit].group));
 	}
 	call_reply(call, 429, body);
 }
@@ -122,7 +149,7 @@ void hubspot_status(struct call *call, int status)
 	else if (status == 403)
 		refuse_missing_scopes(call);
 	else if (status == 429)
-		refuse_rate(call, strcmp(call->name, "search") == 0);
+		refuse_rate(call, strcmp(call->name, "search") == 0 ? LIMIT_SECOND : LIMIT_WINDOW);
 	else if (status == 502 || status == 503 || status == 504)
 		call_reply_text(call, status,
 				"<html><body><h1>Service unavailable</h1></body></html>");
@@ -134,8 +161,7 @@ void hubspot_status(struct call *call, int status)
 
 static void token_info(struct call *call)
 {
-	static const char *const scopes[] = { "crm.objects.contacts.read", "crm.lists.read",
-					      "crm.schemas.contacts.read" };
+	const struct sandbox_options *o = &call->sb->options;
 	struct slice key = json_get_slice(call->body, "tokenKey");
 	struct slice bearer = slice_of(call->request->authorization);
 	struct json *body, *list;
@@ -148,8 +174,12 @@ static void token_info(struct call *call)
 	}
 	body = json_new_object();
 	list = json_new_array();
-	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
-		json_add_text(list, slice_of(scopes[i]));
+	if (!o->no_contacts_scope)
+		json_add_text(list, slice_of(SCOPE_CONTACTS));
+	if (!o->no_lists_scope)
+		json_add_text(list, slice_of(SCOPE_LISTS));
+	if (!o->no_schemas_scope)
+		json_add_text(list, slice_of(SCOPE_SCHEMAS));
 	json_set_integer(body, "userId", 1);
 	json_set(body, "hubId", json_parse(slice_of(PORTAL_ID), &(struct err){ 0 }));
 	json_set_integer(body, "appId", 2);
@@ -197,8 +227,8 @@ static const struct route crm_routes[] = {
 
 static const struct route other_routes[] = {
 	{ "POST", "oauth/v2/private-apps/get/access-token-info", "token-info", token_info,
-	  ROUTE_BODY },
-	{ "GET", "account-info/*/details", "account", account_details, 0 },
+	  ROUTE_BODY | ROUTE_OPEN },
+	{ "GET", "account-info/*/details", "account", account_details, ROUTE_OPEN },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
 
@@ -261,38 +291,72 @@ static bool take_turn(int64_t *ring, size_t size, size_t *next, int64_t now_ms, 
 	return true;
 }
 
+static int64_t day_of(int64_t ms)
+{
+	return ms / MS_DAY;
+}
+
+/* Counted also where the window or the second refuses: facts/hubspot.md 6.1 does not say. */
+static bool take_day(struct sandbox *sb, int64_t now_ms)
+{
+	if (sb->day != day_of(now_ms))
+		sb->calls_today = 0;
+	sb->day = day_of(now_ms);
+	bool left = sb->calls_today < sb->options.calls_per_day;
+	sb->calls_today += left;
+	return left || !sb->options.rate_limits;
+}
+
 static void rate_headers(struct call *call)
 {
+	const struct sandbox *sb = call->sb;
 	int used = 0;
 
 	for (size_t i = 0; i < CALLS_PER_WINDOW; i++)
-		used += call->sb->call_at[i] && call->now_ms - call->sb->call_at[i] < WINDOW_MS;
+		used += sb->call_at[i] && call->now_ms - sb->call_at[i] < WINDOW_MS;
 	call_header(call, "X-HubSpot-RateLimit-Max: %d", CALLS_PER_WINDOW);
 	call_header(call, "X-HubSpot-RateLimit-Remaining: %d", CALLS_PER_WINDOW - used);
 	call_header(call, "X-HubSpot-RateLimit-Interval-Milliseconds: %d", (int)WINDOW_MS);
-	call_header(call, "X-HubSpot-RateLimit-Daily: 250000");
+	call_header(call, "X-HubSpot-RateLimit-Daily: %lld", (long long)sb->options.calls_per_day);
+	call_header(call, "X-HubSpot-RateLimit-Daily-Remaining: %lld",
+		    (long long)(sb->options.calls_per_day - sb->calls_today));
+}
+
+static enum limit take_call(struct call *call, bool search)
+{
+	struct sandbox *sb = call->sb;
+	bool enforce = sb->options.rate_limits;
+
+	if (!take_day(sb, call->now_ms))
+		return LIMIT_DAY;
+	if (search)
+		return take_turn(sb->search_at, SEARCH_PER_SECOND, &sb->search_next, call->now_ms,
+				 MS_SECOND, enforce)
+			       ? LIMIT_NONE
+			       : LIMIT_SECOND;
+	return take_turn(sb->call_at, CALLS_PER_WINDOW, &sb->call_next, call->now_ms, WINDOW_MS,
+			 enforce)
+		       ? LIMIT_NONE
+		       : LIMIT_WINDOW;
 }
 
 void hubspot_serve(struct call *call, const struct route *route)
 {
 	struct sandbox *sb = call->sb;
-	bool search = route->flags & ROUTE_EXEMPT, free_to_go;
+	bool search = route->flags & ROUTE_EXEMPT;
 
 	if (!call_authorised(call, sb->options.hubspot_token)) {
 		refuse_token(call);
 		return;
 	}
-	if (search)
-		free_to_go = take_turn(sb->search_at, SEARCH_PER_SECOND, &sb->search_next,
-				       call->now_ms, MS_SECOND, sb->options.rate_limits);
-	else
-		free_to_go = take_turn(sb->call_at, CALLS_PER_WINDOW, &sb->call_next, call->now_ms,
-				       WINDOW_MS, sb->options.rate_limits);
+	enum limit limit = take_call(call, search);
 	if (!search)
 		rate_headers(call);
-	if (!free_to_go) {
+	if (limit != LIMIT_NONE) {
 		sandbox_count(sb, "429");
-		refuse_rate(call, search);
+		refuse_rate(call, limit);
+	} else if (!(route->flags & ROUTE_OPEN) && !has_scope(&sb->options, scope_of(call))) {
+		refuse_missing_scopes(call);
 	} else if ((route->flags & ROUTE_BODY) && !call_parse_body(call)) {
 		hubspot_error(call, 400, "VALIDATION_ERROR",
 			      "Invalid input JSON on line 1, column 1");

@@ -203,6 +203,7 @@ struct sandbox {
 	int64_t search_at[SEARCH_PER_SECOND]; /* the last ones, as a ring; 0: none */
 	int64_t call_at[CALLS_PER_WINDOW];
 	size_t search_next, call_next;
+	int64_t day, calls_today;	 /* days since 1970 */
 	int64_t bucket_milli, bucket_ms; /* Certifier's tokens in thousandths, when last filled */
 	uint64_t drawn;			 /* numbers taken from the seed */
 	int64_t now_ms;			 /* of the last call */
@@ -237,6 +238,7 @@ struct route {
 	unsigned flags;
 };
 #define ROUTE_BODY 1u	/* JSON must come with it */
+#define ROUTE_OPEN 4u	/* needs no scope */
 #define ROUTE_EXEMPT 2u /* not counted in HubSpot's 10-second limit: search */
 
 void call_split(struct call *call, const char *path);
@@ -286,7 +288,7 @@ void page_reply(struct call *call, int status, const char *problem);
 /* An option that may be changed while the sandbox lives, by name. */
 struct option_row {
 	const char *name, *help;
-	enum { OPTION_FLAG, OPTION_MS, OPTION_STATUS } kind;
+	enum { OPTION_FLAG, OPTION_NUMBER, OPTION_STATUS } kind;
 	size_t offset; /* in struct sandbox_options */
 };
 extern const struct option_row option_rows[]; /* ends with a NULL name */

@@ -336,7 +336,7 @@ static void add_options(struct str *out, const struct sandbox *sb)
 		add_html(out, "</code><td>");
 		if (o->kind == OPTION_FLAG)
 			add_text(out, *(const bool *)at ? "true" : "false");
-		else if (o->kind == OPTION_MS)
+		else if (o->kind == OPTION_NUMBER)
 			add_id(out, *(const int64_t *)(const void *)at);
 		else
 			add_id(out, *(const int *)(const void *)at);

@@ -13,12 +13,14 @@
 #include "base/clock.h"
 
 #define ANSWER_MOST LIMIT_ANSWER_BYTES
+#define CALLS_PER_DAY 250000
 
 void sandbox_defaults(struct sandbox_options *o)
 {
 	*o = (struct sandbox_options){
 		.seed = 1,
 		.index_lag_ms = 10 * MS_SECOND,
+		.calls_per_day = CALLS_PER_DAY,
 		.issue_again_status = 412,
 		.unknown_group_status = 404,
 	};
@@ -34,6 +36,8 @@ struct sandbox *sandbox_new(const struct sandbox_options *o)
 		sb->options.issue_again_status = 412;
 	if (!sb->options.unknown_group_status)
 		sb->options.unknown_group_status = 404;
+	if (!sb->options.calls_per_day)
+		sb->options.calls_per_day = CALLS_PER_DAY;
 	map_init(&sb->calls);
 	portal_init(sb);
 	desk_init(sb);
@@ -235,7 +239,9 @@ static void serve(struct call *call, const struct service *s)
 	if (f)
 		fail(call, s, f);
 	if (!call->sb->options.no_date_header)
-		call_header(call, "Date: %s", clock_format_http(call->now_ms, date));
+		call_header(
+			call, "Date: %s",
+			clock_format_http(call->now_ms + call->sb->options.date_ahead_ms, date));
 }
 
 void sandbox_call(struct sandbox *sb, int64_t now_ms, const struct sandbox_request *request,

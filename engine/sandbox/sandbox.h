@@ -43,6 +43,10 @@ struct sandbox_options {
 	bool certifier_trims;	     /* custom values lose white space at their ends */
 	bool bare_tags;		     /* /attributes answers `x` for custom.x */
 	bool no_date_header;
+	int64_t date_ahead_ms; /* the Date of answers is this much ahead of the time handed in */
+	/* What HubSpot's token may not do: facts/hubspot.md 1.4. */
+	bool no_contacts_scope, no_lists_scope, no_schemas_scope;
+	int64_t calls_per_day;	  /* of HubSpot's API; default 250,000 */
 	int issue_again_status;	  /* issue on a non-draft: 412 (default), 409, 400 */
 	int unknown_group_status; /* 404 (default) or 400 */
 };

@@ -288,6 +288,8 @@ static void check_headers(struct slice lines)
 	must((r.rate_max == HTTP_ABSENT) ==
 	     !all_digits(naive_header(lines, "X-HubSpot-RateLimit-Max")));
 	must(r.rate_interval_ms == HTTP_ABSENT || r.rate_interval_ms >= 0);
+	must((r.day_left == HTTP_ABSENT) ==
+	     !all_digits(naive_header(lines, "X-HubSpot-RateLimit-Daily-Remaining")));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

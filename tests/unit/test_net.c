@@ -350,6 +350,8 @@ static void a_whole_answer(void **state)
 	static const struct answer answers[] = {
 		{ "HTTP/1.1 429 Too Many\r\nDate: Mon, 23 Nov 2026 10:00:20 GMT\r\nretry-after: 7\r\n"
 		  "x-hubspot-ratelimit-max: 190\r\nX-HubSpot-RateLimit-Interval-Milliseconds: 10000\r\n"
+		  "X-HubSpot-RateLimit-Remaining: 180\r\nX-HubSpot-RateLimit-Daily: 250000\r\n"
+		  "X-HubSpot-RateLimit-Daily-Remaining: 249000\r\n"
 		  "Content-Length: 7\r\n\r\n{\"b\":2}",
 		  0, KEEP }
 	};
@@ -367,6 +369,9 @@ static void a_whole_answer(void **state)
 	assert_int_equal(e.r.retry_after_ms, 7000);
 	assert_int_equal(e.r.rate_max, 190);
 	assert_int_equal(e.r.rate_interval_ms, 10000);
+	assert_int_equal(e.r.rate_left, 180);
+	assert_int_equal(e.r.day_max, 250000);
+	assert_int_equal(e.r.day_left, 249000);
 	end_release(&e);
 }
 
@@ -856,6 +861,9 @@ static void other_headers(void **state)
 	assert_int_equal(r.date_ms, HTTP_ABSENT);
 	assert_int_equal(r.rate_max, HTTP_ABSENT);
 	assert_int_equal(r.rate_interval_ms, HTTP_ABSENT);
+	assert_int_equal(r.rate_left, HTTP_ABSENT);
+	assert_int_equal(r.day_max, HTTP_ABSENT);
+	assert_int_equal(r.day_left, HTTP_ABSENT);
 	http_read_headers((struct slice){ 0 }, 0, &r);
 	assert_int_equal(r.date_ms, HTTP_ABSENT);
 }

@@ -821,6 +821,58 @@ static void test_window_limit(void **state)
 	assert_int_equal(wire(&w, "GET", V3, NULL), 200);
 }
 
+static void test_daily_limit(void **state)
+{
+	(void)state;
+	sandbox_options(w.sb)->rate_limits = true;
+	sandbox_options(w.sb)->calls_per_day = 2;
+	assert_int_equal(wire(&w, "GET", V3, NULL), 200);
+	assert_string_equal(wire_header(&w, "X-HubSpot-RateLimit-Daily"), "2");
+	assert_string_equal(wire_header(&w, "X-HubSpot-RateLimit-Daily-Remaining"), "1");
+	assert_int_equal(search("{}"), 200);
+	assert_int_equal(wire(&w, "GET", V3, NULL), 429);
+	assert_member(&w, "policyName", "DAILY");
+	w.now_ms += MS_DAY;
+	assert_int_equal(wire(&w, "GET", V3, NULL), 200);
+}
+
+static void misses(const char *scope)
+{
+	const struct json *errors = json_get(w.json, "errors");
+	const struct json *scopes = json_path(json_at(errors, 0), "context.requiredGranularScopes");
+
+	assert_member(&w, "category", "MISSING_SCOPES");
+	assert_text(json_at(scopes, 0), scope);
+}
+
+static void test_scopes(void **state)
+{
+	const char *info = "/hubspot/oauth/v2/private-apps/get/access-token-info";
+	const char *properties = "/hubspot/crm/v3/properties/contacts";
+	const char *lists = "/hubspot/crm/v3/lists/search";
+
+	(void)state;
+	sandbox_options(w.sb)->no_lists_scope = true;
+	assert_int_equal(wire(&w, "POST", lists, "{}"), 403);
+	misses("crm.lists.read");
+	assert_int_equal(search("{}"), 200);
+	assert_int_equal(wire(&w, "GET", V3, NULL), 200);
+	assert_int_equal(wire(&w, "POST", info, "{\"tokenKey\":\"pat-eu1-x\"}"), 200);
+	assert_int_equal(json_count(json_get(w.json, "scopes")), 2);
+	/* Whoever may read contacts may read properties. */
+	sandbox_options(w.sb)->no_schemas_scope = true;
+	assert_int_equal(wire(&w, "GET", properties, NULL), 200);
+	sandbox_options(w.sb)->no_contacts_scope = true;
+	assert_int_equal(wire(&w, "GET", properties, NULL), 403);
+	misses("crm.schemas.contacts.read");
+	assert_int_equal(search("{}"), 403);
+	misses("crm.objects.contacts.read");
+	sandbox_options(w.sb)->no_lists_scope = false;
+	assert_int_equal(wire(&w, "POST", lists, "{}"), 200);
+	assert_int_equal(wire(&w, "POST", info, "{\"tokenKey\":\"pat-eu1-x\"}"), 200);
+	assert_int_equal(json_count(json_get(w.json, "scopes")), 1);
+}
+
 static void test_faults(void **state)
 {
 	struct err err;
@@ -892,6 +944,8 @@ int main(void)
 		CASE(test_account),
 		CASE(test_search_limit),
 		CASE(test_window_limit),
+		CASE(test_daily_limit),
+		CASE(test_scopes),
 		CASE(test_faults),
 	};
 
