@@ -70,11 +70,16 @@ bool ground_gave(struct life *l, enum rc rc)
 	return g->gave;
 }
 
+bool ground_is_met(const struct life *l)
+{
+	return l->sc->ground && disk_failed();
+}
+
 void ground_bore(struct life *l)
 {
 	struct ground *g = &l->ground;
 
-	if (!l->sc->ground || !disk_failed() || g->lasts || g->gave)
+	if (!ground_is_met(l) || g->lasts || g->gave)
 		return;
 	l->tally.disk_failures++;
 	arm(l);

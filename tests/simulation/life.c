@@ -167,13 +167,17 @@ static bool live_until(struct life *l, int64_t until_ms)
 				return false;
 			continue;
 		}
+		bool met = ground_is_met(l);
 		enum rc rc = sim_run(&l->sim, l->engine, until_ms, &err);
 		(void)ground_gave(l, rc);
 		if (rc != RC_OK && !is_dead(l))
 			return trouble(l, "the engine failed: %s", err.text);
-		if (is_dead(l) && !start_program(l))
+		bool dead = is_dead(l);
+		if (dead && !start_program(l))
 			return false;
-		ground_bore(l);
+		/* What fails in an answer is said at the next step, which may be in the next run. */
+		if (met && !dead)
+			ground_bore(l);
 	}
 	return !l->trouble.len;
 }

@@ -277,6 +277,8 @@ int64_t ground_again_ms(const struct life *l);
 void ground_leave(struct life *l, bool in_order);
 /* Whether the disk is why the program ends that answered so. */
 bool ground_gave(struct life *l, enum rc rc);
+/* Whether the trouble that lay ahead was met. */
+bool ground_is_met(const struct life *l);
 /* The program went on over what failed, if anything did: the next trouble may come. */
 void ground_bore(struct life *l);
 /* Quiet times: no trouble from here on; and again. */
