@@ -205,6 +205,35 @@ static struct model_entry *entries_of(const struct model_record *r, enum model_p
 	return e;
 }
 
+/* Whether a later wording that may decide in this one's place cuts bursts in another way. */
+static bool settles_otherwise(const struct judging *j)
+{
+	const struct model_story *s = j->story;
+
+	for (size_t i = j->term.load + 1; i < s->loads; i++) {
+		const struct model_rule *later = find_rule(s->load[i].rules, j->term.rule->name);
+		if (!later || !same_trigger(later, j->term.rule))
+			return false;
+		if (later->settle_ms != j->term.rule->settle_ms)
+			return true;
+	}
+	return false;
+}
+
+/* The entry as the last of a burst that begins with whichever before it. */
+static void claim_recut(struct judging *j, struct model_record *r, const struct model_entry *entry,
+			size_t last)
+{
+	size_t group = add_group(j->out, 0, 1, "not surely decided before another settle");
+	struct model_event e = { j->term.rule, r, entry[last].at_ms, "", entry[last].value.ptr };
+
+	for (size_t i = 0; i <= last; i++) {
+		if (strcmp(e.from, e.to) != 0)
+			claim_unsure(j, &e, group);
+		e.from = entry[i].value.ptr;
+	}
+}
+
 /*
  * A burst that a merge or a deletion met before it was surely decided: it may have been, with
  * any of its entries as the last, or never.
@@ -212,15 +241,18 @@ static struct model_entry *entries_of(const struct model_record *r, enum model_p
 static void claim_cut_short(struct judging *j, struct model_record *r, const struct model_burst *b,
 			    const struct model_entry *entry, size_t entries)
 {
+	bool recut = settles_otherwise(j);
 	size_t group = add_group(j->out, 0, 1, "merged or deleted before it was surely decided");
 
 	for (size_t i = 0; i < entries; i++) {
 		struct model_event e = { j->term.rule, r, entry[i].at_ms, b->from.ptr,
 					 entry[i].value.ptr };
-		if (e.at_ms < b->first_ms || e.at_ms > b->last_ms ||
-		    slice_eq(entry[i].value, b->from))
+		if (e.at_ms < b->first_ms || e.at_ms > b->last_ms)
 			continue;
-		claim_unsure(j, &e, group);
+		if (recut)
+			claim_recut(j, r, entry, i);
+		else if (!slice_eq(entry[i].value, b->from))
+			claim_unsure(j, &e, group);
 	}
 }
 

@@ -455,6 +455,35 @@ void draw_history(struct scenario *sc, struct dice *d)
 
 /* ---- for the report --------------------------------------------------------------- */
 
+static const struct model_rule *rule_named(const struct model_rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		if (strcmp(rules->rule[i].name, name) == 0)
+			return &rules->rule[i];
+	return NULL;
+}
+
+/* The rules that are new or other than before. */
+static void print_edits(const struct model_rules *before, const struct model_rules *rules,
+			FILE *out)
+{
+	struct model_rules edits = { .poll = rules->poll, .api = rules->api };
+	struct str text;
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct model_rule *old = rule_named(before, rules->rule[i].name);
+		if (!old || old->edition != rules->rule[i].edition)
+			edits.rule[edits.count++] = rules->rule[i];
+	}
+	str_init(&text, LIMIT_RULE_FILE_BYTES);
+	rules_write(&edits, &text);
+	fprintf(out, "%s", str_text(&text));
+	for (size_t i = 0; i < before->count; i++)
+		if (!rule_named(rules, before->rule[i].name))
+			fprintf(out, "  (no more: %s)\n", before->rule[i].name);
+	str_release(&text);
+}
+
 void scenario_print(const struct scenario *sc, FILE *out)
 {
 	char span[CLOCK_TEXT];
@@ -472,5 +501,7 @@ void scenario_print(const struct scenario *sc, FILE *out)
 				s->value ? s->value : "(each its own)");
 		fprintf(out, " other %d into %d list %d number %lld\n", s->other, s->into, s->list,
 			(long long)s->number);
+		if (s->kind == STEP_LOAD && s->number)
+			print_edits(&sc->rules[s->number - 1], &sc->rules[s->number], out);
 	}
 }

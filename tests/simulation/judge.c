@@ -292,23 +292,48 @@ static void describe_claim(struct judging *j, const char *what, const struct mod
 			SLICE_FMT(query_slice(q, 1)));
 }
 
+/* Under any id that the contact has had since. */
 static bool is_recorded(const struct judging *j, const struct model_claim *claim)
 {
-	return db_exists(
-		j->l->sim.world.db,
-		"SELECT 1 FROM issuance WHERE rule = ?1 AND at_ms = ?2 AND state = 'shadow'", "ti",
-		claim->event.rule->name, claim->event.at_ms);
+	const struct model_event *e = &claim->event;
+	char id[24];
+
+	for (const struct model_record *r = e->who; r; r = r->into) {
+		snprintf(id, sizeof(id), "%lld", (long long)r->id);
+		if (db_exists(j->l->sim.world.db,
+			      "SELECT 1 FROM issuance WHERE rule = ?1 AND at_ms = ?2"
+			      " AND contact = ?3 AND to_value = ?4 AND state = 'shadow'",
+			      "titt", e->rule->name, e->at_ms, id, e->to))
+			return true;
+	}
+	return false;
 }
 
-static void judge_groups(struct judging *j)
+/*
+ * What is recorded in shadow meets its group, where a live one that may have come in its place
+ * (a rule was in shadow only later) does not.
+ */
+static void meet_shadows(struct judging *j)
 {
 	for (size_t i = 0; i < j->verdict.claims; i++) {
 		struct model_claim *claim = &j->verdict.claim[i];
 		struct model_group *g = &j->verdict.group[claim->group];
-		if (claim->shadow && g->least && !is_recorded(j, claim))
-			describe_claim(j, "not recorded in shadow", claim);
-		if (!claim->shadow && g->met < g->least && !pairs_fill(&j->pairs, claim))
-			describe_claim(j, "missing", claim);
+		if (claim->shadow && g->met < g->least && is_recorded(j, claim)) {
+			claim->met = true;
+			g->met++;
+		}
+	}
+}
+
+static void judge_groups(struct judging *j)
+{
+	meet_shadows(j);
+	for (size_t i = 0; i < j->verdict.claims; i++) {
+		struct model_claim *claim = &j->verdict.claim[i];
+		struct model_group *g = &j->verdict.group[claim->group];
+		if (g->met >= g->least || pairs_fill(&j->pairs, claim))
+			continue;
+		describe_claim(j, claim->shadow ? "not recorded in shadow" : "missing", claim);
 	}
 }
 
