@@ -13,6 +13,23 @@ void inbox_add(struct db *db, const char *account, struct slice contact, int64_t
 	       "tsi", account, contact, modified_ms);
 }
 
+#define WAITS_FOR_ADDRESS "source_account = ?1 AND state = 'held' AND hold = 'missing-email'"
+
+bool inbox_waits_for_address(struct db *db, const char *account)
+{
+	return db_exists(db, "SELECT 1 FROM issuance WHERE " WAITS_FOR_ADDRESS " LIMIT 1", "t",
+			 account);
+}
+
+void inbox_add_waiting(struct db *db, const char *account)
+{
+	db_run(db,
+	       "INSERT INTO news (account, contact, modified_ms) SELECT DISTINCT source_account, contact, 0"
+	       " FROM issuance WHERE " WAITS_FOR_ADDRESS
+	       " ON CONFLICT (account, contact) DO NOTHING",
+	       "t", account);
+}
+
 size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
 		  struct arena *memory, struct news **out)
 {

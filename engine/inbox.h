@@ -20,6 +20,11 @@
  */
 void inbox_add(struct db *db, const char *account, struct slice contact, int64_t modified_ms);
 
+/* Whether some issuance of the account's contacts is held until there is an address. */
+bool inbox_waits_for_address(struct db *db, const char *account);
+/* The contacts of all of these are to be looked at. */
+void inbox_add_waiting(struct db *db, const char *account);
+
 /* One contact that is to be looked at. */
 struct news {
 	const char *contact;

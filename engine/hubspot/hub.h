@@ -96,6 +96,7 @@ struct source {
 	bool asking;	      /* its request is under way */
 	int64_t next_poll_ms; /* monotonic */
 	bool polled;
+	int64_t ask_again_ms; /* monotonic: when contacts that have no address are looked at again */
 	int64_t find_again_ms; /* monotonic: when missing lists and labels are asked for again */
 	int stumbles;	       /* failures in a row of the request that the phase is at */
 	size_t cursor;	       /* index of the list or property that the phase is at */

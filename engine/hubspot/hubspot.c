@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/hubspot/hub.h"
+#include "engine/inbox.h"
 
 /* Limits of facts/hubspot.md 6.1, each window a little longer than HubSpot's own. */
 #define SEARCH_MOST 5
@@ -11,9 +12,10 @@
 #define GENERAL_MOST 100
 #define GENERAL_WINDOW_MS 10250
 
-#define FIND_AGAIN_MS MS_HOUR /* labels, and lists that were missing, are asked for again */
-#define MOST_LOOKS 4	      /* under way at once */
-#define POLL_TRIES 4	      /* a poll that failed so often has ended, for run --once */
+#define FIND_AGAIN_MS MS_HOUR	      /* labels, and lists that were missing, are asked for again */
+#define ASK_AGAIN_MS (15 * MS_MINUTE) /* contacts that have no address, where no walk shows one */
+#define MOST_LOOKS 4		      /* under way at once */
+#define POLL_TRIES 4		      /* a poll that failed so often has ended, for run --once */
 
 static struct source *hubspot_open(const struct world *world, const char *name)
 {
@@ -80,7 +82,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	s->asking = s->polled = s->walked = false;
 	s->looks = 0;
 	s->linked = false;
-	s->find_again_ms = 0;
+	s->find_again_ms = s->ask_again_ms = 0;
 	s->phase = PHASE_LABELS;
 }
 
@@ -105,14 +107,29 @@ static void poll_ends(struct source *s)
 	s->next_poll_ms = hub_mono_ms(s) + account_ms(s->config, "poll");
 }
 
+/* Where nothing walks, nobody tells that the address has come which a held issuance waits for. */
+static void ask_for_addresses(struct source *s)
+{
+	if (hub_mono_ms(s) < s->ask_again_ms)
+		return;
+	s->ask_again_ms = hub_mono_ms(s) + ASK_AGAIN_MS;
+	if (!inbox_waits_for_address(s->db, s->name))
+		return;
+	db_begin(s->db, "ask-addresses");
+	inbox_add_waiting(s->db, s->name);
+	hub_commit(s);
+}
+
 void phase_next(struct source *s, enum phase phase)
 {
 	s->phase = phase;
 	s->cursor = 0;
 	if (!s->watches && phase != PHASE_LABELS)
 		s->phase = phase = PHASE_IDLE;
-	if (phase == PHASE_WALK && !s->walks)
+	if (phase == PHASE_WALK && !s->walks) {
+		ask_for_addresses(s);
 		s->phase = phase = PHASE_PROBE;
+	}
 	if (phase == PHASE_WALK)
 		walk_begin(s);
 	if (phase == PHASE_IDLE)

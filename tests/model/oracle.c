@@ -103,12 +103,12 @@ static bool address_goes(const struct model_record *who, int64_t as_of_ms)
 
 /*
  * Whether what waits for an address is surely let go: at the end there is one, the record is as
- * it was, and the rule, too.
+ * it was and was never gone meanwhile, and the rule is as it was, too.
  */
 static bool surely_released(const struct judging *j, const struct model_event *e)
 {
 	const struct model_record *r = e->who;
-	bool gone = r->into || (r->gones && r->gone[r->gones - 1].until_ms == INT64_MAX);
+	bool gone = r->into || (r->gones && r->gone[r->gones - 1].until_ms > e->at_ms);
 
 	return !gone && j->term.end_ms == j->story->end_ms && e->rule->mode == MODEL_LIVE &&
 	       model_email_valid(model_current(r, M_EMAIL, INT64_MAX));
