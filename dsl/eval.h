@@ -8,6 +8,7 @@
 #ifndef DSL_EVAL_H
 #define DSL_EVAL_H
 
+#include "base/arena.h"
 #include "base/str.h"
 #include "dsl/table.h"
 
@@ -54,6 +55,8 @@ struct match_note {
 	uint32_t line, column;
 	const char *value_note;
 };
+/* "country is PL does not hold: not a number (FILE:LINE)", in `memory`. */
+const char *match_note_words(const struct match_note *note, struct arena *memory);
 
 /*
  * The rule's from, to and filters, in that order. `note` may be NULL; it is set on every

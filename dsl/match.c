@@ -242,6 +242,13 @@ enum answer rule_match(const struct table *t, const struct rule *rule,
 	return rule_match_watched(t, rule, event, facts, note, NULL);
 }
 
+const char *match_note_words(const struct match_note *note, struct arena *memory)
+{
+	return arena_printf(memory, "%s does not hold%s%s (%s:%u)", note->what,
+			    note->value_note ? ": " : "", note->value_note ? note->value_note : "",
+			    note->file, note->line);
+}
+
 size_t rule_test_count(const struct rule *rule)
 {
 	return rule->filter ? rule->filter->n_test : 0;

@@ -8,6 +8,7 @@
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/plan.h"
+#include "engine/record.h"
 #include "engine/restored.h"
 
 const char *const backfill_outcome_names[BACKFILL_OUTCOMES] = {
@@ -29,6 +30,7 @@ struct backfill {
 	struct census *census; /* NULL before the first step */
 
 	int64_t watch, start_ms; /* the rule's activation, as of the last check */
+	int64_t ruleset;	 /* the rules in force, as they are on record */
 	int64_t made;		 /* what the brake counts … */
 	int64_t newest;		 /* … among the ledger's rows up to here, and our own */
 	struct map judged;	 /* contacts, by the id that they have */
@@ -90,6 +92,16 @@ static enum rc find_activation(struct backfill *b, struct err *err)
 		b->rule->name, source_name(b));
 }
 
+static enum rc find_ruleset(struct backfill *b, struct err *err)
+{
+	b->ruleset = db_integer(
+		b->db, 0,
+		"SELECT id FROM ruleset WHERE id = (SELECT max(id) FROM ruleset) AND hash = ?1",
+		"t", b->table->hash);
+	return b->ruleset ? RC_OK
+			  : err_set(err, RC_INVALID, "other rules were loaded in the meantime");
+}
+
 /* Whether it fires for nothing but the empty value. */
 static bool wants_nothing(const struct rule *rule)
 {
@@ -119,7 +131,8 @@ static enum rc check(struct backfill *b, struct err *err)
 			err, RC_INVALID,
 			"account %s is restored from an older state and issues nothing: run 'hs2cert reconcile' first",
 			action);
-	return find_activation(b, err);
+	enum rc rc = find_activation(b, err);
+	return rc == RC_OK ? find_ruleset(b, err) : rc;
 }
 
 /* ---- which event stands for it ---------------------------------------------- */
@@ -307,6 +320,53 @@ static void write(struct judging *j)
 		inbox_recall(b->db, source_name(b), j->c->id, is->expire_ms);
 }
 
+static bool is_written(enum backfill_outcome outcome)
+{
+	return outcome == BACKFILL_ISSUED || outcome == BACKFILL_SHADOW || outcome == BACKFILL_HELD;
+}
+
+static const char *verdict_word(enum backfill_outcome outcome)
+{
+	if (outcome == BACKFILL_NO_MATCH)
+		return "no-match";
+	if (outcome == BACKFILL_HELD)
+		return issuance_state_names[STATE_HELD];
+	return is_written(outcome) ? "fired" : issuance_state_names[STATE_SKIPPED];
+}
+
+/* What was seen and what became of it. Of who was passed over once: each run meets them again. */
+static void keep(struct judging *j, enum backfill_outcome outcome)
+{
+	struct backfill *b = j->b;
+	struct view now = { j->c, j->look->ops, j->look->source, true, 0, false };
+	struct facts facts = view_facts(&now);
+	struct record_event e = { .ruleset = b->ruleset,
+				  .watch = b->watch,
+				  .made_ms = wall_ms(b),
+				  .contact = j->c->id,
+				  .event = &j->event,
+				  .source = b->rule->source,
+				  .facts = &facts,
+				  .rule = b->rule->name,
+				  .once = !is_written(outcome) };
+	struct record_decision d = { .event_id = record_write(b->db, b->table, &e),
+				     .made_ms = e.made_ms,
+				     .account = source_name(b),
+				     .contact = e.contact,
+				     .rule = e.rule,
+				     .target = b->rule->target,
+				     .event = e.event,
+				     .outcome = verdict_word(outcome),
+				     .reason = outcome == BACKFILL_NO_MATCH
+						       ? match_note_words(&j->note, j->memory)
+						       : j->plan.is.reason,
+				     .hash = b->table->hash,
+				     .who = b->choice.who };
+
+	if (d.event_id)
+		record_decide(b->db, &d);
+}
+
 static void count_miss(struct backfill *b, const struct match_note *note)
 {
 	struct backfill_report *r = &b->report;
@@ -326,14 +386,21 @@ static void count_miss(struct backfill *b, const struct match_note *note)
 	b->miss[i].count++;
 }
 
-static bool is_written(enum backfill_outcome outcome)
-{
-	return outcome == BACKFILL_ISSUED || outcome == BACKFILL_SHADOW || outcome == BACKFILL_HELD;
-}
-
 static int64_t written(const struct backfill_report *r)
 {
 	return r->of[BACKFILL_ISSUED] + r->of[BACKFILL_SHADOW] + r->of[BACKFILL_HELD];
+}
+
+/* The engine, or an earlier backfill, has told of the others. */
+static bool is_worth_keeping(struct backfill *b, enum backfill_outcome outcome)
+{
+	bool passed = outcome == BACKFILL_NO_MATCH || outcome == BACKFILL_NO_EMAIL ||
+		      outcome == BACKFILL_REPEAT;
+
+	if (b->choice.preview || (passed && b->report.kept >= BACKFILL_PASSED))
+		return false;
+	b->report.kept += passed;
+	return passed || is_written(outcome);
 }
 
 /* Writes what is to be written of a contact, and counts it. */
@@ -348,6 +415,8 @@ static void conclude(struct judging *j, enum backfill_outcome outcome)
 		b->made++;
 		j->written = true;
 	}
+	if (is_worth_keeping(b, outcome))
+		keep(j, outcome);
 	r->of[outcome]++;
 	if (outcome == BACKFILL_HELD)
 		r->held[j->plan.is.hold]++;

@@ -15,6 +15,10 @@
  *  3. Of what backfills make within the span of the rule's brake, no more than
  *     the brake allows goes out; the rest is held.
  *
+ * What it saw of a contact is kept as the engine keeps events (engine/record.h), for `why`: of each for
+ * whom it writes an issuance, and of the first BACKFILL_PASSED that the rule passed over, so that one run
+ * over a large account does not drive out what is on record of other days.
+ *
  * It needs the state only as commands beside a daemon do (DB_SHARE).
  */
 #ifndef ENGINE_BACKFILL_H
@@ -24,6 +28,10 @@
 #include "engine/world.h"
 
 struct backfill;
+
+/* Contacts of one run that were passed over by a filter, for want of an address or by `repeat:`, and are
+ * on record: 5 to 10 MB. */
+#define BACKFILL_PASSED 10000
 
 /* What became of a contact in question. */
 enum backfill_outcome {
@@ -57,6 +65,7 @@ struct backfill_report {
 	int64_t held[HOLD_COUNT];
 	const struct backfill_miss *miss;
 	size_t misses;
+	int64_t kept; /* passed over and on record, of this run or an earlier one */
 	bool limited; /* it ended at its limit */
 };
 

@@ -69,35 +69,6 @@ static void mark_decided(struct deciding *g, const struct watch *w, int64_t at_m
 	       "itis", w->id, g->c->id, at_ms, value);
 }
 
-static const char *slice_or_null(struct deciding *g, bool known, struct slice text)
-{
-	return known ? arena_text(g->memory, text) : NULL;
-}
-
-/* One row of `decision` and one line of log: what became of an event, by rule or as a whole. */
-static void record(struct deciding *g, const struct happening *h, const struct rule *rule,
-		   const char *outcome, const char *reason)
-{
-	char at[CLOCK_TEXT];
-	const char *event = event_kind_names[h->watch->event];
-	bool held = strcmp(outcome, issuance_state_names[STATE_HELD]) == 0;
-	enum log_level level = held ? LOG_ERROR : rule ? LOG_INFO : LOG_DEBUG;
-
-	db_run(g->d->db,
-	       "INSERT INTO decision (made_ms, account, contact, rule, event, target, from_value, to_value,"
-	       " at_ms, outcome, reason, table_hash, event_id)"
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, nullif(?13, 0))",
-	       "itttttttittti", g->wall_ms, g->account, g->c->id, rule ? rule->name : NULL, event,
-	       h->watch->target, slice_or_null(g, h->from_known, h->from),
-	       arena_text(g->memory, h->to), h->at_ms, outcome, reason, g->d->table->hash,
-	       h->recorded);
-	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account",
-		 g->account, "contact", g->c->id, "event", event, "of", h->watch->target, "at",
-		 clock_format(h->at_ms, at), "reason", reason, NULL);
-}
-
-/* ---- matching ---------------------------------------------------------- */
-
 static struct event_facts event_facts(const struct happening *h)
 {
 	struct event_facts e = { .kind = h->watch->event,
@@ -116,14 +87,33 @@ static struct event_facts event_facts(const struct happening *h)
 	return e;
 }
 
-static const char *match_reason(struct deciding *g, const struct match_note *note)
+/* One row of `decision` and one line of log: what became of an event, by rule or as a whole. */
+static void record(struct deciding *g, const struct happening *h, const struct rule *rule,
+		   const char *outcome, const char *reason)
 {
-	if (note->value_note)
-		return arena_printf(g->memory, "%s does not hold: %s (%s:%u)", note->what,
-				    note->value_note, note->file, note->line);
-	return arena_printf(g->memory, "%s does not hold (%s:%u)", note->what, note->file,
-			    note->line);
+	char at[CLOCK_TEXT];
+	const char *event = event_kind_names[h->watch->event];
+	struct event_facts facts = event_facts(h);
+	struct record_decision d = { .event_id = h->recorded,
+				     .made_ms = g->wall_ms,
+				     .account = g->account,
+				     .contact = g->c->id,
+				     .rule = rule ? rule->name : NULL,
+				     .target = h->watch->target,
+				     .event = &facts,
+				     .outcome = outcome,
+				     .reason = reason,
+				     .hash = g->d->table->hash };
+	bool held = strcmp(outcome, issuance_state_names[STATE_HELD]) == 0;
+	enum log_level level = held ? LOG_ERROR : rule ? LOG_INFO : LOG_DEBUG;
+
+	record_decide(g->d->db, &d);
+	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account",
+		 g->account, "contact", g->c->id, "event", event, "of", h->watch->target, "at",
+		 clock_format(h->at_ms, at), "reason", reason, NULL);
 }
+
+/* ---- matching ---------------------------------------------------------- */
 
 /* Fills j: the rule's answer, and the plan where it is yes (or where its filter hit a limit). */
 static void judge(struct deciding *g, const struct happening *h, const struct rule *rule,
@@ -172,7 +162,7 @@ static void judge(struct deciding *g, const struct happening *h, const struct ru
 static void write_judgement(struct deciding *g, const struct happening *h, struct judgement *j)
 {
 	if (j->answer == ANSWER_NO) {
-		record(g, h, j->rule, "no-match", match_reason(g, &j->note));
+		record(g, h, j->rule, "no-match", match_note_words(&j->note, g->memory));
 		return;
 	}
 	if (j->planned == PLAN_KNOWN) {

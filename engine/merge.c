@@ -158,7 +158,7 @@ bool merge_was_seen(struct db *db, const char *account, const char *contact, con
 		" SELECT 1 FROM issuance WHERE source_account = ?1 AND contact IN (SELECT id FROM who)"
 		" AND event = 'property-changed' AND target = ?3 AND at_ms = ?4"
 		" UNION ALL SELECT 1 FROM decision WHERE account = ?1 AND contact IN (SELECT id FROM who)"
-		" AND event = 'property-changed' AND target = ?3 AND at_ms = ?4"
+		" AND event = 'property-changed' AND target = ?3 AND at_ms = ?4 AND who IS NULL"
 		" UNION ALL SELECT 1 FROM pending p JOIN watch w ON w.id = p.watch WHERE p.account = ?1"
 		" AND p.contact IN (SELECT id FROM who) AND w.event = 'property-changed' AND w.target = ?3"
 		" AND p.at_ms = ?4",

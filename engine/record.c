@@ -122,15 +122,32 @@ int64_t record_write(struct db *db, const struct table *table, const struct reco
 	int64_t bytes = (int64_t)(seen.len + f->from.len + f->to.len) + ROW_BYTES;
 	db_run(db,
 	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
-	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen)"
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?14 <> 0 THEN ?9 END, ?10, ?11, ?12, ?13,"
-	       " ?15 + coalesce((SELECT size FROM event ORDER BY id DESC LIMIT 1), 0), ?16)",
-	       "iiitttssssiiiiis", e->ruleset, e->watch, e->made_ms, table->account[e->source].name,
-	       e->contact, event_kind_names[f->kind], list ? f->list_id : f->property,
-	       list ? f->list_name : slice_of(""), f->from, f->to, f->at_ms, f->as_of_ms,
-	       (int64_t)(e->facts == NULL), (int64_t)f->from_known, bytes, str_slice(&seen));
+	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, rule)"
+	       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?14 <> 0 THEN ?9 END, ?10, ?11, ?12, ?13,"
+	       " ?15 + coalesce((SELECT size FROM event ORDER BY id DESC LIMIT 1), 0), ?16, ?17"
+	       " WHERE ?18 = 0 OR NOT EXISTS (SELECT 1 FROM event WHERE contact = ?5 AND ruleset = ?1"
+	       " AND account = ?4 AND target = ?7 AND at_ms = ?11 AND to_value = ?10 AND seen = ?16 AND rule = ?17)",
+	       "iiitttssssiiiiisti", e->ruleset, e->watch, e->made_ms,
+	       table->account[e->source].name, e->contact, event_kind_names[f->kind],
+	       list ? f->list_id : f->property, list ? f->list_name : slice_of(""), f->from, f->to,
+	       f->at_ms, f->as_of_ms, (int64_t)(e->facts == NULL), (int64_t)f->from_known, bytes,
+	       str_slice(&seen), e->rule, (int64_t)e->once);
 	str_release(&seen);
-	return db_last_id(db);
+	return db_changed(db) ? db_last_id(db) : 0;
+}
+
+void record_decide(struct db *db, const struct record_decision *d)
+{
+	const struct event_facts *f = d->event;
+
+	db_run(db,
+	       "INSERT INTO decision (made_ms, account, contact, rule, event, target, from_value, to_value,"
+	       " at_ms, outcome, reason, table_hash, event_id, who)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?15 <> 0 THEN ?7 END, ?8, ?9, ?10, ?11, ?12,"
+	       " nullif(?13, 0), ?14)",
+	       "itttttssitttiti", d->made_ms, d->account, d->contact, d->rule,
+	       event_kind_names[f->kind], d->target, f->from, f->to, f->at_ms, d->outcome,
+	       d->reason, d->hash, d->event_id, d->who, (int64_t)f->from_known);
 }
 
 /* ---- what is kept -------------------------------------------------------- */
@@ -250,7 +267,7 @@ int64_t ruleset_watch(const struct ruleset *r, const char *rule)
 
 #define EVENT_COLUMNS                                                                               \
 	"e.id, e.ruleset, e.watch, e.made_ms, e.account, e.contact, e.kind, e.target, e.list_name," \
-	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen FROM event e"
+	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen, e.rule FROM event e"
 
 struct query *record_of_contact(struct db *db, const char *contact)
 {
@@ -266,9 +283,10 @@ struct query *record_of_contact(struct db *db, const char *contact)
 
 struct query *record_since(struct db *db, int64_t made_ms, int64_t most)
 {
-	return db_select(
-		db, "SELECT " EVENT_COLUMNS " WHERE e.made_ms >= ?1 ORDER BY e.id DESC LIMIT ?2",
-		"ii", made_ms, most);
+	return db_select(db,
+			 "SELECT " EVENT_COLUMNS
+			 " WHERE e.made_ms >= ?1 AND e.rule IS NULL ORDER BY e.id DESC LIMIT ?2",
+			 "ii", made_ms, most);
 }
 
 static struct slice kept(struct arena *memory, struct query *q, int column)
@@ -312,6 +330,9 @@ bool record_next(struct db *db, struct query *q, struct arena *memory, struct re
 				  .event = read_facts(q, memory, list),
 				  .target = arena_text(memory, query_slice(q, 7)),
 				  .gone = query_integer(q, 13) != 0,
+				  .rule = query_null(q, 15)
+						  ? NULL
+						  : arena_text(memory, query_slice(q, 15)),
 				  .seen = json_parse(query_slice(q, 14), &err) };
 	if (out->seen && json_kind(out->seen) == IS_OBJECT &&
 	    (list || slice_is(kind, event_kind_names[EVENT_PROPERTY_CHANGED])))

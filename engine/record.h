@@ -2,9 +2,12 @@
  * record - events as they were decided, and the rules that were in force: so that what a rule made
  * of an event can be worked out again, after the fact, by the same code (dsl/eval.h).
  *
- * Written by engine/engine.c and engine/decide.c as part of their transactions; read by what
- * explains and compares (engine/explain.h). Events hold what was read of people: they are kept for a
- * bounded time and size. Not here: what became of an event (decision, issuance in schema.sql).
+ * Written by engine/engine.c, engine/decide.c and engine/backfill.c as part of their transactions; read
+ * by what explains, compares and counts (engine/why.h, compare.h, quiet.h). Events hold what was read of
+ * people: they are kept for a bounded time and size. Not here: what became of issuances (engine/ledger.h).
+ *
+ * What a backfill looked at is on record for explaining only: one rule, values as they were then, an event
+ * that may be years old. What compares and counts is told of events that the engine decided.
  */
 #ifndef ENGINE_RECORD_H
 #define ENGINE_RECORD_H
@@ -37,7 +40,7 @@ struct record_keep {
 enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
 		       int64_t now_ms, int64_t *out, struct err *err) MUST_CHECK;
 
-/* An event that is being decided. */
+/* An event that is being decided, or that a backfill looks at. */
 struct record_event {
 	int64_t ruleset, watch;
 	int64_t made_ms; /* our clock */
@@ -45,10 +48,29 @@ struct record_event {
 	const struct event_facts *event;
 	uint32_t source;	   /* index in table->account */
 	const struct facts *facts; /* as of event->as_of_ms; NULL: the contact is gone */
+	const char *rule; /* a backfill looks at it for this rule; NULL: the engine, for all */
+	bool once; /* only where the same event with the same values is not on record for `rule` */
 };
 
-/* Writes it; answers its id. Part of the caller's transaction. */
+/* Writes it; answers its id, 0 where it is on record once. Part of the caller's transaction. */
 int64_t record_write(struct db *db, const struct table *table, const struct record_event *e);
+
+/* What a rule made of an event, or what was no event. */
+struct record_decision {
+	int64_t event_id; /* as it was recorded; 0: it was not, or was no event */
+	int64_t made_ms;  /* our clock */
+	const char *account, *contact;
+	const char *rule;   /* NULL: said of the watch as a whole */
+	const char *target; /* property, or list as written in the rule */
+	const struct event_facts *event;
+	const char *outcome; /* as in schema.sql */
+	const char *reason;  /* NULL where there is none */
+	const char *hash;    /* of the table */
+	const char *who;     /* the person whose backfill it is; NULL: the engine */
+};
+
+/* Writes it, as part of the caller's transaction. */
+void record_decide(struct db *db, const struct record_decision *d);
 
 /*
  * Removes some of what is kept too long or too much, in a transaction of its own that takes
@@ -88,12 +110,13 @@ struct recorded {
 	struct event_facts event;
 	const char *target; /* property, or the list's id */
 	bool gone;	    /* the contact was deleted before it was decided */
+	const char *rule;   /* the only one that looked: a backfill's; NULL: all of the watch */
 	struct json *seen;  /* property to value, of all that was read; owned */
 };
 
 /* Events of a contact under any of its ids, the oldest first. */
 struct query *record_of_contact(struct db *db, const char *contact);
-/* Events that were decided since then (our clock), the newest first, at most `most`. */
+/* Events that the engine decided since then (our clock), the newest first, at most `most`. */
 struct query *record_since(struct db *db, int64_t made_ms, int64_t most);
 /* The next of such a query; false at its end, and where one cannot be read (then the store has failed). */
 bool record_next(struct db *db, struct query *q, struct arena *memory, struct recorded *out);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/why_join.h"
+
 /* ---- who ------------------------------------------------------------------ */
 
 /* All ids of a contact. */
@@ -182,39 +184,33 @@ static const struct why_issuance *issuance_of(struct why *w, const struct why_pe
 
 /* ---- events ------------------------------------------------------------------ */
 
+/* The table and the moment of an entry's look, for one of its rules or for the entry. */
+static struct why_look look_of(const struct why *w, int64_t made_ms, const char *hash,
+			       const char *who)
+{
+	return (struct why_look){ made_ms, hash, hash && strcmp(hash, w->hash) == 0, who };
+}
+
 static void read_outcome(struct why *w, const struct recorded *of, struct why_rule *r)
 {
 	struct query *q = db_select(w->db,
-				    "SELECT outcome, reason FROM decision WHERE account = ?1"
+				    "SELECT outcome, reason, who FROM decision WHERE account = ?1"
 				    " AND contact = ?2 AND event_id = ?3 AND rule = ?4",
 				    "ttit", of->account, of->contact, of->id, r->name);
 
 	if (query_next(q)) {
 		r->outcome = text_of(w, q, 0);
 		r->reason = text_of(w, q, 1);
+		r->look.who = text_of(w, q, 2);
 		query_end(q);
 	}
+	if (of->rule && !r->look.who)
+		r->look.who = "";
 }
 
-/* A rule that the value itself does not concern is farther than one with a filter in the way. */
-static int ends_missed(const struct trace *t)
+static bool looked(const struct ruleset *set, const struct recorded *of, const char *rule)
 {
-	int n = 0;
-
-	for (size_t i = 0; i < t->count; i++)
-		n += t->line[i].differs && t->line[i].kind != MATCH_TEST;
-	return n;
-}
-
-static int by_distance(const void *a, const void *b)
-{
-	const struct why_rule *x = a, *y = b;
-
-	if (x->trace.misses != y->trace.misses)
-		return x->trace.misses < y->trace.misses ? -1 : 1;
-	if (ends_missed(&x->trace) != ends_missed(&y->trace))
-		return ends_missed(&x->trace) - ends_missed(&y->trace);
-	return strcmp(x->name, y->name);
+	return of->rule ? strcmp(of->rule, rule) == 0 : ruleset_watch(set, rule) == of->watch;
 }
 
 /* Every rule that looked at the event, with its trace. */
@@ -232,11 +228,12 @@ static void trace_rules(struct why *w, const struct why_person *p, const struct 
 	struct facts facts = recorded_facts(seen);
 	for (size_t i = 0; i < t->n_rule; i++) {
 		const struct rule *of_table = &t->rule[i];
-		if (ruleset_watch(set, of_table->name) != of->watch ||
+		if (!looked(set, of, of_table->name) ||
 		    (w->only && strcmp(w->only, of_table->name) != 0))
 			continue;
 		struct why_rule *r = &rule[e->rules++];
 		*r = (struct why_rule){ .name = of_table->name,
+					.look = look_of(w, of->made_ms, set->hash, NULL),
 					.mode = rule_mode_names[of_table->mode],
 					.traced = !of->gone };
 		if (r->traced)
@@ -244,10 +241,9 @@ static void trace_rules(struct why *w, const struct why_person *p, const struct 
 		read_outcome(w, of, r);
 		r->issuance = issuance_of(w, p, e, r->name);
 	}
-	qsort(rule, e->rules, sizeof(*rule), by_distance);
+	why_order(rule, e->rules);
 	e->rule = rule;
-	e->hash = set->hash;
-	e->in_force = strcmp(e->hash, w->hash) == 0;
+	e->look = e->rules ? rule[0].look : look_of(w, of->made_ms, set->hash, NULL);
 }
 
 /* Without the table: what is on record of the rules' outcomes. */
@@ -261,23 +257,23 @@ static void read_outcomes(struct why *w, const struct why_person *p, const struc
 	struct why_rule *rule = arena_alloc(&w->memory, ((size_t)n + 1) * sizeof(*rule));
 	struct query *q = db_select(
 		w->db,
-		"SELECT rule, outcome, reason, table_hash FROM decision WHERE account = ?1"
+		"SELECT rule, outcome, reason, table_hash, who FROM decision WHERE account = ?1"
 		" AND contact = ?2 AND event_id = ?3 ORDER BY id LIMIT ?4",
 		"ttii", of->account, of->contact, of->id, n);
 
 	while (query_next(q)) {
 		const char *name = text_of(w, q, 0);
-		e->hash = text_of(w, q, 3);
+		e->look = look_of(w, of->made_ms, text_of(w, q, 3), text_of(w, q, 4));
 		if (!name || (w->only && strcmp(w->only, name) != 0))
 			continue;
 		rule[e->rules++] = (struct why_rule){ .name = name,
+						      .look = e->look,
 						      .outcome = text_of(w, q, 1),
 						      .reason = text_of(w, q, 2) };
 	}
 	for (size_t i = 0; i < e->rules; i++)
 		rule[i].issuance = issuance_of(w, p, e, rule[i].name);
 	e->rule = rule;
-	e->in_force = e->hash && strcmp(e->hash, w->hash) == 0;
 }
 
 /* The entries of one person while they are gathered. */
@@ -312,7 +308,7 @@ static void add_event(struct gathering *g, const struct recorded *of)
 			       .list_name = list ? kept(g, f->list_name) : NULL,
 			       .from = f->from_known ? kept(g, f->from) : NULL,
 			       .to = kept(g, f->to),
-			       .made_ms = of->made_ms,
+			       .look = { .made_ms = of->made_ms },
 			       .gone = of->gone,
 			       .id = of->id };
 
@@ -369,7 +365,7 @@ static void gather_decisions(struct gathering *g)
 		w->db,
 		IDS
 		" SELECT event, target, from_value, to_value, at_ms, made_ms, table_hash, rule, outcome,"
-		" reason FROM decision d WHERE account = ?1 AND contact IN (SELECT id FROM who)"
+		" reason, who FROM decision d WHERE account = ?1 AND contact IN (SELECT id FROM who)"
 		" AND NOT EXISTS (SELECT 1 FROM event e WHERE e.id = d.event_id)"
 		" AND (?3 IS NULL OR rule IS NULL OR rule = ?3) ORDER BY id",
 		"ttt", g->p->account, g->p->contact, w->only);
@@ -381,11 +377,11 @@ static void gather_decisions(struct gathering *g)
 				       .from = text_of(w, q, 2),
 				       .to = text_of(w, q, 3),
 				       .at_ms = query_integer(q, 4),
-				       .made_ms = query_integer(q, 5),
-				       .hash = text_of(w, q, 6),
+				       .look = look_of(w, query_integer(q, 5), text_of(w, q, 6),
+						       text_of(w, q, 10)),
 				       .rules = 1 };
-		e.in_force = strcmp(e.hash, w->hash) == 0;
 		e.rule = one_rule(g, (struct why_rule){ .name = text_of(w, q, 7),
+							.look = e.look,
 							.outcome = text_of(w, q, 8),
 							.reason = text_of(w, q, 9) });
 		add_entry(g, e);
@@ -424,25 +420,22 @@ static void gather_issuances(struct gathering *g)
 			g->p->email = text_of(w, q, 9);
 		if (told(g, query_integer(q, 0)))
 			continue;
-		add_entry(g, (struct why_entry){
-				     .kind = WHY_ISSUANCE,
-				     .id = query_integer(q, 0),
-				     .event = text_of(w, q, 1),
-				     .target = text_of(w, q, 2),
-				     .from = text_of(w, q, 3),
-				     .to = text_of(w, q, 4),
-				     .at_ms = query_integer(q, 5),
-				     .made_ms = query_integer(q, 6),
-				     .hash = text_of(w, q, 7),
-				     .rule = one_rule(
-					     g, (struct why_rule){ .name = text_of(w, q, 8) }),
-				     .rules = 1 });
+		struct why_entry e = { .kind = WHY_ISSUANCE,
+				       .id = query_integer(q, 0),
+				       .event = text_of(w, q, 1),
+				       .target = text_of(w, q, 2),
+				       .from = text_of(w, q, 3),
+				       .to = text_of(w, q, 4),
+				       .at_ms = query_integer(q, 5),
+				       .look = look_of(w, query_integer(q, 6), text_of(w, q, 7),
+						       NULL),
+				       .rules = 1 };
+		e.rule = one_rule(g, (struct why_rule){ .name = text_of(w, q, 8), .look = e.look });
+		add_entry(g, e);
 	}
-	for (size_t i = first; i < g->count; i++) {
-		struct why_entry *e = &g->entry[i];
-		((struct why_rule *)(uintptr_t)e->rule)->issuance = read_issuance(w, e->id);
-		e->in_force = strcmp(e->hash, w->hash) == 0;
-	}
+	for (size_t i = first; i < g->count; i++)
+		((struct why_rule *)(uintptr_t)g->entry[i].rule)->issuance = read_issuance(
+			w, g->entry[i].id);
 }
 
 /* What waits, of rules that are active now. */
@@ -463,13 +456,13 @@ static void gather_pending(struct gathering *g)
 						 .from = text_of(w, q, 2),
 						 .to = text_of(w, q, 3),
 						 .at_ms = query_integer(q, 4),
-						 .made_ms = query_integer(q, 5) });
+						 .look = { .made_ms = query_integer(q, 5) } });
 	q = db_select(w->db, "SELECT not_before_ms FROM news WHERE account = ?1 AND contact = ?2",
 		      "tt", g->p->account, g->p->contact);
 	while (query_next(q))
 		add_entry(g, (struct why_entry){ .kind = WHY_NEWS,
 						 .at_ms = INT64_MAX,
-						 .made_ms = query_integer(q, 0) });
+						 .look = { .made_ms = query_integer(q, 0) } });
 }
 
 static int by_time(const void *a, const void *b)
@@ -478,7 +471,7 @@ static int by_time(const void *a, const void *b)
 
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
-	return (x->made_ms > y->made_ms) - (x->made_ms < y->made_ms);
+	return (x->look.made_ms > y->look.made_ms) - (x->look.made_ms < y->look.made_ms);
 }
 
 static const char *other_ids(struct why *w, const struct why_person *p)
@@ -510,6 +503,7 @@ static void gather(struct why *w, struct why_person *p)
 	gather_pending(&g);
 	if (g.count)
 		qsort(g.entry, g.count, sizeof(*g.entry), by_time);
+	g.count = why_join(&w->memory, g.entry, g.count);
 	struct why_entry *entry = arena_alloc(&w->memory, (g.count + 1) * sizeof(*entry));
 	if (g.count)
 		memcpy(entry, g.entry, g.count * sizeof(*entry));

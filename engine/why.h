@@ -28,9 +28,19 @@ struct why_issuance {
 	size_t steps;
 };
 
+/* When and by which table something was decided, and by whom. */
+struct why_look {
+	int64_t made_ms;  /* our clock; of what waits: when it is due, or not before */
+	const char *hash; /* of the table; NULL: none yet */
+	bool in_force;	  /* that table is the one in force */
+	const char *
+		who; /* the person whose backfill looked, "" where that is no longer kept; NULL: the engine */
+};
+
 /* What one rule made of one event. */
 struct why_rule {
 	const char *name;
+	struct why_look look;
 	const char *mode;    /* live or shadow then; NULL: not known */
 	const char *outcome; /* as in `decision`; NULL: not on record */
 	const char *reason;  /* NULL where there is none */
@@ -55,9 +65,8 @@ struct why_entry {
 	const char *list_name; /* NULL where it is not known */
 	const char *from;      /* NULL: not known */
 	const char *to;
-	int64_t made_ms;    /* our clock: decided; pending: when it is due; news: not before */
-	const char *hash;   /* of the table; NULL: none yet */
-	bool in_force;	    /* that table is the one in force */
+	struct why_look look; /* the first one */
+	bool apart; /* not all rules looked together: watches of several activations, or a backfill */
 	bool gone;	    /* the contact was deleted before */
 	const char *untold; /* why there are no traces; NULL: there are */
 	int64_t id;	    /* WHY_EVENT: of the event on record */

@@ -132,9 +132,10 @@ static void tell_rule(struct status *s, const struct rule *rule)
 {
 	struct counts c = count_rule(s, rule->name);
 	int64_t watch = s->watch[rule->id];
-	int64_t seen = db_integer(s->db, 0,
-				  "SELECT count(*) FROM event WHERE watch = ?1 AND made_ms >= ?2",
-				  "ii", watch, s->now_ms - QUIET_MS);
+	int64_t seen = db_integer(
+		s->db, 0,
+		"SELECT count(*) FROM event WHERE watch = ?1 AND made_ms >= ?2 AND rule IS NULL",
+		"ii", watch, s->now_ms - QUIET_MS);
 	int64_t start_ms = db_integer(s->db, INT64_MAX, "SELECT start_ms FROM watch WHERE id = ?1",
 				      "i", watch);
 

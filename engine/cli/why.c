@@ -266,9 +266,29 @@ static void draw_issuance(struct pen *p, size_t depth, const struct why_issuance
 	}
 }
 
+/* ", decided 2026-… by table …", or by whose backfill. */
+static void add_look(struct pen *p, const struct why_look *look, bool waits)
+{
+	struct str text;
+
+	str_init(&text, LIMIT_VALUE_BYTES);
+	str_add_text(&text, waits ? "  waits until " : look->who ? "  backfilled " : "  decided ");
+	add_time(&text, look->made_ms);
+	if (look->who && look->who[0]) {
+		str_add_text(&text, " by ");
+		str_add_shown(&text, slice_of(look->who));
+	}
+	if (look->hash)
+		str_addf(&text, "%s by table %.*s%s", look->who && look->who[0] ? "," : "",
+			 HASH_SHOWN, look->hash,
+			 look->in_force ? " (in force)" : " (no longer in force)");
+	add_dim(p, str_text(&text));
+	str_release(&text);
+}
+
 /* ---- rules ---------------------------------------------------------------------- */
 
-/* A backfill decides without an event: what it saw is not kept. */
+/* Of a backfill whose event is no longer on record. */
 static bool by_backfill(const struct why_issuance *is)
 {
 	const struct why_step *first = is && is->steps ? &is->trail[0] : NULL;
@@ -286,8 +306,9 @@ static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
 			 r->trace.misses == 1 ? "" : "s", nearest ? ", the nearest" : "");
 		return;
 	}
-	str_add_text(p->out, outcome			? outcome
-			     : by_backfill(r->issuance) ? "by a backfill, which keeps no event"
+	str_add_text(p->out, outcome ? outcome
+			     : by_backfill(r->issuance)
+				     ? "by a backfill; its event is not on record"
 			     : r->issuance ? "has an issuance; its event is not on record"
 					   : "matched; what became of it is no longer on record");
 	if (r->reason && !r->issuance) {
@@ -296,8 +317,16 @@ static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
 	}
 }
 
+/* Recorded only, by a rule that was in shadow then. */
+static bool in_shadow(const struct why_rule *r)
+{
+	if (r->mode)
+		return strcmp(r->mode, "shadow") == 0;
+	return r->issuance && strcmp(r->issuance->state, issuance_state_names[STATE_SHADOW]) == 0;
+}
+
 static void draw_rule(struct pen *p, size_t depth, const struct why_rule *r, bool nearest,
-		      bool more)
+		      bool apart, bool more)
 {
 	bool yes = matched(r), differs = r->traced && !yes && r->trace.misses;
 
@@ -307,10 +336,11 @@ static void draw_rule(struct pen *p, size_t depth, const struct why_rule *r, boo
 		paint(p, "1");
 		str_add_text(p->out, r->name);
 		paint(p, "0");
-		str_add_text(p->out,
-			     r->mode && strcmp(r->mode, "shadow") == 0 ? " (shadow)  " : "  ");
+		str_add_text(p->out, in_shadow(r) ? " (shadow)  " : "  ");
 	}
 	add_verdict(p, r, nearest);
+	if (apart)
+		add_look(p, &r->look, false);
 	str_add_char(p->out, '\n');
 	if (r->traced)
 		draw_trace(p, depth + 1, &r->trace, r->issuance || differs);
@@ -343,20 +373,6 @@ static void add_change(struct pen *p, const struct why_entry *e)
 	str_add_shown(out, slice_of(e->to[0] ? e->to : "(empty)"));
 }
 
-static void add_when(struct pen *p, const struct why_entry *e)
-{
-	struct str text;
-
-	str_init(&text, LIMIT_VALUE_BYTES);
-	str_add_text(&text, e->kind == WHY_PENDING ? "  waits until " : "  decided ");
-	add_time(&text, e->made_ms);
-	if (e->hash)
-		str_addf(&text, " by table %.*s%s", HASH_SHOWN, e->hash,
-			 e->in_force ? " (in force)" : " (no longer in force)");
-	add_dim(p, str_text(&text));
-	str_release(&text);
-}
-
 static void draw_rules(struct pen *p, const struct why_entry *e, bool all)
 {
 	size_t shown = all ? e->rules : why_shown(e), near = 0;
@@ -372,7 +388,8 @@ static void draw_rules(struct pen *p, const struct why_entry *e, bool all)
 		str_add_char(p->out, '\n');
 	}
 	for (size_t i = 0; i < shown; i++)
-		draw_rule(p, 1, &e->rule[i], i == near && e->rules - near > 1, i + 1 < e->rules);
+		draw_rule(p, 1, &e->rule[i], i == near && e->rules - near > 1, e->apart,
+			  i + 1 < e->rules);
 	if (shown < e->rules) {
 		branch(p, 1, false);
 		str_addf(p->out, "%zu further rule%s looked, none of them nearer\n",
@@ -385,9 +402,9 @@ static void draw_entry(struct pen *p, const struct why *w, const struct why_entr
 	branch(p, 0, more);
 	if (e->kind == WHY_NEWS) {
 		str_add_text(p->out, "to be looked at");
-		if (e->made_ms) {
+		if (e->look.made_ms) {
 			str_add_text(p->out, ", not before ");
-			add_time(p->out, e->made_ms);
+			add_time(p->out, e->look.made_ms);
 		}
 		str_add_char(p->out, '\n');
 		return;
@@ -397,7 +414,8 @@ static void draw_entry(struct pen *p, const struct why *w, const struct why_entr
 	paint(p, "1");
 	add_change(p, e);
 	paint(p, "0");
-	add_when(p, e);
+	if (!e->apart)
+		add_look(p, &e->look, e->kind == WHY_PENDING);
 	str_add_char(p->out, '\n');
 	if (e->kind != WHY_PENDING)
 		draw_rules(p, e, w->only != NULL);

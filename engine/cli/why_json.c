@@ -78,6 +78,9 @@ static void add_rule(struct str *out, const struct why_rule *r)
 		str_add_json(out, slice_of(r->name));
 	else
 		str_add_text(out, "null");
+	add_time(out, "decided", r->look.made_ms);
+	add_text(out, "table", r->look.hash);
+	add_text(out, "backfill", r->look.who);
 	add_text(out, "mode", r->mode);
 	add_text(out, "outcome", why_outcome(r));
 	add_text(out, "reason", r->reason);
@@ -120,14 +123,14 @@ static void add_event(struct str *out, const struct why_entry *e)
 		add_time(out, "at", e->at_ms);
 	}
 	if (e->kind == WHY_PENDING)
-		add_time(out, "due", e->made_ms);
-	else if (e->kind == WHY_NEWS && e->made_ms)
-		add_time(out, "not_before", e->made_ms);
+		add_time(out, "due", e->look.made_ms);
+	else if (e->kind == WHY_NEWS && e->look.made_ms)
+		add_time(out, "not_before", e->look.made_ms);
 	else if (e->kind != WHY_NEWS)
-		add_time(out, "decided", e->made_ms);
-	if (e->hash) {
-		add_text(out, "table", e->hash);
-		str_addf(out, ",\"in_force\":%s", e->in_force ? "true" : "false");
+		add_time(out, "decided", e->look.made_ms);
+	if (e->look.hash) {
+		add_text(out, "table", e->look.hash);
+		str_addf(out, ",\"in_force\":%s", e->look.in_force ? "true" : "false");
 	}
 	if (e->untold)
 		add_text(out, "untold", e->untold);

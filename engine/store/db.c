@@ -7,9 +7,10 @@
 #include "base/arena.h"
 #include "schema_2_sql.h"
 #include "schema_3_sql.h"
+#include "schema_4_sql.h"
 #include "schema_sql.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define CACHE_SLOTS 512 /* power of two, well above the number of statements in the program */
 
 struct query {
@@ -99,7 +100,7 @@ static enum rc create_schema(struct db *db, struct err *err)
 }
 
 /* Step n leads from version n + 1 to n + 2; each is one transaction. */
-static const char *const upgrades[] = { schema_2_sql, schema_3_sql };
+static const char *const upgrades[] = { schema_2_sql, schema_3_sql, schema_4_sql };
 _Static_assert(sizeof(upgrades) / sizeof(upgrades[0]) == SCHEMA_VERSION - 1,
 	       "a version lacks its step");
 

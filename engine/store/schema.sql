@@ -1,4 +1,4 @@
--- The state of hs2cert, version 3. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 4. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -140,7 +140,8 @@ CREATE TABLE decision (
 	outcome    TEXT NOT NULL,             -- fired, held, skipped, no-match, no-event
 	reason     TEXT,
 	table_hash TEXT NOT NULL,
-	event_id   INTEGER                    -- the event as it was recorded; NULL: it was not, or was no event
+	event_id   INTEGER,                   -- the event as it was recorded; NULL: it was not, or was no event
+	who        TEXT                       -- the person whose backfill it was; NULL: the engine
 );
 CREATE INDEX decision_contact ON decision (account, contact);
 CREATE INDEX decision_made ON decision (made_ms);
@@ -181,9 +182,11 @@ CREATE TABLE event (
 	as_of_ms   INTEGER NOT NULL,          -- at_ms plus settle: the moment of `seen`
 	gone       INTEGER NOT NULL,          -- 1: the contact was deleted before
 	size       INTEGER NOT NULL,          -- bytes of all events up to this one
-	seen       TEXT NOT NULL              -- JSON: every property that was read, and its value then
+	seen       TEXT NOT NULL,             -- JSON: every property that was read, and its value then
+	rule       TEXT                       -- a backfill of this rule looked, as the contact was then; NULL: the engine
 );
 CREATE INDEX event_contact ON event (contact);
+CREATE INDEX event_watch ON event (watch, made_ms) WHERE rule IS NULL;
 
 -- The outbox and the ledger: one row for each event of a rule that fired, for ever.
 CREATE TABLE issuance (

@@ -1,6 +1,8 @@
 #!/bin/sh
 # backfill: who qualifies already; beside a daemon and without one, ended and run again.
 . "$(dirname "$(realpath "$0")")/stage.inc"
+LC_ALL=C
+export LC_ALL
 start_sandbox
 write_rules 0s
 act option '{"name":"index_lag_ms","value":"0"}'
@@ -103,7 +105,17 @@ check 'and sent' soon state_is tier sent 41
 check 'once' state_is tier sent 41
 check 'one mail each' [ "$(mails)" -eq 41 ]
 check 'the trail says who' sh -c "'$program' runs show 1 | grep -q ' planned  *backfill by '"
-check 'why says so, too' sh -c "'$program' why p1000@example.org | grep -q 'tier  by a backfill'"
+check 'why, too, and what was seen: 0' status 0 "$program" why p1000@example.org
+check 'by whom' grep -q 'membership_tier: (empty) -> Gold  backfilled 20[^ ]* by [^ ]*, by table [0-9a-f]* (in force)$' out
+check 'a test with its value and place' grep -q "+ country is PL  'PL' *rules.d/10-rules.yaml:9:7$" out
+check 'why not, of who was passed over: 0' status 0 "$program" why 1041
+check 'for want of an address' grep -q '+ tier  skipped: no valid e-mail address' out
+check 'why not, and then: 0' status 0 "$program" why 1040
+check 'a test in the way' grep -q "x country is PL  'DE' *rules.d/10-rules.yaml:9:7$" out
+check 'as often as it was looked at anew: once' [ "$(grep -c backfilled out)" -eq 1 ]
+check 'as JSON' sh -c "'$program' why 1041 --json | grep -q '\"rule\":\"tier\",\"decided\":\"20[^\"]*\",\"table\":\"[0-9a-f]*\",\"backfill\":\"'"
+check 'the daemon decided two changes: 0' status 0 "$program" status --json
+check 'a backfill decided none' grep -q '"rule":"tier".*"events":2,' out
 kill "$daemon"
 wait "$daemon" 2>/dev/null
 daemon=

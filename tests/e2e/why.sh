@@ -71,6 +71,13 @@ check 'a test in it' grep -q '{"test":"country in \[PL, DE, FR\]","depth":0,"hol
 
 # The rules are edited: what was decided is told by those of that time.
 sed -i -e '1i # two lines' -e '1i # more' -e 's/\[PL, DE, FR\]/[PL, US]/' rules.d/10-rules.yaml
+cat >>rules.d/10-rules.yaml <<-END
+	---
+	rule: late
+	mode: shadow
+	trigger: { event: property-changed, property: membership_tier, to: Gold, settle: 0s }
+	action: { do: issue-credential, group: 01g90279gp5sbmfek7wymcsvec }
+END
 start_daemon
 check 'the daemon has loaded them' soon grep -q 'rules loaded' log
 check 'beside it: 0' status 0 "$program" why 102
@@ -79,6 +86,9 @@ check 'the place of that time' grep -q '✗ country in \[PL, DE, FR\]  .US.  *ru
 act set '{"contact":102,"property":"membership_tier","value":"Bronze"}'
 act set '{"contact":102,"property":"membership_tier","value":"Gold"}'
 check 'by the new rules he earns it' soon state_is tier sent 2
+check 'of each change: 0' status 0 "$program" why 102
+check 'it is told once, whenever its rules were activated' [ "$(grep -c 'Bronze → Gold' out)" -eq 1 ]
+check 'with all of them' sh -c "sed '1,/Bronze → Gold/d' out >last; grep -q 'late (shadow)  fired' last && grep -q 'watched (shadow)  fired' last"
 check 'told by the new ones: 0' status 0 "$program" why 102 --rule tier
 check 'at its new place' grep -q '✓ country in \[PL, US\]  *.US.  *rules.d/10-rules.yaml:10:7$' out
 kill "$daemon"

@@ -5,6 +5,7 @@
 #include "engine/backfill.h"
 #include "engine/sim.h"
 #include "engine/store/db.h"
+#include "engine/why.h"
 
 #define START INT64_C(1795435220000)
 
@@ -196,6 +197,83 @@ static void each_ends_as_one_thing(void **state)
 	assert_outcome(p, BACKFILL_KNOWN, 3);
 	assert_int_equal(rows(p), 3);
 	set(p, 99, "email", "late@example.com");
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 1);
+}
+
+static bool is_decided(struct portal *p, const char *contact, const char *outcome)
+{
+	return db_exists(
+		p->db,
+		"SELECT 1 FROM decision d JOIN event e ON e.id = d.event_id AND e.rule = d.rule"
+		" AND e.contact = d.contact AND e.ruleset = (SELECT max(id) FROM ruleset)"
+		" WHERE d.contact = ?1 AND d.outcome = ?2 AND d.who = 'lena'",
+		"tt", contact, outcome);
+}
+
+static int64_t events(struct portal *p)
+{
+	return db_integer(p->db, -1, "SELECT count(*) FROM event", "");
+}
+
+/* What was seen of each, so that it can be told why. */
+static void what_it_saw_is_kept(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+	struct why w;
+
+	person(p, 1, "Gold", "Lodz", "PL");
+	person(p, 4, "Gold", "Bonn", "DE");
+	person(p, 5, "Gold", NULL, "PL");
+	person(p, 99, "Gold", "Lodz", "PL");
+	daemon_pass(p);
+	fill(p, true);
+	assert_int_equal(events(p), 0);
+	fill(p, false);
+	assert_int_equal(events(p), 4);
+	assert_int_equal(p->report.kept, 2);
+	assert_true(is_decided(p, "1", "fired"));
+	assert_true(is_decided(p, "4", "no-match"));
+	assert_true(is_decided(p, "5", "held"));
+	assert_true(is_decided(p, "99", "skipped"));
+	assert_int_equal(why_ask(&w, p->db, "4", NULL, &err), RC_OK);
+	assert_int_equal(w.persons, 1);
+	assert_int_equal(w.person[0].entries, 1);
+	const struct why_rule *r = w.person[0].entry[0].rule;
+	assert_string_equal(r->look.who, "lena");
+	assert_int_equal(r->trace.misses, 1);
+	assert_true(slice_is(r->trace.line[1].value, "DE"));
+	why_release(&w);
+	fill(p, false); /* those that were passed over are as they were */
+	assert_int_equal(events(p), 4);
+	/* And then she qualifies: one change, both looks, and the issuance at the one that made it. */
+	set(p, 4, "country", "PL");
+	fill(p, false);
+	assert_int_equal(why_ask(&w, p->db, "4", NULL, &err), RC_OK);
+	assert_int_equal(w.person[0].entries, 1);
+	const struct why_entry *e = &w.person[0].entry[0];
+	assert_int_equal(e->rules, 2);
+	assert_true(e->apart);
+	assert_string_equal(e->rule[0].outcome, "fired");
+	assert_non_null(e->rule[0].issuance);
+	assert_string_equal(e->rule[1].outcome, "no-match");
+	assert_null(e->rule[1].issuance);
+	why_release(&w);
+}
+
+static void rules_that_change_under_it_end_it(void **state)
+{
+	struct portal *p = *state;
+	struct err err = { 0 };
+
+	person(p, 1, "Gold", "Lodz", "PL");
+	daemon_pass(p);
+	p->rules = braked; /* the same trigger */
+	assert_refused(p, RC_INVALID, "other rules were loaded");
+	assert_int_equal(backfill(p, false, INT64_MAX, &err), RC_INVALID);
+	assert_int_equal(rows(p) + events(p), 0);
+	daemon_pass(p);
 	fill(p, false);
 	assert_outcome(p, BACKFILL_ISSUED, 1);
 }
@@ -462,6 +540,14 @@ static void ended_at_each_step_it_goes_on(void **state)
 	daemon_pass(p);
 	assert_int_equal(rows(p), 159);
 	assert_int_equal(sandbox_mail_count(p->sandbox), 159);
+	/* Each with the event that it was made for, once. */
+	assert_int_equal(
+		db_integer(p->db, -1,
+			   "SELECT count(*) FROM issuance i JOIN event e ON e.rule = i.rule"
+			   " AND e.contact = i.contact AND e.at_ms = i.at_ms JOIN decision d"
+			   " ON d.event_id = e.id AND d.outcome = 'fired'",
+			   ""),
+		159);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, portal_setup, portal_teardown)
@@ -469,11 +555,18 @@ static void ended_at_each_step_it_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(each_ends_as_one_thing),	      TEST(from_is_the_value_before),
-		TEST(what_came_since_is_the_daemons), TEST(members_and_those_that_were_merged),
-		TEST(searches_go_by_pages_of_ids),    TEST(the_brake_counts_what_backfills_make),
-		TEST(what_was_in_shadow_goes_out),    TEST(what_cannot_be_backfilled),
-		TEST(a_source_that_cannot_be_read),   TEST(ended_at_each_step_it_goes_on),
+		TEST(what_it_saw_is_kept),
+		TEST(rules_that_change_under_it_end_it),
+		TEST(each_ends_as_one_thing),
+		TEST(from_is_the_value_before),
+		TEST(what_came_since_is_the_daemons),
+		TEST(members_and_those_that_were_merged),
+		TEST(searches_go_by_pages_of_ids),
+		TEST(the_brake_counts_what_backfills_make),
+		TEST(what_was_in_shadow_goes_out),
+		TEST(what_cannot_be_backfilled),
+		TEST(a_source_that_cannot_be_read),
+		TEST(ended_at_each_step_it_goes_on),
 	};
 
 	json_start();

@@ -3,6 +3,7 @@
 
 #include "engine/decide.h"
 #include "engine/ledger.h"
+#include "engine/record.h"
 
 #define BEGAN (NOW + 10 * MS_MINUTE) /* the look: everything before is due */
 #define HISTORY 8
@@ -386,6 +387,37 @@ static void changes_that_a_merge_hid(void **state)
 	take_down();
 }
 
+/* A person's backfill of another rule looked at the last change before the merge: nobody decided it. */
+static void a_backfill_has_not_seen_what_a_merge_hid(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" SINCE CHANGED("tier", ""));
+	merged_now();
+	struct event_facts event = { .kind = EVENT_PROPERTY_CHANGED,
+				     .to = slice_of("Silver"),
+				     .at_ms = NOW - MS_HOUR + 1000 };
+	record_decide(db, &(struct record_decision){ .account = "hubspot",
+						     .contact = s.contact.id,
+						     .rule = "other",
+						     .target = "tier",
+						     .event = &event,
+						     .outcome = "no-match",
+						     .hash = "h",
+						     .who = "lena" });
+	event.at_ms = NOW - 2 * MS_HOUR;
+	record_decide(db, &(struct record_decision){ .account = "hubspot",
+						     .contact = s.contact.id,
+						     .rule = "other",
+						     .target = "tier",
+						     .event = &event,
+						     .outcome = "no-match",
+						     .hash = "h",
+						     .who = "lena" });
+	decide();
+	assert_int_equal(decisions("skipped", "merged before seen"), 1);
+	take_down();
+}
+
 static void changes_that_a_merge_hid_and_a_slow_pattern(void **state)
 {
 	static const char slow[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
@@ -583,6 +615,7 @@ int main(void)
 		stored(a_join_that_a_merge_carried_over),
 		stored(changes_that_a_merge_hid),
 		stored(changes_that_a_merge_hid_and_a_slow_pattern),
+		stored(a_backfill_has_not_seen_what_a_merge_hid),
 		stored(changes_that_a_merge_hid_and_facts_that_are_not_read),
 		stored(a_property_without_history_before_the_merge),
 		stored(a_burst_that_a_merge_froze),

@@ -51,8 +51,13 @@ static void happen(const char *to, const char *country)
 				     .from_known = true,
 				     .to = slice_of(to),
 				     .at_ms = NOW };
-	struct record_event e = { ruleset, watch[0], NOW - 1, "1", &event, table->rule[0].source,
-				  &facts };
+	struct record_event e = { .ruleset = ruleset,
+				  .watch = watch[0],
+				  .made_ms = NOW - 1,
+				  .contact = "1",
+				  .event = &event,
+				  .source = table->rule[0].source,
+				  .facts = &facts };
 
 	db_begin(db, "event");
 	record_write(db, table, &e);
@@ -79,6 +84,11 @@ static void the_closest_test_and_its_commonest_value(void **state)
 	assert_int_equal(q.quiet[0].failed, 4);
 	assert_string_equal(q.quiet[0].value, "US");
 	assert_int_equal(q.quiet[0].times, 3);
+	quiets_release(&q);
+	/* What a backfill looked at is none of them. */
+	db_run(db, "UPDATE event SET rule = 'a'", "");
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.quiet[0].seen, 0);
 	quiets_release(&q);
 	unload();
 }

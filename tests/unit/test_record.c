@@ -25,9 +25,9 @@ static int64_t load(const char *text, int64_t now_ms)
 	return id;
 }
 
-/* Records one event of contact `contact` with these pairs of property and value. */
-static int64_t write_event(int64_t ruleset, const char *contact, const char *const *pair,
-			   int64_t made_ms)
+/* Records one event of contact `contact` with these pairs; `backfill`: of rule a, unless it is there. */
+static int64_t write_seen(int64_t ruleset, const char *contact, const char *const *pair,
+			  int64_t made_ms, bool backfill)
 {
 	struct table *table = table_of(RULES);
 	struct pairs pairs = { table, pair, 0 };
@@ -38,14 +38,23 @@ static int64_t write_event(int64_t ruleset, const char *contact, const char *con
 				     .to = slice_of("Gold"),
 				     .at_ms = NOW,
 				     .as_of_ms = NOW + 60000 };
-	struct record_event e = { ruleset, 1, made_ms, contact, &event, table->rule[0].source,
-				  &facts };
+	struct record_event e = { ruleset, 1,
+				  made_ms, contact,
+				  &event,  table->rule[0].source,
+				  &facts,  backfill ? "a" : NULL,
+				  backfill };
 
 	db_begin(db, "event");
 	int64_t id = record_write(db, table, &e);
 	assert_int_equal(db_commit(db, NULL), RC_OK);
 	table_unref(table);
 	return id;
+}
+
+static int64_t write_event(int64_t ruleset, const char *contact, const char *const *pair,
+			   int64_t made_ms)
+{
+	return write_seen(ruleset, contact, pair, made_ms, false);
 }
 
 static int64_t rows(const char *contact)
@@ -189,6 +198,38 @@ static void events_are_kept_for_a_time_and_a_size(void **state)
 	assert_int_equal(record_newest(db), now);
 }
 
+/* It explains a contact, and tells nothing of what the engine decided. */
+static void a_backfill_is_on_record_once_and_for_why_only(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold", "country", "US", NULL };
+	static const char *const moved[] = { "tier", "Gold", "country", "PL", NULL };
+	struct recorded e;
+
+	(void)state;
+	int64_t ruleset = load(RULES, NOW);
+	int64_t engine = write_event(ruleset, "9", pair, NOW);
+	int64_t first = write_seen(ruleset, "9", pair, NOW, true);
+	assert_true(first > engine);
+	assert_int_equal(write_seen(ruleset, "9", pair, NOW + 1, true), 0);
+	assert_true(write_seen(ruleset, "9", moved, NOW + 2, true) > first);
+	assert_true(write_seen(load("# edited\n" RULES, NOW), "9", pair, NOW + 3, true) > first);
+	assert_int_equal(rows("9"), 4);
+	struct query *q = record_since(db, 0, 10);
+	assert_true(record_next(db, q, &memory, &e));
+	assert_int_equal(e.id, engine);
+	assert_null(e.rule);
+	recorded_release(&e);
+	assert_false(record_next(db, q, &memory, &e));
+	q = record_of_contact(db, "9");
+	for (int i = 0; i < 4; i++) {
+		assert_true(record_next(db, q, &memory, &e));
+		assert_string_equal(e.rule ? e.rule : "", i ? "a" : "");
+		recorded_release(&e);
+	}
+	query_end(q);
+	db_run(db, "DELETE FROM event", "");
+}
+
 static void a_damaged_event_breaks_the_store(void **state)
 {
 	static const char *const pair[] = { "tier", "Gold", NULL };
@@ -218,6 +259,7 @@ int main(void)
 		stored(an_event_says_what_was_seen),
 		stored(events_are_found_under_every_id_of_a_contact),
 		stored(events_are_kept_for_a_time_and_a_size),
+		stored(a_backfill_is_on_record_once_and_for_why_only),
 		stored(a_damaged_event_breaks_the_store),
 	};
 
