@@ -125,6 +125,10 @@ $(B)/tests/wire/wire: $(patsubst %.c,$(B)/%.o,$(wildcard tests/wire/*.c)) $(LIB_
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/tests/bench/bench: $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c)) $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -233,8 +237,9 @@ bless: $(B)/tests/rules/golden
 	@$(B)/tests/rules/golden tests/rules --bless
 
 .PHONY: bench
+# Figures; ONLY=words picks from match, load and decide.
 bench: $(B)/tests/bench/bench
-	@$(B)/tests/bench/bench
+	@$(B)/tests/bench/bench $(ONLY)
 
 # Random lives of the engine under faults: SEEDS of them from SEED on, or what fits into T seconds.
 SEEDS ?= 1000

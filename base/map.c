@@ -1,5 +1,60 @@
 #include "base/map.h"
 
+#include <string.h>
+
+/* ---- hashes ------------------------------------------------------------ */
+
+/* Odd numbers without a pattern in their bits. */
+#define ODD_1 0x9e3779b97f4a7c15u
+#define ODD_2 0xd6e8feb86659fd93u
+
+static uint64_t load_8(const unsigned char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static uint64_t load_4(const unsigned char *p)
+{
+	uint32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* Both halves of the product: each bit of either factor reaches all of the result. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Words of 8 bytes; the last two may overlap, so that no byte behind the text is read. */
+uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+	uint64_t h = seed ^ ODD_1, a = 0, b = 0;
+	size_t rest = len;
+
+	for (; rest > 16; rest -= 16, p += 16)
+		h = fold(load_8(p) ^ ODD_2, load_8(p + 8) ^ h);
+	if (rest >= 8) {
+		a = load_8(p);
+		b = load_8(p + rest - 8);
+	} else if (rest >= 4) {
+		a = load_4(p);
+		b = load_4(p + rest - 4);
+	} else if (rest) {
+		a = (uint64_t)p[0] << 16 | (uint64_t)p[rest / 2] << 8 | p[rest - 1];
+	}
+	return fold(a ^ ODD_2 ^ len, fold(b ^ h, ODD_1));
+}
+
+/* ---- maps -------------------------------------------------------------- */
+
 void map_init(struct map *m)
 {
 	*m = (struct map){ 0 };
@@ -12,18 +67,6 @@ void map_release(struct map *m)
 	mem_free(m->slot);
 	arena_release(&m->keys);
 	map_init(m);
-}
-
-uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-	uint64_t h = seed ^ 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	h ^= h >> 32;
-	h *= 0x9e3779b97f4a7c15u;
-	return h ^ (h >> 29);
 }
 
 /* The slot that holds key, or the free one where it belongs. */

@@ -3,8 +3,8 @@
  *
  * Open addressing, doubling, no removal of single keys (nobody needs it).
  * Keys are copied. Iteration is in order of insertion, so that what depends on
- * it is the same in every run. Hashes are FNV-1a finished by a mixer; keys
- * come from our own rule files or were bounded before.
+ * it is the same in every run. Keys come from our own rule files or were
+ * bounded before, so hashes have no secret.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -37,6 +37,7 @@ void *map_get(const struct map *m, struct slice key); /* NULL where absent */
 /* Sets key to value (not NULL); answers the value that was there before, or NULL. */
 void *map_put(struct map *m, struct slice key, void *value);
 
+/* Differs between machines of different byte order. */
 uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len);
 
 #endif

@@ -1,0 +1,86 @@
+/*
+ * bench - what all measurements share: a clock, medians, and the workload.
+ *
+ * Prints figures; asserts none, but that two ways of computing the same thing
+ * computed the same thing.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsl/table.h"
+
+#define BENCH_RUNS 7
+
+double bench_cpu_s(void);  /* processor time of this thread */
+double bench_wall_s(void); /* for what waits for a disk */
+double bench_median(double *runs, size_t n);
+
+/* ---- the workload: 200 properties, 5 values, 45 pairs of domains, 5 numbers -- */
+
+#define WORK_PROPERTIES 200
+#define WORK_VALUES 5
+#define WORK_DOMAINS 10
+#define WORK_NUMBERS 5
+#define WORK_EVENTS 20000
+#define WORK_CONTACTS 10000
+
+/* What a rule says. */
+struct work_rule {
+	uint32_t property, value, domain[2], number, at_least;
+};
+
+struct work_contact {
+	struct slice email;
+	struct slice number[WORK_NUMBERS]; /* as the source says them … */
+	double plain[WORK_NUMBERS];	   /* … and as a C program would keep them */
+};
+
+struct work_event {
+	uint32_t contact;
+	struct slice property; /* ended by a NUL as well */
+	struct slice value;
+};
+
+struct work {
+	size_t n_rule;
+	bool own; /* each rule has a pattern text of its own */
+	struct work_rule *rule;
+	struct work_contact *contact;
+	struct work_event *event;   /* on properties that rules watch */
+	struct work_event *foreign; /* on others */
+	char *texts;
+};
+
+/* The same in every run. */
+void work_make(struct work *w, size_t rules, bool own);
+struct slice work_domain(uint32_t i); /* "acme.com" */
+void work_free(struct work *w);
+/* The rule files' text, a document for each rule. */
+void work_text(const struct work *w, struct str *out);
+/* Compiles a text, in files below the ceiling of one file. NULL where it is wrong, which is said. */
+struct table *work_compile(struct slice text, double *seconds);
+
+/* ---- the plain C reference ----------------------------------------------------- */
+
+/*
+ * What a C program would be that was written for this one workload: patterns cut into domains by
+ * hand, one hash table on property, value and domain, numbers as doubles.
+ */
+struct reference;
+struct reference *reference_new(const struct work *w);
+void reference_free(struct reference *r);
+/* How many rules fire; which ones goes to `fired`, which has room for all. */
+size_t reference_match(const struct reference *r, const struct work *w, const struct work_event *e,
+		       uint32_t *fired);
+
+/* ---- the measurements ------------------------------------------------------------ */
+
+void bench_match(size_t rules, bool own);
+void bench_load(size_t rules, bool own);
+void bench_decide(size_t rules);
+
+#endif

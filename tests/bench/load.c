@@ -1,0 +1,98 @@
+/*
+ * load - from the text of rules to a table, beside what the libraries alone take for it.
+ *
+ * The libraries' share is one scan of the same text by libyaml, and each pattern that differs
+ * from the others compiled once by PCRE2. Memory is what the allocator has given out for the table
+ * once everything else is gone.
+ */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/map.h"
+#include "tests/bench/bench.h"
+
+#define LOADS 3
+
+static void scan(struct slice text)
+{
+	yaml_parser_t parser;
+	yaml_token_t token;
+	bool more = true;
+
+	yaml_parser_initialize(&parser);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr, text.len);
+	while (more && yaml_parser_scan(&parser, &token)) {
+		more = token.type != YAML_STREAM_END_TOKEN;
+		yaml_token_delete(&token);
+	}
+	yaml_parser_delete(&parser);
+}
+
+/* Each line's pattern, once. */
+static void compile(struct slice text)
+{
+	struct map known;
+	struct slice line;
+
+	map_init(&known);
+	while (slice_cut(&text, '\n', &line)) {
+		const char *from = memmem(line.ptr, line.len, "matches: '", 10);
+		if (!from)
+			continue;
+		from += 10;
+		const char *to = memchr(from, '\'', (size_t)(line.ptr + line.len - from));
+		struct slice pattern = { from, (size_t)(to - from) };
+		int number;
+		PCRE2_SIZE at;
+		if (map_get(&known, pattern))
+			continue;
+		map_put(&known, pattern, &known);
+		pcre2_code_free(pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, PCRE2_UTF,
+					      &number, &at, NULL));
+	}
+	map_release(&known);
+}
+
+static size_t given_out(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+void bench_load(size_t rules, bool own)
+{
+	double us[LOADS], them[LOADS], ratio[LOADS];
+	size_t bytes = 0;
+	struct work work;
+	struct str text;
+
+	work_make(&work, rules, own);
+	str_init(&text, (size_t)1 << 30);
+	work_text(&work, &text);
+	for (size_t i = 0; i < LOADS; i++) {
+		double start = bench_cpu_s();
+		scan(str_slice(&text));
+		compile(str_slice(&text));
+		them[i] = bench_cpu_s() - start;
+		size_t before = given_out();
+		struct table *t = work_compile(str_slice(&text), &us[i]);
+		if (!t)
+			exit(1);
+		bytes = given_out() - before;
+		table_unref(t);
+		ratio[i] = us[i] / them[i];
+	}
+	printf("  load    %7zu rules%s %9.1f ms; libyaml and PCRE2 alone %.1f ms, %.2fx; table %.1f MB\n",
+	       rules, own ? ", a pattern each," : "", bench_median(us, LOADS) * 1e3,
+	       bench_median(them, LOADS) * 1e3, bench_median(ratio, LOADS), (double)bytes / 1e6);
+	str_release(&text);
+	work_free(&work);
+}

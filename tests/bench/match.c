@@ -1,0 +1,124 @@
+/*
+ * match - one event against all rules, beside the plain C reference in the same run.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "dsl/eval.h"
+#include "tests/bench/bench.h"
+
+struct bench {
+	struct work work;
+	struct table *table;
+	struct reference *reference;
+	uint32_t *fact_of; /* by property: 0 the address, 1 + n a number */
+	uint32_t *fired;   /* room for all rules */
+};
+
+/* A contact, as a look shows it. */
+struct person {
+	const struct bench *b;
+	const struct work_contact *contact;
+};
+
+static enum fact value_of(void *ctx, uint32_t property, struct slice *value)
+{
+	const struct person *p = ctx;
+	uint32_t i = p->b->fact_of[property];
+
+	*value = i ? p->contact->number[i - 1] : p->contact->email;
+	return FACT_KNOWN;
+}
+
+static size_t match_one(const struct bench *b, const struct work_event *event)
+{
+	struct person who = { b, &b->work.contact[event->contact] };
+	struct facts facts = { &who, value_of, NULL };
+	struct event_facts e = { .kind = EVENT_PROPERTY_CHANGED,
+				 .property = event->property,
+				 .to = event->value,
+				 .from_known = true };
+	struct rule_ids ids[2];
+	size_t fired = 0;
+
+	table_candidates(b->table, b->table->rule[0].source, EVENT_PROPERTY_CHANGED,
+			 event->property.ptr, e.to, ids);
+	for (size_t k = 0; k < 2; k++) {
+		for (size_t n = 0; n < ids[k].count; n++) {
+			const struct rule *rule = &b->table->rule[ids[k].id[n]];
+			if (rule_match(b->table, rule, &e, &facts, NULL) == ANSWER_YES)
+				b->fired[fired++] = rule->id;
+		}
+	}
+	return fired;
+}
+
+/* Nanoseconds an event, and how many fired in all. */
+static double ours(const struct bench *b, const struct work_event *event, size_t *fired)
+{
+	double start = bench_cpu_s();
+
+	*fired = 0;
+	for (size_t i = 0; i < WORK_EVENTS; i++)
+		*fired += match_one(b, &event[i]);
+	return (bench_cpu_s() - start) * 1e9 / WORK_EVENTS;
+}
+
+static double theirs(const struct bench *b, const struct work_event *event, size_t *fired)
+{
+	double start = bench_cpu_s();
+
+	*fired = 0;
+	for (size_t i = 0; i < WORK_EVENTS; i++)
+		*fired += reference_match(b->reference, &b->work, &event[i], b->fired);
+	return (bench_cpu_s() - start) * 1e9 / WORK_EVENTS;
+}
+
+static void measure(struct bench *b, const struct work_event *event, const char *what)
+{
+	double us[BENCH_RUNS], them[BENCH_RUNS], ratio[BENCH_RUNS];
+	size_t fired, same;
+
+	for (size_t i = 0; i < BENCH_RUNS; i++) {
+		us[i] = ours(b, event, &fired);
+		them[i] = theirs(b, event, &same);
+		ratio[i] = us[i] / them[i];
+		if (fired != same) {
+			fprintf(stderr, "bench: %zu fired, by the reference %zu\n", fired, same);
+			exit(1);
+		}
+	}
+	printf("  match   %7zu rules%s %9.1f ns an event %s; plain C %.1f ns, %.2fx (%.3f fired an event)\n",
+	       b->work.n_rule, b->work.own ? ", a pattern each," : "", bench_median(us, BENCH_RUNS),
+	       what, bench_median(them, BENCH_RUNS), bench_median(ratio, BENCH_RUNS),
+	       (double)fired / WORK_EVENTS);
+}
+
+void bench_match(size_t rules, bool own)
+{
+	struct bench b = { 0 };
+	struct str text;
+	double seconds;
+
+	work_make(&b.work, rules, own);
+	str_init(&text, (size_t)1 << 30);
+	work_text(&b.work, &text);
+	b.table = work_compile(str_slice(&text), &seconds);
+	str_release(&text);
+	if (!b.table)
+		exit(1);
+	b.reference = reference_new(&b.work);
+	b.fired = mem_alloc(rules * sizeof(*b.fired));
+	b.fact_of = mem_alloc(b.table->n_property * sizeof(*b.fact_of));
+	for (size_t i = 0; i < b.table->n_property; i++)
+		if (b.table->property[i].name[0] == 'n')
+			b.fact_of[i] = 1 + (uint32_t)atoi(b.table->property[i].name + 1);
+	measure(&b, b.work.event, "on watched properties");
+	measure(&b, b.work.foreign, "on others");
+	mem_free(b.fact_of);
+	mem_free(b.fired);
+	reference_free(b.reference);
+	table_unref(b.table);
+	work_free(&b.work);
+}
