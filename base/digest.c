@@ -2,20 +2,41 @@
 
 #include <stdio.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/arena.h"
 
-const char *digest_sha256(struct slice bytes, char out[DIGEST_HEX])
+/* OpenSSL fails here only out of memory: no answer would be worse than stopping. */
+static void must(bool done)
 {
-	unsigned char raw[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-
-	/* OpenSSL fails here only out of memory: no answer would be worse than stopping. */
-	bool done = EVP_Digest(bytes.ptr, bytes.len, raw, &len, EVP_sha256(), NULL) == 1;
 	if (!done) /* defensive: as said */
 		mem_exhausted();
-	for (unsigned int i = 0; i < len; i++)
+}
+
+void digest_sha256_raw(struct slice bytes, unsigned char out[DIGEST_BYTES])
+{
+	must(EVP_Digest(slice_start(bytes), bytes.len, out, NULL, EVP_sha256(), NULL) == 1);
+}
+
+const char *digest_sha256(struct slice bytes, char out[DIGEST_HEX])
+{
+	unsigned char raw[DIGEST_BYTES];
+
+	digest_sha256_raw(bytes, raw);
+	for (size_t i = 0; i < DIGEST_BYTES; i++)
 		snprintf(out + 2 * i, 3, "%02x", raw[i]);
 	return out;
+}
+
+void digest_hmac(struct slice key, struct slice bytes, unsigned char out[DIGEST_BYTES])
+{
+	must(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, slice_start(key), key.len,
+		       (const unsigned char *)slice_start(bytes), bytes.len, out, DIGEST_BYTES,
+		       NULL));
+}
+
+bool digest_same(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	return a_len == b_len && CRYPTO_memcmp(a, b, a_len) == 0;
 }

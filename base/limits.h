@@ -47,6 +47,13 @@
 #define LIMIT_HEADER_BYTES (16u * 1024)
 #define LIMIT_URL_BYTES (8u * 1024)
 
+/*
+ * A webhook: HubSpot puts at most 100 events into one, some 400 bytes each; those with long values are
+ * found by polling if they do not fit.
+ */
+#define LIMIT_HOOK_BYTES (1024u * 1024)
+#define LIMIT_HOOK_EVENTS 1000u
+
 /* Ids from outside go into paths and keys. */
 #define LIMIT_ID_BYTES 64u
 
