@@ -86,7 +86,7 @@ $(B)/%.o: %.c
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libcurl4-openssl-dev libjansson-dev \
 	libpcre2-dev libmicrohttpd-dev libsqlite3-dev libssl-dev tzdata
-CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates nodejs patch
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates openssl nodejs patch
 DEMO_PACKAGES := $(BUILD_PACKAGES) curl
 
 .PHONY: deps check-deps demo-deps

@@ -4,7 +4,9 @@
  * 1. One thread: everything happens inside server_work.
  * 2. A request that is not answered at once is suspended. Its client is looked at again only when
  *    the answer is there, so a ticket is good until it is used or the server closes.
- * 3. One that is never to be answered is ended HOLD_MS later: longer than any client waits.
+ * 3. A connection on which a request has been on its way for too long is shut down. Between two
+ *    requests of a connection only its silence counts.
+ * 4. One that is never to be answered is ended HOLD_MS later: longer than any client waits.
  */
 #include "base/server.h"
 
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -39,6 +42,14 @@ struct server_ticket {
 	struct server_ticket *next_held; /* of those that are suspended */
 };
 
+/* A connection, from when it is accepted to its end; its socket context of microhttpd. */
+struct peer {
+	int fd;
+	int64_t until_ms; /* the request that is on its way is here by then */
+	struct peer *next;
+	struct peer **at; /* what points to it */
+};
+
 struct server {
 	struct MHD_Daemon *daemon;
 	server_handler *handler;
@@ -49,11 +60,99 @@ struct server {
 	int64_t now_ms;
 	bool resumed; /* there is work that the descriptor does not show */
 	struct server_ticket *held;
+	struct peer *peer;
+	unsigned peers;
 };
 
 const char *server_header(const struct server_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->ticket->connection, MHD_HEADER_KIND, name);
+}
+
+struct values {
+	const char *name, *first;
+	size_t count;
+};
+
+static enum MHD_Result take_value(void *ctx, enum MHD_ValueKind kind, const char *key,
+				  const char *value)
+{
+	struct values *v = ctx;
+
+	(void)kind;
+	if (strcasecmp(key, v->name) == 0 && v->count++ == 0)
+		v->first = value ? value : "";
+	return MHD_YES;
+}
+
+size_t server_headers(const struct server_request *request, const char *name, const char **value)
+{
+	struct values v = { .name = name };
+
+	MHD_get_connection_values(request->ticket->connection, MHD_HEADER_KIND, take_value, &v);
+	*value = v.first;
+	return v.count;
+}
+
+/* ---- connections --------------------------------------------------------- */
+
+static void peer_changed(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			 enum MHD_ConnectionNotificationCode what)
+{
+	struct server *s = ctx;
+	struct peer *p = *socket_context;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		p = mem_alloc(sizeof(*p));
+		*p = (struct peer){
+			.fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+				      ->connect_fd,
+			.until_ms = s->now_ms + s->limits.request_seconds * MS_SECOND,
+			.next = s->peer,
+			.at = &s->peer,
+		};
+		if (p->next)
+			p->next->at = &p->next;
+		s->peer = *socket_context = p;
+		s->peers++;
+	} else if (p) {
+		*p->at = p->next;
+		if (p->next)
+			p->next->at = p->at;
+		mem_free(p);
+		*socket_context = NULL;
+		s->peers--;
+	}
+}
+
+/* A request, or the pause before it, may last this much longer from now on. */
+static void allow(const struct server *s, struct MHD_Connection *connection, int64_t more_ms)
+{
+	struct peer *p = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+				 ->socket_context;
+
+	if (p)
+		p->until_ms = more_ms == INT64_MAX ? INT64_MAX : s->now_ms + more_ms;
+}
+
+static int64_t request_ms(const struct server *s)
+{
+	return s->limits.request_seconds * MS_SECOND;
+}
+
+/* microhttpd then sees the end of the connection, and ends it as any other. */
+static void end_slow(struct server *s)
+{
+	for (struct peer *p = s->peer; s->limits.request_seconds && p; p = p->next)
+		if (p->until_ms <= s->now_ms) {
+			shutdown(p->fd, SHUT_RDWR);
+			p->until_ms = INT64_MAX;
+		}
+}
+
+unsigned server_connections(const struct server *s)
+{
+	return s->peers;
 }
 
 /* ---- one request -------------------------------------------------------- */
@@ -65,6 +164,7 @@ static void *note_target(void *ctx, const char *uri, struct MHD_Connection *conn
 	t->server = ctx;
 	t->connection = connection;
 	t->target = mem_strdup(uri);
+	allow(t->server, connection, request_ms(t->server));
 	str_init(&t->body, t->server->limits.body_bytes);
 	return t;
 }
@@ -74,6 +174,7 @@ static void hold(struct server_ticket *t, int64_t until_ms)
 	t->held_until_ms = until_ms;
 	t->next_held = t->server->held;
 	t->server->held = t;
+	allow(t->server, t->connection, INT64_MAX);
 	MHD_suspend_connection(t->connection);
 }
 
@@ -92,11 +193,11 @@ static void forget(void *ctx, struct MHD_Connection *connection, void **con_cls,
 {
 	struct server_ticket *t = *con_cls;
 
-	(void)ctx;
-	(void)connection;
 	(void)why;
 	if (!t)
 		return;
+	allow(ctx, connection,
+	      ((struct server *)ctx)->limits.idle_seconds * MS_SECOND + request_ms(ctx));
 	unhold(t);
 	if (t->response)
 		MHD_destroy_response(t->response);
@@ -150,6 +251,7 @@ void server_answer(struct server_ticket *t, const struct server_answer *answer)
 	t->response = respond(answer);
 	t->status = (unsigned)answer->status;
 	t->ended = !t->response;
+	allow(t->server, t->connection, request_ms(t->server));
 	t->server->resumed = true;
 	MHD_resume_connection(t->connection);
 }
@@ -290,8 +392,9 @@ static enum rc begin(struct server **out, int fd, struct server *s, struct err *
 		MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
 		NULL, serve, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
 		note_target, s, MHD_OPTION_NOTIFY_COMPLETED, forget, s,
-		MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_seconds, MHD_OPTION_CONNECTION_LIMIT,
-		s->limits.connections, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_CONNECTION, peer_changed, s, MHD_OPTION_CONNECTION_TIMEOUT,
+		s->limits.idle_seconds, MHD_OPTION_CONNECTION_LIMIT, s->limits.connections,
+		MHD_OPTION_END);
 	if (!s->daemon) {
 		close(fd);
 		mem_free(s->path);
@@ -441,6 +544,7 @@ void server_work(struct server *s, int64_t now_ms)
 {
 	s->now_ms = now_ms;
 	end_held(s, now_ms);
+	end_slow(s);
 	s->resumed = false;
 	MHD_run(s->daemon);
 }

@@ -43,6 +43,8 @@ struct server_answer {
 
 /* The value of a header, case of its name not counted, or NULL. */
 const char *server_header(const struct server_request *request, const char *name);
+/* How many headers have this name; *value is the first one's. */
+size_t server_headers(const struct server_request *request, const char *name, const char **value);
 
 /* Fills the answer, whose body is empty and has no ceiling of its own; the server releases it. */
 typedef void server_handler(void *ctx, const struct server_request *request,
@@ -52,6 +54,8 @@ struct server_limits {
 	size_t body_bytes;     /* of one request; more is answered with 413 */
 	unsigned connections;  /* at a time */
 	unsigned idle_seconds; /* a connection on which nothing moves ends */
+	unsigned
+		request_seconds; /* so long may a request take to arrive, however it drips; 0: any */
 };
 
 /*
@@ -74,6 +78,7 @@ int server_fd(const struct server *s);
 int server_wait_ms(const struct server *s); /* -1: as long as one likes */
 /* now_ms: any clock that runs with real time; ends connections that were held long enough. */
 void server_work(struct server *s, int64_t now_ms);
+unsigned server_connections(const struct server *s); /* open now */
 
 /*
  * Gives the answer that was left for later: once for each ticket, after its handler has returned,

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "engine/decide.h"
+#include "engine/hear.h"
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/outbox.h"
@@ -58,6 +59,7 @@ struct engine {
 	struct record_keep keep;
 	struct origin *origin;
 	struct outbox *outbox;
+	struct hearing hearing;
 	bool stopping;
 	bool recovered;
 	int64_t loaded_ms;			      /* monotonic: when the watches were synced */
@@ -84,6 +86,7 @@ struct engine *engine_new(const struct world *world)
 	e->db = world->db;
 	e->keep = (struct record_keep){ RECORD_KEEP_MS, RECORD_KEEP_BYTES };
 	e->outbox = outbox_new(world);
+	hearing_init(&e->hearing, world);
 	return e;
 }
 
@@ -346,7 +349,42 @@ void engine_free(struct engine *e)
 	if (e->table)
 		watches_release(&e->watches);
 	table_unref(e->table);
+	hearing_release(&e->hearing);
 	mem_free(e);
+}
+
+/* ---- messages ---------------------------------------------------------- */
+
+void engine_hear(struct engine *e, const struct message *m, struct arena *memory, struct heard *out)
+{
+	struct listener *listener = NULL;
+	size_t n = 0, cap = 0;
+
+	e->hearing.unfit = e->stopping ? "stopping" : e->failed != RC_OK ? "store" : NULL;
+	for (const struct origin *o = e->origin; o; o = o->next) {
+		listener = mem_grow(listener, &cap, n + 1, sizeof(*listener));
+		listener[n++] = (struct listener){ o->name, o->ops, o->source };
+	}
+	hearing_judge(&e->hearing, listener, n, m, memory, out);
+	mem_free(listener);
+}
+
+enum rc engine_heard(struct engine *e, struct err *err)
+{
+	/* What comes after a step that was not stored must not be stored either. */
+	enum rc rc = e->failed;
+
+	if (rc == RC_OK)
+		rc = hearing_store(&e->hearing, e->db, e->watches.tag, &e->why);
+	if (rc == RC_BROKEN)
+		e->failed = rc;
+	*err = e->why;
+	return rc;
+}
+
+const struct tallies *engine_tallies(const struct engine *e)
+{
+	return &e->hearing.tallies;
 }
 
 /* ---- step -------------------------------------------------------------- */

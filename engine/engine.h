@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/tallies.h"
+#include "engine/message.h"
 #include "engine/record.h"
 #include "engine/world.h"
 
@@ -37,6 +39,20 @@ struct outbox *engine_outbox(struct engine *e); /* lent: for a reconcile */
 enum rc engine_step(struct engine *e, struct err *err) MUST_CHECK;
 /* Monotonic time of what is due next; INT64_MAX where only an answer can bring something. */
 int64_t engine_wake_ms(struct engine *e);
+
+/*
+ * Judges a message that came for some source; status 404 where no account listens there. What it
+ * tells is kept: the answer, where it is a 2xx, must wait for engine_heard. `memory` is the message's.
+ */
+void engine_hear(struct engine *e, const struct message *m, struct arena *memory,
+		 struct heard *out);
+/*
+ * Stores what was heard since the last time, in one transaction. RC_AGAIN: the store is busy, nothing
+ * was stored; RC_BROKEN likewise, and the engine is to be stopped. Both are a 503.
+ */
+enum rc engine_heard(struct engine *e, struct err *err) MUST_CHECK;
+/* What was counted since the start. Lent. */
+const struct tallies *engine_tallies(const struct engine *e);
 
 /* No new work begins. engine_stopped once the requests that write have got their answers. */
 void engine_stop(struct engine *e);

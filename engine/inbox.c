@@ -30,6 +30,15 @@ void inbox_add_waiting(struct db *db, const char *account)
 	       "t", account);
 }
 
+void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms)
+{
+	db_run(db,
+	       "INSERT INTO news (account, contact, modified_ms) VALUES (?1, ?2, ?3)"
+	       " ON CONFLICT (account, contact) DO UPDATE"
+	       " SET seq = seq + 1, modified_ms = max(modified_ms, excluded.modified_ms)",
+	       "tsi", account, contact, since_ms);
+}
+
 size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
 		  struct arena *memory, struct news **out)
 {

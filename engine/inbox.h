@@ -25,6 +25,13 @@ bool inbox_waits_for_address(struct db *db, const char *account);
 /* The contacts of all of these are to be looked at. */
 void inbox_add_waiting(struct db *db, const char *account);
 
+/*
+ * The same told by a message, whose time is not always the contact's own: a look that is under way
+ * may have begun before it, whatever it shows. `since_ms`: a look that shows nothing as new as
+ * this is out of date; 0: none is.
+ */
+void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms);
+
 /* One contact that is to be looked at. */
 struct news {
 	const char *contact;

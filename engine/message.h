@@ -28,8 +28,7 @@ struct message {
 struct tip {
 	struct slice contact;
 	int64_t at_ms; /* what it tells of happened then; 0: not known */
-	/* The contact's own stamp is expected to be at_ms or later, so an older look is out of date. */
-	bool stamped;
+	bool stamped; /* it gave the contact a new stamp, so a look that shows an older one is out of date */
 };
 
 /* What became of the events in a message, for counters: by a fixed word. */

@@ -1,8 +1,8 @@
 /*
  * source - what the engine knows of a service where things happen to contacts.
  *
- * A source finds news (by polling, later by webhooks too) and stores it in the
- * inbox; on demand it reads contacts with their history. It decides nothing.
+ * A source finds news by polling and stores it in the inbox, and says what messages that came
+ * by themselves tell; on demand it reads contacts with their history. It decides nothing.
  * One row in engine/registry.c for each kind.
  *
  * One object serves one account through all reloads, so that its budgets and
@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "dsl/eval.h"
 #include "engine/bearer.h"
 #include "engine/contact.h"
+#include "engine/message.h"
 #include "engine/watch.h"
 #include "engine/world.h"
 
@@ -141,6 +143,15 @@ struct source_ops {
 	int64_t (*survey_ready_ms)(const struct survey *survey);
 	/* Asks for the next page: one at a time, when it is ready. `done` comes once. */
 	void (*survey_next)(struct survey *survey, survey_done *done, void *arg);
+
+	/* Whether a message with this path is for the account. */
+	bool (*listens)(const struct source *source, const char *path);
+	/*
+	 * Judges such a message, which may come from anybody, and says which contacts it tells of.
+	 * `out` is empty. Stores nothing; works also where the account is stopped.
+	 */
+	void (*hear)(struct source *source, const struct message *m, struct arena *memory,
+		     struct heard *out);
 
 	/* The label of an option; see struct facts in dsl/eval.h. */
 	enum fact (*label)(struct source *source, uint32_t property, struct slice value,

@@ -191,8 +191,8 @@ static int act_on(const struct cli *cli, enum act act, struct db *db,
 	struct err err;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	struct act_by by = { beside_who(numeric), (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000,
-			     a.dry_run };
+	struct act_by by = { beside_who(numeric),
+			     (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000, a.dry_run };
 	if (act_do(db, act, choice, &by, say, &a, &found, &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);
 	return conclude(&a, found);

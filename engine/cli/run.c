@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "engine/cli/ground.h"
+#include "engine/cli/listen.h"
 #include "engine/engine.h"
 #include "engine/store/db.h"
 
@@ -20,7 +21,8 @@ struct run {
 	struct ground ground;
 	struct engine *engine;
 	struct record_keep keep;
-	int signals; /* signalfd */
+	struct listen *listen; /* NULL without --listen */
+	int signals;	       /* signalfd */
 	bool reload;
 	int stops;	    /* SIGTERM or SIGINT so many times */
 	int64_t stop_by_ms; /* monotonic */
@@ -130,6 +132,9 @@ static int64_t turn_timeout_ms(struct run *r)
 
 	if (r->stop_by_ms && r->stop_by_ms < wake)
 		wake = r->stop_by_ms;
+	int64_t listen = listen_wait_ms(r->listen);
+	if (listen >= 0 && listen < wake - now)
+		return listen;
 	return wake == INT64_MAX ? -1 : wake <= now ? 0 : wake - now;
 }
 
@@ -166,6 +171,7 @@ static int loop(struct run *r)
 		rc = net_turn(r->ground.net, turn_timeout_ms(r), &err);
 		if (rc != RC_OK)
 			break;
+		listen_work(r->listen);
 	}
 	if (rc == RC_OK)
 		rc = engine_leave(r->engine, &err);
@@ -250,6 +256,7 @@ static int start_engine(struct run *r, struct table *table)
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
 	log_loaded(r, table);
+	listen_begin(r->listen, r->engine);
 	return loop(r);
 }
 
@@ -261,6 +268,8 @@ static int with_ground(struct run *r)
 	if (status != EXIT_FINE)
 		return status;
 	status = start_engine(r, table);
+	listen_close(r->listen);
+	r->listen = NULL;
 	engine_free(r->engine);
 	db_close(r->ground.world.db);
 	table_unref(table);
@@ -275,7 +284,10 @@ static int run_run(const struct cli *cli)
 	if (status == EXIT_FINE && !trace_keep(cli, &r.keep))
 		status = EXIT_USAGE;
 	if (status == EXIT_FINE)
+		status = listen_open(&r.listen, &r.ground);
+	if (status == EXIT_FINE)
 		status = with_ground(&r);
+	listen_close(r.listen);
 	ground_close(&r.ground);
 	if (r.signals >= 0)
 		close(r.signals);
@@ -285,6 +297,7 @@ static int run_run(const struct cli *cli)
 static const struct cli_option options[] = {
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
+	{ "listen", "ADDR:PORT", "serve webhooks, at the path of each account's public-url" },
 	GROUND_OPTION_TIMEZONE,
 	GROUND_OPTION_LOG_FORMAT,
 	GROUND_OPTION_LOG_LEVEL,

@@ -9,6 +9,7 @@
  *   look.c      one look at contacts: which reads it takes
  *   history.c   those reads: contacts with their histories
  *   labels.c    labels of options
+ *   hear.c      webhooks, as the account takes them; webhook.h has what they are
  *   survey.c    who is in question now, for a backfill: beside the poll
  *
  * A poll is a row of phases, one request at a time; looks go on beside it.
@@ -60,6 +61,17 @@ struct hub_list {
 	int64_t found;
 };
 
+/* What the account needs to hear webhooks. */
+struct hook {
+	const char *url; /* public-url, from the last load; NULL: it hears none */
+	struct str secret[2];
+	bool deaf;	   /* a secret could not be had: not all that is genuine can be told */
+	int64_t reread_ms; /* monotonic: secrets are looked at again from then on */
+	int64_t portal;	   /* whom the token belongs to; 0: not known */
+	bool asking;
+	int64_t ask_ms; /* monotonic: the portal is asked for again from then on */
+};
+
 struct source {
 	const struct world *world;
 	struct db *db;
@@ -85,6 +97,7 @@ struct source {
 	struct map labels; /* property name -> struct map of value -> label */
 	bool labels_known; /* every one that rules use was read, or refused; else asked for at each poll */
 	bool labels_missed; /* one could not be read on the way through them */
+	struct hook hook;
 
 	/* health */
 	bool stopped;
@@ -95,6 +108,8 @@ struct source {
 	enum phase phase;
 	bool asking;	      /* its request is under way */
 	int64_t next_poll_ms; /* monotonic */
+	int64_t ended_ms;     /* monotonic: when the last poll ended */
+	bool hastened;	      /* the next poll is not to wait */
 	bool polled;
 	int64_t ask_again_ms; /* monotonic: when contacts that have no address are looked at again */
 	int64_t find_again_ms; /* monotonic: when missing lists and labels are asked for again */
@@ -139,6 +154,7 @@ struct call_spec {
 	struct json *body;  /* taken; NULL: none */
 	const char *member; /* that a 2xx must have: an array or object; NULL: none */
 	bool takes_refusal;
+	bool aside; /* its failure says nothing of the account */
 	call_done *done;
 	void *arg;
 	void (*drop)(void *arg); /* may be NULL */
@@ -149,8 +165,8 @@ void calls_drop(struct source *s);
 /* Monotonic time at which a request of this budget may leave; failures counted in. */
 int64_t call_ready_ms(const struct source *s, enum budget budget);
 
-/* URL prefix of "contacts", "properties" or "lists" in the account's path style, in `memory`. */
-enum area { AREA_CONTACTS, AREA_PROPERTIES, AREA_LISTS };
+/* URL prefix of "contacts", "properties", "lists" or "account-info" in the account's path style, in `memory`. */
+enum area { AREA_CONTACTS, AREA_PROPERTIES, AREA_LISTS, AREA_ACCOUNT };
 char *hub_url(const struct source *s, enum area area, const char *rest, struct arena *memory);
 char *hub_account_url(const struct account *account, enum area area, const char *rest,
 		      struct arena *memory);
@@ -192,6 +208,21 @@ void walk_step(struct source *s);
 void probe_step(struct source *s);
 void scan_step(struct source *s);
 void phase_next(struct source *s, enum phase phase);
+/* Somebody says that something happened: lists are looked at now, not at the next poll. */
+void hub_hasten(struct source *s);
+
+/* ---- hear.c ------------------------------------------------------------- */
+
+void hook_init(struct source *s);
+void hook_load(struct source *s); /* after a load: address and secrets */
+void hook_release(struct source *s);
+/* Monotonic time at which the portal's id is to be asked for; INT64_MAX where it is not. */
+int64_t hook_ask_ms(const struct source *s);
+void hook_ask(struct source *s);
+/* As source_ops.listens and source_ops.hear. */
+bool hubspot_listens(const struct source *s, const char *path);
+void hubspot_hear(struct source *s, const struct message *m, struct arena *memory,
+		  struct heard *out);
 
 /* ---- lists.c, for surveys, too ------------------------------------------ */
 

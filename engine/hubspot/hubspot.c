@@ -14,6 +14,7 @@
 
 #define FIND_AGAIN_MS MS_HOUR	      /* labels, and lists that were missing, are asked for again */
 #define ASK_AGAIN_MS (15 * MS_MINUTE) /* contacts that have no address, where no walk shows one */
+#define HASTY_POLL_MS MS_SECOND	      /* between polls, however many ask for one */
 #define MOST_LOOKS 4		      /* under way at once */
 #define POLL_TRIES 4		      /* a poll that failed so often has ended, for run --once */
 
@@ -26,6 +27,7 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	s->name = mem_strdup(name);
 	arena_init(&s->loaded);
 	map_init(&s->labels);
+	hook_init(s);
 	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);
 	limiter_init(&s->general, GENERAL_MOST, GENERAL_WINDOW_MS);
 	return s;
@@ -37,6 +39,7 @@ static void hubspot_close(struct source *s)
 	hub_lists_release(s);
 	labels_forget(s);
 	arena_release(&s->loaded);
+	hook_release(s);
 	mem_free(s->name);
 	mem_free(s);
 }
@@ -73,13 +76,15 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	if (watches)
 		hub_lists_load(s);
 	labels_begin(s);
+	hook_load(s);
 	s->stopped = false;
 	s->stumbles = 0;
 	if (other_secret) {
 		s->failures = 0;
 		s->wait_until_ms = 0;
+		s->hook.portal = s->hook.ask_ms = 0;
 	}
-	s->asking = s->polled = s->walked = false;
+	s->asking = s->polled = s->walked = s->hook.asking = false;
 	s->looks = 0;
 	s->linked = false;
 	s->find_again_ms = s->ask_again_ms = 0;
@@ -104,7 +109,20 @@ static void poll_ends(struct source *s)
 {
 	s->phase = PHASE_IDLE;
 	s->polled = true;
-	s->next_poll_ms = hub_mono_ms(s) + account_ms(s->config, "poll");
+	s->ended_ms = hub_mono_ms(s);
+	s->next_poll_ms = s->ended_ms +
+			  (s->hastened ? HASTY_POLL_MS : account_ms(s->config, "poll"));
+	s->hastened = false;
+}
+
+void hub_hasten(struct source *s)
+{
+	if (s->lists == 0)
+		return;
+	if (s->phase != PHASE_IDLE)
+		s->hastened = true; /* what it looked at already, it looks at again */
+	else if (s->next_poll_ms > s->ended_ms + HASTY_POLL_MS)
+		s->next_poll_ms = s->ended_ms + HASTY_POLL_MS;
 }
 
 /* Where nothing walks, nobody tells that the address has come which a held issuance waits for. */
@@ -153,6 +171,8 @@ static enum rc hubspot_step(struct source *s, struct err *err)
 	while (!s->stopped && !s->asking && s->phase != PHASE_IDLE && s->failed == RC_OK &&
 	       call_ready_ms(s, phase_budget(s)) <= hub_mono_ms(s))
 		phase_steps[s->phase](s);
+	if (!s->stopped && hook_ask_ms(s) <= hub_mono_ms(s))
+		hook_ask(s);
 	if (s->failed != RC_OK)
 		*err = s->why;
 	return s->failed;
@@ -173,6 +193,9 @@ static int64_t hubspot_wake_ms(const struct source *s)
 		wake = s->next_poll_ms > s->wait_until_ms ? s->next_poll_ms : s->wait_until_ms;
 	else if (!s->asking)
 		wake = call_ready_ms(s, phase_budget(s));
+	int64_t portal = hook_ask_ms(s);
+	if (portal > now && portal < wake)
+		wake = portal;
 	int64_t look = call_ready_ms(s, BUDGET_GENERAL);
 	if (can_look_soon(s) && look > now && look < wake)
 		wake = look;
@@ -242,5 +265,7 @@ const struct source_ops hubspot_ops = {
 	.survey_close = survey_close,
 	.survey_ready_ms = survey_ready_ms,
 	.survey_next = survey_next,
+	.listens = hubspot_listens,
+	.hear = hubspot_hear,
 	.label = hubspot_label,
 };

@@ -11,6 +11,8 @@
 #include "schema_sql.h"
 
 #define SCHEMA_VERSION 4
+#define PATIENCE_MS 10000 /* how long another process may write while we wait */
+#define SHORT_PATIENCE_MS 200
 #define CACHE_SLOTS 512 /* power of two, well above the number of statements in the program */
 
 struct query {
@@ -207,11 +209,30 @@ void db_close(struct db *db)
 	mem_free(db);
 }
 
-void db_begin(struct db *db, const char *tag)
+static enum rc begin(struct db *db, const char *tag, int patience_ms)
 {
+	struct err why;
+	enum rc rc = db->failed == RC_OK ? db->driver->begin(db->handle, patience_ms, &why) : RC_OK;
+
 	db->tag = tag;
 	db->in_transaction = true;
-	control(db, "BEGIN IMMEDIATE");
+	if (rc != RC_OK)
+		fail(db, RC_BROKEN, &why);
+	return rc;
+}
+
+void db_begin(struct db *db, const char *tag)
+{
+	(void)begin(db, tag, PATIENCE_MS);
+}
+
+bool db_begin_soon(struct db *db, const char *tag)
+{
+	if (begin(db, tag, SHORT_PATIENCE_MS) != RC_AGAIN)
+		return true;
+	db->in_transaction = false;
+	db->failed = RC_OK;
+	return false;
 }
 
 static void ask_hook(struct db *db, bool after)

@@ -58,6 +58,11 @@ int64_t db_mark(const struct db *db);
  * nothing; the store is then not to be used further (RC_BROKEN).
  */
 void db_begin(struct db *db, const char *tag);
+/*
+ * The same for who cannot wait: where another process keeps writing for a fifth of a second it
+ * answers false, and nothing was begun.
+ */
+bool db_begin_soon(struct db *db, const char *tag);
 enum rc db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
@@ -115,6 +120,8 @@ struct db_driver {
 	bool (*is_empty)(void *handle); /* it holds no table of anybody */
 	enum rc (*exec)(void *handle, const char *sql,
 			struct err *err); /* may hold several statements */
+	/* Begins a transaction that writes; RC_AGAIN where another process does for so long. */
+	enum rc (*begin)(void *handle, int patience_ms, struct err *err);
 	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);
 	void (*finalize)(void *statement);
 	void (*reset)(void *statement);

@@ -138,6 +138,19 @@ static enum rc sqlite_exec(void *handle, const char *sql, struct err *err)
 									   : broken(h->sqlite, err);
 }
 
+static enum rc sqlite_begin(void *handle, int patience_ms, struct err *err)
+{
+	struct handle *h = handle;
+
+	sqlite3_busy_timeout(h->sqlite, patience_ms);
+	int rc = sqlite3_exec(h->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	sqlite3_busy_timeout(h->sqlite, BUSY_MS);
+	if (rc == SQLITE_OK)
+		return RC_OK;
+	(void)broken(h->sqlite, err);
+	return rc == SQLITE_BUSY ? RC_AGAIN : RC_BROKEN;
+}
+
 static void sqlite_close_(void *handle)
 {
 	struct handle *h = handle;
@@ -309,6 +322,7 @@ const struct db_driver sqlite_driver = {
 	.mark = sqlite_mark,
 	.is_empty = sqlite_is_empty,
 	.exec = sqlite_exec,
+	.begin = sqlite_begin,
 	.prepare = sqlite_prepare_,
 	.finalize = sqlite_finalize_,
 	.reset = sqlite_reset_,

@@ -2,6 +2,7 @@
 #include "tests/unit/sandbox_help.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,9 +13,9 @@
 
 #include "base/server.h"
 
-static const struct server_limits limits = { .body_bytes = 1024 * 1024,
-					     .connections = 16,
-					     .idle_seconds = 60 };
+static const struct server_limits limits = {
+	.body_bytes = 1024 * 1024, .connections = 16, .idle_seconds = 60, .request_seconds = 10
+};
 static struct server *server;
 static struct server_ticket *kept;
 static int64_t now_ms;
@@ -34,6 +35,12 @@ static void echo(void *ctx, const struct server_request *r, struct server_answer
 	snprintf(answer->header[1], sizeof(answer->header[1]), "Retry-After: 1");
 	str_addf(&answer->body, "%s %s ? %s %s [%zu]", r->method, r->path, r->query,
 		 token ? token : "-", r->body.len);
+	if (strcmp(r->path, "/count") == 0) {
+		const char *value = NULL;
+		size_t n = server_headers(r, "X-Two", &value);
+		str_clear(&answer->body);
+		str_addf(&answer->body, "%zu %s[", n, value ? value : "-");
+	}
 	if (strncmp(r->path, "/cut", 4) == 0)
 		answer->delivery = SERVER_CUT;
 	if (strncmp(r->path, "/hold", 5) == 0)
@@ -277,6 +284,70 @@ static void test_body_ceiling(void **state)
 	close(fd);
 }
 
+/* However steadily it drips, a request has an end; a connection that waits for the next one is not hurried. */
+static void test_slow_drip(void **state)
+{
+	static const char *const heads[] = { "", "GET / HTTP/1.1\r\nHo",
+					     "POST / HTTP/1.1\r\n" END
+					     "Content-Length: 9\r\n\r\n" };
+	char byte;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		int slow = connect_client(), quick = connect_client();
+		const char *whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+		send_all(quick, whole, strlen(whole));
+		while (recv(quick, answer_text, sizeof(answer_text), 0) <= 0)
+			turn(quick);
+		send_all(slow, heads[i], strlen(heads[i]));
+		for (int turns = 0; server_connections(server) < 2; turns++) {
+			assert_true(turns < 1000);
+			turn(slow);
+		}
+		now_ms += 9 * MS_SECOND;
+		server_work(server, now_ms);
+		assert_int_equal(recv(slow, &byte, 1, 0), -1);
+		now_ms += 2 * MS_SECOND;
+		assert_string_equal(read_to_end(slow), "");
+		assert_int_equal(recv(quick, &byte, 1, 0), -1);
+		assert_int_equal(server_connections(server), 1);
+		close(slow);
+		close(quick);
+		while (server_connections(server))
+			turn(-1);
+	}
+}
+
+static void test_headers_are_counted(void **state)
+{
+	(void)state;
+	assert_non_null(
+		strstr(ask("GET /count HTTP/1.1\r\n" END "X-Two: a\r\nx-two: b\r\n\r\n"), "2 a"));
+	assert_non_null(strstr(ask("GET /count HTTP/1.1\r\n" END "X-Two:\r\n\r\n"), "1 ["));
+	assert_non_null(strstr(ask("GET /count HTTP/1.1\r\n" END "\r\n"), "0 -"));
+}
+
+static void test_header_flood(void **state)
+{
+	static char much[200 * 1024];
+	int fd = connect_client();
+
+	(void)state;
+	memset(much, 'x', sizeof(much));
+	memcpy(much, "GET / HTTP/1.1\r\nX-Much: ", 24);
+	for (size_t done = 0; done < sizeof(much);) {
+		ssize_t put = send(fd, much + done, sizeof(much) - done, MSG_NOSIGNAL);
+		if (put <= 0 && errno != EAGAIN)
+			break; /* refused already */
+		done += put > 0 ? (size_t)put : 0;
+		server_work(server, now_ms);
+	}
+	ssize_t got = recv(fd, answer_text, sizeof(answer_text) - 1, 0);
+	assert_true(got < 0 || strncmp(answer_text, "HTTP/1.1 4", 10) == 0);
+	assert_int_equal(served, 0);
+	close(fd);
+}
+
 static void test_addresses(void **state)
 {
 	static const char *const bad[] = {
@@ -307,6 +378,9 @@ int main(void)
 		CASE(test_hold),
 		CASE(test_close_while_held),
 		CASE(test_body_ceiling),
+		CASE(test_slow_drip),
+		CASE(test_headers_are_counted),
+		CASE(test_header_flood),
 		CASE(test_addresses),
 		CASE(test_later),
 		CASE(test_later_to_nobody),
