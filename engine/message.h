@@ -32,7 +32,7 @@ struct tip {
 };
 
 /* What became of the events in a message, for counters: by a fixed word. */
-struct tally {
+struct heard_kind {
 	const char *word;
 	uint64_t count;
 };
@@ -46,8 +46,8 @@ struct heard {
 	const char *say;    /* for the one who sent it, beside the status; NULL: nothing */
 	const struct tip *tip;
 	size_t tips;
-	struct tally tally[HEARD_TALLIES]; /* the first without a word ends */
-	uint64_t foreign;		   /* of them: events of an account that is not ours */
+	struct heard_kind tally[HEARD_TALLIES]; /* the first without a word ends */
+	uint64_t foreign;			/* of them: events of an account that is not ours */
 };
 
 #endif

@@ -203,7 +203,7 @@ static void set_tallies(struct heard *out, const uint64_t count[HOOK_TALLIES])
 
 	for (size_t i = 0; i < HOOK_TALLIES; i++)
 		if (count[i])
-			out->tally[n++] = (struct tally){ tally_words[i], count[i] };
+			out->tally[n++] = (struct heard_kind){ tally_words[i], count[i] };
 	out->foreign = count[HOOK_FOREIGN];
 }
 
