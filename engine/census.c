@@ -19,6 +19,7 @@ struct waiting {
 /* Contacts that are being looked at. */
 struct looking {
 	struct census *census;
+	int64_t began_ms; /* monotonic */
 	struct waiting *one;
 	size_t count;
 	struct looking *next;
@@ -39,7 +40,9 @@ struct census {
 	struct waiting *queue; /* from `first` on */
 	size_t first, queued, capacity;
 	struct looking *looking;
-	int failures; /* in a row */
+	int failures;	   /* in a row; what was under way together fails as one */
+	int64_t failed_ms; /* monotonic: the last of them */
+	int64_t asked_ms;  /* monotonic: for the page that is under way */
 	int64_t total, shown;
 	struct map seen; /* contacts: a list whose pages shift shows one twice */
 	struct str list_id, list_name;
@@ -59,6 +62,7 @@ struct census *census_new(const struct world *world, const struct table *table, 
 	c->taker = taker;
 	c->ops = registry_source(table->account[account].type);
 	c->bearer = bearer_new(world);
+	c->failed_ms = INT64_MIN;
 	map_init(&c->seen);
 	str_init(&c->list_id, LIMIT_ID_BYTES);
 	str_init(&c->list_name, LIMIT_VALUE_BYTES);
@@ -141,9 +145,17 @@ static void look_again(struct census *c, struct waiting *one)
 
 /* ---- pages ----------------------------------------------------------------- */
 
-static void again_or_never(struct census *c)
+static int64_t mono_ms(const struct census *c)
 {
-	if (++c->failures >= FAILURES_MOST)
+	return c->world->mono_ms(c->world->ctx);
+}
+
+static void again_or_never(struct census *c, int64_t began_ms)
+{
+	if (began_ms > c->failed_ms)
+		c->failures++;
+	c->failed_ms = mono_ms(c);
+	if (c->failures >= FAILURES_MOST)
 		c->failed = err_set(&c->why, RC_REFUSED, "account %s could not be read now",
 				    account_name(c));
 }
@@ -162,7 +174,7 @@ static void page_arrived(void *arg, const struct survey_page *page)
 
 	c->asking = false;
 	if (page->result == SURVEY_AGAIN) {
-		again_or_never(c);
+		again_or_never(c, c->asked_ms);
 		return;
 	}
 	if (page->result == SURVEY_REFUSED) {
@@ -236,7 +248,7 @@ static void look_arrived(void *arg, const struct look *look)
 		c->failures = 0;
 		hand_over(l, look);
 	} else {
-		again_or_never(c);
+		again_or_never(c, l->began_ms);
 		for (size_t i = 0; i < l->count; i++) {
 			enqueue(c, &l->one[i]);
 			l->one[i].contact = NULL;
@@ -251,6 +263,7 @@ static void start_look(struct census *c, size_t most)
 	const char **ids = mem_alloc(most * sizeof(*ids));
 
 	l->census = c;
+	l->began_ms = mono_ms(c);
 	l->count = c->queued < most ? c->queued : most;
 	l->one = mem_alloc(l->count * sizeof(*l->one));
 	for (size_t i = 0; i < l->count; i++) {
@@ -267,11 +280,6 @@ static void start_look(struct census *c, size_t most)
 
 /* ---- steps ------------------------------------------------------------------ */
 
-static int64_t mono_ms(const struct census *c)
-{
-	return c->world->mono_ms(c->world->ctx);
-}
-
 static bool wants_page(const struct census *c)
 {
 	return !c->ended && !c->asking && c->queued < QUEUE_LEAST;
@@ -283,13 +291,23 @@ static bool wants_look(const struct census *c, size_t most)
 	return most && c->queued && (c->queued >= most || (c->ended && !c->looking));
 }
 
+/* Where the labels were tried in vain, because the service is away, it is asked once more. */
+static void begin_asking(struct census *c)
+{
+	c->begun = c->ops->polled(c->source);
+	if (c->begun && c->ops->health(c->source) == SOURCE_WAITING)
+		c->failures = FAILURES_MOST - 1;
+}
+
 static void go_on(struct census *c)
 {
-	c->begun |= c->ops->polled(c->source);
+	if (!c->begun)
+		begin_asking(c);
 	if (!c->begun)
 		return;
 	if (wants_page(c) && c->ops->survey_ready_ms(c->survey) <= mono_ms(c)) {
 		c->asking = true;
+		c->asked_ms = mono_ms(c);
 		c->ops->survey_next(c->survey, page_arrived, c);
 	}
 	for (size_t most; wants_look(c, most = c->ops->can_look(c->source));)

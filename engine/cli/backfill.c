@@ -488,7 +488,8 @@ const struct cli_command command_backfill = {
 		"Of what backfills of a rule make within the span of its brake, as many as the brake allows go\n"
 		"out; the rest is held for 'hs2cert approve'. Works beside a running daemon, which issues at\n"
 		"once, and without one: then the next 'hs2cert run' issues. Ended at any moment it can be run\n"
-		"again, and goes on without doubles. Where HubSpot gives no answer it is asked again a few\n"
-		"times, at longer and longer intervals: that can take minutes. 0 done or shown; 3 could not run, or\n"
-		"HubSpot could not be read, or Ctrl-C: then what is said to be in the ledger is, and nothing else.",
+		"again, and goes on without doubles. Where HubSpot is away it is asked five times, which takes some\n"
+		"10 seconds, or minutes where it keeps us waiting or says how long to wait. 0 done or shown; 3 could\n"
+		"not run, or HubSpot could not be read, or Ctrl-C: then what is said to be in the ledger is, and\n"
+		"nothing else.",
 };

@@ -181,12 +181,16 @@ bool hub_is_passing(int status)
 	return status == 408 || status == 423 || status == 429 || status == 477 || status >= 500;
 }
 
-static void account_waits(struct source *s, int64_t least_ms, const char *fact, const char *status,
-			  const char *reason)
+static void account_waits(const struct call *c, int64_t least_ms, const char *fact,
+			  const char *status, const char *reason)
 {
+	struct source *s = c->source;
 	char text[CLOCK_TEXT];
-	int64_t wait = backoff_ms(++s->failures, s->world->random(s->world->ctx));
 
+	if (c->sent_mono_ms > s->failed_ms || !s->failures)
+		s->failures++;
+	s->failed_ms = hub_mono_ms(s);
+	int64_t wait = backoff_ms(s->failures, s->world->random(s->world->ctx));
 	if (wait < least_ms)
 		wait = least_ms;
 	s->wait_until_ms = hub_mono_ms(s) + wait;
@@ -216,7 +220,7 @@ static void note_refusal(const struct call *c, const struct http_response *r,
 	if (r->status == 401 || r->status == 403)
 		account_stops(s, status, reason);
 	else
-		account_waits(s,
+		account_waits(c,
 			      r->retry_after_ms != HTTP_ABSENT ? r->retry_after_ms
 							       : hub_wait_ms(r->status, json),
 			      r->status < 300 ? "an answer that cannot be used"
@@ -231,7 +235,7 @@ static void note_failure(const struct call *c, const struct http_response *r,
 	if (r->outcome == HTTP_ANSWER)
 		note_refusal(c, r, json);
 	else
-		account_waits(c->source, 0, "no answer from the source", NULL, r->problem);
+		account_waits(c, 0, "no answer from the source", NULL, r->problem);
 }
 
 /* What refuses one object and says nothing of the account. */

@@ -96,12 +96,14 @@ struct source {
 	struct limiter search, general;
 	struct map labels; /* property name -> struct map of value -> label */
 	bool labels_known; /* every one that rules use was read, or refused; else asked for at each poll */
-	bool labels_missed; /* one could not be read on the way through them */
+	bool labels_missed;	/* one could not be read on the way through them */
+	struct map labels_told; /* property name -> how it went last, since the load */
 	struct hook hook;
 
 	/* health */
 	bool stopped;
-	int64_t failures;
+	int64_t failures;      /* in a row; requests that were under way together fail as one */
+	int64_t failed_ms;     /* monotonic: the last of them */
 	int64_t wait_until_ms; /* monotonic */
 
 	/* the poll */

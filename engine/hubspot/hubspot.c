@@ -28,6 +28,8 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	arena_init(&s->loaded);
 	map_init(&s->labels);
 	hook_init(s);
+	map_init(&s->labels_told);
+	s->failed_ms = INT64_MIN;
 	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);
 	limiter_init(&s->general, GENERAL_MOST, GENERAL_WINDOW_MS);
 	return s;

@@ -22,10 +22,12 @@ void labels_forget(struct source *s)
 	for (size_t i = 0; i < s->labels.count; i++)
 		free_options(s->labels.entry[i].value);
 	map_release(&s->labels);
+	map_release(&s->labels_told);
 }
 
 void labels_begin(struct source *s)
 {
+	map_release(&s->labels_told);
 	s->labels_known = false;
 	s->cursor = 0;
 }
@@ -47,6 +49,17 @@ static void take_options(struct source *s, const char *property, const struct js
 	free_options(map_put(&s->labels, slice_of(property), options));
 }
 
+/* Said once, not at each retry. */
+static void note_labels(struct source *s, const char *property, bool missing)
+{
+	static char missed, had;
+	void *now = missing ? &missed : &had;
+
+	if (map_put(&s->labels_told, slice_of(property), now) != now && missing)
+		log_line(s->world->log, LOG_ERROR, "the labels of the property cannot be had",
+			 "account", s->name, "property", property, NULL);
+}
+
 static void property_done(struct source *s, void *arg, const struct reply *answer)
 {
 	const struct property *p = arg;
@@ -59,9 +72,7 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 		take_options(s, p->name, answer->status == 200 ? answer->json : NULL);
 	else
 		s->labels_missed = true;
-	if (!answer || answer->status != 200)
-		log_line(s->world->log, LOG_ERROR, "the labels of the property cannot be had",
-			 "account", s->name, "property", p->name, NULL);
+	note_labels(s, p->name, !answer || answer->status != 200);
 }
 
 #define JOINED_LABELS 10000 /* values with several options whose labels are kept */

@@ -493,6 +493,41 @@ static void a_source_that_cannot_be_read(void **state)
 	assert_refused(p, RC_REFUSED, "does not exist");
 }
 
+static const char labelled[] =
+	"rule: tier\n"
+	"trigger:\n  event: property-changed\n  property: tier\n"
+	"action:\n  do: issue-credential\n  group: g\n"
+	"  fields: { custom.town: \"{{ contact.town | label }} {{ contact.country | label }}\" }\n";
+
+/* Five tries, whoever asks beside it: labels, and several looks at once. */
+static void a_source_that_is_away_is_not_waited_for_long(void **state)
+{
+	static const char *const calls[] = { "property", "search", "read" };
+	struct portal *p = *state;
+	struct err err;
+
+	p->rules = labelled;
+	for (int64_t id = 100; id < 450; id++)
+		person(p, id, "Gold", "Lodz", "PL");
+	daemon_pass(p);
+	/* All of it, then all but the labels: then it ends in the midst of looks. */
+	for (size_t first = 0; first < 3; first++) {
+		for (size_t i = first; i < 3; i++)
+			assert_int_equal(sandbox_fault(p->sandbox, calls[i], FAULT_STATUS, 503, -1,
+						       0, 40, &err),
+					 RC_OK);
+		int64_t before_ms = p->sim.now_ms;
+		assert_refused(p, RC_REFUSED, "could not be read now");
+		assert_in_range(p->sim.now_ms - before_ms, 7000, 20000);
+		sandbox_faults_clear(p->sandbox);
+	}
+	/* Four looks that fail together, twice, are two failures. */
+	assert_int_equal(sandbox_fault(p->sandbox, "read", FAULT_STATUS, 503, -1, 0, 8, &err),
+			 RC_OK);
+	fill(p, true);
+	assert_outcome(p, BACKFILL_ISSUED, 347);
+}
+
 /* ---- ended anywhere -------------------------------------------------------------------- */
 
 struct stop {
@@ -567,6 +602,7 @@ int main(void)
 		TEST(what_cannot_be_backfilled),
 		TEST(a_source_that_cannot_be_read),
 		TEST(ended_at_each_step_it_goes_on),
+		TEST(a_source_that_is_away_is_not_waited_for_long),
 	};
 
 	json_start();
