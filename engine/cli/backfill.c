@@ -150,6 +150,10 @@ static void draw_bar(const struct filling *f, const struct backfill_report *r)
 	int64_t done = judged(r), all = r->total > done ? r->total : done;
 	int full = all ? (int)(done * BAR_WIDTH / all) : 0;
 
+	if (!all) {
+		fputs("  asking who is in question\033[K\r", stderr);
+		return;
+	}
 	for (int i = 0; i < BAR_WIDTH; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[BAR_WIDTH] = '\0';
@@ -372,16 +376,31 @@ static int fill(struct ground *g, struct table *table, struct filling *f, int64_
 	return status;
 }
 
+#define RULES_NAMED 10
+
+/* The one that was meant, else those that there are. */
 static int unknown_rule(const struct cli *cli, const struct table *table, const char *name)
 {
 	const char **names = mem_alloc((table->n_rule + 1) * sizeof(*names));
+	struct str hint;
 
-	for (size_t i = 0; i < table->n_rule; i++)
+	str_init(&hint, LIMIT_VALUE_BYTES);
+	for (size_t i = 0; i < table->n_rule; i++) {
 		names[i] = table->rule[i].name;
+		if (i < RULES_NAMED)
+			str_addf(&hint, "%s%s", i ? ", " : ": there are ", names[i]);
+	}
+	if (table->n_rule > RULES_NAMED)
+		str_addf(&hint, " and %zu more", table->n_rule - RULES_NAMED);
 	const char *near = diag_nearest(slice_of(name), names, table->n_rule);
+	if (near) {
+		str_clear(&hint);
+		str_addf(&hint, ": did you mean '%s'?", near);
+	}
+	int status = cli_usage(cli, "there is no rule '%s'%s", name, str_text(&hint));
+	str_release(&hint);
 	mem_free(names);
-	return cli_usage(cli, "there is no rule '%s'%s%s%s", name, near ? ": did you mean '" : "",
-			 near ? near : "", near ? "'?" : "");
+	return status;
 }
 
 static int with_rules(struct ground *g, struct table *table)

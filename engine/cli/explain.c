@@ -118,10 +118,11 @@ int explain_run(const struct cli *cli)
 	if (cli->operands)
 		return cli_usage(cli, "--explain takes a code and no PATH");
 	if (!all && !explain_code(word))
-		return cli_usage(cli,
-				 near ? "unknown code '%.*s': did you mean '%s'?"
-				      : "unknown code '%.*s': '--explain all' lists them",
-				 SLICE_FMT(word), near);
+		return cli_usage(
+			cli,
+			near ? "unknown code '%.*s': did you mean '%s'? '--explain all' lists them"
+			     : "unknown code '%.*s': '--explain all' lists them",
+			SLICE_FMT(word), near);
 	str_init(&out, SIZE_MAX / 4);
 	for (size_t i = 0; i < CODE_COUNT; i++) {
 		const struct code_row *row = &diag_codes[i];

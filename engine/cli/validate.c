@@ -25,6 +25,25 @@ struct validation {
 	bool online;
 };
 
+/* There is nothing to check; what was named may be the lock file, which is no rule file. */
+static void note_no_rules(struct validation *v, const char *where)
+{
+	struct span at = { 0, 1, 1, 1, 1 };
+
+	while (at.file < v->sources.count && strcmp(v->sources.file[at.file].path, where) != 0)
+		at.file++;
+	if (at.file < v->sources.count) {
+		struct diag *d = diags_add(
+			&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at,
+			"this is the lock file, which 'hs2cert pull' writes, and no rule file");
+		diag_hint(&v->diags, d, "check its folder: the rules in it are checked against it");
+		return;
+	}
+	sources_add_text(&v->sources, where, slice_of(""));
+	diags_add(&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at,
+		  "no rule files in '%s'", where);
+}
+
 /* Folders and files in the order given, together as one folder. */
 static enum rc read_paths(struct validation *v, const struct cli *cli, struct err *err)
 {
@@ -38,11 +57,7 @@ static enum rc read_paths(struct validation *v, const struct cli *cli, struct er
 	v->files = sources_rule_files(&v->sources);
 	if (rc != RC_OK || v->files)
 		return rc;
-	const char *where = cli->operands ? cli->operand[0] : folder;
-	struct span at = { (uint32_t)v->sources.count, 1, 1, 1, 1 };
-	sources_add_text(&v->sources, where, slice_of(""));
-	diags_add(&v->diags, SEVERITY_ERROR, diag_codes[CODE_NO_RULES].word, at,
-		  "no rule files in '%s'", where);
+	note_no_rules(v, cli->operands ? cli->operand[0] : folder);
 	return RC_OK;
 }
 

@@ -40,6 +40,8 @@ check 'and what makes one' grep -q "there is no state 'hs2cert.db' yet: 'hs2cert
 check 'a first pass issues nothing: 0' status 0 "$program" run --once
 check 'no such rule: 2' status 2 "$program" backfill teir
 check 'with a hint' grep -q "there is no rule 'teir': did you mean 'tier'?" err
+check 'nothing like a rule: 2' status 2 "$program" backfill nosuch
+check 'with those that there are' grep -q "there is no rule 'nosuch': there are quiet, tier$" err
 check 'a rule that is off: 3' status 3 "$program" backfill quiet
 check 'and what to do' grep -q "rule 'quiet' is off: give it mode live or shadow" err
 
@@ -72,6 +74,7 @@ check 'five are planned' state_is tier planned 5
 act fault '{"call":"search","fault":"status","status":500,"times":1}'
 script -qec "'$program' backfill tier" /dev/null >out 2>&1
 check 'a bar on a terminal' grep -qF '] 4' out
+check 'once there is something to show' sh -c "grep -q 'asking who is in question' out && ! grep -q '0 of 0' out"
 check 'a line of the log takes its place' grep -q "$(printf '\033\\[K\r')20[^\\[]*.*warn" out
 
 # Ended by a signal, and by no warning, over and over.

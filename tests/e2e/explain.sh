@@ -4,7 +4,8 @@
 texts=$(realpath "$(dirname "$0")/../../dsl/explain")
 . "$(dirname "$(realpath "$0")")/stage.inc"
 
-# cut_example WRONG-OR-RIGHT TEXT: the example's files into this folder; expected: its marks, as found prints them.
+# cut_example WRONG-OR-RIGHT TEXT: the example's files into this folder; expected: its marks, as found prints them. A
+# lock file that is 'as above' is that of the wrong one.
 cut_example() {
 	: >expected
 	awk -v title="$1:" -v code="$(basename "$2" .md)" '
@@ -32,6 +33,8 @@ cut_example() {
 		inside { print >file; line++ }
 	' "$2"
 	LC_ALL=C sort -o expected expected
+	grep -q '^# rules.d/hs2cert.lock: as above$' rules.d/example.yaml 2>/dev/null || return 0
+	sed -e '1,/^# rules.d\/hs2cert.lock$/d' -e '/^```/,$d' "$2" >rules.d/hs2cert.lock
 }
 
 # found: what validate and test say of this folder, each as PATH:LINE:COLUMN:WIDTH:CODE:MESSAGE.

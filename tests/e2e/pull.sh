@@ -19,6 +19,8 @@ check 'the first pull: 0' status 0 "$program" pull
 check 'says what there is' grep -qE '^hubspot: [0-9]+ properties, 2 lists$' out
 check 'and what is next' grep -q '^rules.d/hs2cert.lock written; next: hs2cert validate$' out
 check 'everybody may read it' [ "$(stat -c %a $lock)" = 644 ]
+check 'it is no rule file: 1' status 1 "$program" validate $lock
+check 'and that is said, alone' sh -c "grep -q 'hs2cert.lock:1:1: error: this is the lock file' out && grep -q '0 rules: 1 error, 0' out"
 check 'no secret is in it' sh -c "! grep -q secret-token $lock"
 check 'the lock of the examples is that of the built-in accounts' diff "$examples/hs2cert.lock" $lock
 check 'the examples are valid with it: 0' status 0 "$program" validate --deny-warnings
