@@ -135,6 +135,60 @@ struct ruletest_person *ruletest_person(struct ruletest_reader *r, const struct 
 	return NULL;
 }
 
+/* ---- properties ------------------------------------------------------------ */
+
+#define HINTS_MOST 100 /* unknown properties that get a did-you-mean: each is held against all */
+
+/* The properties of the lock's n-th account; NULL where it is no source. */
+static const struct lock_section *properties_of(const struct lock *l, size_t n)
+{
+	const struct lock_account *a = &l->account[n];
+
+	return lock_has_kind(a->type, LOCK_PROPERTIES) ? &a->section[LOCK_PROPERTIES] : NULL;
+}
+
+static void hint_property(struct ruletest_reader *r, struct slice name)
+{
+	const struct lock *l = r->ground->lock;
+	const char *near = NULL;
+
+	for (size_t i = 0; i < l->n_account && !near; i++) {
+		const struct lock_section *s = properties_of(l, i);
+		const char **words = mem_alloc(((s ? s->count : 0) + 1) * sizeof(*words));
+		for (size_t k = 0; s && k < s->count; k++)
+			words[k] = s->entry[k].key;
+		near = s ? diag_nearest(name, words, s->count) : NULL;
+		mem_free(words);
+	}
+	if (near)
+		fault_hint(r->f, "did you mean '%s'?", near);
+	else
+		fault_hint(r->f, "if it is new: run 'hs2cert pull'");
+}
+
+/* Contacts of a test are those of whatever account: some of them has the property. */
+static bool property_exists(struct ruletest_reader *r, const struct node *key)
+{
+	const struct lock *l = r->ground->lock;
+	bool checked = false;
+
+	for (size_t i = 0; l && i < l->n_account; i++) {
+		const struct lock_section *s = properties_of(l, i);
+		if (!s)
+			continue;
+		if (s->more || lock_find(&l->account[i], LOCK_PROPERTIES, key->text))
+			return true;
+		checked = true;
+	}
+	if (!checked)
+		return true;
+	fault(r->f, CODE_UNKNOWN_PROPERTY, key, "unknown property %s",
+	      fault_shown(r->f, key->text));
+	if (r->f->diags->count <= HINTS_MOST)
+		hint_property(r, key->text);
+	return false;
+}
+
 bool ruletest_read_values(struct ruletest_reader *r, const struct node *map, const char *but,
 			  struct ruletest_pairs *out)
 {
@@ -145,7 +199,8 @@ bool ruletest_read_values(struct ruletest_reader *r, const struct node *map, con
 	for (const struct node *m = map->first; m; m = m->next) {
 		if (slice_is(m->key->text, but))
 			continue;
-		if (!value_property(r->f, m->key) || !value_text(r->f, m, m->key->text.ptr)) {
+		if (!value_property(r->f, m->key) || !property_exists(r, m->key) ||
+		    !value_text(r->f, m, m->key->text.ptr)) {
 			good = false;
 			continue;
 		}

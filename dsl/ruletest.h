@@ -3,7 +3,8 @@
  *
  * A test document is read with the same nodes, key tables and faults as a rule,
  * against the rules that it tests: what it expects of a rule or a field that does
- * not exist is found here, with its place, not by a test that fails. Living a test
+ * not exist, or sets of a property that contacts do not have, is found here, with its
+ * place, not by a test that fails (or passes, where nothing is expected). Living a test
  * is engine/rehearsal's. Used by `hs2cert test`, its unit tests and its fuzzer.
  *
  * Invariants of what was read without an error:
@@ -17,6 +18,7 @@
 
 #include "base/arena.h"
 #include "dsl/build.h"
+#include "dsl/lock.h"
 
 /* A property or field and its value. */
 struct ruletest_pair {
@@ -110,6 +112,8 @@ struct ruletest_ground {
 	const struct sources *rules; /* that `table` was made of: a reload reads beside them */
 	const struct table *table; /* NULL: the rules are wrong, and no name of theirs is checked */
 	const char *const *states; /* of an issuance, NULL-ended */
+	const struct lock
+		*lock; /* beside the rules: properties are checked against it; NULL: none is */
 };
 
 void ruletests_init(struct ruletests *t);

@@ -105,7 +105,7 @@ static void need_tests(struct testing *t, struct diags *diags)
 static int read_tests(struct testing *t)
 {
 	const char *states[STATE_COUNT + 1] = { NULL };
-	struct ruletest_ground ground = { &t->rules, t->table, states };
+	struct ruletest_ground ground = { &t->rules, t->table, states, &t->lock };
 	struct diags diags;
 	struct err err;
 	int status = EXIT_FINE;

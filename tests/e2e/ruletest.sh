@@ -67,6 +67,14 @@ done
 check 'nothing was run' sh -c '! grep -q "ok$\|failed$" out'
 check 'as JSON' status 1 "$program" test wrong.yaml --json
 check 'one object' sh -c "[ \$(wc -l <out) -eq 1 ] && grep -q '\"errors\":4' out"
+cat >slip.yaml <<'END'
+test: a slip of the hand
+contacts: [ { id: 1, email: ana@example.org, membershp_tier: Gold } ]
+expect: []
+END
+check 'a property that the lock does not have' status 1 "$program" test slip.yaml
+check 'with the one that was meant' sh -c "grep -q \"slip.yaml:2:46: error: unknown property 'membershp_tier' .unknown-property.\" out && grep -q \"did you mean 'membership_tier'?\" out"
+check 'without a lock nobody can tell' sh -c "mv rules.d/hs2cert.lock . && '$program' test slip.yaml >out; said=\$?; mv hs2cert.lock rules.d; [ \$said -eq 0 ]"
 echo 'rule: [' >rules.d/99-broken.yaml
 check 'rules that are wrong' status 1 "$program" test
 check 'are told as validate does' has 'rules.d/99-broken.yaml:2:1: error:'

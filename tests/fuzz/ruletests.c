@@ -116,7 +116,7 @@ static void live(const struct ruletests *all, const struct ruletest *t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice text = { (const char *)data, size };
-	struct ruletest_ground ground = { &rules()->sources, rules()->table, states };
+	struct ruletest_ground ground = { &rules()->sources, rules()->table, states, NULL };
 	struct ruletests tests;
 	struct diags diags;
 

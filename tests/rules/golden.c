@@ -159,7 +159,7 @@ static bool read_tests(const char *path, struct str *said, struct err *err)
 	if (sources_add_path(&sources, "tested.yaml", &diags, err) == RC_OK)
 		table = table_build(&sources, &diags, NULL);
 	if (table && sources_add_path(&tests.sources, path, &diags, err) == RC_OK) {
-		struct ruletest_ground ground = { &sources, table, states };
+		struct ruletest_ground ground = { &sources, table, states, NULL };
 		ruletests_read(&tests, &ground, &diags);
 	}
 	for (size_t i = 0; i < diags.count; i++)

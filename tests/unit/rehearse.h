@@ -17,20 +17,28 @@ struct troupe {
 	const struct lock *lock;
 };
 
-static inline void troupe_read(struct troupe *t, const char *rules, const char *tests)
+/* Tests as they are read against rules and a lock (NULL: none); what is said is in `diags`. */
+static inline void troupe_said(struct troupe *t, const char *rules, const char *tests,
+			       const struct lock *lock, struct diags *diags)
 {
 	const char *states[STATE_COUNT + 1] = { NULL };
-	struct diags diags;
 
-	*t = (struct troupe){ 0 };
+	*t = (struct troupe){ .lock = lock };
 	memcpy(states, issuance_state_names, sizeof(issuance_state_names));
 	build_slice(&t->rules, slice_of(rules));
 	assert_non_null(t->rules.table);
 	ruletests_init(&t->tests);
-	diags_init(&diags);
+	diags_init(diags);
 	sources_add_text(&t->tests.sources, "tests/all.yaml", slice_of(tests));
-	struct ruletest_ground ground = { &t->rules.sources, t->rules.table, states };
-	ruletests_read(&t->tests, &ground, &diags);
+	struct ruletest_ground ground = { &t->rules.sources, t->rules.table, states, lock };
+	ruletests_read(&t->tests, &ground, diags);
+}
+
+static inline void troupe_read(struct troupe *t, const char *rules, const char *tests)
+{
+	struct diags diags;
+
+	troupe_said(t, rules, tests, NULL, &diags);
 	for (size_t i = 0; i < diags.count; i++)
 		printf("%u:%u: %s\n", diags.list[i].at.line, diags.list[i].at.column,
 		       diags.list[i].message);

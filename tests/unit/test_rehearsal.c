@@ -454,6 +454,48 @@ static void test_lock(void **state)
 	lock_release(&lock);
 }
 
+static void test_properties_of_the_lock(void **state)
+{
+	static const char rules[] = "rule: tier\n"
+				    "trigger: { event: property-changed, property: tier }\n"
+				    "action: { do: issue-credential, group: g1 }\n";
+	static const char tests[] = "test: a slip in a contact and in a step\n"
+				    "contacts: [ { id: 1, email: a@example.org, teir: gold } ]\n"
+				    "steps:\n"
+				    "  - { at: 0s, set: { contact: 1, tier: gold, zzzzzz: x } }\n"
+				    "  - { at: 1s, create: { id: 2, emial: b@example.org } }\n"
+				    "expect: []\n";
+	struct lock lock;
+	struct troupe t;
+	struct diags diags;
+
+	(void)state;
+	lock_init(&lock);
+	(void)lock_add_account(&lock, "certifier", "certifier");
+	struct lock_account *a = lock_add_account(&lock, "hubspot", "hubspot");
+	(void)lock_add(&lock, a, LOCK_PROPERTIES, slice_of("tier"), slice_of("Tier"));
+	(void)lock_add(&lock, a, LOCK_PROPERTIES, slice_of("email"), slice_of("E-mail"));
+	lock_finish(&lock);
+	troupe_said(&t, rules, tests, &lock, &diags);
+	assert_int_equal(diags.errors, 3);
+	assert_string_equal(diags.list[0].message, "unknown property 'teir'");
+	assert_string_equal(diags.list[0].hint, "did you mean 'tier'?");
+	assert_int_equal(diags.list[0].at.line, 2);
+	assert_int_equal(diags.list[0].at.column, 44);
+	assert_string_equal(diags.list[1].message, "unknown property 'zzzzzz'");
+	assert_string_equal(diags.list[1].hint, "if it is new: run 'hs2cert pull'");
+	assert_string_equal(diags.list[2].hint, "did you mean 'email'?");
+	diags_release(&diags);
+	troupe_release(&t);
+	/* The account has more than is known: nothing can be said. */
+	lock.account[1].section[LOCK_PROPERTIES].more = true;
+	troupe_said(&t, rules, tests, &lock, &diags);
+	assert_int_equal(diags.errors, 0);
+	diags_release(&diags);
+	troupe_release(&t);
+	lock_release(&lock);
+}
+
 static void test_after_text(void **state)
 {
 	char text[AFTER_TEXT];
@@ -468,11 +510,17 @@ static void test_after_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_steps),		cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_faults),		cmocka_unit_test(test_what_is_told),
-		cmocka_unit_test(test_same_twice),	cmocka_unit_test(test_junit),
-		cmocka_unit_test(test_where_they_part), cmocka_unit_test(test_coverage),
-		cmocka_unit_test(test_mutants),		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_what_is_told),
+		cmocka_unit_test(test_same_twice),
+		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_where_they_part),
+		cmocka_unit_test(test_coverage),
+		cmocka_unit_test(test_mutants),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_properties_of_the_lock),
 		cmocka_unit_test(test_after_text),
 	};
 	struct err err;
