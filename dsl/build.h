@@ -58,6 +58,9 @@ struct table *table_build_online(const struct sources *s, const struct lock *liv
 /* The accounts alone, whatever the rules are worth: to ask the accounts for their names. */
 struct table *table_build_accounts(const struct sources *s, struct diags *diags);
 
+/* Whether it says of a rule that names which its accounts have, or have no longer, make it quiet. */
+bool diag_makes_quiet(const struct diag *d);
+
 /* `file:line:column: error: message [code]`, source line, underline and hint, as in commands.md. */
 void diag_print_text(const struct sources *s, const struct diag *d, bool colour, struct str *out);
 /* The whole JSON object of commands.md. */

@@ -14,19 +14,35 @@ void lock_init(struct lock *l)
 	arena_init(&l->memory);
 }
 
+static void account_release(struct lock_account *a)
+{
+	for (size_t k = 0; k < LOCK_KINDS; k++) {
+		struct lock_section *s = &a->section[k];
+		for (size_t e = 0; e < s->count; e++)
+			mem_free(s->entry[e].option);
+		mem_free(s->entry);
+	}
+}
+
 void lock_release(struct lock *l)
 {
-	for (size_t i = 0; i < l->n_account; i++) {
-		for (size_t k = 0; k < LOCK_KINDS; k++) {
-			struct lock_section *s = &l->account[i].section[k];
-			for (size_t e = 0; e < s->count; e++)
-				mem_free(s->entry[e].option);
-			mem_free(s->entry);
-		}
-	}
+	for (size_t i = 0; i < l->n_account; i++)
+		account_release(&l->account[i]);
 	mem_free(l->account);
 	arena_release(&l->memory);
 	lock_init(l);
+}
+
+void lock_drop_account(struct lock *l, const char *name)
+{
+	size_t i = 0;
+
+	while (i < l->n_account && strcmp(l->account[i].name, name) != 0)
+		i++;
+	if (i == l->n_account)
+		return;
+	account_release(&l->account[i]);
+	l->account[i] = l->account[--l->n_account];
 }
 
 bool lock_has_kind(const char *type, enum lock_kind kind)

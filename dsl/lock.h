@@ -112,6 +112,8 @@ void lock_add_option(struct lock *l, struct lock_entry *property, struct slice v
 		     struct slice label, bool hidden);
 /* A word of the service (a type, a kind of field) as it may stand in the file. */
 const char *lock_word(struct lock *l, struct slice word);
+/* Takes an account out again, with all that was added to it; one that is not there is none. */
+void lock_drop_account(struct lock *l, const char *name);
 /* Puts everything in order, each key once. */
 void lock_finish(struct lock *l);
 

@@ -36,6 +36,22 @@ static void paint(struct printer *p, const char *colour)
 		str_add_text(p->out, colour);
 }
 
+/* ---- what a finding is about -------------------------------------------- */
+
+bool diag_makes_quiet(const struct diag *d)
+{
+	static const enum code codes[] = {
+		CODE_UNKNOWN_PROPERTY,	CODE_UNKNOWN_OPTION, CODE_FORMER_OPTION,
+		CODE_HIDDEN_OPTION,	CODE_UNKNOWN_LIST,   CODE_UNKNOWN_GROUP,
+		CODE_UNKNOWN_ATTRIBUTE,
+	};
+
+	for (size_t i = 0; d->rule && i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(d->code, diag_codes[codes[i]].word) == 0)
+			return true;
+	return false;
+}
+
 /* ---- the width of characters ------------------------------------------- */
 
 struct width_row {

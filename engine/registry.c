@@ -8,6 +8,7 @@
 static const struct source_ops *const sources[] = { &hubspot_ops };
 static const struct action_ops *const actions[] = { &certifier_ops };
 static const struct names_ops *const names[] = { &hubspot_names, &certifier_names };
+static const struct doctor_ops *const doctors[] = { &hubspot_doctor, &certifier_doctor };
 
 const struct source_ops *registry_source(const char *type)
 {
@@ -30,5 +31,13 @@ const struct names_ops *registry_names(const char *type)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i]->type, type) == 0)
 			return names[i];
+	return NULL;
+}
+
+const struct doctor_ops *registry_doctor(const char *type)
+{
+	for (size_t i = 0; i < sizeof(doctors) / sizeof(doctors[0]); i++)
+		if (strcmp(doctors[i]->type, type) == 0)
+			return doctors[i];
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #define ENGINE_REGISTRY_H
 
 #include "engine/action.h"
+#include "engine/doctor.h"
 #include "engine/names.h"
 #include "engine/source.h"
 
@@ -13,5 +14,6 @@ const struct source_ops *registry_source(const char *type);
 const struct action_ops *registry_action(const char *type);
 /* Of either kind. */
 const struct names_ops *registry_names(const char *type);
+const struct doctor_ops *registry_doctor(const char *type);
 
 #endif

@@ -455,6 +455,25 @@ enum rc sim_names(struct sim *sim, struct names_round *round, struct err *err)
 	return live(sim, &d, INT64_MAX, err);
 }
 
+static enum rc doctor_step_(void *what, bool *done, struct err *err)
+{
+	(void)err;
+	doctor_step(what, done);
+	return RC_OK;
+}
+
+static int64_t doctor_wake_ms_(void *what)
+{
+	return doctor_wake_ms(what);
+}
+
+enum rc sim_doctor(struct sim *sim, struct doctor *doctor, struct err *err)
+{
+	struct driven d = { doctor, doctor_step_, doctor_wake_ms_ };
+
+	return live(sim, &d, INT64_MAX, err);
+}
+
 enum rc sim_run(struct sim *sim, struct engine *engine, int64_t until_ms, struct err *err)
 {
 	return sim_run_once(sim, engine, until_ms, NULL, err);

@@ -9,6 +9,7 @@
 #define ENGINE_SIM_H
 
 #include "engine/backfill.h"
+#include "engine/doctor.h"
 #include "engine/engine.h"
 #include "engine/names.h"
 #include "engine/reconcile.h"
@@ -96,6 +97,8 @@ enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *
 enum rc sim_backfill(struct sim *sim, struct backfill *backfill, struct err *err) MUST_CHECK;
 /* Lets a round of names come to its end, as names_round_step says. */
 enum rc sim_names(struct sim *sim, struct names_round *round, struct err *err) MUST_CHECK;
+/* Lets a check of the accounts come to its end, as doctor_step says. */
+enum rc sim_doctor(struct sim *sim, struct doctor *doctor, struct err *err) MUST_CHECK;
 /*
  * The engine is gone: what is under way still reaches the sandbox (unless lose_requests), and
  * nobody hears the answer.

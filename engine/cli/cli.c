@@ -28,6 +28,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_reconcile,
 	&command_pull,
 	&command_schema,
+	&command_doctor,
 	&command_completion,
 	&command_sandbox,
 	&command_version,

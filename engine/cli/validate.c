@@ -75,21 +75,6 @@ static void print_count(const struct validation *v, struct str *out)
 		 d->warnings, plural(d->warnings));
 }
 
-/* Whether it says of a rule that names of the account make it quiet. */
-static bool makes_quiet(const struct diag *d)
-{
-	static const enum code codes[] = {
-		CODE_UNKNOWN_PROPERTY,	CODE_UNKNOWN_OPTION, CODE_FORMER_OPTION,
-		CODE_HIDDEN_OPTION,	CODE_UNKNOWN_LIST,   CODE_UNKNOWN_GROUP,
-		CODE_UNKNOWN_ATTRIBUTE,
-	};
-
-	for (size_t i = 0; d->rule && i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (strcmp(d->code, diag_codes[codes[i]].word) == 0)
-			return true;
-	return false;
-}
-
 /* The rules that rename, removal or deletion in an account have made quiet, or will. */
 static void print_quiet(const struct validation *v, struct str *out)
 {
@@ -97,7 +82,7 @@ static void print_quiet(const struct validation *v, struct str *out)
 
 	for (size_t i = 0; i < v->diags.count; i++) {
 		const struct diag *d = &v->diags.list[i];
-		if (!makes_quiet(d) || (last && strcmp(last, d->rule) == 0))
+		if (!diag_makes_quiet(d) || (last && strcmp(last, d->rule) == 0))
 			continue;
 		str_addf(out, "%s%s", last ? ", " : "rules that these names make quiet: ", d->rule);
 		last = d->rule;

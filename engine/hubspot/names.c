@@ -175,7 +175,7 @@ static enum rc refuse_scope(const struct reader *r, const struct json *body, str
 	if (!scope.len || !utf8_valid(scope))
 		scope = slice_of(rows[r->asks].scope);
 	return err_set(err, RC_REFUSED,
-		       "%s: 403, the token lacks a scope: %.*s. Add it to the service key or app",
+		       "%s: 403, the token lacks a scope: %.*s: add it to the service key or app",
 		       rows[r->asks].what, SLICE_FMT(scope));
 }
 

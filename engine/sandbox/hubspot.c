@@ -310,6 +310,7 @@ static bool take_day(struct sandbox *sb, int64_t now_ms)
 static void rate_headers(struct call *call)
 {
 	const struct sandbox *sb = call->sb;
+	int64_t left = sb->options.calls_per_day - sb->calls_today;
 	int used = 0;
 
 	for (size_t i = 0; i < CALLS_PER_WINDOW; i++)
@@ -319,7 +320,7 @@ static void rate_headers(struct call *call)
 	call_header(call, "X-HubSpot-RateLimit-Interval-Milliseconds: %d", (int)WINDOW_MS);
 	call_header(call, "X-HubSpot-RateLimit-Daily: %lld", (long long)sb->options.calls_per_day);
 	call_header(call, "X-HubSpot-RateLimit-Daily-Remaining: %lld",
-		    (long long)(sb->options.calls_per_day - sb->calls_today));
+		    (long long)(left > 0 ? left : 0));
 }
 
 static enum limit take_call(struct call *call, bool search)

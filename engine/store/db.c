@@ -172,6 +172,23 @@ int db_owner(const char *url)
 	return find_driver(url, &driver, &place, &ignored) == RC_OK ? driver->owner(place) : 0;
 }
 
+enum rc db_look(const char *url, struct db_files *out, struct err *err)
+{
+	const struct db_driver *driver;
+	const char *place = url;
+	enum rc rc = find_driver(url, &driver, &place, err);
+
+	*out = (struct db_files){ .free_bytes = -1 };
+	if (rc == RC_OK)
+		driver->look(place, out);
+	return rc;
+}
+
+enum rc db_check(struct db *db, struct str *out, struct err *err)
+{
+	return db->driver->check(db->handle, out, err);
+}
+
 enum rc db_copy(struct db *db, struct db **out, struct err *err)
 {
 	struct db *copy = mem_alloc(sizeof(*copy));

@@ -38,6 +38,21 @@ enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err 
 void db_close(struct db *db); /* NULL does nothing */
 /* The pid of the daemon that owns the state now; 0 where none does. */
 int db_owner(const char *url);
+/* What is known of a state from outside. */
+struct db_files {
+	bool exists;
+	bool others;	    /* others than its owner may read or write one of its files */
+	int64_t bytes;	    /* of the state */
+	int64_t log_bytes;  /* of what was written and is not folded into it yet */
+	int64_t free_bytes; /* for it to grow into; below 0: not known */
+};
+/* RC_INVALID for a URL that is not understood. */
+enum rc db_look(const char *url, struct db_files *out, struct err *err) MUST_CHECK;
+/*
+ * Reads all of it. Its first faults go to `out`, a line; nothing where it is whole. RC_BROKEN where
+ * not even that can be told. Not within a transaction.
+ */
+enum rc db_check(struct db *db, struct str *out, struct err *err) MUST_CHECK;
 /*
  * The whole state as it is now, in memory: for what is to change nothing. Not within a
  * transaction. RC_BROKEN where it cannot be read.
@@ -114,6 +129,8 @@ struct db_driver {
 	enum rc (*open)(const char *place, enum db_mode mode, void **out, struct err *err);
 	void (*close)(void *handle);
 	int (*owner)(const char *place); /* pid of the daemon that has it; 0: none */
+	void (*look)(const char *place, struct db_files *out);
+	enum rc (*check)(void *handle, struct str *out, struct err *err);
 	enum rc (*copy)(void *handle, void **out, struct err *err); /* in memory */
 	void (*note_mark)(void *handle, int64_t mark);
 	int64_t (*mark)(void *handle);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -21,6 +22,7 @@
 #include "engine/store/db.h"
 
 #define BUSY_MS 10000
+#define FAULTS "5" /* of a damaged file: more say no more */
 
 struct handle {
 	sqlite3 *sqlite;
@@ -238,6 +240,53 @@ static enum rc sqlite_copy(void *handle, void **out, struct err *err)
 	return RC_BROKEN;
 }
 
+static int64_t free_bytes(const char *place)
+{
+	struct statvfs disk;
+
+	return statvfs(place, &disk) == 0 ? (int64_t)disk.f_bavail * (int64_t)disk.f_frsize : -1;
+}
+
+/* Size of one of the files, 0 where it is not there. */
+static int64_t look_at(const char *place, const char *suffix, struct db_files *out)
+{
+	char name[4096];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%s%s", place, suffix);
+	if (stat(name, &st) != 0)
+		return 0;
+	out->others |= (st.st_mode & 077) != 0;
+	return (int64_t)st.st_size;
+}
+
+static void sqlite_look(const char *place, struct db_files *out)
+{
+	out->exists = access(place, F_OK) == 0 || errno != ENOENT;
+	out->bytes = look_at(place, "", out);
+	out->log_bytes = look_at(place, "-wal", out);
+	(void)look_at(place, "-shm", out);
+	(void)look_at(place, ".lock", out);
+	out->free_bytes = free_bytes(place);
+}
+
+static enum rc sqlite_check(void *handle, struct str *out, struct err *err)
+{
+	struct handle *h = handle;
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(h->sqlite, "PRAGMA quick_check(" FAULTS ")", -1, &s, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(s);
+		const char *line = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0)
+						    : NULL;
+		if (line && strcmp(line, "ok") != 0)
+			str_addf(out, "%s%s", out->len ? "; " : "", line);
+	}
+	sqlite3_finalize(s);
+	return rc == SQLITE_DONE ? RC_OK : broken(h->sqlite, err);
+}
+
 static enum rc sqlite_prepare_(void *handle, const char *sql, void **out, struct err *err)
 {
 	struct handle *h = handle;
@@ -317,6 +366,8 @@ const struct db_driver sqlite_driver = {
 	.open = sqlite_open_,
 	.close = sqlite_close_,
 	.owner = sqlite_owner,
+	.look = sqlite_look,
+	.check = sqlite_check,
 	.copy = sqlite_copy,
 	.note_mark = sqlite_note_mark,
 	.mark = sqlite_mark,

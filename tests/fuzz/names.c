@@ -4,6 +4,8 @@
  * took can be written and is read again as the same; an account that fails
  * says why, and the token is in nothing of it.
  *
+ * The same of the questions that a doctor asks: what it remarks is printable.
+ *
  * Answers are a status, flags, and a body up to the byte 0x1e.
  */
 #include "tests/fuzz/rule.h"
@@ -31,6 +33,8 @@ static const struct account accounts[] = {
 	{ "workspace", "certifier", cert_settings, COUNT(cert_settings) },
 };
 static const struct names_ops *const services[] = { &hubspot_names, &certifier_names };
+
+static const struct doctor_ops *const doctors[] = { &hubspot_doctor, &certifier_doctor };
 
 static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
 {
@@ -62,14 +66,9 @@ static struct http_response next_answer(struct input *in)
 				       .rate_interval_ms = HTTP_ABSENT };
 }
 
-/* True where the account was read to its end. */
-static bool ask(struct input *in, const struct names_ops *ops, const struct account *account,
-		struct lock *lock)
+/* Asks until the end, or until it fails; true where it was read to its end. */
+static bool converse(struct input *in, const struct reader_ops *reads, struct reader *r)
 {
-	struct bearer *bearer = bearer_new(&world);
-	struct err ignored;
-	must(bearer_load(bearer, account, &ignored) == RC_OK);
-	struct reader *r = ops->open(account, bearer, lock);
 	bool good = true, left = true;
 
 	for (int i = 0; good && left && i < ANSWERS_MOST; i++) {
@@ -78,23 +77,51 @@ static bool ask(struct input *in, const struct names_ops *ops, const struct acco
 		struct arena memory;
 		int64_t wait_ms = 0;
 		arena_init(&memory);
-		left = ops->reads.next(r, &memory, &request);
+		left = reads->next(r, &memory, &request);
 		if (left) {
 			must(strcmp(request.bearer, TOKEN) == 0 && request.url[0]);
 			must(strcmp(request.method, "GET") == 0 || request.has_body);
 			struct http_response answer = next_answer(in);
-			enum rc rc = ops->reads.answer(r, &answer, &wait_ms, &err);
+			enum rc rc = reads->answer(r, &answer, &wait_ms, &err);
 			good = rc == RC_OK || rc == RC_AGAIN;
 			must(rc == RC_OK || err.text[0]);
 			must(rc != RC_OK || answer.outcome == HTTP_ANSWER);
-			must(wait_ms >= 0 && ops->reads.pace_ms(r) >= 0);
+			must(wait_ms >= 0 && reads->pace_ms(r) >= 0);
 			must(!strstr(err.text, TOKEN) || answer.body.len);
 		}
 		arena_release(&memory);
 	}
-	ops->reads.close(r);
-	bearer_free(bearer);
+	reads->close(r);
 	return good && !left;
+}
+
+static bool ask(struct input *in, const struct names_ops *ops, const struct account *account,
+		struct lock *lock)
+{
+	struct bearer *bearer = bearer_new(&world);
+	struct err ignored;
+
+	must(bearer_load(bearer, account, &ignored) == RC_OK);
+	bool whole = converse(in, &ops->reads, ops->open(account, bearer, lock));
+	bearer_free(bearer);
+	return whole;
+}
+
+static void examine(struct input *in, const struct doctor_ops *ops, uint32_t account)
+{
+	static const struct table table = { .account = accounts, .n_account = COUNT(accounts) };
+	struct bearer *bearer = bearer_new(&world);
+	struct remarks out;
+	struct patient patient = { &world, &table, account, false, bearer, &out };
+	struct err ignored;
+
+	must(bearer_load(bearer, &accounts[account], &ignored) == RC_OK);
+	remarks_init(&out);
+	(void)converse(in, &ops->reads, ops->open(&patient));
+	for (size_t i = 0; i < out.count; i++)
+		must(utf8_valid(slice_of(out.list[i].text)) && !strchr(out.list[i].text, '\n'));
+	remarks_release(&out);
+	bearer_free(bearer);
 }
 
 static void write_and_read(const struct lock *lock)
@@ -131,6 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)lock_add_account(&lock, accounts[i].name, accounts[i].type);
 		(void)ask(&in, services[i], &accounts[i], &lock);
 	}
+	for (size_t i = 0; i < COUNT(doctors); i++)
+		examine(&in, doctors[i], (uint32_t)i);
 	lock_finish(&lock);
 	write_and_read(&lock);
 	lock_release(&lock);
