@@ -6,6 +6,7 @@
 #include "tests/model/bursts.h"
 
 #define NEAR_MS (60 * 1000)
+#define ENTRIES_KEPT 45 /* of one property: behaviour.md, point 6 */
 
 /* One rule in one wording, from one load to the one that changes it. */
 struct term {
@@ -224,7 +225,7 @@ static bool settles_otherwise(const struct judging *j)
 static void claim_recut(struct judging *j, struct model_record *r, const struct model_entry *entry,
 			size_t last)
 {
-	size_t group = add_group(j->out, 0, 1, "not surely decided before another settle");
+	size_t group = add_group(j->out, 0, 1, "it is not sure where its burst begins");
 	struct model_event e = { j->term.rule, r, entry[last].at_ms, "", entry[last].value.ptr };
 
 	for (size_t i = 0; i <= last; i++) {
@@ -273,6 +274,46 @@ static bool hides_behind_merge(const struct model_story *s, const struct model_r
 			       int64_t at_ms)
 {
 	return r->merged_ms > r->created_ms && !made_sure(s, r->merged_ms, at_ms);
+}
+
+/*
+ * When the source may show so many later entries that those from from_ms on, and the value before
+ * them, are not all there any more; INT64_MAX: never.
+ */
+static int64_t forgotten_ms(const struct model_record *r, enum model_property property,
+			    int64_t from_ms)
+{
+	const struct model_field *f = &r->field[property];
+	int shown = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->write[i].hidden)
+			continue;
+		if (f->write[i].at_ms >= from_ms && ++shown > ENTRIES_KEPT - 2)
+			return f->write[i].at_ms;
+	}
+	return INT64_MAX;
+}
+
+/* More changes than the source keeps may have been made unseen: any part of the burst may be left. */
+static void claim_lost(struct judging *j, struct model_record *r, const struct model_burst *b,
+		       const struct model_entry *entry, size_t entries)
+{
+	for (size_t i = 0; i < entries; i++)
+		if (entry[i].at_ms >= b->first_ms && entry[i].at_ms <= b->last_ms)
+			claim_recut(j, r, entry, i);
+}
+
+/* Where the value before an entry is not there any more, one that repeats it looks like a change. */
+static void claim_lost_repeats(struct judging *j, struct model_record *r,
+			       const struct model_history *h)
+{
+	for (size_t i = 1; i < h->entries; i++) {
+		int64_t at_ms = h->entry[i].at_ms;
+		if (at_ms > h->start_ms && slice_eq(h->entry[i].value, h->entry[i - 1].value) &&
+		    !surely_decided(j, at_ms, forgotten_ms(r, j->term.rule->property, at_ms)))
+			claim_recut(j, r, h->entry, i);
+	}
 }
 
 static void claim_burst(struct judging *j, struct model_record *r, const struct model_burst *b)
@@ -348,15 +389,23 @@ static void judge_changes(struct judging *j, struct model_record *r)
 
 	h.entry = entry;
 	size_t n = model_bursts(&h, burst, NULL);
+	bool lost = false;
 	for (size_t i = 0; i < n; i++) {
 		const struct model_burst *b = &burst[i];
-		if (!surely_decided(j, b->last_ms, model_end(r, b->first_ms)))
+		/* What goes on from a burst that was lost in part may be cut in another way, too. */
+		lost = (lost && b->first_ms - burst[i - 1].last_ms < h.settle_ms) ||
+		       !surely_decided(j, b->last_ms,
+				       forgotten_ms(r, t->rule->property, b->first_ms));
+		if (lost)
+			claim_lost(j, r, b, entry, h.entries);
+		else if (!surely_decided(j, b->last_ms, model_end(r, b->first_ms)))
 			claim_cut_short(j, r, b, entry, h.entries);
 		else if (hides_behind_merge(j->story, r, b->first_ms))
 			claim_hidden(j, r, b, entry, h.entries);
 		else if (b->event && !same_as_before(burst, i))
 			claim_burst(j, r, b);
 	}
+	claim_lost_repeats(j, r, &h);
 	if (r->merged_ms > r->created_ms)
 		claim_brought_along(j, r, &h);
 	mem_free(burst);
@@ -365,6 +414,41 @@ static void judge_changes(struct judging *j, struct model_record *r)
 
 /* ---- joins ---------------------------------------------------------------- */
 
+/* When the term's rule was activated: at the first load of those that kept its trigger. */
+static int64_t activated_ms(const struct judging *j)
+{
+	size_t i = j->term.load;
+
+	for (; i > 0; i--) {
+		const struct model_rule *before = find_rule(j->story->load[i - 1].rules,
+							    j->term.rule->name);
+		if (!before || !same_trigger(before, j->term.rule))
+			break;
+	}
+	return j->story->load[i].at_ms;
+}
+
+/*
+ * What a list that is still being built at activation then holds is the baseline: surely so where a
+ * look found it unfinished; and who joins is news again where one found it complete.
+ */
+enum baseline { BASELINE_NO, BASELINE_MAYBE, BASELINE_YES };
+
+static enum baseline is_baseline(const struct judging *j, const struct model_list *l,
+				 const struct model_row *row)
+{
+	const struct model_story *s = j->story;
+	int64_t active_ms = activated_ms(j);
+
+	if (l->built_ms <= active_ms)
+		return BASELINE_NO;
+	if (row->at_ms > l->built_ms)
+		return made_sure(s, l->built_ms, row->at_ms) ? BASELINE_NO : BASELINE_MAYBE;
+	return row->shows_ms <= l->built_ms && made_sure(s, active_ms, l->built_ms)
+		       ? BASELINE_YES
+		       : BASELINE_MAYBE;
+}
+
 static void judge_joins(struct judging *j, const struct model_list *l)
 {
 	const struct term *t = &j->term;
@@ -372,135 +456,27 @@ static void judge_joins(struct judging *j, const struct model_list *l)
 	for (size_t i = 0; i < l->rows; i++) {
 		const struct model_row *row = &l->row[i];
 		int64_t end_ms = model_end(row->who, row->at_ms);
-		if (row->at_ms <= t->start_ms || row->at_ms > t->end_ms || row->carried)
+		enum baseline baseline = is_baseline(j, l, row);
+		if (row->at_ms <= t->start_ms || row->at_ms > t->end_ms || row->carried ||
+		    baseline == BASELINE_YES)
 			continue;
 		if (row->left_ms < end_ms)
 			end_ms = row->left_ms;
 		/* A row stamped so near to a merge may be one that the merge carried over. */
 		bool near = (row->who->merged_ms && row->at_ms <= row->who->merged_ms + NEAR_MS) ||
 			    hides_behind_merge(j->story, row->who, row->at_ms - NEAR_MS);
-		bool sure = !near && surely_decided(j, row->shows_ms, end_ms);
+		bool sure = !near && baseline == BASELINE_NO &&
+			    surely_decided(j, row->shows_ms, end_ms);
 		struct model_event e = { t->rule, row->who, row->at_ms, "", "" };
-		size_t group = add_group(j->out, sure, 1,
-					 sure ? NULL
-					      : "left, merged or deleted before a sure look");
+		size_t group = add_group(
+			j->out, sure, 1,
+			sure ? NULL
+			     : "left, merged or deleted before a sure look, or of a list being built");
 		if (sure)
 			claim_event(j, &e, row->who, group);
 		else
 			claim_unsure(j, &e, group);
 	}
-}
-
-/* ---- once per value, once per contact -------------------------------------- */
-
-static int by_event(const void *a, const void *b)
-{
-	const struct model_claim *x = a, *y = b;
-	int rule = strcmp(x->event.rule->name, y->event.rule->name);
-
-	if (rule)
-		return rule;
-	return x->event.at_ms < y->event.at_ms ? -1 : x->event.at_ms > y->event.at_ms;
-}
-
-static bool repeats(const struct model_claim *before, const struct model_claim *c)
-{
-	const struct model_event *a = &before->event, *b = &c->event;
-
-	if (before->shadow || strcmp(a->rule->name, b->rule->name) != 0 ||
-	    !model_is_part(a->who, b->who))
-		return false;
-	return b->rule->repeat == REPEATS_CONTACT || strcmp(a->to, b->to) == 0;
-}
-
-static size_t claims_of(const struct model_verdict *v, size_t kept, size_t group)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < kept; i++)
-		n += v->claim[i].group == group;
-	return n;
-}
-
-/*
- * The claim is to be met, or the earlier one instead; of contacts that were merged, each may have
- * had an earlier one, and any of these.
- */
-static void join_groups(struct model_verdict *v, struct model_claim *c, struct model_claim *earlier,
-			bool joined)
-{
-	struct model_group *own = &v->group[c->group], *its = &v->group[earlier->group];
-
-	if (joined) {
-		own->most += its->most;
-		earlier->group = c->group;
-	} else {
-		its->least = own->least;
-		c->group = earlier->group;
-	}
-}
-
-/* Whether one of the claims kept, which must be met, makes it void. */
-static bool is_void(const struct model_verdict *v, size_t kept, const struct model_claim *c)
-{
-	for (size_t k = 0; k < kept; k++)
-		if (v->claim[k].group != c->group && v->group[v->claim[k].group].least > 0 &&
-		    repeats(&v->claim[k], c))
-			return true;
-	return false;
-}
-
-static void join_earlier(struct model_verdict *v, size_t kept, struct model_claim *c)
-{
-	bool joined = false;
-
-	for (size_t k = 0; k < kept; k++) {
-		struct model_claim *earlier = &v->claim[k];
-		if (earlier->group == c->group || !repeats(earlier, c))
-			continue;
-		/* Only one of the two comes; among more of them it is not told which. */
-		if (claims_of(v, kept, earlier->group) > 1) {
-			v->group[c->group].least = 0;
-		} else {
-			join_groups(v, c, earlier, joined);
-			joined = true;
-		}
-	}
-}
-
-/*
- * Claims that an earlier one of the rule and contact makes void go; where the earlier one may
- * be met or not, one of them is to be.
- */
-static void narrow(struct model_verdict *v)
-{
-	size_t kept = 0;
-
-	if (v->claims)
-		qsort(v->claim, v->claims, sizeof(*v->claim), by_event);
-	for (size_t i = 0; i < v->claims; i++) {
-		struct model_claim *c = &v->claim[i];
-		bool narrows = c->event.rule->repeat != REPEATS_EVERY;
-		if (narrows && is_void(v, kept, c))
-			continue;
-		if (narrows)
-			join_earlier(v, kept, c);
-		v->claim[kept++] = *c;
-	}
-	v->claims = kept;
-}
-
-/* A group whose claims all went owes nothing. */
-static void settle_groups(struct model_verdict *v)
-{
-	int *left = mem_alloc((v->groups + 1) * sizeof(*left));
-
-	for (size_t i = 0; i < v->claims; i++)
-		left[v->claim[i].group]++;
-	for (size_t i = 0; i < v->groups; i++)
-		if (v->group[i].least > left[i])
-			v->group[i].least = left[i];
-	mem_free(left);
 }
 
 /* ---- rules in force --------------------------------------------------------- */
@@ -561,6 +537,5 @@ void oracle_judge(const struct model_story *story, struct model_verdict *out)
 			if (rules->rule[k].mode != MODEL_OFF)
 				judge_rule(&j, i, &rules->rule[k]);
 	}
-	narrow(out);
-	settle_groups(out);
+	verdict_narrow(out);
 }

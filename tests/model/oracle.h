@@ -55,6 +55,8 @@ struct model_verdict {
 	size_t groups, group_cap;
 };
 
+/* Part of it: what `repeat:` leaves of the claims; narrow.c. */
+void verdict_narrow(struct model_verdict *v);
 void oracle_judge(const struct model_story *story, struct model_verdict *out);
 void model_verdict_release(struct model_verdict *v);
 

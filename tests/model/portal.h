@@ -69,6 +69,7 @@ struct model_row {
 struct model_list {
 	int64_t id;
 	const char *name;
+	int64_t built_ms; /* HubSpot builds it until then; 0: it was complete from the start */
 	struct model_row *row;
 	size_t rows, cap;
 };

@@ -144,7 +144,7 @@ static void draw_lists(struct scenario *sc, struct dice *d)
 	sc->lists = dice_chance(d, 500) ? 0 : (size_t)dice_between(d, 1, MOST_LISTS);
 	for (size_t i = 0; i < sc->lists; i++)
 		sc->list[i] = (struct drawn_list){ names[i], DICE_PICK(d, kinds),
-						   11 + (int64_t)i * 7 };
+						   11 + (int64_t)i * 7, false };
 }
 
 void draw_rules(struct scenario *sc, struct dice *d)
@@ -282,6 +282,7 @@ void scenario_draw(uint64_t seed, struct scenario *out)
 	out->first_id = dice_chance(&d, 200) ? INT64_C(9007199254740993) : 101;
 	draw_rules(out, &d);
 	draw_history(out, &d);
+	draw_extremes(out);
 	draw_refusals(out);
 }
 

@@ -298,6 +298,15 @@ static void do_leave(struct life *l, const struct step *s, int contact)
 		model_leave(l->portal.list[s->list], l->sim.now_ms, record_of(l, contact));
 }
 
+static void do_built(struct life *l, const struct step *s, int contact)
+{
+	struct err err;
+
+	(void)contact;
+	if (sandbox_list_processing(l->sandbox, l->sc->list[s->list].id, false, &err) == RC_OK)
+		l->portal.list[s->list]->built_ms = l->sim.now_ms;
+}
+
 static void do_merge(struct life *l, const struct step *s, int contact)
 {
 	struct model_record *a = record_of(l, contact), *b = record_of(l, s->other);
@@ -338,9 +347,9 @@ static void do_restore(struct life *l, const struct step *s, int contact)
 }
 
 static void (*const portal_steps[STEP_KINDS])(struct life *l, const struct step *s, int contact) = {
-	[STEP_CREATE] = do_create,   [STEP_SET] = do_set,     [STEP_JOIN] = do_join,
-	[STEP_LEAVE] = do_leave,     [STEP_MERGE] = do_merge, [STEP_DELETE] = do_delete,
-	[STEP_RESTORE] = do_restore,
+	[STEP_CREATE] = do_create, [STEP_SET] = do_set,		[STEP_JOIN] = do_join,
+	[STEP_LEAVE] = do_leave,   [STEP_BUILT] = do_built,	[STEP_MERGE] = do_merge,
+	[STEP_DELETE] = do_delete, [STEP_RESTORE] = do_restore,
 };
 
 /* ---- what happens to the program ------------------------------------------------------- */
@@ -477,7 +486,11 @@ static bool set_stage(struct life *l)
 		if (sandbox_list(l->sandbox, before_ms, sc->list[i].id, sc->list[i].name,
 				 sc->list[i].kind, NULL, &err) != RC_OK)
 			return trouble(l, "list: %s", err.text);
-		model_add_list(&l->portal, sc->list[i].id, sc->list[i].name);
+		struct model_list *list = model_add_list(&l->portal, sc->list[i].id,
+							 sc->list[i].name);
+		if (sc->list[i].building &&
+		    sandbox_list_processing(l->sandbox, sc->list[i].id, true, &err) == RC_OK)
+			list->built_ms = INT64_MAX;
 	}
 	return true;
 }

@@ -71,6 +71,26 @@ bool fits_some_look(const struct sandbox_credential *c, const struct model_claim
 	return false;
 }
 
+/*
+ * A draft that a lost create has left may be taken by a later issuance with the same fields: it is
+ * made before that one is due, and after another that is equal.
+ */
+static bool in_time(const struct pairs *p, const struct sandbox_credential *c,
+		    const struct model_claim *claim)
+{
+	int64_t made_ms = c->created_ms + MS_SECOND;
+
+	if (claim->due_ms <= made_ms)
+		return true;
+	for (size_t i = 0; wire_lost_creates(p->life->wire) && i < p->verdict->claims; i++) {
+		const struct model_claim *other = &p->verdict->claim[i];
+		if (!other->shadow && other->due_ms <= made_ms &&
+		    same_text(c->group, other->event.rule->group) && fits_some_look(c, other))
+			return true;
+	}
+	return false;
+}
+
 static bool credential_meets(const struct pairs *p, const struct pair *pair,
 			     const struct model_claim *claim)
 {
@@ -80,8 +100,8 @@ static bool credential_meets(const struct pairs *p, const struct pair *pair,
 	bool draft = strcmp(c.status, "draft") == 0;
 
 	return rule->issue != draft && (rule->send ? pair->gone : c.mails == 0) &&
-	       claim->due_ms <= c.created_ms + MS_SECOND && same_text(c.group, rule->group) &&
-	       fits_some_look(&c, claim);
+	       same_text(c.group, rule->group) && fits_some_look(&c, claim) &&
+	       in_time(p, &c, claim);
 }
 
 static bool meets(const struct pairs *p, size_t i, const struct model_claim *claim)

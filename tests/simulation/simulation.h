@@ -36,6 +36,7 @@ enum step_kind {
 	STEP_SET,     /* contact, property, value; count likewise */
 	STEP_JOIN,    /* contact, list; count likewise */
 	STEP_LEAVE,   /* contact, list */
+	STEP_BUILT,   /* list: HubSpot has built it */
 	STEP_MERGE,   /* contact (primary), other, into */
 	STEP_DELETE,  /* contact */
 	STEP_RESTORE, /* contact */
@@ -111,6 +112,7 @@ const char *fault_name(enum fault_kind kind);
 struct drawn_list {
 	const char *name, *kind;
 	int64_t id;
+	bool building; /* as the life begins */
 };
 
 struct scenario {
@@ -138,6 +140,9 @@ void scenario_release(struct scenario *sc);
 /* Rules, then steps: parts of scenario_draw. */
 void draw_rules(struct scenario *sc, struct dice *d);
 void draw_history(struct scenario *sc, struct dice *d);
+/* What came later, from dice of its own, so that all else of a seed is as it was: more changes than
+ * HubSpot keeps, lists that are still being built. */
+void draw_extremes(struct scenario *sc);
 /* Changes a set of rules: an edit such as people make. */
 void draw_edit(struct scenario *sc, struct dice *d, const struct model_rules *from,
 	       struct model_rules *out);
