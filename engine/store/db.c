@@ -30,6 +30,8 @@ struct db {
 	const char *tag;
 	enum rc failed;
 	struct err why;
+	bool lost; /* a commit failed: nobody knows what the disk has of it */
+	struct err lost_why;
 	db_commit_hook *hook;
 	void *hook_ctx;
 };
@@ -228,9 +230,11 @@ void db_close(struct db *db)
 
 static enum rc begin(struct db *db, const char *tag, int patience_ms)
 {
-	struct err why;
-	enum rc rc = db->failed == RC_OK ? db->driver->begin(db->handle, patience_ms, &why) : RC_OK;
+	struct err why = db->lost_why;
+	enum rc rc = db->lost ? RC_BROKEN : RC_OK;
 
+	if (!db->lost && db->failed == RC_OK)
+		rc = db->driver->begin(db->handle, patience_ms, &why);
 	db->tag = tag;
 	db->in_transaction = true;
 	if (rc != RC_OK)
@@ -252,6 +256,22 @@ bool db_begin_soon(struct db *db, const char *tag)
 	return false;
 }
 
+/*
+ * After a write or sync that failed the kernel may have thrown the pages away and answer the next
+ * sync with success. So nothing is committed through this handle any more: who opens the state anew
+ * reads what is really there.
+ */
+static void commit(struct db *db)
+{
+	bool clean = db->failed == RC_OK;
+
+	control(db, "COMMIT");
+	if (!clean || db->failed == RC_OK)
+		return;
+	db->lost = true;
+	(void)err_set(&db->lost_why, RC_BROKEN, "a commit failed before: %s", db->why.text);
+}
+
 static void ask_hook(struct db *db, bool after)
 {
 	struct err why;
@@ -266,7 +286,7 @@ static void ask_hook(struct db *db, bool after)
 enum rc db_commit(struct db *db, struct err *err)
 {
 	ask_hook(db, false);
-	control(db, "COMMIT");
+	commit(db);
 	db->in_transaction = db->failed != RC_OK;
 	ask_hook(db, true);
 	if (db->failed == RC_OK)

@@ -70,7 +70,8 @@ int64_t db_mark(const struct db *db);
 /*
  * Transactions do not nest. `tag` names the durable step ("poll-page",
  * "decide", …) for the test hook below. A commit that fails has changed
- * nothing; the store is then not to be used further (RC_BROKEN).
+ * nothing that we know of (RC_BROKEN). Where the disk is why, every later transaction of this
+ * handle is refused, too: the state must be opened anew.
  */
 void db_begin(struct db *db, const char *tag);
 /*

@@ -218,6 +218,10 @@ static void test_fails_once(void **state)
 		disk_fail(all[i], 1, false);
 		assert_int_equal(put(db, "during"), RC_BROKEN);
 		assert_true(disk_failed());
+		/* The disk is well again, and the handle is not: what it holds is not what is stored. */
+		assert_int_equal(put(db, "after"), RC_BROKEN);
+		db_close(db);
+		db = open_state();
 		assert_int_equal(put(db, "after"), RC_OK);
 		assert_true(has(db, "before"));
 		db_begin(db, "tidy");
@@ -241,6 +245,10 @@ static void test_fails_from_then_on(void **state)
 	assert_int_equal(put(db, "b"), RC_BROKEN);
 	assert_int_equal(put(db, "c"), RC_BROKEN);
 	disk_fail(DISK_WELL, 0, false);
+	assert_int_equal(put(db, "d"), RC_BROKEN);
+	assert_true(has(db, "a")); /* it may still be read */
+	db_close(db);
+	db = open_state();
 	assert_int_equal(put(db, "d"), RC_OK);
 	assert_true(has(db, "a"));
 	assert_false(has(db, "b"));
