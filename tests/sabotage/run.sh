@@ -45,7 +45,7 @@ try() { # NAME PATCH
 	fi
 	if ! make -C "$tree" --no-print-directory quick-build >"$log" 2>&1; then
 		fail "$1" "does not compile: $(grep -m 1 error: "$log")"
-	elif caught=$(cd "$tree" && timeout 300 sh tests/run.sh build first 2>>"$log" | sed -n 's/^  FAIL  //p') && [ -n "$caught" ]; then
+	elif caught=$(cd "$tree" && timeout 900 sh tests/run.sh build first 2>>"$log" | sed -n 's/^  FAIL  //p') && [ -n "$caught" ]; then
 		passed=$((passed + 1))
 		printf '  ok    %-32s caught by %s\n' "$1" "$caught"
 	else
