@@ -103,7 +103,7 @@ $(B)/%.o: %.c $(B)/flags
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libcurl4-openssl-dev libjansson-dev \
 	libpcre2-dev libmicrohttpd-dev libsqlite3-dev libssl-dev tzdata
-CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates openssl nodejs patch
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates openssl nodejs patch binutils systemd
 DEMO_PACKAGES := $(BUILD_PACKAGES) curl
 
 .PHONY: deps check-deps demo-deps
@@ -152,6 +152,9 @@ $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_
 
 # These open their state on a disk that can lose power.
 $(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare: $(B)/tests/disk/disk.o
+
+# What the daemon does beside its work.
+$(B)/tests/unit/test_service: $(B)/engine/cli/notify.o $(B)/engine/cli/guard.o
 
 # It makes certificates and serves TLS itself.
 $(B)/tests/unit/test_net_tls: PKG_LIBS += -lssl

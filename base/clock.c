@@ -72,7 +72,7 @@ static bool is_zone(const char *zone)
 	if (!zone[0] || zone[0] == '/' || strstr(zone, "..") ||
 	    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone) >= (int)sizeof(path))
 		return false;
-	FILE *file = fopen(path, "rb");
+	FILE *file = fopen(path, "rbe");
 	if (!file)
 		return false;
 	bool whole = fread(magic, sizeof(magic), 1, file) == 1;

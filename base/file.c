@@ -11,12 +11,10 @@
 
 #include "base/arena.h"
 
-static enum rc read_all(int fd, struct str *out, struct err *err)
+static enum rc read_into(int fd, char *buf, size_t size, struct str *out, struct err *err)
 {
-	char buf[16384];
-
 	for (;;) {
-		ssize_t got = read(fd, buf, sizeof(buf));
+		ssize_t got = read(fd, buf, size);
 		if (got < 0 && errno == EINTR) /* defensive: a slow disk */
 			continue;
 		if (got < 0)
@@ -27,6 +25,16 @@ static enum rc read_all(int fd, struct str *out, struct err *err)
 		if (out->overflow)
 			return err_set(err, RC_INVALID, "larger than %zu bytes", out->max);
 	}
+}
+
+/* The file may be a secret: nothing of it stays behind here. */
+static enum rc read_all(int fd, struct str *out, struct err *err)
+{
+	char buf[16384];
+	enum rc rc = read_into(fd, buf, sizeof(buf), out, err);
+
+	explicit_bzero(buf, sizeof(buf));
+	return rc;
 }
 
 enum rc file_read(const char *path, struct str *out, struct err *err)
@@ -48,6 +56,13 @@ enum rc file_read(const char *path, struct str *out, struct err *err)
 	if (rc != RC_OK)
 		err_prefix(err, "cannot read '%s'", path);
 	return rc;
+}
+
+bool file_is_open(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0;
 }
 
 static bool write_all(int fd, struct slice bytes)

@@ -4,6 +4,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -15,6 +16,9 @@
  * larger than the ceiling or is no regular file.
  */
 enum rc file_read(const char *path, struct str *out, struct err *err) MUST_CHECK;
+
+/* Whether others than its owner and group may read or write it. No: also where it is not there. */
+bool file_is_open(const char *path);
 
 /*
  * Replaces a whole file, or makes it: written beside it and renamed, so that a

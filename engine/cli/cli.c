@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "engine/cli/guard.h"
 
 /* clang-format off */
 const struct cli_command *const cli_commands[] = {
@@ -311,6 +312,7 @@ int cli_main(int argc, char **argv)
 {
 	bool help = false;
 
+	guard_process();
 	json_start();
 	if (argc < 2) {
 		print_help(stderr);

@@ -2,24 +2,13 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "dsl/build.h"
 #include "engine/bearer.h"
-
-/* Tokens live in this process: no core dumps of it, no peeking at it. */
-static void keep_secrets(void)
-{
-	struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	umask(0077);
-}
 
 const char *const ground_log_formats[] = { "text", "json", NULL };
 const char *const ground_log_levels[] = { "debug", "info", "warn", "error", NULL };
@@ -46,7 +35,6 @@ int ground_open(struct ground *g, const struct cli *cli, enum log_level level)
 	struct err err;
 
 	*g = (struct ground){ .cli = cli };
-	keep_secrets();
 	signal(SIGPIPE, SIG_IGN); /* engine/net.h */
 	g->rules = cli_value_or(cli, "rules", "HS2CERT_RULES", "rules.d");
 	g->net = net_new(&err);
@@ -91,13 +79,29 @@ struct table *ground_table(struct ground *g, size_t *errors, struct err *err)
 	return table;
 }
 
+/* Nothing is refused for it: some places mount secrets so, and know who else is there. */
+static void warn_of_open_files(const struct ground *g, const struct account *account)
+{
+	for (size_t i = 0; i < account->n_setting; i++)
+		for (size_t k = 0; k < account->setting[i].n_secret; k++) {
+			const struct secret *secret = &account->setting[i].secret[k];
+			if (secret->from == SECRET_FILE && file_is_open(secret->name))
+				log_line(
+					&g->log, LOG_WARN,
+					"everybody on this machine can read a secret: chmod o-rwx it",
+					"account", account->name, "file", secret->name, NULL);
+		}
+}
+
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err)
 {
 	enum rc rc = RC_OK;
 	struct bearer *bearer = bearer_new(&g->world);
 
-	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++)
+	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++) {
 		rc = bearer_load(bearer, &table->account[i], err);
+		warn_of_open_files(g, &table->account[i]);
+	}
 	bearer_free(bearer);
 	return rc;
 }

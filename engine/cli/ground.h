@@ -31,7 +31,7 @@ void ground_close(struct ground *g); /* also after a failed ground_open */
 struct table *ground_table(struct ground *g, size_t *errors, struct err *err);
 /*
  * Every account's secret can be had now: an account that cannot work is said at the door, not
- * found out later.
+ * found out later. A file of a secret that everybody can read is warned of.
  */
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err) MUST_CHECK;
 /* Waits for an answer, but not beyond this monotonic time; INT64_MAX: for an answer alone. */

@@ -11,7 +11,9 @@
 
 #include "base/clock.h"
 #include "engine/cli/ground.h"
+#include "engine/cli/guard.h"
 #include "engine/cli/listen.h"
+#include "engine/cli/notify.h"
 #include "engine/engine.h"
 #include "engine/store/db.h"
 
@@ -22,7 +24,8 @@ struct run {
 	struct engine *engine;
 	struct record_keep keep;
 	struct listen *listen; /* NULL without --listen */
-	int signals;	       /* signalfd */
+	struct notify notify;
+	int signals; /* signalfd */
 	bool reload;
 	int stops;	    /* SIGTERM or SIGINT so many times */
 	int64_t stop_by_ms; /* monotonic */
@@ -36,13 +39,16 @@ static const char *count_text(size_t n, char out[24])
 	return out;
 }
 
-static void log_loaded(struct run *r, const struct table *table)
+static void tell_loaded(struct run *r, const struct table *table)
 {
-	char rules[24], accounts[24];
+	char rules[24], accounts[24], status[160];
 
 	log_line(&r->ground.log, LOG_INFO, "rules loaded", "rules",
 		 count_text(table->n_rule, rules), "accounts",
 		 count_text(table->n_account, accounts), "table", table->hash, NULL);
+	snprintf(status, sizeof(status), "rules in force: %s, accounts: %s, table %.16s", rules,
+		 accounts, table->hash);
+	notify_ready(&r->notify, status);
 }
 
 /* Everything is built beside the table in force; any error leaves that as it is. */
@@ -50,6 +56,8 @@ static enum rc reload(struct run *r, struct err *err)
 {
 	size_t errors;
 	char n[24];
+
+	notify_reloading(&r->notify);
 	struct table *table = ground_table(&r->ground, &errors, err);
 
 	if (table && ground_secrets(&r->ground, table, err) != RC_OK) {
@@ -60,11 +68,13 @@ static enum rc reload(struct run *r, struct err *err)
 		log_line(&r->ground.log, LOG_ERROR, "reload refused: the rules in force stay",
 			 "errors", count_text(errors, n), "reason", errors ? NULL : err->text,
 			 "table", engine_table(r->engine)->hash, NULL);
+		notify_ready(&r->notify,
+			     "the last reload was refused: the rules before it are in force");
 		return RC_OK;
 	}
 	enum rc rc = engine_load(r->engine, table, err);
 	if (rc == RC_OK)
-		log_loaded(r, table);
+		tell_loaded(r, table);
 	table_unref(table);
 	return rc;
 }
@@ -119,6 +129,7 @@ static bool obey(struct run *r, enum rc *rc, struct err *err)
 	if (r->stops && !r->stop_by_ms) {
 		log_line(&r->ground.log, LOG_INFO, "stopping: requests in flight get their answer",
 			 NULL);
+		notify_stopping(&r->notify);
 		engine_stop(r->engine);
 		r->stop_by_ms = mono_ms(r) + STOP_MS;
 	}
@@ -129,7 +140,10 @@ static bool obey(struct run *r, enum rc *rc, struct err *err)
 static int64_t turn_timeout_ms(struct run *r)
 {
 	int64_t wake = engine_wake_ms(r->engine), now = mono_ms(r);
+	int64_t sign = notify_alive(&r->notify, now);
 
+	if (sign < wake)
+		wake = sign;
 	if (r->stop_by_ms && r->stop_by_ms < wake)
 		wake = r->stop_by_ms;
 	int64_t listen = listen_wait_ms(r->listen);
@@ -250,13 +264,16 @@ static int start_engine(struct run *r, struct table *table)
 		return cli_fail(r->ground.cli, "%s", err.text);
 	log_line(&r->ground.log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules",
 		 r->ground.rules, NULL);
+	if (guard_is_root())
+		log_line(&r->ground.log, LOG_WARN,
+			 "runs as root, which it never needs: give it a user of its own", NULL);
 	r->engine = engine_new(&r->ground.world);
 	engine_keep(r->engine, r->keep);
 	rc = engine_load(r->engine, table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
-	log_loaded(r, table);
 	listen_begin(r->listen, r->engine);
+	tell_loaded(r, table);
 	return loop(r);
 }
 
@@ -279,6 +296,8 @@ static int with_ground(struct run *r)
 static int run_run(const struct cli *cli)
 {
 	struct run r = { .signals = -1 };
+
+	notify_open(&r.notify);
 	int status = ground_open(&r.ground, cli, LOG_INFO);
 
 	if (status == EXIT_FINE && !trace_keep(cli, &r.keep))
@@ -289,6 +308,7 @@ static int run_run(const struct cli *cli)
 		status = with_ground(&r);
 	listen_close(r.listen);
 	ground_close(&r.ground);
+	notify_close(&r.notify);
 	if (r.signals >= 0)
 		close(r.signals);
 	return status;

@@ -73,8 +73,8 @@ door 'microhttpd' base/server.c
 door 'sqlite3' engine/store/sqlite.c
 door 'libpq' engine/store/postgres.c
 
-# Words that have no place: unbounded or surprising C, and time behind the world's back.
-grep -rnE '\b(strcpy|strcat|sprintf|gets|strtok|atoi|gmtime|localtime|asctime|system|popen)[[:space:]]*\(' \
+# Words that have no place: unbounded or surprising C, other programs (none inherits what we hold), and time behind the world's back.
+grep -rnE '\b(strcpy|strcat|sprintf|gets|strtok|atoi|gmtime|localtime|asctime|system|popen|v?fork|posix_spawnp?|exec[lv]p?e?|fexecve)[[:space:]]*\(' \
 	--include='*.c' base dsl engine | grep -vE 'engine/store/sqlite\.c.*atoi' | sed 's/$/   <- banned function/' | grep . && bad=1
 grep -rnE '\b(clock_gettime|gettimeofday|time|sleep|usleep|nanosleep|getenv|rand|random)[[:space:]]*\(' --include='*.c' base dsl engine |
 	grep -vE '^engine/(net\.c|cli/)|world->random' | grep -vE '^\S+:\s*(/\*| \*)' |

@@ -964,6 +964,69 @@ static void secrets_of_files(void **state)
 	rmdir(folder);
 }
 
+/*
+ * How often the masked text is somewhere in what this process can write to. Regions that are larger than
+ * any heap of ours are the sanitizers' own.
+ */
+static size_t places_in_memory(const unsigned char *masked, size_t len)
+{
+	static unsigned char page[1 << 16];
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	unsigned long from, to;
+	size_t found = 0;
+	char line[512], writable;
+
+	assert_non_null(maps);
+	assert_true(mem >= 0);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx r%c", &from, &to, &writable) != 3 || writable != 'w' ||
+		    to - from > 1ul << 30)
+			continue;
+		for (; from < to; from += sizeof(page) - len) {
+			ssize_t got = pread(mem, page, sizeof(page), (off_t)from);
+			for (ssize_t i = 0; i + (ssize_t)len <= got; i++) {
+				size_t k = 0;
+				while (k < len && (page[i + (ssize_t)k] ^ 0x55) == masked[k])
+					k++;
+				found += k == len;
+			}
+			memset(page, 0, sizeof(page));
+		}
+	}
+	fclose(maps);
+	close(mem);
+	return found;
+}
+
+/* A secret that nobody has in plain text but the file; here it is masked only. */
+static void secrets_leave_nothing_behind(void **state)
+{
+	enum { LEN = 300 };
+	struct bed *b = *state;
+	unsigned char masked[LEN];
+	char folder[] = "/tmp/hs2cert-net-XXXXXX", path[64], one;
+	struct str token;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/token", folder);
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	for (size_t i = 0; i < LEN; i++) {
+		one = (char)('a' + b->world.random(b->world.ctx) % 26);
+		masked[i] = (unsigned char)one ^ 0x55;
+		assert_int_equal(write(fd, &one, 1), 1);
+	}
+	close(fd);
+	str_init(&token, LIMIT_SECRET_BYTES);
+	assert_int_equal(secret_of(b, SECRET_FILE, path, &token), RC_OK);
+	assert_int_equal(token.len, LEN);
+	assert_int_equal(places_in_memory(masked, LEN), 1);
+	str_wipe(&token);
+	assert_int_equal(places_in_memory(masked, LEN), 0);
+	unlink(path);
+	rmdir(folder);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -993,6 +1056,7 @@ int main(void)
 		cmocka_unit_test(other_headers),
 		TEST(secrets_of_the_environment),
 		TEST(secrets_of_files),
+		TEST(secrets_leave_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
