@@ -29,6 +29,10 @@ struct exam {
 	struct bearer *bearer;
 	struct reading *reading; /* NULL: done */
 	bool names;		 /* it reads the names now */
+	/* What needs no token: side by side with that, and told behind it. */
+	struct patient other;
+	struct remarks aside;
+	struct reading *beside; /* NULL: done */
 };
 
 struct doctor {
@@ -137,9 +141,37 @@ static void end_reads(struct exam *e)
 	e->reading = NULL;
 }
 
+static void begin_beside(struct exam *e)
+{
+	/* As long as its request allows: its reader says what became of it. */
+	static const struct patience once = { .tries = 1 };
+	const struct doctor_ops *ops = ops_of(e);
+
+	e->other = e->patient;
+	e->other.out = &e->aside;
+	struct reader *reader = ops->beside ? ops->beside(&e->other) : NULL;
+	if (reader)
+		e->beside = reading_new(e->patient.world, account_of(e), ops->beside_reads, reader,
+					&once);
+}
+
+/* Its reader says itself what is wrong. */
+static void step_beside(struct exam *e)
+{
+	struct err ignored;
+	bool done = false;
+
+	if (e->beside && (reading_step(e->beside, &done, &ignored) != RC_OK || done)) {
+		reading_free(e->beside);
+		e->beside = NULL;
+	}
+}
+
 static void exam_begin(struct exam *e)
 {
 	struct err err;
+
+	begin_beside(e);
 
 	if (bearer_load(e->bearer, account_of(e), &err) != RC_OK) {
 		add(e, REMARK_ERROR, "token", "give it to this command as 'hs2cert run' has it",
@@ -231,6 +263,7 @@ struct doctor *doctor_new(const struct world *world, const struct table *table, 
 	for (size_t i = 0; i < table->n_account; i++) {
 		struct exam *e = &d->exam[i];
 		remarks_init(&e->found);
+		remarks_init(&e->aside);
 		e->bearer = bearer_new(world);
 		e->vitals = (struct vitals){ .rate_max = HTTP_ABSENT,
 					     .rate_left = HTTP_ABSENT,
@@ -255,7 +288,9 @@ void doctor_free(struct doctor *d)
 	for (size_t i = 0; i < d->table->n_account; i++) {
 		end_reads(&d->exam[i]);
 		bearer_free(d->exam[i].bearer);
+		reading_free(d->exam[i].beside);
 		remarks_release(&d->exam[i].found);
+		remarks_release(&d->exam[i].aside);
 	}
 	mem_free(d->exam);
 	lock_release(&d->lock);
@@ -270,8 +305,6 @@ static void conclude(struct doctor *d)
 	for (size_t i = 0; i < d->table->n_account; i++) {
 		struct exam *e = &d->exam[i];
 		const struct lock_account *a = lock_account(&d->lock, account_of(e)->name);
-		if (ops_of(e)->settings)
-			ops_of(e)->settings(&e->patient);
 		if (!e->names)
 			continue;
 		tell_clock(e);
@@ -287,7 +320,8 @@ void doctor_step(struct doctor *d, bool *done)
 	for (size_t i = 0; i < d->table->n_account; i++) {
 		while (exam_step(d, &d->exam[i]))
 			;
-		*done = *done && !d->exam[i].reading;
+		step_beside(&d->exam[i]);
+		*done = *done && !d->exam[i].reading && !d->exam[i].beside;
 	}
 	if (*done && !d->finished)
 		conclude(d);
@@ -298,17 +332,20 @@ int64_t doctor_wake_ms(const struct doctor *d)
 	int64_t wake = INT64_MAX;
 
 	for (size_t i = 0; i < d->table->n_account; i++) {
-		const struct reading *r = d->exam[i].reading;
-		if (r && reading_wake_ms(r) < wake)
-			wake = reading_wake_ms(r);
+		const struct reading *both[] = { d->exam[i].reading, d->exam[i].beside };
+		for (size_t k = 0; k < 2; k++)
+			if (both[k] && reading_wake_ms(both[k]) < wake)
+				wake = reading_wake_ms(both[k]);
 	}
 	return wake;
 }
 
 void doctor_tell(const struct doctor *d, struct remarks *out)
 {
-	for (size_t i = 0; i < d->table->n_account; i++)
+	for (size_t i = 0; i < d->table->n_account; i++) {
 		remarks_append(out, &d->exam[i].found);
+		remarks_append(out, &d->exam[i].aside);
+	}
 }
 
 const struct lock *doctor_lock(const struct doctor *d)

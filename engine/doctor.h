@@ -43,8 +43,9 @@ struct doctor_ops {
 	 */
 	struct reader *(*open)(const struct patient *patient);
 	struct reader_ops reads;
-	/* Settings beside the token, which need no network to be judged; NULL: there are none. */
-	void (*settings)(const struct patient *patient);
+	/* As open, of what needs no token: looked at beside the rest. NULL, or answers it: there is nothing. */
+	struct reader *(*beside)(const struct patient *patient);
+	const struct reader_ops *beside_reads;
 	/* How much the account still allows. */
 	void (*limits)(const struct patient *patient, const struct vitals *vitals);
 };

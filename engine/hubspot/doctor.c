@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mask.h"
+#include "engine/hubspot/doctor_webhook.h"
 #include "engine/hubspot/hub.h"
 
 #define TIMEOUT_MS (30 * MS_SECOND)
@@ -258,46 +259,6 @@ static enum rc reader_answer(struct reader *r, const struct http_response *respo
 	return rc;
 }
 
-/* ---- webhooks ------------------------------------------------------------------------- */
-
-static bool tell_secrets(const struct patient *p, const struct setting *secret)
-{
-	struct str value;
-	struct err err;
-	bool all = true;
-
-	str_init(&value, LIMIT_SECRET_BYTES);
-	for (size_t i = 0; i < secret->n_secret; i++) {
-		enum rc rc = p->world->secret(p->world->ctx, &secret->secret[i], &value, &err);
-		str_wipe(&value);
-		all = all && rc == RC_OK;
-		if (rc != RC_OK)
-			remarks_add(p->out, REMARK_ERROR, account_of(p)->name, "webhook",
-				    "give it to this command as 'hs2cert run' has it", "%s",
-				    err.text);
-	}
-	return all;
-}
-
-/* HubSpot sends to https only: facts/hubspot.md 5. */
-static void tell_webhook(const struct patient *p)
-{
-	const char *url = account_text(account_of(p), "webhook.public-url");
-	const struct setting *secret = account_setting(account_of(p), "webhook.secret");
-
-	if (!url)
-		return;
-	bool safe = slice_starts(slice_of(url), slice_of("https://"));
-	if (!safe)
-		remarks_add(p->out, REMARK_ERROR, account_of(p)->name, "webhook",
-			    "put a proxy with a certificate in front, and its address there",
-			    "public-url is not https, and HubSpot sends to nothing else");
-	if (tell_secrets(p, secret) && safe)
-		remarks_add(p->out, REMARK_OK, account_of(p)->name, "webhook", NULL,
-			    "%zu secret%s, https", secret->n_secret,
-			    secret->n_secret == 1 ? "" : "s");
-}
-
 /* ---- what is left --------------------------------------------------------------------- */
 
 /* OAuth tokens have no daily limit: facts/hubspot.md 6.1. */
@@ -345,6 +306,7 @@ const struct doctor_ops hubspot_doctor = {
 		   .pace_ms = reader_pace_ms,
 		   .answer = reader_answer,
 		   .close = reader_close },
-	.settings = tell_webhook,
+	.beside = webhook_open,
+	.beside_reads = &webhook_reads,
 	.limits = tell_limits,
 };

@@ -145,6 +145,33 @@ fi
 says error state open "cannot open state 'hs2cert.db'"
 chmod 600 hs2cert.db
 
+# ---- webhooks --------------------------------------------------------------------------------------
+export HOOK_SECRET=hook-secret-token
+hook() {	# URL
+	sed -i "s|poll: 1s,.*base-url|poll: 1s, webhook: { public-url: \"$1\", secret: \"\${HOOK_SECRET}\" }, base-url|" rules.d/00-accounts.yaml
+}
+hook http://127.0.0.1:1/hubspot
+doctor 'nobody at public-url' 1
+says error hubspot webhook 'public-url is not https'
+says warning hubspot webhook "nothing answers at public-url: .* -> start 'hs2cert run --listen'"
+hook "$url/hubspot"
+doctor 'somebody else at public-url' 1
+says warning hubspot webhook 'somebody else answers at public-url: 40'
+cp whole.db hs2cert.db
+: >log
+start_daemon --listen 127.0.0.1:0
+soon grep -q 'listening for webhooks' log
+hook "http://$(sed -n 's/.*listening for webhooks.* address=\([^ ]*\).*/\1/p' log)/elsewhere"
+doctor 'our listener at another path' 1
+says warning hubspot webhook 'a listener answers at public-url, but not for this account'
+kill -HUP "$daemon"
+soon sh -c "'$program' doctor | grep -q '^ok .*the listener answers at public-url'"
+check 'a secret that is missing: 1' status 1 env -u HOOK_SECRET "$program" doctor
+says error hubspot webhook 'HOOK_SECRET'
+kill "$daemon"
+wait "$daemon"
+daemon=
+
 # ---- wrong input ----------------------------------------------------------------------------------
 check 'an operand: 2' status 2 "$program" doctor hubspot
 echo 'rule: half' >rules.d/99.yaml

@@ -505,24 +505,75 @@ static void without_accounts_there_is_no_table(void **state)
 
 /* ---- webhooks ----------------------------------------------------------------------------------- */
 
+#define HOOKED(url, secrets)                                                                       \
+	"account: hub\nhubspot: { token: \"${H}\", webhook: { public-url: \"" url                  \
+	"\", secret: " secrets                                                                     \
+	" } }\n---\naccount: cert\ncertifier: { token: \"${C}\" }\n---\n" TIER
+#define TWO_SECRETS "[\"${S}\", \"${T}\"]"
+
+/* What answers at public-url. */
+static void answers(struct stage *s, int status, const char *body)
+{
+	s->fail = "/hook";
+	s->fate = (struct sim_fate){ .how = SIM_ANSWERED, .status = status, .body = body };
+}
+
+static void a_listener_of_ours_is_recognised(void **state)
+{
+	struct stage *s = *state;
+
+	answers(s, 405, "{\"message\":\"only POST\"}");
+	look(s, HOOKED("https://example.org/hook", TWO_SECRETS));
+	errors_are(s, 0);
+	says(s, REMARK_OK, "hub", "webhook", "the listener answers at public-url");
+}
+
+static void a_listener_at_another_path_is_a_warning(void **state)
+{
+	struct stage *s = *state;
+
+	answers(s, 404, "{\"message\":\"nobody listens here\"}");
+	look(s, HOOKED("https://example.org/hook", TWO_SECRETS));
+	says(s, REMARK_WARNING, "hub", "webhook", "but not for this account");
+}
+
+static void somebody_else_at_public_url_is_a_warning(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+	} rows[] = {
+		{ 405, "" }, { 404, "<html>" }, { 200, "{\"message\":\"only POST\"}" }, { 502, "" }
+	};
+	struct stage *s = *state;
+
+	read_rules(s, HOOKED("https://example.org/hook", TWO_SECRETS));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		answers(s, rows[i].status, rows[i].body);
+		ask(s);
+		says(s, REMARK_WARNING, "hub", "webhook", "somebody else answers at public-url: ");
+	}
+}
+
+static void nobody_at_public_url_is_a_warning(void **state)
+{
+	struct stage *s = *state;
+
+	s->fail = "/hook";
+	s->fate = (struct sim_fate){ .how = SIM_TIMEOUT };
+	look(s, HOOKED("https://example.org/hook", TWO_SECRETS));
+	errors_are(s, 0);
+	says(s, REMARK_WARNING, "hub", "webhook", "nothing answers at public-url: ");
+	says(s, REMARK_OK, "hub", "names", "1 list");
+}
+
 static void a_webhook_needs_https(void **state)
 {
 	struct stage *s = *state;
 
-	look(s, "account: hub\nhubspot: { token: \"${H}\", webhook: {"
-		" public-url: \"http://example.org/h\", secret: [\"${S}\", \"${T}\"] } }\n---\n"
-		"account: cert\ncertifier: { token: \"${C}\" }\n---\n" TIER);
+	answers(s, 405, "{\"message\":\"only POST\"}");
+	look(s, HOOKED("http://example.org/hook", TWO_SECRETS));
 	says(s, REMARK_ERROR, "hub", "webhook", "is not https");
-}
-
-static void a_webhook_is_fine(void **state)
-{
-	struct stage *s = *state;
-
-	look(s, "account: hub\nhubspot: { token: \"${H}\", webhook: {"
-		" public-url: \"https://example.org/h\", secret: [\"${S}\", \"${T}\"] } }\n---\n"
-		"account: cert\ncertifier: { token: \"${C}\" }\n---\n" TIER);
-	says(s, REMARK_OK, "hub", "webhook", "2 secrets, https");
 }
 
 static enum rc no_secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
@@ -537,14 +588,12 @@ static void secrets_that_cannot_be_had_are_said(void **state)
 	struct stage *s = *state;
 
 	s->sim.world.secret = no_secret;
-	look(s, "account: hub\nhubspot: { token: \"${H}\", webhook: {"
-		" public-url: \"https://example.org/h\", secret: \"${S}\" } }\n---\n"
-		"account: cert\ncertifier: { token: \"${C}\" }\n---\n" TIER);
+	look(s, HOOKED("https://example.org/hook", "\"${S}\""));
 	errors_are(s, 3);
 	says(s, REMARK_ERROR, "hub", "token", "'H' is empty");
 	says(s, REMARK_ERROR, "hub", "webhook", "'S' is empty");
 	says(s, REMARK_ERROR, "cert", "token", "'C' is empty");
-	assert_int_equal(s->sim.started, 0);
+	assert_int_equal(s->sim.started, 1); /* to public-url, which needs no token */
 }
 
 /* ---- the state ------------------------------------------------------------------------------------- */
@@ -634,7 +683,10 @@ int main(void)
 		TEST(a_damaged_lock_is_an_error),
 		TEST(without_accounts_there_is_no_table),
 		TEST(a_webhook_needs_https),
-		TEST(a_webhook_is_fine),
+		TEST(a_listener_of_ours_is_recognised),
+		TEST(a_listener_at_another_path_is_a_warning),
+		TEST(somebody_else_at_public_url_is_a_warning),
+		TEST(nobody_at_public_url_is_a_warning),
 		TEST(secrets_that_cannot_be_had_are_said),
 		TEST(a_state_is_looked_at),
 	};
