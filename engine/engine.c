@@ -371,13 +371,11 @@ void engine_hear(struct engine *e, const struct message *m, struct arena *memory
 
 enum rc engine_heard(struct engine *e, struct err *err)
 {
-	/* What comes after a step that was not stored must not be stored either. */
-	enum rc rc = e->failed;
+	enum rc rc = e->failed != RC_OK
+			     ? e->failed
+			     : hearing_store(&e->hearing, e->db, e->watches.tag, &e->why);
 
-	if (rc == RC_OK)
-		rc = hearing_store(&e->hearing, e->db, e->watches.tag, &e->why);
-	if (rc == RC_BROKEN)
-		e->failed = rc;
+	e->failed = rc == RC_BROKEN ? rc : e->failed;
 	*err = e->why;
 	return rc;
 }
@@ -406,6 +404,14 @@ static enum rc promote(struct origin *o, struct err *err)
 	return db_commit(e->db, err);
 }
 
+/* Before the source's clock is known, no activation is, and a look would find nothing that counts. */
+static size_t can_look(const struct origin *o)
+{
+	int64_t now;
+
+	return o->ops->now(o->source, &now) ? o->ops->can_look(o->source) : 0;
+}
+
 static enum rc origin_step(struct origin *o, struct err *err)
 {
 	if (!bearer_there(o->bearer))
@@ -414,7 +420,7 @@ static enum rc origin_step(struct origin *o, struct err *err)
 	enum rc rc = promote(o, err);
 	if (rc == RC_OK)
 		rc = o->ops->step(o->source, err);
-	for (size_t most; rc == RC_OK && (most = o->ops->can_look(o->source)) > 0;)
+	for (size_t most; rc == RC_OK && (most = can_look(o)) > 0;)
 		if (!start_look(o, most))
 			break;
 	return rc;
@@ -499,7 +505,7 @@ static int64_t look_wake_ms(const struct origin *o)
 	const struct engine *e = o->engine;
 	int64_t wake = INT64_MAX, now;
 
-	if (o->ops->can_look(o->source)) {
+	if (can_look(o)) {
 		int64_t at = next_look_ms(o);
 		wake = at == INT64_MAX ? wake : mono_ms(e) + (at - wall_ms(e));
 	}

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #define SPIN_TURNS 100000
+#define HOOK_PATIENCE_MS (5 * MS_SECOND) /* so long the one who sends waits */
 
 /* A request under way: at the sandbox at arrive_ms, answered at answer_ms. */
 struct sim_call {
@@ -321,15 +322,82 @@ void sim_init(struct sim *sim, struct sandbox *sandbox, int64_t start_ms, uint64
 	};
 }
 
-/* Jumps to whatever comes first. False: that is not before until_ms. */
-static bool advance(struct sim *sim, int64_t wake_ms, int64_t until_ms)
+/* ---- webhooks -------------------------------------------------------------- */
+
+/* A header of the delivery, as `Name: value`. */
+static size_t find_header(const void *ctx, const char *name, const char **value)
 {
-	int64_t at;
+	const struct sandbox_delivery *d = ctx;
+	struct slice rest, its;
+	size_t n = 0;
+
+	for (size_t i = 0; i < SANDBOX_HEADERS; i++) {
+		rest = slice_of(d->header[i]);
+		if (slice_cut(&rest, ':', &its) && slice_eq_nocase(its, slice_of(name)) && n++ == 0)
+			*value = slice_trim(rest).ptr;
+	}
+	return n;
+}
+
+/* The engine hears it, and answers once it is stored. */
+static int hear(struct engine *engine, const struct sandbox_delivery *d)
+{
+	struct arena memory;
+	struct heard heard;
+	struct err ignored; /* the engine's next step says it, too */
+
+	arena_init(&memory);
+	const char *host = strstr(d->url, "://");
+	const char *path = strchr(host ? host + 3 : d->url, '/');
+	size_t len = path ? strcspn(path, "?") : 0;
+	struct message m = {
+		.method = "POST",
+		.path = len ? arena_text(&memory, (struct slice){ path, len }) : "/",
+		.query = path && path[len] ? path + len + 1 : "",
+		.body = d->body,
+		.header = find_header,
+		.ctx = d,
+	};
+	engine_hear(engine, &m, &memory, &heard);
+	int status = heard.status;
+	if (status < 300 && engine_heard(engine, &ignored) != RC_OK)
+		status = 503;
+	arena_release(&memory);
+	return status;
+}
+
+/* One that was due while nobody listened found nobody. */
+static void deliver_message(struct sim *sim, struct engine *engine)
+{
+	bool missed = sandbox_delivery_ms(sim->sandbox) < sim->now_ms - HOOK_PATIENCE_MS;
+	struct sandbox_delivery d;
+
+	if (!sandbox_deliver(sim->sandbox, sim->now_ms, &d))
+		return;
+	int status = missed || sim->ended ? 0 : hear(engine, &d);
+	sandbox_delivered(sim->sandbox, sim->now_ms, d.id, sim->ended ? 0 : status);
+}
+
+/* ---- time ------------------------------------------------------------------ */
+
+/* What lives in the world: an engine, or what runs one. */
+struct driven {
+	void *what;
+	struct engine *listens; /* that hears webhooks; NULL: nobody does */
+	enum rc (*step)(void *what, bool *done, struct err *err);
+	int64_t (*wake_ms)(void *what);
+};
+
+/* Jumps to whatever comes first. False: that is not before until_ms. */
+static bool advance(struct sim *sim, const struct driven *d, int64_t until_ms)
+{
+	int64_t at, wake = d->wake_ms(d->what);
+	int64_t message = d->listens ? sandbox_delivery_ms(sim->sandbox) : INT64_MAX;
 	struct sim_call *c = next_call(sim, &at);
 
-	if (wake_ms < at)
+	if (wake < at || message < at)
 		c = NULL;
-	int64_t to = c ? at : wake_ms;
+	int64_t to = c ? at : message < wake ? message : wake;
 	if (to >= until_ms) {
 		sim->now_ms = until_ms;
 		return false;
@@ -340,15 +408,10 @@ static bool advance(struct sim *sim, int64_t wake_ms, int64_t until_ms)
 		arrive(sim, c);
 	else if (c)
 		deliver(sim, c);
+	else if (message <= to)
+		deliver_message(sim, d->listens);
 	return true;
 }
-
-/* What lives in the world: an engine, or what runs one. */
-struct driven {
-	void *what;
-	enum rc (*step)(void *what, bool *done, struct err *err);
-	int64_t (*wake_ms)(void *what);
-};
 
 static enum rc live(struct sim *sim, const struct driven *d, int64_t until_ms, struct err *err)
 {
@@ -372,7 +435,7 @@ static enum rc live(struct sim *sim, const struct driven *d, int64_t until_ms, s
 		if (turns > SPIN_TURNS)
 			return err_set(err, RC_BROKEN,
 				       "the engine spins: it is due and does nothing");
-	} while (advance(sim, d->wake_ms(d->what), until_ms));
+	} while (advance(sim, d, until_ms));
 	return rc;
 }
 
@@ -399,7 +462,8 @@ enum rc sim_run_once(struct sim *sim, struct engine *engine, int64_t until_ms, e
 		     struct err *err)
 {
 	struct pass pass = { engine, out };
-	struct driven d = { &pass, pass_step, pass_wake_ms };
+	/* A single pass is over before anybody could tell it something. */
+	struct driven d = { &pass, out ? NULL : engine, pass_step, pass_wake_ms };
 
 	return live(sim, &d, until_ms, err);
 }
@@ -416,7 +480,7 @@ static int64_t reconcile_wake_ms_(void *what)
 
 enum rc sim_reconcile(struct sim *sim, struct reconcile *reconcile, struct err *err)
 {
-	struct driven d = { reconcile, reconcile_step_, reconcile_wake_ms_ };
+	struct driven d = { reconcile, NULL, reconcile_step_, reconcile_wake_ms_ };
 
 	return live(sim, &d, INT64_MAX, err);
 }
@@ -433,7 +497,7 @@ static int64_t backfill_wake_ms_(void *what)
 
 enum rc sim_backfill(struct sim *sim, struct backfill *backfill, struct err *err)
 {
-	struct driven d = { backfill, backfill_step_, backfill_wake_ms_ };
+	struct driven d = { backfill, NULL, backfill_step_, backfill_wake_ms_ };
 
 	return live(sim, &d, INT64_MAX, err);
 }
@@ -450,7 +514,7 @@ static int64_t names_wake_ms_(void *what)
 
 enum rc sim_names(struct sim *sim, struct names_round *round, struct err *err)
 {
-	struct driven d = { round, names_step_, names_wake_ms_ };
+	struct driven d = { round, NULL, names_step_, names_wake_ms_ };
 
 	return live(sim, &d, INT64_MAX, err);
 }

@@ -229,6 +229,12 @@ const struct option_row option_rows[] = {
 	ROW(certifier_email_nocase, OPTION_FLAG, "its search by e-mail ignores case"),
 	ROW(bare_tags, OPTION_FLAG, "attributes are listed without 'custom.'"),
 	ROW(no_date_header, OPTION_FLAG, "answers have no Date header"),
+	ROW(hook_lag_ms, OPTION_NUMBER, "a webhook is sent this much later"),
+	ROW(hook_lost, OPTION_NUMBER, "so many per mille of the webhooks are lost"),
+	ROW(hook_doubled, OPTION_FLAG, "webhooks are sent twice"),
+	ROW(hook_reversed, OPTION_FLAG, "webhooks come out of order"),
+	ROW(hook_forged, OPTION_FLAG, "webhooks are signed with another secret"),
+	ROW(hook_foreign, OPTION_FLAG, "webhooks are of another portal"),
 	ROW(date_ahead_ms, OPTION_NUMBER, "the Date of answers is this much ahead"),
 	ROW(no_contacts_scope, OPTION_FLAG, "HubSpot's token lacks crm.objects.contacts.read"),
 	ROW(no_lists_scope, OPTION_FLAG, "HubSpot's token lacks crm.lists.read"),
@@ -286,6 +292,23 @@ static enum rc act_fault(struct act *a)
 	return err_set(&a->err, RC_INVALID, "there is no fault '%s'", word);
 }
 
+static enum rc act_webhook(struct act *a)
+{
+	struct sandbox_hook hook = { text_or_null(a, "url"), text_of(a, "secret"),
+				     text_or_null(a, "signature"), text_or_null(a, "types") };
+	static const char *const signatures[] = { "v3", "v2", "v1" };
+	bool known = !hook.signature;
+
+	for (size_t i = 0; i < 3 && !known; i++)
+		known = strcmp(hook.signature, signatures[i]) == 0;
+	if (!known)
+		return err_set(&a->err, RC_INVALID, "signature is v3, v2 or v1");
+	if (hook.url && !hook.secret[0])
+		return err_set(&a->err, RC_INVALID, "a webhook needs a secret");
+	sandbox_hook(a->sb, &hook);
+	return RC_OK;
+}
+
 static enum rc act_faults_clear(struct act *a)
 {
 	sandbox_faults_clear(a->sb);
@@ -313,6 +336,9 @@ static const struct action {
 	{ "attribute", "tag", act_attribute },
 	{ "plan", "expiry (true, false)", act_plan },
 	{ "option", "name, value", act_option },
+	{ "webhook",
+	  "url (none: off), secret, signature? (v3, v2, v1), types? (contact.propertyChange:tier, …)",
+	  act_webhook },
 	{ "fault", "call, fault, status?, retry_after?, skip?, times?", act_fault },
 	{ "faults-clear", "", act_faults_clear },
 };

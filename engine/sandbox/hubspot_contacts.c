@@ -506,6 +506,6 @@ void hubspot_purge_contact(struct call *call)
 	}
 	c = asked(call, id, json_get_slice(call->body, "idProperty"), false);
 	if (c)
-		contact_purge(c, call->now_ms);
+		contact_purge(call->sb, call->now_ms, c);
 	call_reply_text(call, 204, "");
 }

@@ -124,7 +124,7 @@ void contact_add_merged(struct contact *c, int64_t id);
 void portal_note_email(struct sandbox *sb, struct contact *c);
 /* A value as it comes in JSON: text, or a number or a truth written out. */
 struct slice property_text(const struct json *v, struct arena *memory);
-void contact_purge(struct contact *c, int64_t now_ms); /* gdpr-delete */
+void contact_purge(struct sandbox *sb, int64_t now_ms, struct contact *c); /* gdpr-delete */
 
 struct list *portal_list(const struct sandbox *sb, int64_t id); /* NULL where none, or deleted */
 struct list *list_named(const struct sandbox *sb, struct slice name); /* case does not count */
@@ -180,6 +180,24 @@ void desk_add_mail(struct sandbox *sb, int64_t now_ms, const char *credential, c
 /* "draft", "issued", or "expired" once the expiry date has passed. */
 const char *credential_status(const struct credential *c, int64_t now_ms);
 
+/* ---- webhooks (hooks.c) -------------------------------------------------- */
+
+struct hooks {
+	struct sandbox_hook hook;   /* url NULL: nobody is told */
+	struct hook_event *waiting; /* oldest first */
+	size_t count, cap;
+	struct delivery *delivery; /* made and not done, oldest first */
+	uint64_t made;
+};
+
+void hooks_release(struct sandbox *sb);
+/* Something happened, "contact.creation" and the like. `type` must be a constant. */
+void hooks_note(struct sandbox *sb, int64_t now_ms, const char *type, int64_t id);
+void hooks_note_change(struct sandbox *sb, int64_t now_ms, int64_t id, const char *property,
+		       struct slice value);
+void hooks_note_merge(struct sandbox *sb, int64_t now_ms, int64_t result, int64_t primary,
+		      int64_t other);
+
 /* ---- the whole ---------------------------------------------------------- */
 
 struct planned_fault {
@@ -197,6 +215,7 @@ struct sandbox {
 	struct arena memory;
 	struct portal portal;
 	struct desk desk;
+	struct hooks hooks;
 	struct planned_fault *fault;
 	size_t faults, fault_cap;
 	struct map calls;		      /* name -> size_t */
@@ -299,6 +318,7 @@ void certifier_error(struct call *call, int status, const char *code, const char
 	__attribute__((format(printf, 4, 5)));
 
 #define PORTAL_ID "1234567"
+#define SANDBOX_PORTAL 1234567
 
 void hubspot_get_contact(struct call *call);
 void hubspot_get_contacts(struct call *call);

@@ -365,6 +365,8 @@ static void write_value(struct sandbox *sb, int64_t now_ms, struct contact *c, s
 	contact_touch(c, now_ms);
 	if (slice_eq(before, value) && (!sb->options.same_value_writes || value.len == 0))
 		return;
+	if (p->kind == PROPERTY_STORED)
+		hooks_note_change(sb, now_ms, c->id, p->name, value);
 	field_add(contact_open_field(c, p),
 		  (struct entry){ now_ms, arena_slice(&sb->memory, value), source, false });
 	if (slice_is(name, "email"))
@@ -426,6 +428,7 @@ enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id,
 		rc = check_value(sb, NULL, name, property_text(value, &memory), err);
 	if (rc == RC_OK) {
 		struct contact *c = contact_add(sb, id ? id : sb->portal.next_contact, now_ms);
+		hooks_note(sb, now_ms, "contact.creation", c->id);
 		write_value(sb, now_ms, c, slice_of("createdate"),
 			    slice_of(stamp_text(&memory, now_ms)), source);
 		for (struct json_each e = json_each(properties); json_next(&e, &name, &value);)
@@ -436,8 +439,9 @@ enum rc contact_create(struct sandbox *sb, int64_t now_ms, int64_t id,
 	return rc;
 }
 
-void contact_purge(struct contact *c, int64_t now_ms)
+void contact_purge(struct sandbox *sb, int64_t now_ms, struct contact *c)
 {
+	hooks_note(sb, now_ms, "contact.privacyDeletion", c->id);
 	c->purged = true;
 	c->archived_ms = now_ms;
 	for (size_t i = 0; i < c->fields; i++)
@@ -505,6 +509,7 @@ enum rc sandbox_delete(struct sandbox *sb, int64_t now_ms, int64_t id, struct er
 	c->archived = true;
 	c->archived_ms = now_ms;
 	contact_touch(c, now_ms);
+	hooks_note(sb, now_ms, "contact.deletion", id);
 	return RC_OK;
 }
 
@@ -522,5 +527,6 @@ enum rc sandbox_restore(struct sandbox *sb, int64_t now_ms, int64_t id, struct e
 	c->archived = false;
 	contact_touch(c, now_ms);
 	portal_note_email(sb, c);
+	hooks_note(sb, now_ms, "contact.restore", id);
 	return RC_OK;
 }

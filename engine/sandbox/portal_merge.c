@@ -131,6 +131,7 @@ enum rc sandbox_merge(struct sandbox *sb, int64_t now_ms, int64_t primary_id, in
 	other->into = result;
 	contact_touch(result, now_ms);
 	portal_note_email(sb, result);
+	hooks_note_merge(sb, now_ms, result->id, primary_id, other_id);
 	if (out_id)
 		*out_id = result->id;
 	return RC_OK;

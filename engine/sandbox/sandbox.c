@@ -50,6 +50,7 @@ void sandbox_free(struct sandbox *sb)
 		return;
 	portal_release(sb);
 	desk_release(sb);
+	hooks_release(sb);
 	for (size_t i = 0; i < sb->calls.count; i++)
 		mem_free(sb->calls.entry[i].value);
 	map_release(&sb->calls);

@@ -43,6 +43,12 @@ struct sandbox_options {
 	bool certifier_trims;	     /* custom values lose white space at their ends */
 	bool bare_tags;		     /* /attributes answers `x` for custom.x */
 	bool no_date_header;
+	int64_t hook_lag_ms;   /* an event is sent this much later; default 0 */
+	int64_t hook_lost;     /* so many per mille of what happens are told to nobody */
+	bool hook_doubled;     /* each delivery is made twice */
+	bool hook_reversed;    /* of one delivery the newest event comes first */
+	bool hook_forged;      /* signed with another secret */
+	bool hook_foreign;     /* as if of another portal */
 	int64_t date_ahead_ms; /* the Date of answers is this much ahead of the time handed in */
 	/* What HubSpot's token may not do: facts/hubspot.md 1.4. */
 	bool no_contacts_scope, no_lists_scope, no_schemas_scope;
@@ -131,6 +137,39 @@ enum rc sandbox_property_delete(struct sandbox *sb, const char *name, struct err
 void sandbox_group(struct sandbox *sb, const char *id, const char *name);
 void sandbox_attribute(struct sandbox *sb, const char *tag); /* "custom.tier" */
 void sandbox_plan(struct sandbox *sb, bool expiry_allowed);  /* false: 402 on expiryDate */
+
+/* ---- webhooks ----------------------------------------------------------- */
+
+/* What an app of the portal has set up. */
+struct sandbox_hook {
+	const char *url; /* the target; NULL: none */
+	const char *secret;
+	const char *signature; /* "v3" (or NULL), "v2", "v1" */
+	/*
+	 * Subscription types, `,` between; `contact.propertyChange:tier` is of that property. NULL:
+	 * all there are.
+	 */
+	const char *types;
+};
+
+void sandbox_hook(struct sandbox *sb, const struct sandbox_hook *hook); /* copies */
+
+#define SANDBOX_HEADERS 3
+
+/* A delivery that is to be made: a POST. Lent until sandbox_delivered. */
+struct sandbox_delivery {
+	uint64_t id;
+	const char *url;
+	const char *header[SANDBOX_HEADERS]; /* `Name: value`, or NULL */
+	struct slice body;
+};
+
+/* When the next is due; INT64_MAX where there is none, or so many are under way. */
+int64_t sandbox_delivery_ms(const struct sandbox *sb);
+/* Begins one that is due; false where none is. */
+bool sandbox_deliver(struct sandbox *sb, int64_t now_ms, struct sandbox_delivery *out);
+/* How it was answered; status 0: not at all. It may come again later. */
+void sandbox_delivered(struct sandbox *sb, int64_t now_ms, uint64_t id, int status);
 
 /* ---- the whole as JSON -------------------------------------------------- */
 

@@ -83,6 +83,7 @@ struct model_rules {
 	size_t count;
 	const char *poll; /* of the account */
 	const char *api;
+	bool webhooks;
 };
 
 /* What is there when the event is this old: from, to and filters. */

@@ -73,9 +73,12 @@ static void add_accounts(const struct life *l, struct str *out)
 {
 	str_addf(
 		out,
-		"account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n---\n"
+		"account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n%s---\n"
 		"account: certifier\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n---\n",
-		l->variant->poll, l->variant->api);
+		l->variant->poll, l->variant->api,
+		l->variant->hooks ? "  webhook: { public-url: \"" SCENE_HOOK
+				    "\", secret: \"${HOOK_SECRET}\" }\n"
+				  : "");
 }
 
 static struct table *build(struct life *l, struct slice rules, bool complain)

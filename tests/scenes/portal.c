@@ -220,6 +220,29 @@ static enum rc do_index_lag(struct life *l, const struct node *n, struct err *er
 	return RC_OK;
 }
 
+/* What happens from now on is told so: as it should be, or `lost`, `doubled`, `reversed`, `forged`, `foreign`. */
+static enum rc do_webhooks(struct life *l, const struct node *n, struct err *err)
+{
+	struct sandbox_options *o = sandbox_options(l->sandbox);
+	struct {
+		const char *word;
+		bool *flag;
+	} how[] = {
+		{ "doubled", &o->hook_doubled },
+		{ "reversed", &o->hook_reversed },
+		{ "forged", &o->hook_forged },
+		{ "foreign", &o->hook_foreign },
+	};
+	bool lost = slice_is(n->text, "lost"), known = lost || slice_is(n->text, "good");
+
+	o->hook_lost = lost ? 1000 : 0;
+	for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		*how[i].flag = slice_is(n->text, how[i].word);
+		known |= *how[i].flag;
+	}
+	return known ? RC_OK : err_set(err, RC_INVALID, "there are no such webhooks");
+}
+
 const struct step_word portal_words[] = {
 	{ "set", do_set },
 	{ "create", do_create },
@@ -234,6 +257,7 @@ const struct step_word portal_words[] = {
 	{ "attribute", do_attribute },
 	{ "plan", do_plan },
 	{ "index-lag", do_index_lag },
+	{ "webhooks", do_webhooks },
 	{ "create-many", do_create_many },
 	{ "set-many", do_set_many },
 	{ "add-many-to-list", do_join_many },

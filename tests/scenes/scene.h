@@ -63,6 +63,7 @@ struct variant {
 	int64_t skew_ms;
 	int64_t restart_every_ms; /* 0: never */
 	int64_t tail_ms;	  /* after the last step; 0: three hours, nine for slow ones */
+	bool hooks;		  /* HubSpot tells of changes by itself, twice and out of order */
 	bool once;		  /* lives by `run --once` every few minutes */
 	bool slow;		  /* not for scenes that are fast_only */
 	/* The process ends at the n-th commit that counts: before it, or after it. 0: never. */
@@ -103,6 +104,10 @@ struct life {
 	struct str trouble; /* what went wrong, for the report */
 	FILE *log;
 };
+
+/* Where the sandbox's webhooks go, and what it signs them with. */
+#define SCENE_HOOK "https://hooks.example.org/hubspot"
+#define SCENE_HOOK_SECRET "token-of-HOOK_SECRET"
 
 /* Reads every scene of a file; trouble is printed. */
 bool scenes_read(const char *path, struct arena *memory, struct scene **out, size_t *count);

@@ -39,11 +39,18 @@ struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *
 	o.certifier_trims = option_bool(s, "certifier-trims");
 	o.certifier_email_nocase = option_bool(s, "email-nocase");
 	o.no_date_header = option_bool(s, "no-date-header");
+	o.hook_doubled = o.hook_reversed = v->hooks;
+	o.hook_lag_ms = option_ms(s, "hook-lag", v->hooks ? 2 * MS_SECOND : 0);
 	if (node_get(s->options, "issue-again-status"))
 		o.issue_again_status = (int)node_number(s->options, "issue-again-status");
 	if (node_get(s->options, "unknown-group-status"))
 		o.unknown_group_status = (int)node_number(s->options, "unknown-group-status");
-	return sandbox_new(&o);
+	struct sandbox *sb = sandbox_new(&o);
+	/* Rules that declare accounts themselves say whether they listen. */
+	if (v->hooks || s->own_accounts)
+		sandbox_hook(sb, &(struct sandbox_hook){ .url = SCENE_HOOK,
+							 .secret = SCENE_HOOK_SECRET });
+	return sb;
 }
 
 static void each_word(const struct node *list, struct sandbox *sb,

@@ -228,6 +228,23 @@ static void draw_portal(struct scenario *sc, struct dice *d)
 	o->no_date_header = false;
 }
 
+/* A third of the portals tell of what happens, well or badly: it makes no difference. */
+static void draw_webhooks(struct scenario *sc)
+{
+	static const int64_t lost[] = { 0, 0, 100, 500 };
+	struct sandbox_options *o = &sc->sandbox;
+	struct dice d = dice_of(sc->seed, 11);
+
+	if (!dice_chance(&d, 333))
+		return;
+	sc->rules[0].webhooks = true;
+	o->hook_lag_ms = dice_chance(&d, 700) ? dice_between(&d, 0, 2 * MS_SECOND)
+					      : dice_between(&d, 0, 5 * MS_MINUTE);
+	o->hook_lost = DICE_PICK(&d, lost);
+	o->hook_doubled = dice_chance(&d, 300);
+	o->hook_reversed = dice_chance(&d, 500);
+}
+
 static void draw_faults(struct scenario *sc, struct dice *d)
 {
 	static const int64_t rates[] = { 2, 5, 10, 20, 50, 200 };
@@ -281,6 +298,7 @@ void scenario_draw(uint64_t seed, struct scenario *out)
 	out->latency_ms = dice_chance(&d, 700) ? 40 : dice_between(&d, 0, 2000);
 	out->first_id = dice_chance(&d, 200) ? INT64_C(9007199254740993) : 101;
 	draw_rules(out, &d);
+	draw_webhooks(out);
 	draw_history(out, &d);
 	draw_extremes(out);
 	draw_refusals(out);

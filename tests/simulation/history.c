@@ -538,7 +538,9 @@ static const struct model_rule *rule_named(const struct model_rules *rules, cons
 static void print_edits(const struct model_rules *before, const struct model_rules *rules,
 			FILE *out)
 {
-	struct model_rules edits = { .poll = rules->poll, .api = rules->api };
+	struct model_rules edits = { .poll = rules->poll,
+				     .api = rules->api,
+				     .webhooks = rules->webhooks };
 	struct str text;
 
 	for (size_t i = 0; i < rules->count; i++) {

@@ -520,6 +520,9 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 	l->portal.merge_rejoins = sc->sandbox.merge_rejoins;
 	l->record = mem_alloc(((size_t)sc->contacts + 1) * sizeof(struct model_record *));
 	l->sandbox = sandbox_new(&sc->sandbox);
+	if (sc->rules[0].webhooks)
+		sandbox_hook(l->sandbox, &(struct sandbox_hook){ .url = WEBHOOK_URL,
+								 .secret = WEBHOOK_SECRET });
 	sim_init(&l->sim, l->sandbox, sc->start_ms, sc->seed, log);
 	l->sim.skew_ms = sc->skew_ms;
 	l->sim.latency_ms = sc->latency_ms;
@@ -528,6 +531,8 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 	ground_begin(l);
 	bool fine = live(l);
 	l->tally.seeds = 1;
+	l->tally.webhooks = (int64_t)sandbox_calls(l->sandbox, "webhook");
+	l->tally.untaken = (int64_t)sandbox_calls(l->sandbox, "webhook-failed");
 	l->tally.virtual_ms = l->sim.now_ms - sc->start_ms;
 	return fine && !l->trouble.len;
 }

@@ -134,6 +134,10 @@ struct scenario {
 	int64_t lose_rate; /* per mille of the ends: requests under way never arrive */
 };
 
+/* Where the portal's webhooks go. */
+#define WEBHOOK_URL "https://hooks.example.org/hubspot"
+#define WEBHOOK_SECRET "HOOK_SECRET"
+
 /* Draws all of the seed. */
 void scenario_draw(uint64_t seed, struct scenario *out);
 void scenario_release(struct scenario *sc);
@@ -154,7 +158,8 @@ void scenario_print(const struct scenario *sc, FILE *out);
 
 struct tally {
 	int64_t seeds, virtual_ms, requests, credentials, mails, parked, crashes, starts, commits;
-	int64_t ambiguous, strays, claims, loads, braked, acts, cuts, disk_failures;
+	int64_t ambiguous, strays, claims, loads, braked, acts, cuts, disk_failures, webhooks,
+		untaken;
 	int64_t faults[FAULT_KINDS];
 };
 

@@ -280,7 +280,10 @@ static enum rc wire_secret(void *ctx, const struct secret *secret, struct str *o
 	struct wire *w = wire_of(ctx);
 
 	(void)err;
-	str_addf(out, "token-%d-of-%s", w->secret, secret->name);
+	if (strcmp(secret->name, WEBHOOK_SECRET) == 0)
+		str_add_text(out, WEBHOOK_SECRET); /* what the portal signs with */
+	else
+		str_addf(out, "token-%d-of-%s", w->secret, secret->name);
 	return RC_OK;
 }
 

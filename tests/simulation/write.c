@@ -142,9 +142,12 @@ static void write_rule(struct str *out, const struct model_rule *r)
 void rules_write(const struct model_rules *rules, struct str *out)
 {
 	str_addf(out,
-		 "account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n"
+		 "account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n%s"
 		 "---\naccount: certifier\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n",
-		 rules->poll, rules->api);
+		 rules->poll, rules->api,
+		 rules->webhooks ? "  webhook: { public-url: \"" WEBHOOK_URL
+				   "\", secret: \"${" WEBHOOK_SECRET "}\" }\n"
+				 : "");
 	for (size_t i = 0; i < rules->count; i++)
 		write_rule(out, &rules->rule[i]);
 }
