@@ -533,7 +533,7 @@ static int64_t doctor_wake_ms_(void *what)
 
 enum rc sim_doctor(struct sim *sim, struct doctor *doctor, struct err *err)
 {
-	struct driven d = { doctor, doctor_step_, doctor_wake_ms_ };
+	struct driven d = { doctor, NULL, doctor_step_, doctor_wake_ms_ };
 
 	return live(sim, &d, INT64_MAX, err);
 }

@@ -2,10 +2,9 @@
  * sandbox - `hs2cert sandbox`: the built-in HubSpot and Certifier over HTTP.
  *
  * Here the sandbox gets what it does not have by itself: a clock, which may run
- * faster than the real one, and a file to live on in. One thread around poll.
+ * faster than the real one, a file to live on in, and a network for its webhooks. One thread.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,16 +12,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/cli/cli.h"
+#include "engine/net.h"
 #include "engine/sandbox/serve.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8787"
 #define SPEED_MOST 100000
 #define DATA_MOST (256u * 1024 * 1024)
 
+#define WEBHOOK_TIMEOUT_MS (5 * MS_SECOND) /* so long HubSpot waits for an answer */
+
 struct play {
+	struct net *net;
+	struct world world;
 	struct sandbox *sandbox;
 	struct server *server;
 	int64_t start_ms;      /* what the sandbox's clock said at the start */
@@ -120,6 +125,55 @@ static enum rc save_data(const struct play *p, const char *path, struct err *err
 	return rc;
 }
 
+/* ---- webhooks ----------------------------------------------------------- */
+
+/* A delivery under way. */
+struct posting {
+	struct play *play;
+	struct sandbox_delivery delivery;
+};
+
+static void posted(void *arg, const struct http_response *response)
+{
+	struct posting *post = arg;
+	struct play *p = post->play;
+
+	sandbox_delivered(p->sandbox, play_now(p), post->delivery.id,
+			  response->outcome == HTTP_ANSWER ? response->status : 0);
+	mem_free(post);
+}
+
+static void post_webhooks(struct play *p)
+{
+	struct sandbox_delivery d;
+
+	while (sandbox_deliver(p->sandbox, play_now(p), &d)) {
+		struct posting *post = mem_alloc(sizeof(*post));
+		*post = (struct posting){ p, d };
+		struct http_request request = { .method = "POST",
+						.url = d.url,
+						.body = d.body,
+						.has_body = true,
+						.fresh = true,
+						.timeout_ms = WEBHOOK_TIMEOUT_MS };
+		for (size_t i = 0; i < SANDBOX_HEADERS; i++)
+			request.header[i] = d.header[i];
+		p->world.http_start(p->world.ctx, &request, posted, post);
+	}
+}
+
+/* Until the next webhook is due by the sandbox's clock, or the server wants a turn; -1: neither. */
+static int64_t wait_ms(const struct play *p)
+{
+	int64_t server = server_wait_ms(p->server), due = sandbox_delivery_ms(p->sandbox);
+
+	if (due == INT64_MAX)
+		return server;
+	int64_t left = (due - play_now(p)) / p->speed + 1;
+	left = left < 0 ? 0 : left;
+	return server >= 0 && server < left ? server : left;
+}
+
 /* ---- the loop ----------------------------------------------------------- */
 
 /* A descriptor that becomes readable when the program is asked to stop. */
@@ -136,17 +190,24 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void serve_until_stopped(struct play *p, int signals)
+static void wake(void *arg)
 {
-	struct pollfd on[2] = { { .fd = server_fd(p->server), .events = POLLIN },
-				{ .fd = signals, .events = POLLIN } };
+	*(bool *)arg = true;
+}
 
-	for (;;) {
-		int ready = poll(on, 2, server_wait_ms(p->server));
-		if ((ready < 0 && errno != EINTR) || on[1].revents)
-			return;
+static enum rc serve_until_stopped(struct play *p, int signals, struct err *err)
+{
+	bool stop = false, served = false;
+	enum rc rc = RC_OK;
+
+	net_watch(p->net, signals, wake, &stop);
+	net_watch(p->net, server_fd(p->server), wake, &served);
+	while (rc == RC_OK && !stop) {
+		post_webhooks(p);
+		rc = net_turn(p->net, wait_ms(p), err);
 		server_work(p->server, read_clock(CLOCK_MONOTONIC));
 	}
+	return rc;
 }
 
 static void announce(const struct play *p, const char *listen)
@@ -183,6 +244,12 @@ static int sandbox_run(const struct cli *cli)
 		cli_fail(cli, "%s", err.text);
 		goto out;
 	}
+	p.net = net_new(&err);
+	if (!p.net) {
+		cli_fail(cli, "%s", err.text);
+		goto out;
+	}
+	net_world(p.net, &p.world);
 	enum rc rc = server_open(&p.server, listen, &serve_limits, handle, &p, &err);
 	if (rc != RC_OK) {
 		status = rc == RC_INVALID ? cli_usage(cli, "%s", err.text)
@@ -195,14 +262,15 @@ static int sandbox_run(const struct cli *cli)
 		goto out;
 	}
 	announce(&p, listen);
-	serve_until_stopped(&p, signals);
-	status = EXIT_FINE;
+	status = serve_until_stopped(&p, signals, &err) == RC_OK ? EXIT_FINE
+								 : cli_fail(cli, "%s", err.text);
 	if (data && save_data(&p, data, &err) != RC_OK)
 		status = cli_fail(cli, "%s", err.text);
 out:
 	if (signals >= 0)
 		close(signals);
 	server_close(p.server);
+	net_free(p.net);
 	sandbox_free(p.sandbox);
 	return status;
 }
@@ -227,6 +295,7 @@ const struct cli_command command_sandbox = {
 		"Without a data file it starts with a small portal that fits the example rules. "
 		"The\n"
 		"file is one JSON object: properties, contacts, lists, groups, attributes,\n"
-		"credentials, mails; /sandbox/state shows it. SIGTERM or Ctrl-C ends and saves.",
+		"credentials, mails; /sandbox/state shows it. SIGTERM or Ctrl-C ends and saves.\n"
+		"A POST of {url, secret} to /sandbox/webhook has it tell of changes by webhooks.",
 	.run = sandbox_run,
 };

@@ -97,6 +97,18 @@ check 'lets the list be looked at' soon state_is graduates sent 1
 kill -TERM "$daemon"
 check 'SIGTERM ends it with 0' wait "$daemon"
 daemon=
-check 'each was mailed once' [ "$(mails)" -eq 4 ]
+
+# the sandbox tells of what happens there; the daemon is at the same address again
+sed -i "s|$public|http://$address/hubspot/main|; s|signature: v3||" rules.d/00-accounts.yaml
+start_daemon --listen "$address"
+check 'it listens again' soon sh -c "[ \$(grep -c 'listening for webhooks' log) -eq 2 ]"
+act webhook "{\"url\":\"http://$address/hubspot/main\",\"secret\":\"another\",\"types\":\"contact.propertyChange:membership_tier\"}"
+act set '{"contact":103,"property":"membership_tier","value":"Bronze"}'
+check 'what the sandbox tells becomes a credential' soon state_is tier sent 4
+check 'a wrong signature version is refused' sh -c "! curl -s -f -o /dev/null -X POST --data-binary '{\"url\":\"http://127.0.0.1:1\",\"secret\":\"x\",\"signature\":\"v4\"}' '$url/sandbox/webhook'"
+kill -TERM "$daemon"
+check 'SIGTERM ends it with 0' wait "$daemon"
+daemon=
+check 'each was mailed once' [ "$(mails)" -eq 5 ]
 check 'no secret in the log' sh -c "! grep -q 'yyyy-yyyy\|another\$' log"
 conclude webhook

@@ -1,0 +1,408 @@
+/* Messages as the whole engine hears them: when they are believed, stored, answered, and what they cost. */
+#include "tests/unit/rules.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/json.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+
+#define START INT64_C(1795435220000)
+#define URL "https://hooks.example.org/hub"
+
+static struct sandbox *sandbox;
+static struct sim sim;
+static struct db *db;
+static struct engine *engine;
+static bool has_secret;
+static const char *fails; /* the tag of the commits that fail */
+
+#define ACCOUNT(name, secret)                                                                      \
+	"account: " name "\nhubspot:\n  token: \"${ONE}\"\n  poll: 24h\n"                          \
+	"  webhook: { public-url: \"" URL "\", secret: \"${" secret "}\" }\n---\n"
+#define CERTIFIER "account: certifier\ncertifier: { token: \"${C}\" }\n---\n"
+#define TIER(name, account)                                                                        \
+	"rule: " name "\ntrigger: { account: " account                                             \
+	", event: property-changed, property: tier, settle: 0s }\n"                                \
+	"action: { do: issue-credential, group: g }\n"
+#define LIST                                                                                       \
+	"---\nrule: list\ntrigger: { event: list-added, list: 42, settle: 0s }\n"                  \
+	"action: { do: issue-credential, group: g }\n"
+
+static const char one[] = ACCOUNT("one", "HOOK") CERTIFIER TIER("a", "one") LIST;
+
+static enum rc secret(void *ctx, const struct secret *which, struct str *out, struct err *err)
+{
+	(void)ctx;
+	if (strcmp(which->name, "HOOK") == 0 && !has_secret)
+		return err_set(err, RC_REFUSED, "no secret %s", which->name);
+	str_addf(out, "token-of-%s", which->name);
+	return RC_OK;
+}
+
+static bool at_commit(void *ctx, const char *tag, bool after)
+{
+	(void)ctx;
+	return after || !fails || strcmp(tag, fails) != 0;
+}
+
+static void start(const char *place)
+{
+	struct json *properties = json_new_object();
+	struct sandbox_options o;
+	struct err err;
+	int64_t id;
+
+	has_secret = true;
+	fails = NULL;
+	sandbox_defaults(&o);
+	sandbox = sandbox_new(&o);
+	sandbox_group(sandbox, "g", "Gold");
+	json_set_text(properties, "email", "ada@example.com");
+	assert_int_equal(sandbox_create(sandbox, START - MS_DAY, 101, properties, &id, &err),
+			 RC_OK);
+	assert_int_equal(sandbox_list(sandbox, START - MS_DAY, 42, "Graduates", NULL, &id, &err),
+			 RC_OK);
+	json_free(properties);
+	sandbox_hook(sandbox, &(struct sandbox_hook){ .url = URL, .secret = "token-of-HOOK" });
+	sim_init(&sim, sandbox, START, 7, NULL);
+	sim.world.secret = secret;
+	assert_int_equal(db_open(place, DB_OWN, &db, &err), RC_OK);
+	sim.world.db = db;
+	db_hook(db, at_commit, NULL);
+	engine = engine_new(&sim.world);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	start(":memory:");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	engine_free(engine);
+	sim_abandon(&sim);
+	db_close(db);
+	sandbox_free(sandbox);
+	return 0;
+}
+
+static void load(const char *text)
+{
+	struct table *table = table_of(text);
+	struct err err;
+
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	table_unref(table);
+}
+
+static void live(int64_t ms)
+{
+	struct err err;
+
+	assert_int_equal(sim_run(&sim, engine, sim.now_ms + ms, &err), RC_OK);
+}
+
+static void set_tier(const char *value)
+{
+	struct err err;
+
+	assert_int_equal(sandbox_set(sandbox, sim.now_ms, 101, "tier", slice_of(value), &err),
+			 RC_OK);
+}
+
+static int64_t tally(const char *name, const char *kind)
+{
+	return tallies_get(engine_tallies(engine), name, NULL, kind);
+}
+
+/* ---- a message of our own ---------------------------------------------------- */
+
+struct letter {
+	const char *name[3], *value[3];
+	char stamp[24];
+	struct str signature;
+};
+
+static size_t find_header(const void *ctx, const char *name, const char **value)
+{
+	const struct letter *l = ctx;
+
+	for (size_t i = 0; i < 3 && l->name[i]; i++) {
+		if (strcasecmp(l->name[i], name) == 0) {
+			*value = l->value[i];
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int send(const char *method, const char *path, const char *body, struct letter *l)
+{
+	struct message m = { method, path, "", slice_of(body), find_header, l };
+	struct arena memory;
+	struct heard heard;
+	struct err err;
+
+	arena_init(&memory);
+	engine_hear(engine, &m, &memory, &heard);
+	int status = heard.status;
+	arena_release(&memory);
+	if (status < 300 && engine_heard(engine, &err) != RC_OK)
+		status = 503;
+	return status;
+}
+
+/* Signed with the secret that `name` names, so long before now. */
+static int tell(const char *path, const char *name, const char *body, int64_t ago_ms)
+{
+	struct letter l = { .name = { "X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp" } };
+	unsigned char mac[DIGEST_BYTES];
+	char key[64], text[1000];
+
+	snprintf(l.stamp, sizeof(l.stamp), "%lld", (long long)(sim.now_ms - ago_ms));
+	snprintf(key, sizeof(key), "token-of-%s", name);
+	snprintf(text, sizeof(text), "POSThttps://hooks.example.org%s%s%s", path, body, l.stamp);
+	digest_hmac(slice_of(key), slice_of(text), mac);
+	str_init(&l.signature, 100);
+	base64_add(&l.signature, mac, sizeof(mac));
+	l.value[0] = str_text(&l.signature);
+	l.value[1] = l.stamp;
+	int status = send("POST", path, body, &l);
+	str_release(&l.signature);
+	return status;
+}
+
+#define CREATED "[{\"subscriptionType\":\"contact.creation\",\"objectId\":101}]"
+
+/* ---- tests --------------------------------------------------------------------- */
+
+static void a_change_is_decided_within_the_second(void **state)
+{
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	for (int i = 1; i <= 3; i++) {
+		set_tier(i % 2 ? "Silver" : "Gold");
+		live(MS_SECOND);
+		assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM issuance", ""), i);
+		live(MS_SECOND);
+		assert_int_equal(sandbox_mail_count(sandbox), i);
+		live(MS_MINUTE);
+	}
+	assert_int_equal(sandbox_calls(sandbox, "search"), 1); /* only the first poll */
+	assert_int_equal(sandbox_calls(sandbox, "webhook-failed"), 0);
+	assert_int_equal(tally("heard_requests", "genuine"), 3);
+	assert_int_equal(tally("heard_events", "told"), 3);
+	assert_true(tally("heard_last_ms", "") > START);
+}
+
+static void what_was_read_already_costs_no_look(void **state)
+{
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	sandbox_options(sandbox)->hook_doubled = true;
+	set_tier("Silver");
+	live(MS_MINUTE);
+	size_t reads = sandbox_calls(sandbox, "read");
+	char body[200];
+	snprintf(body, sizeof(body),
+		 "[{\"subscriptionType\":\"contact.propertyChange\",\"propertyName\":\"tier\","
+		 "\"objectId\":101,\"occurredAt\":%lld}]",
+		 (long long)(sim.now_ms - MS_MINUTE));
+	assert_int_equal(tell("/hub", "HOOK", body, 0), 204);
+	live(MS_MINUTE);
+	assert_int_equal(sandbox_calls(sandbox, "read"), reads);
+	assert_int_equal(sandbox_mail_count(sandbox), 1);
+}
+
+static void what_is_no_news_is_counted(void **state)
+{
+	static const char body[] =
+		"[{\"subscriptionType\":\"contact.propertyChange\",\"propertyName\":\"phone\",\"objectId\":1},"
+		"{\"subscriptionType\":\"deal.creation\",\"objectId\":1},"
+		"{\"subscriptionType\":\"contact.sneeze\",\"objectId\":1},"
+		"{\"subscriptionType\":\"contact.creation\",\"objectId\":1,\"portalId\":99}]";
+
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	assert_int_equal(tell("/hub", "HOOK", body, 0), 204);
+	assert_int_equal(tally("heard_events", "unread-property"), 1);
+	assert_int_equal(tally("heard_events", "no-contact"), 1);
+	assert_int_equal(tally("heard_events", "unknown"), 1);
+	assert_int_equal(tally("heard_events", "other-portal"), 1);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM news", ""), 0);
+}
+
+static void bad_requests_are_refused_and_counted(void **state)
+{
+	struct letter none = { .name = { NULL } };
+
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	assert_int_equal(send("POST", "/hub", CREATED, &none), 401);
+	assert_int_equal(send("GET", "/hub", "", &none), 405);
+	assert_int_equal(send("POST", "/other", CREATED, &none), 404);
+	assert_int_equal(tell("/hub", "OTHER", CREATED, 0), 401);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 6 * MS_MINUTE), 401);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, -6 * MS_MINUTE), 401);
+	assert_int_equal(tell("/hub", "HOOK", "[{", 0), 400);
+	assert_int_equal(tally("heard_requests", "unsigned"), 1);
+	assert_int_equal(tally("heard_requests", "method"), 1);
+	assert_int_equal(tally("heard_requests", "forged"), 1);
+	assert_int_equal(tally("heard_requests", "late"), 1);
+	assert_int_equal(tally("heard_requests", "early"), 1);
+	assert_int_equal(tally("heard_requests", "no-json"), 1);
+	assert_int_equal(tally("heard_requests", "genuine"), 0);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM news", ""), 0);
+}
+
+static void our_own_clock_is_not_the_judge(void **state)
+{
+	(void)state;
+	sim.skew_ms = 2 * MS_HOUR;
+	load(one);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503); /* nobody has told us yet */
+	assert_int_equal(tally("heard_requests", "clock"), 1);
+	live(MS_MINUTE);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 204);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 6 * MS_MINUTE), 401);
+}
+
+static void without_the_secret_nobody_is_judged(void **state)
+{
+	(void)state;
+	has_secret = false;
+	load(one);
+	live(MS_MINUTE);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503);
+	has_secret = true;
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503);
+	live(11 * MS_SECOND);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 204); /* it was looked for again */
+	assert_int_equal(tally("heard_requests", "no-secret"), 2);
+}
+
+static void what_is_not_stored_is_not_taken(void **state)
+{
+	struct err err;
+
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	fails = "hear";
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503);
+	assert_int_equal(engine_step(engine, &err), RC_BROKEN);
+	fails = NULL;
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503); /* a broken store stays broken */
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM news", ""), 0);
+}
+
+static void who_stops_takes_nothing(void **state)
+{
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	engine_stop(engine);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503);
+	assert_int_equal(tally("heard_requests", "stopping"), 1);
+}
+
+static void a_busy_store_is_no_long_wait(void **state)
+{
+	char path[64], beside[80];
+	struct db *other;
+	struct err err;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/hs2cert-hear-%d.db", (int)getpid());
+	start(path);
+	load(one);
+	live(MS_MINUTE);
+	assert_int_equal(db_open(path, DB_SHARE, &other, &err), RC_OK);
+	db_begin(other, "other");
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503);
+	assert_int_equal(tally("heard_busy", ""), 1);
+	assert_int_equal(db_commit(other, &err), RC_OK);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 204);
+	db_close(other);
+	tear_down(NULL);
+	static const char *const tails[] = { "", "-wal", "-shm", ".lock" };
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(beside, sizeof(beside), "%s%s", path, tails[i]);
+		unlink(beside);
+	}
+}
+
+static void a_look_finds_who_joined(void **state)
+{
+	struct letter l = { .name = { "x-hs2cert-secret" }, .value = { "token-of-HOOK" } };
+	struct err err;
+
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	assert_int_equal(sandbox_join(sandbox, sim.now_ms, 42, 101, &err), RC_OK);
+	live(MS_MINUTE);
+	assert_int_equal(sandbox_mail_count(sandbox), 0);
+	assert_int_equal(send("POST", "/hub/look", "{\"vid\":101}", &l), 204);
+	live(5 * MS_SECOND);
+	assert_int_equal(sandbox_mail_count(sandbox), 1);
+	/* However often one asks, a poll a second is all there is. */
+	size_t probes = sandbox_calls(sandbox, "list-search");
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(send("POST", "/hub/look", "{\"vid\":101}", &l), 204);
+	live(100);
+	assert_true(sandbox_calls(sandbox, "list-search") <= probes + 1);
+	l.value[0] = "token-of-ONE";
+	assert_int_equal(send("POST", "/hub/look", "{\"vid\":101}", &l), 401);
+	assert_int_equal(tell("/hub/look", "HOOK", "{\"vid\":101}", 0), 204); /* signed will do */
+}
+
+static void several_accounts_may_share_an_address(void **state)
+{
+	(void)state;
+	load(ACCOUNT("one", "HOOK") ACCOUNT("two", "OTHER")
+		     CERTIFIER TIER("a", "one") "---\n" TIER("b", "two"));
+	live(MS_MINUTE);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 204);
+	assert_int_equal(tell("/hub", "OTHER", CREATED, 0), 204);
+	assert_int_equal(tell("/hub", "NOBODY", CREATED, 0), 401);
+	assert_int_equal(tallies_get(engine_tallies(engine), "heard_requests", "one", "genuine"),
+			 1);
+	assert_int_equal(tallies_get(engine_tallies(engine), "heard_requests", "two", "genuine"),
+			 1);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		CASE(a_change_is_decided_within_the_second),
+		CASE(what_was_read_already_costs_no_look),
+		CASE(what_is_no_news_is_counted),
+		CASE(bad_requests_are_refused_and_counted),
+		CASE(our_own_clock_is_not_the_judge),
+		CASE(without_the_secret_nobody_is_judged),
+		CASE(what_is_not_stored_is_not_taken),
+		CASE(who_stops_takes_nothing),
+		cmocka_unit_test(a_busy_store_is_no_long_wait),
+		CASE(a_look_finds_who_joined),
+		CASE(several_accounts_may_share_an_address),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
