@@ -1,4 +1,4 @@
-# hs2cert: make | demo | check | quick | kills | coverage | bench | lint | fuzz | bless | install | clean
+# hs2cert: make | demo | check | quick | kills | coverage | bench | lint | fuzz | bless | man | install | uninstall | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers), clang, fuzz or cov.
@@ -9,6 +9,7 @@ DESTDIR ?=
 VARIANT ?= release
 V ?= 0
 VERSION := 0.1.0
+RELEASED := 2026-11-29
 
 B_release := build
 B_san := build/san
@@ -103,7 +104,7 @@ $(B)/%.o: %.c $(B)/flags
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libcurl4-openssl-dev libjansson-dev \
 	libpcre2-dev libmicrohttpd-dev libsqlite3-dev libssl-dev tzdata
-CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates openssl nodejs patch binutils systemd
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates openssl nodejs patch binutils systemd mandoc
 DEMO_PACKAGES := $(BUILD_PACKAGES) curl
 
 .PHONY: deps check-deps demo-deps
@@ -198,11 +199,12 @@ $(EDITOR_PACKAGES): tests/editor/package.json tests/editor/package-lock.json
 editor: $(B)/hs2cert $(EDITOR_PACKAGES)
 	@sh tests/editor/run.sh $(B)/hs2cert build/editor/node_modules
 
+MAN := $(B)/man/.made
 # What is run with the fast build only, and takes long.
 LONG_TESTS := $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation $(B)/tests/wire/wire $(B)/tests/kill/kill \
 	$(B)/tests/torture/nomem.so
 .PHONY: test-long
-test-long: $(B)/hs2cert $(LONG_TESTS) $(EDITOR_PACKAGES)
+test-long: $(B)/hs2cert $(MAN) $(LONG_TESTS) $(EDITOR_PACKAGES)
 	@sh tests/run.sh $(B) long
 
 # All that CI runs: the linters, clang, the program as users get it, and the sanitizer build, the last two side by side.
@@ -291,13 +293,46 @@ fuzzers: $(FUZZERS:%=$(B)/tests/fuzz/%)
 
 # ---- install -----------------------------------------------------------------
 
-.PHONY: install
-install: $(B)/hs2cert
+# Pages, from templates and from the rows that the program runs on.
+$(B)/docs/man/pages: $(B)/docs/man/pages.o $(filter-out $(B)/engine/cli/main.o,$(OBJECTS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(MAN): $(B)/docs/man/pages $(wildcard docs/man/*.[1-8])
+	$(call say,MAN,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< docs/man $(@D) $(VERSION) $(RELEASED)
+	@touch $@
+.PHONY: man
+man: $(MAN)
+-include $(B)/docs/man/pages.d
+
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+share := $(DESTDIR)$(PREFIX)/share
+UNIT := $(DESTDIR)$(UNITDIR)/hs2cert.service
+
+.PHONY: install uninstall
+install: $(B)/hs2cert $(MAN)
 	install -D -m 755 $(B)/hs2cert $(DESTDIR)$(PREFIX)/bin/hs2cert
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
-	$(B)/hs2cert completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/hs2cert
-	$(B)/hs2cert completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hs2cert
-	$(B)/hs2cert completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hs2cert.fish
+	install -D -m 644 -t $(share)/man/man1 $(B)/man/*.1
+	install -D -m 644 -t $(share)/man/man5 $(B)/man/*.5
+	install -d $(addprefix $(share)/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(B)/hs2cert completion bash >$(share)/bash-completion/completions/hs2cert
+	$(B)/hs2cert completion zsh >$(share)/zsh/site-functions/_hs2cert
+	$(B)/hs2cert completion fish >$(share)/fish/vendor_completions.d/hs2cert.fish
+	install -D -m 644 -t $(share)/doc/hs2cert README.md docs/*.md
+	install -D -m 644 -t $(share)/doc/hs2cert/examples/rules.d rules.d/*.yaml
+	install -D -m 644 -t $(share)/doc/hs2cert/examples/rules.d/tests rules.d/tests/*.yaml
+	install -d $(dir $(UNIT))
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' contrib/hs2cert.service >$(UNIT)
+	install -D -m 644 contrib/hs2cert.sysusers $(DESTDIR)$(SYSUSERSDIR)/hs2cert.conf
+
+# What install puts there, and nothing that somebody else made.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/hs2cert $(share)/man/man1/hs2cert.1 $(share)/man/man1/hs2cert-*.1 \
+		$(share)/man/man5/hs2cert-rules.5 $(share)/bash-completion/completions/hs2cert \
+		$(share)/zsh/site-functions/_hs2cert $(share)/fish/vendor_completions.d/hs2cert.fish \
+		$(UNIT) $(DESTDIR)$(SYSUSERSDIR)/hs2cert.conf
+	rm -rf $(share)/doc/hs2cert
 
 .PHONY: clean
 clean:

@@ -76,6 +76,7 @@ program() {
 
 long() {
 	run elf sh tests/elf/run.sh "$build/hs2cert"
+	run install sh tests/install/run.sh "$build"
 	run editor sh tests/editor/run.sh "$build/hs2cert" build/editor/node_modules
 	run 'every scene, ended everywhere' "$build/tests/scenes/scenes" tests/scenes
 	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
