@@ -57,6 +57,16 @@
 /* Ids from outside go into paths and keys. */
 #define LIMIT_ID_BYTES 64u
 
+/*
+ * The admin endpoint: nothing that it takes has a body worth the name, and a few people and one
+ * scraper ask it. Who says nothing for ten seconds is shown out.
+ */
+#define LIMIT_ADMIN_BODY_BYTES (16u * 1024)
+#define LIMIT_ADMIN_CONNECTIONS 32u
+#define LIMIT_ADMIN_IDLE_SECONDS 10u
+/* Its token: shorter ones could be guessed. */
+#define LIMIT_ADMIN_TOKEN_LEAST 16u
+
 /* One secret: tokens are some 300 characters, OAuth ones up to 1,000. */
 #define LIMIT_SECRET_BYTES 4096u
 

@@ -89,7 +89,7 @@ static void answered(void *arg, const struct http_response *response)
 	struct page page;
 
 	c->asking = false;
-	lane_note_clock(c->lane, response);
+	lane_note_end(c->lane, response);
 	c->service->ops->page(c->service->action, cursor_of(c), response, &c->memory, &page);
 	if (page.good)
 		take_page(c, &page);

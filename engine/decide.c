@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/burst.h"
+#include "engine/counts.h"
 #include "engine/ledger.h"
 #include "engine/merge.h"
 #include "engine/plan.h"
@@ -108,6 +109,7 @@ static void record(struct deciding *g, const struct happening *h, const struct r
 	enum log_level level = held ? LOG_ERROR : rule ? LOG_INFO : LOG_DEBUG;
 
 	record_decide(g->d->db, &d);
+	counts_note_made(g->d->world->counts, outcome);
 	log_line(g->d->world->log, level, outcome, "rule", rule ? rule->name : NULL, "account",
 		 g->account, "contact", g->c->id, "event", event, "of", h->watch->target, "at",
 		 clock_format(h->at_ms, at), "reason", reason, NULL);
@@ -178,6 +180,18 @@ static void write_judgement(struct deciding *g, const struct happening *h, struc
 	record(g, h, j->rule, parked ? issuance_state_names[state] : "fired", j->plan.is.reason);
 }
 
+static void count_event(const struct deciding *g, const struct happening *h)
+{
+	struct counts *counts = g->d->world->counts;
+	int64_t now_ms;
+
+	if (!counts)
+		return;
+	counts->events++;
+	if (g->d->ops->now(g->d->origin, &now_ms))
+		delays_note(&counts->to_decision, now_ms - h->at_ms);
+}
+
 /* What the rules saw, for questions asked afterwards. Answers its id; 0: nothing is kept. */
 static int64_t record_seen(struct deciding *g, const struct happening *h)
 {
@@ -192,6 +206,7 @@ static int64_t record_seen(struct deciding *g, const struct happening *h)
 				  .source = g->d->source,
 				  .facts = g->c->gone ? NULL : &facts };
 
+	count_event(g, h);
 	return e.ruleset ? record_write(g->d->db, g->d->table, &e) : 0;
 }
 

@@ -598,3 +598,17 @@ enum once engine_once(struct engine *e)
 		return ONCE_PARKED;
 	return settling ? ONCE_SETTLING : ONCE_DONE;
 }
+
+/* ---- report ------------------------------------------------------------ */
+
+void engine_report(const struct engine *e, struct arena *memory, struct engine_report *out)
+{
+	report_begin(out, e->table, memory);
+	out->watches = e->table ? &e->watches : NULL;
+	out->stopping = e->stopping;
+	out->in_flight = outbox_in_flight(e->outbox);
+	for (const struct origin *o = e->origin; o; o = o->next)
+		report_source(out, o->name, o->ops, bearer_there(o->bearer) ? o->source : NULL);
+	for (size_t i = 0; i < out->accounts; i++)
+		report_action(&out->account[i], outbox_lane(e->outbox, out->account[i].name));
+}

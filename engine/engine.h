@@ -14,6 +14,7 @@
 #include "engine/tallies.h"
 #include "engine/message.h"
 #include "engine/record.h"
+#include "engine/report.h"
 #include "engine/world.h"
 
 struct engine;
@@ -34,6 +35,9 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST
 void engine_keep(struct engine *e, struct record_keep keep);
 const struct table *engine_table(const struct engine *e);
 struct outbox *engine_outbox(struct engine *e); /* lent: for a reconcile */
+
+/* How it is doing right now; what it makes lies in `memory`. */
+void engine_report(const struct engine *e, struct arena *memory, struct engine_report *out);
 
 /* Begins all that is due. RC_BROKEN where the store fails: stop, nothing is lost. */
 enum rc engine_step(struct engine *e, struct err *err) MUST_CHECK;

@@ -17,6 +17,7 @@
 struct http_request {
 	const char *method;
 	const char *url;       /* whole, http or https */
+	const char *socket;    /* path of a Unix socket to ask instead of url's host; NULL: none */
 	const char *bearer;    /* token; goes into Authorization */
 	const char *header[4]; /* further ones, `Name: value`; unused are NULL */
 	struct slice body;     /* JSON; sent only where has_body */

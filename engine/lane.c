@@ -121,8 +121,9 @@ bool lane_is_free(const struct lane *lane)
 	       now >= lane->next_request_ms;
 }
 
-void lane_note_clock(struct lane *lane, const struct http_response *response)
+void lane_note_end(struct lane *lane, const struct http_response *response)
 {
+	calls_note(&lane->calls, response);
 	if (response->outcome != HTTP_ANSWER || response->date_ms == HTTP_ABSENT)
 		return;
 	lane->date_ms = response->date_ms;
@@ -142,4 +143,33 @@ void lane_spend(struct lane *lane)
 	int64_t gap = (int64_t)(1000.0 / lane->per_second) + 1;
 
 	lane->next_request_ms = (lane->next_request_ms > now ? lane->next_request_ms : now) + gap;
+}
+
+void lane_note_change(const struct lane *lane, const struct issuance *before,
+		      const struct issuance *after)
+{
+	/* What an issue that was lost did is found while it is issuing. */
+	bool was = before->state == STATE_DRAFT || before->state == STATE_ISSUING;
+	bool is = after->state == STATE_ISSUED;
+
+	if (lane->world->counts && was && is)
+		delays_note(&lane->world->counts->to_credential,
+			    lane_service_ms(lane) - after->at_ms);
+}
+
+void lane_report(const struct lane *lane, struct account_report *out)
+{
+	int64_t now = lane->world->mono_ms(lane->world->ctx);
+
+	out->health = restored_is_known(lane->restored) ? ACCOUNT_RESTORED
+		      : !lane->service || lane->stopped ? ACCOUNT_STOPPED
+		      : lane->failures			? ACCOUNT_WAITING
+							: ACCOUNT_FINE;
+	out->failures = lane->failures;
+	out->waits_ms = lane->wait_until_ms > now ? lane->wait_until_ms - now : 0;
+	out->calls = lane->calls;
+	/* One token at a time, so there is one or none. */
+	out->budget[0] = (struct budget_report){ "requests", now >= lane->next_request_ms, 1,
+						 (int64_t)(1000.0 / lane->per_second) + 1 };
+	out->budgets = 1;
 }

@@ -6,6 +6,7 @@
 #define ENGINE_LANE_H
 
 #include "engine/action.h"
+#include "engine/report.h"
 #include "engine/world.h"
 
 struct outbox;
@@ -43,6 +44,7 @@ struct lane {
 	struct restored *restored;
 	/* The service's clock: what its last Date said, and when that came (monotonic). */
 	int64_t date_ms, date_mono_ms; /* date_ms HTTP_ABSENT: none has come */
+	struct calls calls;
 	struct lane *next;
 };
 
@@ -60,8 +62,13 @@ void lane_look_at_secret(struct lane *lane);
 void lane_judge(struct lane *lane, const struct verdict *v);
 /* Its account is declared and works, and a request may leave now. */
 bool lane_is_free(const struct lane *lane);
-/* An answer came: its Date tells the service's clock. */
-void lane_note_clock(struct lane *lane, const struct http_response *response);
+/* A request has ended: it is counted, and an answer's Date tells the service's clock. */
+void lane_note_end(struct lane *lane, const struct http_response *response);
+/* An issuance has changed in the store: counted where it was issued by it. */
+void lane_note_change(const struct lane *lane, const struct issuance *before,
+		      const struct issuance *after);
+/* Fills in what it knows of its account. */
+void lane_report(const struct lane *lane, struct account_report *out);
 /* "Now" by the service's clock; by ours as long as no answer told it. */
 int64_t lane_service_ms(const struct lane *lane);
 /* One token of the bucket is spent. */

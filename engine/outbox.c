@@ -254,7 +254,7 @@ static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_m
 		lane_judge(lane, v);
 }
 
-static void log_verdict(const struct flight *f, const struct issuance *is, const struct verdict *v)
+static void tell_verdict(const struct flight *f, const struct issuance *is, const struct verdict *v)
 {
 	static const enum log_level levels[STATE_COUNT] = {
 		[STATE_PLANNED] = LOG_WARN,	  [STATE_CREATING] = LOG_WARN,
@@ -265,6 +265,7 @@ static void log_verdict(const struct flight *f, const struct issuance *is, const
 	};
 	char id[24];
 
+	lane_note_change(f->lane, &f->is, is);
 	snprintf(id, sizeof(id), "%lld", (long long)is->id);
 	log_line(f->lane->outbox->world->log, v->again ? LOG_WARN : levels[is->state],
 		 issuance_state_names[is->state], "issuance", id, "rule", is->rule, "contact",
@@ -290,7 +291,7 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	restored_note_life(f->lane->restored);
 	o->failed = db_commit(o->db, &o->why);
 	if (o->failed == RC_OK)
-		log_verdict(f, &after, &v);
+		tell_verdict(f, &after, &v);
 }
 
 static void say_problem(void *ctx, const char *text)
@@ -333,7 +334,7 @@ static void flight_done(void *arg, const struct http_response *response)
 {
 	struct flight *f = arg;
 
-	lane_note_clock(f->lane, response);
+	lane_note_end(f->lane, response);
 	if (f->probe)
 		answer_probe(f, response);
 	else if (f->lane->outbox->failed == RC_OK)
@@ -399,7 +400,7 @@ static enum rc take_orphan(struct flight *f, bool *taken, struct err *err)
 	*taken = orphan_take(o->db, &f->is, false, wall_ms(o), &f->memory, &after) != ORPHAN_NONE;
 	enum rc rc = db_commit(o->db, err);
 	if (rc == RC_OK && *taken)
-		log_verdict(f, &after, &(struct verdict){ .reason = after.reason });
+		tell_verdict(f, &after, &(struct verdict){ .reason = after.reason });
 	return rc;
 }
 

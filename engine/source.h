@@ -85,6 +85,8 @@ struct survey_page {
 
 typedef void survey_done(void *arg, const struct survey_page *page);
 
+struct account_report;
+
 enum source_health {
 	SOURCE_FINE,
 	SOURCE_WAITING, /* failing now, tries again by itself */
@@ -121,6 +123,8 @@ struct source_ops {
 	bool (*polled)(const struct source *source);
 	/* How long it waits after a failure before it asks again; 0 where it does not wait. */
 	int64_t (*waits_ms)(const struct source *source);
+	/* Fills in what it knows of its account beside its health (engine/report.h). */
+	void (*report)(const struct source *source, struct account_report *out);
 
 	/* "Now" by the source's clock; false before its first answer. */
 	bool (*now)(const struct source *source, int64_t *now_ms);

@@ -256,6 +256,7 @@ static void answered(void *arg, const struct http_response *response)
 	struct action_view view = { s, is_held, NULL, wall_ms(s), s->started_ms };
 	struct verdict v = { 0 };
 
+	calls_note(&s->lane->calls, response);
 	s->service->ops->sweep_verdict(s->service->action, &s->row.stray, response, &view,
 				       &s->memory, &v);
 	db_begin(db_of(s), "sweep");

@@ -16,6 +16,7 @@
 #include "dsl/table.h"
 #include "engine/http.h"
 
+struct counts;
 struct db;
 
 /* Not a struct typedef: the type of a function. What the response lends ends with the call. */
@@ -45,6 +46,7 @@ struct world {
 	enum rc (*secret)(void *ctx, const struct secret *secret, struct str *out, struct err *err);
 	struct db *db; /* the state; engine/store/db.h */
 	const struct log *log;
+	struct counts *counts; /* engine/counts.h; NULL: nobody counts */
 };
 
 #endif

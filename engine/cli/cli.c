@@ -21,6 +21,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_plan, &command_runs,
 	&command_why,
 	&command_status,
+	&command_reload,
 	&command_approve,
 	&command_retry,
 	&command_resend,

@@ -116,6 +116,7 @@ extern const struct cli_command command_plan;
 extern const struct cli_command command_runs;
 extern const struct cli_command command_why;
 extern const struct cli_command command_status;
+extern const struct cli_command command_reload;
 extern const struct cli_command command_approve;
 extern const struct cli_command command_retry;
 extern const struct cli_command command_resend;

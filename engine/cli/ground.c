@@ -54,7 +54,37 @@ void ground_close(struct ground *g)
 	net_free(g->net);
 }
 
-struct table *ground_table(struct ground *g, size_t *errors, struct err *err)
+void ground_findings_init(struct ground_findings *f)
+{
+	*f = (struct ground_findings){ 0 };
+	str_init(&f->text, 1u << 26);
+	str_init(&f->json, 1u << 26);
+}
+
+void ground_findings_release(struct ground_findings *f)
+{
+	str_release(&f->text);
+	str_release(&f->json);
+}
+
+static void say_findings(const struct sources *sources, const struct diags *diags, size_t rules,
+			 struct ground_findings *out)
+{
+	for (size_t i = 0; i < diags->count; i++) {
+		struct str text;
+		str_init(&text, 1u << 20);
+		diag_print_text(sources, &diags->list[i], cli_colour(STDERR_FILENO), &text);
+		fputs(str_text(&text), stderr);
+		str_release(&text);
+		diag_print_text(sources, &diags->list[i], false, &out->text);
+		str_add_char(&out->text, '\n');
+	}
+	diags_print_json(sources, diags, rules, &out->json);
+	out->errors = diags->errors;
+	out->warnings = diags->warnings;
+}
+
+struct table *ground_table(struct ground *g, struct ground_findings *findings, struct err *err)
 {
 	struct sources sources;
 	struct diags diags;
@@ -63,17 +93,10 @@ struct table *ground_table(struct ground *g, size_t *errors, struct err *err)
 
 	sources_init(&sources);
 	diags_init(&diags);
-	enum rc rc = sources_add_path(&sources, g->rules, &diags, err);
-	if (rc == RC_OK)
+	if (sources_add_path(&sources, g->rules, &diags, err) == RC_OK) {
 		table = table_build(&sources, &diags, &rules);
-	for (size_t i = 0; i < diags.count; i++) {
-		struct str text;
-		str_init(&text, 1u << 20);
-		diag_print_text(&sources, &diags.list[i], cli_colour(STDERR_FILENO), &text);
-		fputs(str_text(&text), stderr);
-		str_release(&text);
+		say_findings(&sources, &diags, rules, findings);
 	}
-	*errors = rc == RC_OK ? diags.errors : 0;
 	diags_release(&diags);
 	sources_release(&sources);
 	return table;
@@ -109,9 +132,12 @@ enum rc ground_secrets(struct ground *g, const struct table *table, struct err *
 int ground_rules(struct ground *g, struct table **out)
 {
 	struct err err;
-	size_t errors;
+	struct ground_findings findings;
 
-	*out = ground_table(g, &errors, &err);
+	ground_findings_init(&findings);
+	*out = ground_table(g, &findings, &err);
+	size_t errors = findings.errors;
+	ground_findings_release(&findings);
 	if (!*out && errors)
 		return EXIT_FINDINGS;
 	return *out ? EXIT_FINE : cli_fail(g->cli, "%s", err.text);

@@ -24,11 +24,21 @@ struct ground {
 int ground_open(struct ground *g, const struct cli *cli, enum log_level level);
 void ground_close(struct ground *g); /* also after a failed ground_open */
 
+/* What was found in the rules, beside what went to stderr. */
+struct ground_findings {
+	size_t errors, warnings;
+	struct str text; /* as `validate` prints them, without colours … */
+	struct str
+		json; /* … and its one object with --format json; empty where nothing could be read */
+};
+
+void ground_findings_init(struct ground_findings *f);
+void ground_findings_release(struct ground_findings *f);
 /*
- * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them.
- * NULL where anything is wrong: *errors in the rules, or 0 and err.
+ * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them, and into
+ * `findings`. NULL where anything is wrong: errors in the rules, or none and err.
  */
-struct table *ground_table(struct ground *g, size_t *errors, struct err *err);
+struct table *ground_table(struct ground *g, struct ground_findings *findings, struct err *err);
 /*
  * Every account's secret can be had now: an account that cannot work is said at the door, not
  * found out later. A file of a secret that everybody can read is warned of.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/cli/endpoint.h"
 #include "engine/cli/ground.h"
 #include "engine/cli/guard.h"
 #include "engine/cli/listen.h"
@@ -22,6 +23,7 @@
 struct run {
 	struct ground ground;
 	struct engine *engine;
+	struct endpoint endpoint;
 	struct record_keep keep;
 	struct listen *listen; /* NULL without --listen */
 	struct notify notify;
@@ -51,30 +53,39 @@ static void tell_loaded(struct run *r, const struct table *table)
 	notify_ready(&r->notify, status);
 }
 
+static void log_refused(struct run *r, size_t errors, const char *reason)
+{
+	char n[24];
+
+	log_line(&r->ground.log, LOG_ERROR, "reload refused: the rules in force stay", "errors",
+		 count_text(errors, n), "reason", reason, "table", engine_table(r->engine)->hash,
+		 NULL);
+	notify_ready(&r->notify, "the last reload was refused: the rules before it are in force");
+}
+
 /* Everything is built beside the table in force; any error leaves that as it is. */
 static enum rc reload(struct run *r, struct err *err)
 {
-	size_t errors;
-	char n[24];
+	struct ground_findings findings;
+	enum rc rc = RC_OK;
 
 	notify_reloading(&r->notify);
-	struct table *table = ground_table(&r->ground, &errors, err);
-
+	ground_findings_init(&findings);
+	struct table *table = ground_table(&r->ground, &findings, err);
 	if (table && ground_secrets(&r->ground, table, err) != RC_OK) {
 		table_unref(table);
 		table = NULL;
 	}
-	if (!table) {
-		log_line(&r->ground.log, LOG_ERROR, "reload refused: the rules in force stay",
-			 "errors", count_text(errors, n), "reason", errors ? NULL : err->text,
-			 "table", engine_table(r->engine)->hash, NULL);
-		notify_ready(&r->notify,
-			     "the last reload was refused: the rules before it are in force");
-		return RC_OK;
-	}
-	enum rc rc = engine_load(r->engine, table, err);
-	if (rc == RC_OK)
+	const char *reason = table || findings.errors ? NULL : err->text;
+	if (table)
+		rc = engine_load(r->engine, table, err);
+	else
+		log_refused(r, findings.errors, reason);
+	if (rc == RC_OK && table)
 		tell_loaded(r, table);
+	if (rc == RC_OK)
+		endpoint_tell_reload(&r->endpoint, &findings, table != NULL, reason);
+	ground_findings_release(&findings);
 	table_unref(table);
 	return rc;
 }
@@ -122,7 +133,8 @@ static int64_t mono_ms(const struct run *r)
 /* What signals asked for. True: the loop is to end. */
 static bool obey(struct run *r, enum rc *rc, struct err *err)
 {
-	if (r->reload && !r->stops) {
+	endpoint_work(&r->endpoint);
+	if ((r->reload || endpoint_asks_reload(&r->endpoint)) && !r->stops) {
 		r->reload = false;
 		*rc = reload(r, err);
 	}
@@ -141,15 +153,18 @@ static int64_t turn_timeout_ms(struct run *r)
 {
 	int64_t wake = engine_wake_ms(r->engine), now = mono_ms(r);
 	int64_t sign = notify_alive(&r->notify, now);
+	int64_t wait = endpoint_wait_ms(&r->endpoint);
 
 	if (sign < wake)
 		wake = sign;
 	if (r->stop_by_ms && r->stop_by_ms < wake)
 		wake = r->stop_by_ms;
 	int64_t listen = listen_wait_ms(r->listen);
-	if (listen >= 0 && listen < wake - now)
-		return listen;
-	return wake == INT64_MAX ? -1 : wake <= now ? 0 : wake - now;
+	if (listen >= 0 && listen < wait)
+		wait = listen;
+	if (wake != INT64_MAX && wait > wake - now)
+		wait = wake <= now ? 0 : wake - now;
+	return wait == INT64_MAX ? -1 : wait;
 }
 
 static int once_status(enum once once)
@@ -272,6 +287,9 @@ static int start_engine(struct run *r, struct table *table)
 	rc = engine_load(r->engine, table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
+	int status = endpoint_open(&r->endpoint, &r->ground, r->engine);
+	if (status != EXIT_FINE)
+		return status;
 	listen_begin(r->listen, r->engine);
 	tell_loaded(r, table);
 	return loop(r);
@@ -284,9 +302,12 @@ static int with_ground(struct run *r)
 
 	if (status != EXIT_FINE)
 		return status;
-	status = start_engine(r, table);
+	status = endpoint_prepare(&r->endpoint, &r->ground);
+	if (status == EXIT_FINE)
+		status = start_engine(r, table);
 	listen_close(r->listen);
 	r->listen = NULL;
+	endpoint_close(&r->endpoint);
 	engine_free(r->engine);
 	db_close(r->ground.world.db);
 	table_unref(table);
@@ -318,6 +339,8 @@ static const struct cli_option options[] = {
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
 	{ "listen", "ADDR:PORT", "serve webhooks, at the path of each account's public-url" },
+	ENDPOINT_OPTION_ADMIN,
+	ENDPOINT_OPTION_HOSTS,
 	GROUND_OPTION_TIMEZONE,
 	GROUND_OPTION_LOG_FORMAT,
 	GROUND_OPTION_LOG_LEVEL,

@@ -1,49 +1,39 @@
 /*
  * status - how it goes: the daemon, the accounts, the rules, and the rules that match nothing.
+ *
+ * What the store knows, beside a daemon or without one; what a running daemon knows of itself, where
+ * there is one; and whether the rules in the folder are those in force.
  */
+#include "engine/status.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/cli/cli.h"
-#include "engine/issuance.h"
-#include "engine/quiet.h"
+#include "dsl/build.h"
+#include "engine/cli/daemon.h"
 
 #define HASH_SHOWN 12
 
-struct status {
+struct telling {
 	const struct cli *cli;
 	struct db *db;
 	struct ruleset set; /* in force; without a table where there is none */
 	int64_t *watch;	    /* by rule id */
 	int64_t now_ms;
-	struct quiets quiets;
+	struct status status;
+	struct json *live; /* NULL: no daemon tells */
 	struct arena memory;
 	struct str out;
 	bool json;
 };
 
-/* What is on record of one rule's issuances. */
-struct counts {
-	int64_t fired, last_ms, held, refused, unknown;
-	bool any;
-};
-
-static void print(struct status *s)
+static void print(struct telling *t)
 {
-	fwrite(str_text(&s->out), 1, s->out.len, stdout);
-	str_clear(&s->out);
-}
-
-static void add_json_time(struct str *out, const char *key, bool known, int64_t at_ms)
-{
-	char text[CLOCK_TEXT];
-
-	if (known)
-		str_addf(out, ",\"%s\":\"%s\"", key, clock_format(at_ms, text));
-	else
-		str_addf(out, ",\"%s\":null", key);
+	fwrite(str_text(&t->out), 1, t->out.len, stdout);
+	str_clear(&t->out);
 }
 
 static void add_time(struct str *out, bool known, int64_t at_ms)
@@ -56,144 +46,232 @@ static void add_time(struct str *out, bool known, int64_t at_ms)
 		str_addf(out, "%-20s", "-");
 }
 
-/* ---- the daemon and the table -------------------------------------------------- */
-
-static void tell_daemon(struct status *s, const char *url)
+static const char *say_span(int64_t ms, char out[CLOCK_TEXT])
 {
-	int pid = db_owner(url);
+	/* Two units are enough for people, and one below a minute. */
+	int64_t grain = ms >= MS_DAY ? MS_HOUR : ms >= MS_HOUR ? MS_MINUTE : MS_SECOND;
 
-	if (s->json) {
-		str_addf(&s->out,
-			 "{\"kind\":\"daemon\",\"running\":%s,\"pid\":", pid ? "true" : "false");
-		str_addf(&s->out, pid ? "%d" : "null", pid);
-		str_add_text(&s->out, ",\"table\":");
-		str_add_json(&s->out, slice_of(s->set.hash));
-		add_json_time(&s->out, "loaded", s->set.id != 0, s->set.loaded_ms);
-		str_add_text(&s->out, "}\n");
-		return;
-	}
-	str_add_text(&s->out, "daemon    ");
-	str_addf(&s->out, pid ? "running, pid %d\n" : "not running\n", pid);
-	str_add_text(&s->out, "table     ");
-	if (s->set.id) {
-		str_addf(&s->out, "%.*s, loaded ", HASH_SHOWN, s->set.hash);
-		add_time(&s->out, true, s->set.loaded_ms);
-		str_add_char(&s->out, '\n');
-	} else {
-		str_add_text(&s->out, "none was ever loaded\n");
-	}
+	return clock_format_duration((ms > 0 ? ms : 0) / grain * grain, out);
 }
 
-static void tell_accounts(struct status *s)
-{
-	char age[CLOCK_TEXT];
-	struct query *q = db_select(s->db, "SELECT account, cursor_ms FROM source ORDER BY account",
-				    "");
+/* ---- the daemon and the table -------------------------------------------------- */
 
-	while (query_next(q)) {
-		int64_t cursor_ms = query_integer(q, 1), old = (s->now_ms - cursor_ms) / MS_SECOND;
-		if (s->json) {
-			str_add_text(&s->out, "{\"kind\":\"account\",\"account\":");
-			str_add_json(&s->out, query_slice(q, 0));
-			add_json_time(&s->out, "looked_up_to", true, cursor_ms);
-			str_addf(&s->out, ",\"age_ms\":%lld}\n",
-				 (long long)(s->now_ms - cursor_ms));
+/* What the daemon knows; one that does not answer is only said to run. */
+static void ask_daemon(struct telling *t)
+{
+	struct str body;
+	struct err err;
+	int status = 0;
+
+	str_init(&body, LIMIT_ANSWER_BYTES);
+	if (daemon_ask(t->cli, "GET", "/live", &status, &body, &err) == RC_OK && status == 200)
+		t->live = json_parse(str_slice(&body), &err);
+	str_release(&body);
+}
+
+/* The hash of what is in the folder; NULL where there is none, or where it is wrong. */
+static const char *folder_hash(struct telling *t, bool *there)
+{
+	const char *folder = cli_value_or(t->cli, "rules", "HS2CERT_RULES", "rules.d");
+	struct sources sources;
+	struct diags diags;
+	struct err err;
+	const char *hash = NULL;
+
+	*there = access(folder, R_OK) == 0;
+	sources_init(&sources);
+	diags_init(&diags);
+	struct table *table = *there && sources_add_path(&sources, folder, &diags, &err) == RC_OK
+				      ? table_build(&sources, &diags, NULL)
+				      : NULL;
+	if (table)
+		hash = arena_text(&t->memory, slice_of(table->hash));
+	table_unref(table);
+	diags_release(&diags);
+	sources_release(&sources);
+	return hash;
+}
+
+/* in-force, edited, invalid; NULL: there is no folder here. */
+static const char *folder_state(struct telling *t)
+{
+	bool there;
+	const char *hash = folder_hash(t, &there);
+
+	if (!there)
+		return NULL;
+	return !hash ? "invalid" : strcmp(hash, t->set.hash) == 0 ? "in-force" : "edited";
+}
+
+static void tell_folder(struct telling *t, const char *state)
+{
+	if (!state)
+		return;
+	str_add_text(&t->out, "folder    ");
+	str_add_text(
+		&t->out,
+		strcmp(state, "in-force") == 0 ? "has the rules in force\n"
+		: strcmp(state, "edited") == 0
+			? "has other rules: 'hs2cert plan' shows what they change, 'hs2cert reload' takes them\n"
+			: "has rules that are wrong: 'hs2cert validate' shows them\n");
+}
+
+static void tell_daemon(struct telling *t, const char *url)
+{
+	int pid = db_owner(url);
+	const char *folder = folder_state(t);
+
+	if (t->json) {
+		str_addf(&t->out,
+			 "{\"kind\":\"daemon\",\"running\":%s,\"pid\":", pid ? "true" : "false");
+		str_addf(&t->out, pid ? "%d" : "null", pid);
+		str_add_text(&t->out, ",\"table\":");
+		str_add_json(&t->out, slice_of(t->set.hash));
+		status_json_time(&t->out, "loaded", t->set.id != 0, t->set.loaded_ms);
+		str_addf(&t->out, folder ? ",\"folder\":\"%s\"}\n" : ",\"folder\":null}\n", folder);
+		return;
+	}
+	str_add_text(&t->out, "daemon    ");
+	str_addf(&t->out, pid ? "running, pid %d" : "not running", pid);
+	if (t->live) {
+		char span[CLOCK_TEXT];
+		str_addf(&t->out, ", for %s",
+			 say_span(json_int(json_get(t->live, "uptime_ms"), 0), span));
+	}
+	str_add_text(&t->out, "\ntable     ");
+	if (t->set.id) {
+		str_addf(&t->out, "%.*s, loaded ", HASH_SHOWN, t->set.hash);
+		add_time(&t->out, true, t->set.loaded_ms);
+		str_add_char(&t->out, '\n');
+	} else {
+		str_add_text(&t->out, "none was ever loaded\n");
+	}
+	tell_folder(t, folder);
+}
+
+/* ---- what the daemon tells of itself ---------------------------------------------- */
+
+static void tell_reload(struct telling *t, const struct json *reload)
+{
+	int64_t errors = json_int(json_get(reload, "errors"), 0);
+	struct slice reason = json_get_slice(reload, "reason");
+
+	if (!json_bool(json_get(reload, "refused"), false))
+		return;
+	str_addf(&t->out, "reload    refused %.19sZ: ", slice_start(json_get_slice(reload, "at")));
+	if (errors)
+		str_addf(&t->out, "%lld error%s", (long long)errors, errors == 1 ? "" : "s");
+	str_add_shown(&t->out, reason);
+	str_add_char(&t->out, '\n');
+}
+
+static void tell_health(struct telling *t, const struct json *a)
+{
+	const struct json *budgets = json_get(a, "budgets");
+	int64_t wait_ms = json_int(json_get(a, "again_in_ms"), 0);
+	char span[CLOCK_TEXT];
+
+	str_add_text(&t->out, "account   ");
+	str_add_shown(&t->out, json_get_slice(a, "account"));
+	str_addf(&t->out, ": %.*s", SLICE_FMT(json_get_slice(a, "health")));
+	if (wait_ms)
+		str_addf(&t->out, ", again in %s", say_span(wait_ms + 999, span));
+	for (size_t i = 0; i < json_count(budgets); i++) {
+		const struct json *b = json_at(budgets, i);
+		int64_t most = json_int(json_get(b, "most"), 0);
+		if (most > 1) /* one at a time is no budget to speak of */
+			str_addf(&t->out, ", %lld of %lld %.*s left",
+				 (long long)json_int(json_get(b, "left"), 0), (long long)most,
+				 SLICE_FMT(json_get_slice(b, "of")));
+	}
+	str_add_char(&t->out, '\n');
+}
+
+static void tell_delay(struct telling *t, const char *words, const struct json *d)
+{
+	int64_t n = json_int(json_get(d, "count"), 0),
+		half = json_int(json_get(d, "half_within_ms"), -1),
+		most = json_int(json_get(d, "most_within_ms"), -1);
+	char span[CLOCK_TEXT];
+
+	if (!n)
+		return;
+	str_addf(&t->out, "delay     from change to %s: half within %s", words,
+		 half < 0 ? "more than a day" : clock_format_duration(half, span));
+	str_addf(&t->out, ", 95 of 100 within %s, of %lld\n",
+		 most < 0 ? "more than a day" : clock_format_duration(most, span), (long long)n);
+}
+
+static void tell_live(struct telling *t)
+{
+	const struct json *accounts = json_get(t->live, "accounts");
+
+	if (!t->live)
+		return;
+	if (t->json) {
+		json_dump(t->live, &t->out);
+		str_add_char(&t->out, '\n');
+		return;
+	}
+	tell_reload(t, json_get(t->live, "reload"));
+	for (size_t i = 0; i < json_count(accounts); i++)
+		tell_health(t, json_at(accounts, i));
+	tell_delay(t, "decision", json_path(t->live, "delays.decision"));
+	tell_delay(t, "credential", json_path(t->live, "delays.credential"));
+}
+
+static void tell_accounts(struct telling *t)
+{
+	const struct status *s = &t->status;
+	char age[CLOCK_TEXT];
+
+	for (size_t i = 0; i < s->accounts; i++) {
+		const struct status_account *a = &s->account[i];
+		int64_t old = (t->now_ms - a->cursor_ms) / MS_SECOND;
+		if (t->json) {
+			status_json_account(s, i, &t->out);
+			str_add_char(&t->out, '\n');
 			continue;
 		}
-		str_addf(&s->out, "account   %.*s: all changes up to ",
-			 SLICE_FMT(query_slice(q, 0)));
-		add_time(&s->out, true, cursor_ms);
-		str_addf(&s->out, " are known, %s ago\n",
+		str_addf(&t->out, "account   %s: all changes up to ", a->name);
+		add_time(&t->out, true, a->cursor_ms);
+		str_addf(&t->out, " are known, %s ago\n",
 			 clock_format_duration((old > 0 ? old : 0) * MS_SECOND, age));
 	}
 }
 
 /* ---- rules ------------------------------------------------------------------------ */
 
-static struct counts count_rule(struct status *s, const char *rule)
+static void tell_rule(struct telling *t, const struct status_rule *r)
 {
-	struct counts c = { 0 };
-	struct query *q = db_select(
-		s->db,
-		"SELECT sum(created_ms >= ?2 AND state <> 'skipped'), max(CASE WHEN state <> 'skipped' THEN at_ms END),"
-		" sum(state = 'held'), sum(state = 'refused'), sum(state = 'send-unknown')"
-		" FROM issuance WHERE rule = ?1",
-		"ti", rule, s->now_ms - QUIET_MS);
-
-	if (query_next(q)) {
-		c = (struct counts){ query_integer(q, 0), query_integer(q, 1), query_integer(q, 2),
-				     query_integer(q, 3), query_integer(q, 4), !query_null(q, 1) };
-		query_end(q);
-	}
-	return c;
+	str_addf(&t->out, "%-24s %-7s ", r->rule->name, rule_mode_names[r->rule->mode]);
+	add_time(&t->out, r->active, r->start_ms);
+	str_addf(&t->out, " %8lld %6lld  ", (long long)r->events, (long long)r->fired);
+	add_time(&t->out, r->ever, r->last_ms);
+	str_addf(&t->out, " %6lld %8lld %8lld\n", (long long)r->held, (long long)r->refused,
+		 (long long)r->unknown);
 }
 
-static void tell_rule(struct status *s, const struct rule *rule)
+static void tell_rules(struct telling *t)
 {
-	struct counts c = count_rule(s, rule->name);
-	int64_t watch = s->watch[rule->id];
-	int64_t seen = db_integer(
-		s->db, 0,
-		"SELECT count(*) FROM event WHERE watch = ?1 AND made_ms >= ?2 AND rule IS NULL",
-		"ii", watch, s->now_ms - QUIET_MS);
-	int64_t start_ms = db_integer(s->db, INT64_MAX, "SELECT start_ms FROM watch WHERE id = ?1",
-				      "i", watch);
+	const struct status *s = &t->status;
 
-	if (s->json) {
-		str_add_text(&s->out, "{\"kind\":\"rule\",\"rule\":");
-		str_add_json(&s->out, slice_of(rule->name));
-		str_addf(&s->out, ",\"mode\":\"%s\"", rule_mode_names[rule->mode]);
-		add_json_time(&s->out, "active_since", start_ms != INT64_MAX, start_ms);
-		str_addf(&s->out, ",\"events\":%lld,\"fired\":%lld", (long long)seen,
-			 (long long)c.fired);
-		add_json_time(&s->out, "last_fired", c.any, c.last_ms);
-		str_addf(&s->out, ",\"held\":%lld,\"refused\":%lld,\"send_unknown\":%lld}\n",
-			 (long long)c.held, (long long)c.refused, (long long)c.unknown);
-		return;
-	}
-	str_addf(&s->out, "%-24s %-7s ", rule->name, rule_mode_names[rule->mode]);
-	add_time(&s->out, start_ms != INT64_MAX, start_ms);
-	str_addf(&s->out, " %8lld %6lld  ", (long long)seen, (long long)c.fired);
-	add_time(&s->out, c.any, c.last_ms);
-	str_addf(&s->out, " %6lld %8lld %8lld\n", (long long)c.held, (long long)c.refused,
-		 (long long)c.unknown);
-}
-
-static void tell_rules(struct status *s)
-{
-	if (!s->json && s->set.table->n_rule)
-		str_addf(&s->out, "\n%-24s %-7s %-20s %8s %6s  %-20s %6s %8s %8s\n", "rule", "mode",
+	if (!t->json && s->rules)
+		str_addf(&t->out, "\n%-24s %-7s %-20s %8s %6s  %-20s %6s %8s %8s\n", "rule", "mode",
 			 "active since", "events", "fired", "last event", "held", "refused",
 			 "unknown");
-	for (size_t i = 0; i < s->set.table->n_rule; i++)
-		tell_rule(s, &s->set.table->rule[i]);
-	print(s);
+	for (size_t i = 0; i < s->rules; i++) {
+		if (!t->json) {
+			tell_rule(t, &s->rule[i]);
+			continue;
+		}
+		status_json_rule(s, i, &t->out);
+		str_add_char(&t->out, '\n');
+	}
+	print(t);
 }
 
 /* ---- rules that match nothing -------------------------------------------------------- */
-
-static void add_quiet_json(struct str *out, const struct quiet *q)
-{
-	str_add_text(out, "{\"kind\":\"quiet\",\"rule\":");
-	str_add_json(out, slice_of(q->rule->name));
-	add_json_time(out, "since", true, q->since_ms);
-	str_addf(out, ",\"events\":%lld,\"closest\":", (long long)q->seen);
-	if (q->test) {
-		str_add_text(out, "{\"test\":");
-		str_add_json(out, slice_of(q->test));
-		str_add_text(out, ",\"file\":");
-		str_add_json(out, slice_of(q->file));
-		str_addf(out, ",\"line\":%u,\"column\":%u,\"failed\":%lld,\"value\":", q->line,
-			 q->column, (long long)q->failed);
-		if (q->value)
-			str_add_json(out, slice_of(q->value));
-		else
-			str_add_text(out, "null");
-		str_addf(out, ",\"times\":%lld}}\n", (long long)q->times);
-	} else {
-		str_add_text(out, "null}\n");
-	}
-}
 
 static void add_quiet(struct str *out, const struct quiet *q)
 {
@@ -216,92 +294,87 @@ static void add_quiet(struct str *out, const struct quiet *q)
 	str_add_char(out, '\n');
 }
 
-/* Those that are active for 30 days, and those that saw events. */
-static void tell_quiet(struct status *s)
+static void tell_quiet(struct telling *t)
 {
-	bool first = true;
+	const struct status *s = &t->status;
 
-	for (size_t i = 0; i < s->quiets.count; i++) {
-		const struct quiet *q = &s->quiets.quiet[i];
-		if (!q->seen && s->now_ms - q->since_ms < QUIET_MS)
-			continue;
-		if (s->json) {
-			add_quiet_json(&s->out, q);
+	if (!t->json && s->quiets)
+		str_add_text(&t->out, "\nlive rules that matched nothing\n");
+	for (size_t i = 0; i < s->quiets; i++) {
+		if (!t->json) {
+			add_quiet(&t->out, s->quiet[i]);
 			continue;
 		}
-		if (first)
-			str_add_text(&s->out, "\nlive rules that matched nothing\n");
-		first = false;
-		add_quiet(&s->out, q);
+		status_json_quiet(s, i, &t->out);
+		str_add_char(&t->out, '\n');
 	}
-	print(s);
+	print(t);
 }
 
 /* ---- the command ------------------------------------------------------------------------ */
 
-static enum rc open_rules(struct status *s, struct err *err)
+static enum rc open_rules(struct telling *t, struct err *err)
 {
-	int64_t id = record_newest(s->db);
+	int64_t id = record_newest(t->db);
 
-	s->set.hash = "";
+	t->set.hash = "";
 	if (!id)
 		return RC_OK;
-	enum rc rc = ruleset_open(s->db, id, &s->memory, &s->set, err);
+	enum rc rc = ruleset_open(t->db, id, &t->memory, &t->set, err);
 	if (rc != RC_OK)
 		return rc;
-	rc = clock_set_zone(s->set.timezone, err);
-	s->watch = arena_alloc(&s->memory, (s->set.table->n_rule + 1) * sizeof(*s->watch));
-	for (size_t i = 0; i < s->set.table->n_rule; i++)
-		s->watch[i] = ruleset_watch(&s->set, s->set.table->rule[i].name);
+	rc = clock_set_zone(t->set.timezone, err);
+	t->watch = arena_alloc(&t->memory, (t->set.table->n_rule + 1) * sizeof(*t->watch));
+	for (size_t i = 0; i < t->set.table->n_rule; i++)
+		t->watch[i] = ruleset_watch(&t->set, t->set.table->rule[i].name);
 	return rc;
 }
 
-static int tell(struct status *s, const char *url)
+static int tell(struct telling *t, const char *url)
 {
 	struct err err;
-	enum rc rc = open_rules(s, &err);
+	enum rc rc = open_rules(t, &err);
 
 	if (rc != RC_OK)
-		return cli_fail(s->cli, "the rules in force: %s", err.text);
-	tell_daemon(s, url);
-	tell_accounts(s);
-	print(s);
-	if (!s->set.table)
-		return EXIT_FINE;
-	tell_rules(s);
-	quiet_find(s->db, s->set.table, s->watch, s->now_ms, &s->quiets);
-	tell_quiet(s);
-	quiets_release(&s->quiets);
+		return cli_fail(t->cli, "the rules in force: %s", err.text);
+	ask_daemon(t);
+	status_read(&t->status, t->db, t->set.table, t->watch, t->now_ms);
+	tell_daemon(t, url);
+	tell_live(t);
+	tell_accounts(t);
+	print(t);
+	tell_rules(t);
+	tell_quiet(t);
+	status_release(&t->status);
 	return EXIT_FINE;
 }
 
 static int status_run(const struct cli *cli)
 {
 	const char *url = cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db");
-	struct status s = { .cli = cli, .json = cli_has(cli, "json") };
+	struct telling t = { .cli = cli, .json = cli_has(cli, "json") };
 	struct timespec now;
 	struct err err;
 
-	if (db_open(url, DB_SHARE, &s.db, &err) != RC_OK)
+	if (db_open(url, DB_SHARE, &t.db, &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);
 	clock_gettime(CLOCK_REALTIME, &now);
-	s.now_ms = (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000;
-	arena_init(&s.memory);
-	str_init(&s.out, 1u << 26);
-	int status = tell(&s, url);
-	if (status == EXIT_FINE && db_failed(s.db, &err) != RC_OK)
+	t.now_ms = (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000;
+	arena_init(&t.memory);
+	str_init(&t.out, 1u << 26);
+	int status = tell(&t, url);
+	if (status == EXIT_FINE && db_failed(t.db, &err) != RC_OK)
 		status = cli_fail(cli, "%s", err.text);
-	ruleset_release(&s.set);
-	str_release(&s.out);
-	arena_release(&s.memory);
-	db_close(s.db);
+	json_free(t.live);
+	ruleset_release(&t.set);
+	str_release(&t.out);
+	arena_release(&t.memory);
+	db_close(t.db);
 	return status;
 }
 
 static const struct cli_option options[] = {
-	CLI_OPTION_STATE,
-	CLI_OPTION_JSON,
-	CLI_OPTION_END,
+	CLI_OPTION_RULES, CLI_OPTION_STATE, DAEMON_OPTION_ADMIN, CLI_OPTION_JSON, CLI_OPTION_END,
 };
 
 const struct cli_command command_status = {
@@ -313,5 +386,7 @@ const struct cli_command command_status = {
 	.more = "Events and what fired are those of the last 30 days; what a backfill made counts as fired, without\n"
 		"an event. Of a live rule that matched nothing by itself it says which test stood in the way of the\n"
 		"events that came closest, and the commonest value there where at least three events had it.\n"
-		"Works beside a running daemon, and without one.",
+		"Works beside a running daemon, and without one. A daemon tells more: since when it runs, the health\n"
+		"and the budgets of its accounts, a reload that was refused, and how long it takes from a change to its\n"
+		"decision and its credential, since it was started.",
 };

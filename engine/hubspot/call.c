@@ -318,6 +318,7 @@ static void call_done_(void *arg, const struct http_response *r)
 	struct source *s = c->source;
 
 	call_unlink(c);
+	calls_note(&s->ended, r);
 	finish(s, c, r);
 	call_free(c);
 }

@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "engine/counts.h"
 #include "engine/hubspot/limiter.h"
 #include "engine/skew.h"
 #include "engine/source.h"
@@ -94,7 +95,8 @@ struct source {
 	struct skew skew;
 	int64_t ahead_ms; /* our wall clock less the monotonic one, when skew was last observed */
 	struct limiter search, general;
-	struct map labels; /* property name -> struct map of value -> label */
+	struct calls ended; /* since the process began */
+	struct map labels;  /* property name -> struct map of value -> label */
 	bool labels_known; /* every one that rules use was read, or refused; else asked for at each poll */
 	bool labels_missed;	/* one could not be read on the way through them */
 	struct map labels_told; /* property name -> how it went last, since the load */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "engine/hubspot/hub.h"
 #include "engine/inbox.h"
+#include "engine/report.h"
 
 /* Limits of facts/hubspot.md 6.1, each window a little longer than HubSpot's own. */
 #define SEARCH_MOST 5
@@ -223,6 +224,23 @@ static int64_t hubspot_waits_ms(const struct source *s)
 	return s->wait_until_ms > now ? s->wait_until_ms - now : 0;
 }
 
+static struct budget_report budget_of(const struct source *s, const char *name,
+				      const struct limiter *l)
+{
+	return (struct budget_report){ name, (int64_t)limiter_left(l, hub_mono_ms(s)),
+				       (int64_t)l->most, l->window_ms };
+}
+
+static void hubspot_report(const struct source *s, struct account_report *out)
+{
+	out->failures = s->failures;
+	out->waits_ms = hubspot_waits_ms(s);
+	out->calls = s->ended;
+	out->budget[0] = budget_of(s, "requests", &s->general);
+	out->budget[1] = budget_of(s, "searches", &s->search);
+	out->budgets = 2;
+}
+
 static bool hubspot_now(const struct source *s, int64_t *now_ms)
 {
 	*now_ms = hub_now_ms(s);
@@ -259,6 +277,7 @@ const struct source_ops hubspot_ops = {
 	.health = hubspot_health,
 	.polled = hubspot_polled,
 	.waits_ms = hubspot_waits_ms,
+	.report = hubspot_report,
 	.now = hubspot_now,
 	.can_look = hubspot_can_look,
 	.look = look_start,

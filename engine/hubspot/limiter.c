@@ -33,3 +33,14 @@ void limiter_spend(struct limiter *l, int64_t now_ms)
 	if (l->noted < LIMITER_MOST)
 		l->noted++;
 }
+
+size_t limiter_left(const struct limiter *l, int64_t now_ms)
+{
+	size_t spent = 0;
+
+	while (spent < l->noted && spent < l->most &&
+	       l->sent_ms[(l->next + LIMITER_MOST - 1 - spent) % LIMITER_MOST] + l->window_ms >
+		       now_ms)
+		spent++;
+	return l->most - spent;
+}

@@ -25,6 +25,8 @@ void limiter_init(struct limiter *l, size_t most, int64_t window_ms);
 void limiter_resize(struct limiter *l, int64_t most, int64_t window_ms);
 /* Monotonic time at which the next request may leave: now_ms or later. */
 int64_t limiter_ready_ms(const struct limiter *l, int64_t now_ms);
+/* How many may leave now. */
+size_t limiter_left(const struct limiter *l, int64_t now_ms);
 void limiter_spend(struct limiter *l, int64_t now_ms);
 
 #endif

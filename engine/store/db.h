@@ -27,6 +27,7 @@ struct query;
 enum db_mode {
 	DB_OWN,	  /* the daemon: takes the lock, creates and migrates */
 	DB_SHARE, /* beside a daemon: reads, and writes in short transactions; must exist */
+	DB_READ,  /* a second view of what this very process owns: reads alone, has no mark */
 };
 
 /*

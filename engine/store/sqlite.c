@@ -177,12 +177,16 @@ static bool sqlite_is_empty(void *handle)
 
 static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, struct err *err)
 {
-	int flags = SQLITE_OPEN_READWRITE | (mode == DB_OWN ? SQLITE_OPEN_CREATE : 0);
+	int flags = mode == DB_READ
+			    ? SQLITE_OPEN_READONLY
+			    : SQLITE_OPEN_READWRITE | (mode == DB_OWN ? SQLITE_OPEN_CREATE : 0);
 	/* State holds names and addresses: nobody else's to read. */
 	mode_t before = umask(0077);
 	int rc = sqlite3_open_v2(path, &h->sqlite, flags, NULL);
 	const char *pragmas =
-		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON";
+		mode == DB_READ
+			? "PRAGMA query_only=ON"
+			: "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON";
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(h->sqlite, BUSY_MS);
@@ -207,6 +211,7 @@ static enum rc sqlite_open_(const char *place, enum db_mode mode, void **out, st
 	h->lock = -1;
 	if (mode == DB_OWN && strcmp(place, ":memory:") != 0)
 		rc = lock_state(place, h, err);
+	/* Not for DB_READ: to close the lock file would let go of the lock that this process has on it. */
 	if (mode == DB_SHARE)
 		look_at_lock(place, h);
 	if (rc == RC_OK)

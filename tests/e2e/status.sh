@@ -36,6 +36,7 @@ check 'a rule that fires' grep -q '^tier  *live  *20.*Z  *3  *3  20' out
 check 'a rule that is off' grep -q '^asleep  *off  *-  *0 ' out
 check 'a rule that matched nothing' grep -q '^never matched none of 3 events since 20' out
 check 'what came closest' grep -q "^    closest: 3 events failed on country in \[PL, DE, FR\] (rules.d/10-rules.yaml:[0-9]*:7); commonest value seen 'US', 3 times$" out
+: >log
 start_daemon
 check 'the daemon has the state' soon grep -q 'rules loaded' log
 check 'beside it: 0' status 0 "$program" status --json

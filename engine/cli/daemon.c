@@ -1,0 +1,135 @@
+#include "engine/cli/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "engine/net.h"
+
+#define ANSWER_MS MS_MINUTE /* a reload compiles every rule */
+
+bool daemon_place(const struct cli *cli, struct admin_place *out, bool *given)
+{
+	const char *state = cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db");
+	const char *place = cli_value_or(cli, "admin", "HS2CERT_ADMIN", NULL);
+	struct str beside;
+
+	*given = place != NULL;
+	str_init(&beside, sizeof(out->text));
+	if (strncmp(state, "sqlite:", 7) == 0)
+		state += 7;
+	str_addf(&beside, "%s.sock", state);
+	bool fits = admin_place_of(place ? place : str_text(&beside), out);
+	if (!place)
+		out->kind = ADMIN_PATH;
+	str_release(&beside);
+	if (!fits)
+		cli_usage(cli, "--admin: the path is too long");
+	return fits;
+}
+
+enum rc daemon_token(const struct world *world, struct str *out, struct err *err)
+{
+	const char *file = getenv(DAEMON_TOKEN "_FILE");
+	struct secret secret = { SECRET_ENV, DAEMON_TOKEN };
+
+	if (file && file[0])
+		secret = (struct secret){ SECRET_FILE, file };
+	return world->secret(world->ctx, &secret, out, err);
+}
+
+/* ---- one question ------------------------------------------------------------ */
+
+struct question {
+	bool answered;
+	enum http_outcome outcome;
+	int status;
+	struct str *body;
+	char problem[LIMIT_ERROR_BYTES];
+};
+
+static void answered(void *arg, const struct http_response *r)
+{
+	struct question *q = arg;
+
+	q->answered = true;
+	q->outcome = r->outcome;
+	q->status = r->status;
+	if (r->outcome == HTTP_ANSWER)
+		str_add_slice(q->body, r->body);
+	else
+		snprintf(q->problem, sizeof(q->problem), "%s", r->problem);
+}
+
+static enum rc wait_for(struct net *net, const struct question *q, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	while (rc == RC_OK && !q->answered)
+		rc = net_turn(net, -1, err);
+	if (rc != RC_OK)
+		return rc;
+	if (q->outcome == HTTP_NOT_SENT)
+		return err_set(err, RC_REFUSED, "%s", q->problem);
+	if (q->outcome != HTTP_ANSWER)
+		return err_set(err, RC_BROKEN, "%s", q->problem);
+	return RC_OK;
+}
+
+static enum rc ask(struct net *net, const struct admin_place *place, const char *method,
+		   const char *path, struct question *q, struct err *err)
+{
+	bool post = strcmp(method, "POST") == 0;
+	struct world world = { 0 };
+	struct str url, token;
+	enum rc rc = RC_OK;
+
+	net_world(net, &world);
+	str_init(&url, LIMIT_URL_BYTES);
+	str_init(&token, LIMIT_SECRET_BYTES);
+	str_addf(&url, "http://%s%s", place->kind == ADMIN_PATH ? "localhost" : place->text, path);
+	if (place->kind == ADMIN_ADDRESS)
+		rc = daemon_token(&world, &token, err);
+	struct http_request request = {
+		.method = method,
+		.url = str_text(&url),
+		.socket = place->kind == ADMIN_PATH ? place->text : NULL,
+		.bearer = token.len ? str_text(&token) : NULL,
+		.header = { post ? "Content-Type: application/json" : NULL },
+		.has_body = post,
+		.fresh = true,
+		.timeout_ms = ANSWER_MS,
+	};
+	if (rc == RC_OK) {
+		world.http_start(world.ctx, &request, answered, q);
+		rc = wait_for(net, q, err);
+	}
+	str_wipe(&token);
+	str_release(&url);
+	return rc;
+}
+
+enum rc daemon_ask(const struct cli *cli, const char *method, const char *path, int *status,
+		   struct str *body, struct err *err)
+{
+	struct question q = { .body = body };
+	struct admin_place place;
+	struct stat is;
+	bool given;
+
+	if (!daemon_place(cli, &place, &given) || place.kind == ADMIN_OFF)
+		return err_set(err, RC_REFUSED, "it has no admin endpoint");
+	if (place.kind == ADMIN_PATH && stat(place.text, &is) != 0)
+		return err_set(err, RC_REFUSED, "there is no '%s'", place.text);
+	struct net *net = net_new(err);
+	if (!net)
+		return RC_BROKEN;
+	enum rc rc = ask(net, &place, method, path, &q, err);
+	if (rc != RC_OK)
+		err_prefix(err, "'%s'", place.text);
+	net_free(net);
+	*status = q.status;
+	return rc;
+}

@@ -1,0 +1,160 @@
+#include "engine/status.h"
+
+#include "base/clock.h"
+
+/* ---- reading ------------------------------------------------------------------ */
+
+static void read_accounts(struct status *s, struct db *db)
+{
+	size_t cap = (size_t)db_integer(db, 0, "SELECT count(*) FROM source", "");
+	struct status_account *list = arena_alloc(&s->memory, (cap + 1) * sizeof(*list));
+	struct query *q = db_select(db, "SELECT account, cursor_ms FROM source ORDER BY account",
+				    "");
+
+	s->account = list;
+	while (query_next(q))
+		if (s->accounts < cap)
+			list[s->accounts++] = (struct status_account){
+				arena_text(&s->memory, query_slice(q, 0)), query_integer(q, 1)
+			};
+}
+
+/* What is on record of its issuances. */
+static void count_issuances(struct db *db, int64_t since_ms, struct status_rule *r)
+{
+	struct query *q = db_select(
+		db,
+		"SELECT sum(created_ms >= ?2 AND state <> 'skipped'), max(CASE WHEN state <> 'skipped' THEN at_ms END),"
+		" sum(state = 'held'), sum(state = 'refused'), sum(state = 'send-unknown')"
+		" FROM issuance WHERE rule = ?1",
+		"ti", r->rule->name, since_ms);
+
+	if (!query_next(q))
+		return;
+	r->fired = query_integer(q, 0);
+	r->ever = !query_null(q, 1);
+	r->last_ms = query_integer(q, 1);
+	r->held = query_integer(q, 2);
+	r->refused = query_integer(q, 3);
+	r->unknown = query_integer(q, 4);
+	query_end(q);
+}
+
+static void read_rule(const struct status *s, struct db *db, int64_t watch, struct status_rule *r)
+{
+	int64_t since_ms = s->now_ms - QUIET_MS;
+
+	count_issuances(db, since_ms, r);
+	r->events = db_integer(db, 0,
+			       "SELECT count(*) FROM event WHERE watch = ?1 AND made_ms >= ?2"
+			       " AND rule IS NULL",
+			       "ii", watch, since_ms);
+	r->start_ms = db_integer(db, INT64_MAX, "SELECT start_ms FROM watch WHERE id = ?1", "i",
+				 watch);
+	r->active = r->start_ms != INT64_MAX;
+}
+
+static void read_rules(struct status *s, struct db *db, const struct table *table,
+		       const int64_t *watch)
+{
+	struct status_rule *list = arena_alloc(&s->memory, (table->n_rule + 1) * sizeof(*list));
+
+	s->rule = list;
+	s->rules = table->n_rule;
+	for (size_t i = 0; i < table->n_rule; i++) {
+		list[i].rule = &table->rule[i];
+		read_rule(s, db, watch[table->rule[i].id], &list[i]);
+	}
+}
+
+static void read_quiet(struct status *s, struct db *db, const struct table *table,
+		       const int64_t *watch)
+{
+	quiet_find(db, table, watch, s->now_ms, &s->found);
+	s->quiet = arena_alloc(&s->memory, (s->found.count + 1) * sizeof(*s->quiet));
+	for (size_t i = 0; i < s->found.count; i++) {
+		const struct quiet *q = &s->found.quiet[i];
+		if (q->seen || s->now_ms - q->since_ms >= QUIET_MS)
+			s->quiet[s->quiets++] = q;
+	}
+}
+
+void status_read(struct status *s, struct db *db, const struct table *table, const int64_t *watch,
+		 int64_t now_ms)
+{
+	*s = (struct status){ .now_ms = now_ms };
+	arena_init(&s->memory);
+	read_accounts(s, db);
+	if (!table)
+		return;
+	read_rules(s, db, table, watch);
+	read_quiet(s, db, table, watch);
+}
+
+void status_release(struct status *s)
+{
+	if (s->quiet)
+		quiets_release(&s->found);
+	arena_release(&s->memory);
+}
+
+/* ---- JSON --------------------------------------------------------------------- */
+
+void status_json_time(struct str *out, const char *key, bool known, int64_t at_ms)
+{
+	char text[CLOCK_TEXT];
+
+	if (known)
+		str_addf(out, ",\"%s\":\"%s\"", key, clock_format(at_ms, text));
+	else
+		str_addf(out, ",\"%s\":null", key);
+}
+
+void status_json_account(const struct status *s, size_t i, struct str *out)
+{
+	const struct status_account *a = &s->account[i];
+
+	str_add_text(out, "{\"kind\":\"account\",\"account\":");
+	str_add_json(out, slice_of(a->name));
+	status_json_time(out, "looked_up_to", true, a->cursor_ms);
+	str_addf(out, ",\"age_ms\":%lld}", (long long)(s->now_ms - a->cursor_ms));
+}
+
+void status_json_rule(const struct status *s, size_t i, struct str *out)
+{
+	const struct status_rule *r = &s->rule[i];
+
+	str_add_text(out, "{\"kind\":\"rule\",\"rule\":");
+	str_add_json(out, slice_of(r->rule->name));
+	str_addf(out, ",\"mode\":\"%s\"", rule_mode_names[r->rule->mode]);
+	status_json_time(out, "active_since", r->active, r->start_ms);
+	str_addf(out, ",\"events\":%lld,\"fired\":%lld", (long long)r->events, (long long)r->fired);
+	status_json_time(out, "last_fired", r->ever, r->last_ms);
+	str_addf(out, ",\"held\":%lld,\"refused\":%lld,\"send_unknown\":%lld}", (long long)r->held,
+		 (long long)r->refused, (long long)r->unknown);
+}
+
+void status_json_quiet(const struct status *s, size_t i, struct str *out)
+{
+	const struct quiet *q = s->quiet[i];
+
+	str_add_text(out, "{\"kind\":\"quiet\",\"rule\":");
+	str_add_json(out, slice_of(q->rule->name));
+	status_json_time(out, "since", true, q->since_ms);
+	str_addf(out, ",\"events\":%lld,\"closest\":", (long long)q->seen);
+	if (!q->test) {
+		str_add_text(out, "null}");
+		return;
+	}
+	str_add_text(out, "{\"test\":");
+	str_add_json(out, slice_of(q->test));
+	str_add_text(out, ",\"file\":");
+	str_add_json(out, slice_of(q->file));
+	str_addf(out, ",\"line\":%u,\"column\":%u,\"failed\":%lld,\"value\":", q->line, q->column,
+		 (long long)q->failed);
+	if (q->value)
+		str_add_json(out, slice_of(q->value));
+	else
+		str_add_text(out, "null");
+	str_addf(out, ",\"times\":%lld}}", (long long)q->times);
+}
