@@ -26,6 +26,7 @@ static const struct route routes[] = {
 	{ "/ready", view_ready, NULL, false },
 	{ "/live", view_live, NULL, false },
 	{ "/status", view_status, NULL, false },
+	{ "/metrics", view_metrics, "text/plain; version=0.0.4; charset=utf-8", false },
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 

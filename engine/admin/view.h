@@ -47,6 +47,7 @@ admin_show view_ready;	/* rules are in force, and every account works: 200, else
 admin_show view_live;	/* what the running daemon knows of itself */
 admin_show
 	view_status; /* what `hs2cert status --json` prints, as one object, with view_live in it */
+admin_show view_metrics; /* for Prometheus */
 
 /* ---- for views ------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The admin endpoint of `run`, on its Unix socket and on TCP: what it tells, reloads, and who it turns away.
+metrics_awk=$(dirname "$(realpath "$0")")/metrics.awk
 . "$(dirname "$(realpath "$0")")/stage.inc"
-second= hanging=
 start_sandbox
 write_rules 0s
 act option '{"name":"index_lag_ms","value":"0"}'
@@ -48,10 +48,20 @@ check 'its health' grep -q '^account  *hubspot: fine, [0-9]* of 100 requests lef
 check 'its delays' grep -q '^delay  *from change to credential: half within [0-9]*[sm], ' out
 "$program" status --json >out
 check 'and as JSON' grep -q '^{"kind":"live","version":"' out
+hash=$(sed -n 's/.*"kind":"live".*"table":"\([0-9a-f]*\)".*/\1/p' out)
 check 'no address in any of it' sh -c "! grep -q '@' out"
 
+check 'metrics' answers 200 /metrics
+check 'as Prometheus reads them' awk -f "$metrics_awk" out
+[ -z "${PROMTOOL:-}" ] || check 'promtool finds nothing' sh -c '[ -z "$("$PROMTOOL" check metrics <out 2>&1)" ]'
+check 'by content type' grep -qi '^content-type: text/plain; version=0.0.4' head
+check 'what was decided' grep -qx 'hs2cert_decisions_total{outcome="fired"} 1' out
+check 'what was issued' grep -qx 'hs2cert_issuances{state="sent"} 1' out
+check 'how long it took' grep -qx 'hs2cert_credential_delay_seconds_count 1' out
+check 'rules' grep -qx 'hs2cert_rules{mode="live"} 2' out
+check 'requests' grep -q '^hs2cert_requests_total{account="certifier",outcome="ok"} [3-9]$' out
+
 # ---- reloads
-hash=$(sed -n 's/.*"kind":"live".*"table":"\([0-9a-f]*\)".*/\1/p' out)
 cp rules.d/10-rules.yaml kept
 sed -i 's/rule: tier/rule: tier\nmode: lve/' rules.d/10-rules.yaml
 check 'rules that are wrong: 1' status 1 "$program" reload
@@ -61,6 +71,7 @@ check 'to the letter' sh -c 'head -n 4 shown >a; head -n 4 out >b; cmp a b'
 check 'what stays' grep -q "^not reloaded: 1 error; table $(echo "$hash" | cut -c1-12) stays in force$" out
 check 'as JSON: 1' status 1 "$program" reload --json
 check 'as validate gives it' grep -q '^{"reloaded":false,.*"diagnostics":\[{"file":"rules.d/10-rules.yaml","line":2,"column":7,.*"files":2,"rules":2,"errors":1,"warnings":0}$' out
+check 'metrics say so' sh -c "curl -s --unix-socket hs2cert.db.sock http://localhost/metrics | grep -qx 'hs2cert_last_reload_successful 0'"
 check 'over HTTP: 422' answers 422 /reload $post
 check 'status says so' sh -c "'$program' status | grep -q '^reload  *refused 20.*: 1 error$'"
 check 'the folder is wrong' sh -c "'$program' status | grep -q '^folder  *has rules that are wrong'"
