@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "engine/decide.h"
 #include "engine/hear.h"
+#include "engine/house.h"
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/outbox.h"
@@ -15,12 +16,10 @@
 #include "engine/registry.h"
 #include "engine/watch.h"
 
-#define KEEP_CONTACTS_MS (2 * MS_DAY) /* longer than the daily sweep reaches back */
 #define HOUSEKEEPING_MS MS_HOUR
 #define TRIM_MS MS_HOUR
-#define TRIM_MORE_MS MS_SECOND	       /* where the last time left some */
-#define LONGEST_WAIT_MS (25 * MS_HOUR) /* Retry-After goes up to 24 h */
-#define SECRETS_MS (30 * MS_SECOND)    /* how often a stopped account's secret is looked at */
+#define TRIM_MORE_MS MS_SECOND	    /* where the last time left some */
+#define SECRETS_MS (30 * MS_SECOND) /* how often a stopped account's secret is looked at */
 /*
  * What `run --once` waits for: a due time this near, a retry this near, so many failures in a
  * row.
@@ -426,23 +425,6 @@ static enum rc origin_step(struct origin *o, struct err *err)
 	return rc;
 }
 
-/* Bounded retention: what no later decision can need. */
-static enum rc keep_house(struct engine *e, struct err *err)
-{
-	int64_t now = wall_ms(e);
-
-	db_begin(e->db, "housekeeping");
-	db_run(e->db, "DELETE FROM decision WHERE made_ms < ?1", "i", now - DECISIONS_KEPT_MS);
-	db_run(e->db, "DELETE FROM contact WHERE modified_ms < ?1 AND merged = ''", "i",
-	       now - KEEP_CONTACTS_MS);
-	db_run(e->db, "DELETE FROM membership WHERE gone_ms < ?1", "i", now - 90 * MS_DAY);
-	inbox_forget_waits(e->db, now + LONGEST_WAIT_MS);
-	ledger_forget_waits(e->db, now + LONGEST_WAIT_MS);
-	outbox_note_life(e->outbox);
-	(void)outbox_is_restored(e->outbox, true);
-	return db_commit(e->db, err);
-}
-
 /* A little at a time: what waits is not to wait for it. */
 static enum rc trim(struct engine *e, struct err *err)
 {
@@ -468,7 +450,7 @@ enum rc engine_step(struct engine *e, struct err *err)
 	}
 	if (rc == RC_OK && now >= e->housekeeping_ms) {
 		e->housekeeping_ms = now + HOUSEKEEPING_MS;
-		rc = keep_house(e, err);
+		rc = house_keep(e->db, e->outbox, wall_ms(e), err);
 	}
 	if (rc == RC_OK && now >= e->trim_ms)
 		rc = trim(e, err);

@@ -378,11 +378,10 @@ static const char *problem_of(const struct transfer *t, CURLcode code)
 static void finish(struct transfer *t, CURLcode code)
 {
 	struct http_response r = { .outcome = HTTP_UNKNOWN };
-	bool answer;
 
 	transfer_unlink(t);
 	r.outcome = outcome_of(t, code, &r.status);
-	answer = r.outcome == HTTP_ANSWER;
+	bool answer = r.outcome == HTTP_ANSWER;
 	/* Without an answer there are no headers, and all that they tell is absent. */
 	http_read_headers(answer ? str_slice(&t->answer_header) : (struct slice){ 0 },
 			  wall_ms(NULL), &r);

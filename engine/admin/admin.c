@@ -290,9 +290,12 @@ bool admin_place_of(const char *text, struct admin_place *out)
 enum rc admin_open(struct admin **out, const struct admin_place *place, const struct gate *gate,
 		   const struct admin_scope *scope, struct err *err)
 {
-	static const struct server_limits limits = { LIMIT_ADMIN_BODY_BYTES,
-						     LIMIT_ADMIN_CONNECTIONS,
-						     LIMIT_ADMIN_IDLE_SECONDS };
+	static const struct server_limits limits = {
+		.body_bytes = LIMIT_ADMIN_BODY_BYTES,
+		.connections = LIMIT_ADMIN_CONNECTIONS,
+		.idle_seconds = LIMIT_ADMIN_IDLE_SECONDS,
+		.request_seconds = LIMIT_ADMIN_IDLE_SECONDS,
+	};
 	struct admin *a = mem_alloc(sizeof(*a));
 
 	a->gate = *gate;

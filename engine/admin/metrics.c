@@ -4,6 +4,8 @@
  * Every label's values are a closed set of words, or the accounts of the rule files: nothing grows
  * with contacts, and nothing tells of one.
  */
+#include <string.h>
+
 #include "base/clock.h"
 #include "engine/admin/view.h"
 #include "engine/ledger.h"
@@ -222,6 +224,37 @@ static void add_waiting(const struct admin_view *v, struct str *out)
 			       view_count_pending(v, v->report.account[i].name));
 }
 
+/* ---- what was heard ------------------------------------------------------------- */
+
+/* What came of webhooks, in words that only their source knows: a closed set. */
+static void add_heard(const struct tallies *t, struct str *out)
+{
+	static const struct {
+		const char *tally, *name, *type, *label, *help;
+	} rows[] = {
+		{ "heard_requests", "webhook_requests_total", "counter", "outcome",
+		  "Requests with webhooks since the start: genuine, or why they were refused." },
+		{ "heard_events", "webhook_events_total", "counter", "kind",
+		  "Events in genuine webhooks since the start, by what came of them." },
+		{ "heard_last_ms", "webhook_last_timestamp_seconds", "gauge", NULL,
+		  "When a genuine webhook was last heard, in Unix time." },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool any = false;
+		for (size_t r = 0; r < t->count; r++) {
+			const struct tallied *row = &t->row[r];
+			if (strcmp(row->name, rows[i].tally) != 0)
+				continue;
+			if (!any)
+				family(out, rows[i].name, rows[i].type, rows[i].help);
+			any = true;
+			sample_account(out, rows[i].name, row->account, rows[i].label, row->kind,
+				       rows[i].label ? row->value : row->value / MS_SECOND);
+		}
+	}
+}
+
 /* ---- the state ------------------------------------------------------------------ */
 
 static void add_state(const struct admin_view *v, struct str *out)
@@ -247,6 +280,7 @@ int view_metrics(const struct admin_view *v, struct str *out)
 	add_health(&v->report, out);
 	add_requests(&v->report, out);
 	add_waiting(v, out);
+	add_heard(engine_tallies(v->scope->engine), out);
 	add_state(v, out);
 	return 200;
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Webhooks on real sockets, signed by openssl: what is genuine becomes a credential without a poll, what is not is refused.
+metrics_awk=$(dirname "$(realpath "$0")")/metrics.awk
 . "$(dirname "$(realpath "$0")")/stage.inc"
 start_sandbox
 write_rules 0s
@@ -93,6 +94,10 @@ check 'and becomes a credential' soon state_is tier sent 3
 act join '{"list":4711,"contact":101}'
 check 'a look at who joined a list' is 204 "$(post /hubspot/main/look '{"objectId":"101"}' "X-Hs2cert-Secret: $HOOK_SECRET")"
 check 'lets the list be looked at' soon state_is graduates sent 1
+
+curl -s -o metrics --unix-socket hs2cert.db.sock http://localhost/metrics
+check 'metrics tell of those that were genuine' grep -q '^hs2cert_webhook_requests_total{account="[a-z-]*",outcome="genuine"} [1-9]' metrics
+check 'and are well formed' awk -f "$metrics_awk" metrics
 
 kill -TERM "$daemon"
 check 'SIGTERM ends it with 0' wait "$daemon"
