@@ -85,6 +85,14 @@ $(B)/gen/%_sql.h: engine/store/%.sql
 
 $(B)/engine/store/db.o: $(SQL_HEADERS)
 
+# The status page's style, likewise.
+$(B)/gen/style_css.h: engine/admin/style.css
+	@mkdir -p $(@D)
+	$(Q){ echo 'static const char style_css[] ='; \
+	  sed -e 's/\\/&&/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $<; echo ';'; } > $@
+
+$(B)/engine/admin/assets.o: $(B)/gen/style_css.h
+
 # What `validate --explain` says, one file for each code.
 EXPLAIN_TEXTS := $(wildcard dsl/explain/*.md)
 $(B)/gen/explain_text.h: dsl/explain.awk dsl/codes.h $(EXPLAIN_TEXTS)
@@ -190,7 +198,7 @@ metrics-check: $(B)/hs2cert
 	@PROMTOOL=promtool sh tests/e2e/admin.sh $(B)/hs2cert
 
 .PHONY: lint
-lint: $(SQL_HEADERS)
+lint: $(SQL_HEADERS) $(B)/gen/style_css.h
 	@sh tests/lint/layers.sh
 	@sh tests/lint/headers.sh $(B)/gen
 

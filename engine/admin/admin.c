@@ -22,6 +22,10 @@ struct route {
 };
 
 static const struct route routes[] = {
+	{ "/", view_page, "text/html; charset=utf-8", false },
+	{ "/why", view_why, "text/html; charset=utf-8", true },
+	{ "/style.css", view_style, "text/css; charset=utf-8", false },
+	{ "/favicon.svg", view_sign, "image/svg+xml", false },
 	{ "/health", view_health, NULL, false },
 	{ "/ready", view_ready, NULL, false },
 	{ "/live", view_live, NULL, false },

@@ -48,6 +48,9 @@ admin_show view_live;	/* what the running daemon knows of itself */
 admin_show
 	view_status; /* what `hs2cert status --json` prints, as one object, with view_live in it */
 admin_show view_metrics; /* for Prometheus */
+admin_show view_page;	 /* the status page … */
+admin_show view_why;	 /* … and what it says of one contact: `contact=` in the query */
+admin_show view_style, view_sign;
 
 /* ---- for views ------------------------------------------------------------ */
 

@@ -7,33 +7,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "engine/ledger.h"
 
 #define HASH_SHOWN 12
 #define MOST_DEPTH (LIMIT_YAML_DEPTH + 4)
-
-/* ---- words ------------------------------------------------------------------ */
-
-static bool matched(const struct why_rule *r)
-{
-	if (r->outcome)
-		return strcmp(r->outcome, "no-match") != 0;
-	return r->traced ? r->trace.answer == ANSWER_YES : r->issuance != NULL;
-}
-
-const char *why_outcome(const struct why_rule *r)
-{
-	return r->outcome ? r->outcome : r->traced && !matched(r) ? "no-match" : NULL;
-}
-
-size_t why_shown(const struct why_entry *e)
-{
-	size_t n = 0;
-
-	while (n < e->rules && matched(&e->rule[n]))
-		n++;
-	return e->rules - n > WHY_MISSES ? n + WHY_MISSES : e->rules;
-}
 
 void why_print(struct str *out)
 {
@@ -127,27 +103,6 @@ static void pad(struct str *out, size_t have, size_t want)
 
 /* ---- tests ------------------------------------------------------------------ */
 
-static void add_seen(struct str *out, const struct trace_line *l)
-{
-	if (!l->value_known) {
-		str_add_text(out, l->kind == MATCH_FROM ? "not known" : "was not read");
-		return;
-	}
-	if (!l->value.len) {
-		str_add_text(out, "empty");
-		return;
-	}
-	struct slice cut = { l->value.ptr, l->value.len > 60 ? 60 : l->value.len };
-	while (cut.len && cut.len < l->value.len &&
-	       ((unsigned char)cut.ptr[cut.len] & 0xc0) == 0x80)
-		cut.len--;
-	str_add_char(out, '\'');
-	str_add_shown(out, cut);
-	str_add_text(out, cut.len < l->value.len ? "...'" : "'");
-	if (l->value_note && l->answer != ANSWER_YES)
-		str_addf(out, ", %s", l->value_note);
-}
-
 /* Columns of the longest test and of the longest value of a rule. */
 struct widths {
 	size_t test, seen;
@@ -166,7 +121,7 @@ static struct widths measure(const struct trace *t)
 		trace_add_words(&text, t->rule, l);
 		size_t test = columns_of(&text) + 3 * l->depth;
 		str_clear(&text);
-		add_seen(&text, l);
+		why_add_seen(&text, l);
 		w.seen = columns_of(&text) > w.seen ? columns_of(&text) : w.seen;
 		w.test = test > w.test ? test : w.test;
 		str_clear(&text);
@@ -189,7 +144,7 @@ static void draw_test(struct pen *p, const struct trace *t, const struct trace_l
 	if (l->what) {
 		pad(p->out, columns_of(&text) + 3 * l->depth, w.test);
 		str_clear(&text);
-		add_seen(&text, l);
+		why_add_seen(&text, l);
 		str_add_slice(p->out, str_slice(&text));
 		pad(p->out, columns_of(&text), w.seen);
 		str_clear(&text);
@@ -288,47 +243,10 @@ static void add_look(struct pen *p, const struct why_look *look, bool waits)
 
 /* ---- rules ---------------------------------------------------------------------- */
 
-/* Of a backfill whose event is no longer on record. */
-static bool by_backfill(const struct why_issuance *is)
-{
-	const struct why_step *first = is && is->steps ? &is->trail[0] : NULL;
-
-	return first && first->who && first->note &&
-	       strncmp(first->note, LEDGER_BACKFILL, strlen(LEDGER_BACKFILL)) == 0;
-}
-
-static void add_verdict(struct pen *p, const struct why_rule *r, bool nearest)
-{
-	const char *outcome = why_outcome(r);
-
-	if (outcome && strcmp(outcome, "no-match") == 0 && r->traced) {
-		str_addf(p->out, "did not match: %zu test%s away%s", r->trace.misses,
-			 r->trace.misses == 1 ? "" : "s", nearest ? ", the nearest" : "");
-		return;
-	}
-	str_add_text(p->out, outcome ? outcome
-			     : by_backfill(r->issuance)
-				     ? "by a backfill; its event is not on record"
-			     : r->issuance ? "has an issuance; its event is not on record"
-					   : "matched; what became of it is no longer on record");
-	if (r->reason && !r->issuance) {
-		str_add_text(p->out, ": ");
-		str_add_shown(p->out, slice_of(r->reason));
-	}
-}
-
-/* Recorded only, by a rule that was in shadow then. */
-static bool in_shadow(const struct why_rule *r)
-{
-	if (r->mode)
-		return strcmp(r->mode, "shadow") == 0;
-	return r->issuance && strcmp(r->issuance->state, issuance_state_names[STATE_SHADOW]) == 0;
-}
-
 static void draw_rule(struct pen *p, size_t depth, const struct why_rule *r, bool nearest,
 		      bool apart, bool more)
 {
-	bool yes = matched(r), differs = r->traced && !yes && r->trace.misses;
+	bool yes = why_matched(r), differs = r->traced && !yes && r->trace.misses;
 
 	branch(p, depth, more);
 	if (r->name) {
@@ -336,9 +254,9 @@ static void draw_rule(struct pen *p, size_t depth, const struct why_rule *r, boo
 		paint(p, "1");
 		str_add_text(p->out, r->name);
 		paint(p, "0");
-		str_add_text(p->out, in_shadow(r) ? " (shadow)  " : "  ");
+		str_add_text(p->out, why_in_shadow(r) ? " (shadow)  " : "  ");
 	}
-	add_verdict(p, r, nearest);
+	why_add_verdict(p->out, r, nearest);
 	if (apart)
 		add_look(p, &r->look, false);
 	str_add_char(p->out, '\n');
@@ -377,7 +295,7 @@ static void draw_rules(struct pen *p, const struct why_entry *e, bool all)
 {
 	size_t shown = all ? e->rules : why_shown(e), near = 0;
 
-	while (near < e->rules && matched(&e->rule[near]))
+	while (near < e->rules && why_matched(&e->rule[near]))
 		near++;
 	if (e->gone || e->untold || e->rules == 0) {
 		branch(p, 1, e->rules > 0);

@@ -8,15 +8,8 @@
 #include <string.h>
 
 #include "engine/cli/cli.h"
-#include "engine/why.h"
+#include "engine/why_words.h"
 
-/* Rules that an event is not near to are counted, not shown, beyond so many. */
-#define WHY_MISSES 5
-
-/* fired, held, skipped, no-match, no-event; what the trace says where nothing is on record. */
-const char *why_outcome(const struct why_rule *r);
-/* How many of the entry's rules are shown. */
-size_t why_shown(const struct why_entry *e);
 /* Writes to stdout, and empties. */
 void why_print(struct str *out);
 

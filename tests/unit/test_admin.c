@@ -1,0 +1,365 @@
+/* What the admin endpoint shows, and the words that its page is written in. */
+#include "tests/unit/rules.h"
+
+#include "base/json.h"
+#include "engine/admin/admin.h"
+#include "engine/admin/html.h"
+#include "engine/admin/query.h"
+#include "engine/recent.h"
+#include "engine/sim.h"
+#include "engine/store/db.h"
+
+#define START INT64_C(1795435220000) /* 2026-11-23T12:00:20Z */
+
+/* ---- the page's words ---------------------------------------------------------- */
+
+static struct str out;
+
+static const char *escaped(struct slice text)
+{
+	str_clear(&out);
+	html_escape(&out, text);
+	return str_text(&out);
+}
+
+static void nothing_that_was_given_is_markup(void **state)
+{
+	(void)state;
+	assert_string_equal(escaped(slice_of("<b a='1' c=\"2\">&amp;")),
+			    "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;");
+	assert_string_equal(escaped(slice_of("Zo\303\253")), "Zo\303\253");
+	assert_string_equal(escaped(slice_of("a\nb\033[31m\377")), "a\\x0ab\\x1b[31m\\xff");
+	assert_string_equal(escaped((struct slice){ "a\0<", 3 }), "a\\x00&lt;");
+	str_clear(&out);
+	html_begin(&out, "hs2cert", slice_of("\"><script>x</script>"));
+	assert_null(strstr(str_text(&out), "<script"));
+	assert_null(strstr(str_text(&out), "style="));
+}
+
+static const char *span(int64_t ms)
+{
+	str_clear(&out);
+	html_span(&out, ms);
+	return str_text(&out);
+}
+
+static void spans_are_told_in_one_unit(void **state)
+{
+	(void)state;
+	assert_string_equal(span(-5), "0 s");
+	assert_string_equal(span(119 * MS_SECOND), "119 s");
+	assert_string_equal(span(MS_MINUTE), "1 min");
+	assert_string_equal(span(2 * MS_MINUTE), "2 min");
+	assert_string_equal(span(47 * MS_HOUR), "47 h");
+	assert_string_equal(span(MS_DAY), "1 day");
+	assert_string_equal(span(2 * MS_DAY), "2 days");
+}
+
+static void queries_are_decoded_strictly(void **state)
+{
+	static const struct {
+		const char *query, *value; /* NULL: it has none */
+	} rows[] = {
+		{ "contact=101", "101" },
+		{ "a=1&contact=ana%40example.org&b", "ana@example.org" },
+		{ "contact=a+b%2B&contact=c", "a b+" },
+		{ "contact=", "" },
+		{ "", NULL },
+		{ "contact", NULL },
+		{ "contacts=1", NULL },
+		{ "contact=%4", NULL },
+		{ "contact=%zz", NULL },
+		{ "contact=%00", NULL },
+		{ "contact=%ff", NULL },
+		{ "contact=12345678901234567", NULL }, /* beyond the ceiling */
+	};
+	struct str value;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		str_init(&value, 16);
+		bool there = query_value(slice_of(rows[i].query), "contact", &value);
+		if (there != (rows[i].value != NULL) ||
+		    (there && strcmp(str_text(&value), rows[i].value) != 0))
+			fail_msg("%s: %s", rows[i].query, there ? str_text(&value) : "none");
+		str_release(&value);
+	}
+}
+
+/* ---- views of an engine that lives in a sandbox ---------------------------------- */
+
+struct house {
+	struct sandbox *sandbox;
+	struct sim sim;
+	struct db *db;
+	struct engine *engine;
+	struct counts counts;
+	struct admin_scope scope;
+	struct admin_reload reload;
+};
+
+static const char rules[] = "rule: a\ndescription: \"<i>a</i>\"\n"
+			    "trigger:\n  event: property-changed\n  property: tier\n  settle: 0s\n"
+			    "action:\n  do: issue-credential\n  group: g\n";
+
+static int open_house(void **state)
+{
+	struct house *h = mem_alloc(sizeof(*h));
+	struct sandbox_options o;
+	struct json *properties = json_new_object();
+	struct err err;
+	int64_t id;
+
+	sandbox_defaults(&o);
+	h->sandbox = sandbox_new(&o);
+	sandbox_group(h->sandbox, "g", "Gold");
+	json_set_text(properties, "email", "ada@example.com");
+	json_set_text(properties, "firstname", "Ada");
+	enum rc rc = sandbox_create(h->sandbox, START - MS_DAY, 101, properties, &id, &err);
+	json_free(properties);
+	sim_init(&h->sim, h->sandbox, START, 7, NULL);
+	h->sim.world.counts = &h->counts;
+	if (rc == RC_OK)
+		rc = db_open(":memory:", DB_OWN, &h->db, &err);
+	h->sim.world.db = h->db;
+	h->engine = engine_new(&h->sim.world);
+	struct table *table = table_of(rules);
+	if (rc == RC_OK)
+		rc = engine_load(h->engine, table, &err);
+	table_unref(table);
+	h->scope = (struct admin_scope){ .engine = h->engine,
+					 .world = &h->sim.world,
+					 .db = h->db,
+					 .folder = "rules.d",
+					 .started_ms = START };
+	str_init(&out, 1u << 20);
+	*state = h;
+	return rc == RC_OK ? 0 : -1;
+}
+
+static int close_house(void **state)
+{
+	struct house *h = *state;
+
+	str_release(&out);
+	engine_free(h->engine);
+	db_close(h->db);
+	sandbox_free(h->sandbox);
+	mem_free(h);
+	return 0;
+}
+
+static void live(struct house *h, int64_t ms)
+{
+	struct err err;
+
+	if (sim_run(&h->sim, h->engine, h->sim.now_ms + ms, &err) != RC_OK)
+		fail_msg("%s", err.text);
+}
+
+static int look(struct house *h, admin_show *view, const char *query)
+{
+	struct arena memory;
+	struct err err;
+
+	arena_init(&memory);
+	struct admin_view v = { .scope = &h->scope,
+				.reload = &h->reload,
+				.query = slice_of(query),
+				.memory = &memory,
+				.now_ms = h->sim.now_ms };
+	engine_report(h->engine, &memory, &v.report);
+	str_clear(&out);
+	int status = view(&v, &out);
+	arena_release(&memory);
+	assert_int_equal(db_failed(h->db, &err), RC_OK);
+	assert_false(out.overflow);
+	return status;
+}
+
+static bool shows(const char *text)
+{
+	return strstr(str_text(&out), text) != NULL;
+}
+
+static void set_tier(struct house *h, const char *value)
+{
+	struct err err;
+
+	assert_int_equal(sandbox_set(h->sandbox, h->sim.now_ms, 101, "tier", slice_of(value), &err),
+			 RC_OK);
+}
+
+static void what_happened_is_counted(void **state)
+{
+	struct house *h = *state;
+
+	live(h, MS_MINUTE);
+	set_tier(h, "Gold");
+	live(h, 5 * MS_MINUTE);
+	assert_int_equal(h->counts.events, 1);
+	assert_int_equal(h->counts.made[MADE_FIRED], 1);
+	assert_int_equal(h->counts.to_decision.count, 1);
+	assert_int_equal(h->counts.to_credential.count, 1);
+	/* A Date has no part of a second. */
+	assert_true(h->counts.to_credential.sum_ms + MS_SECOND > h->counts.to_decision.sum_ms);
+	assert_true(h->counts.to_credential.sum_ms < 5 * MS_MINUTE);
+	assert_int_equal(look(h, view_metrics, ""), 200);
+	assert_true(shows("\nhs2cert_events_total 1\n"));
+	assert_true(shows("\nhs2cert_issuances{state=\"sent\"} 1\n"));
+	assert_true(shows("\nhs2cert_credential_delay_seconds_bucket{le=\"+Inf\"} 1\n"));
+	assert_true(shows("\nhs2cert_rules{mode=\"live\"} 1\n"));
+	assert_false(shows("@"));
+	assert_int_equal(look(h, view_live, ""), 200);
+	assert_true(shows("\"health\":\"fine\""));
+	assert_int_equal(look(h, view_status, ""), 200);
+	assert_true(shows("\"rule\":\"a\",\"mode\":\"live\""));
+}
+
+static void readiness_is_that_every_account_works(void **state)
+{
+	struct house *h = *state;
+	struct err err;
+
+	live(h, MS_MINUTE);
+	assert_int_equal(look(h, view_health, ""), 200);
+	assert_int_equal(look(h, view_ready, ""), 200);
+	/* A failure that passes is none. */
+	assert_int_equal(sandbox_fault(h->sandbox, "hubspot", FAULT_STATUS, 500, -1, 0, 1, &err),
+			 RC_OK);
+	live(h, 35 * MS_SECOND);
+	assert_int_equal(look(h, view_ready, ""), 200);
+	live(h, 5 * MS_MINUTE);
+	assert_int_equal(sandbox_fault(h->sandbox, "hubspot", FAULT_STATUS, 401, -1, 0, 1, &err),
+			 RC_OK);
+	live(h, 5 * MS_MINUTE);
+	assert_int_equal(look(h, view_ready, ""), 503);
+	assert_true(shows("\"stopped\""));
+	assert_int_equal(look(h, view_health, ""), 200);
+	assert_int_equal(look(h, view_page, ""), 200);
+	assert_true(shows("1 account does not work."));
+	engine_stop(h->engine);
+	assert_int_equal(look(h, view_ready, ""), 503);
+	assert_true(shows("\"stopping\":true"));
+}
+
+static void the_page_tells_what_to_do(void **state)
+{
+	struct house *h = *state;
+	struct err err;
+
+	live(h, MS_MINUTE);
+	assert_int_equal(look(h, view_page, ""), 200);
+	assert_true(shows("All is well."));
+	assert_true(shows("Nothing waits for a person."));
+	assert_true(shows("&lt;i&gt;a&lt;/i&gt;"));
+	assert_int_equal(sandbox_fault(h->sandbox, "create", FAULT_STATUS, 422, -1, 0, 1, &err),
+			 RC_OK);
+	set_tier(h, "Gold");
+	live(h, 5 * MS_MINUTE);
+	assert_int_equal(look(h, view_page, ""), 200);
+	assert_true(shows("1 issuance needs a person."));
+	assert_true(shows("hs2cert retry --rule a --state-is refused"));
+	assert_true(shows("href=\"/why?contact=101\""));
+	assert_false(shows("ada@"));
+	h->reload = (struct admin_reload){ .tried = true, .refused = true, .errors = 2 };
+	assert_int_equal(look(h, view_page, ""), 200);
+	assert_true(shows("The last reload was refused."));
+	assert_true(shows("2 errors. The rules of before stay in force."));
+}
+
+static void why_is_answered_on_a_page(void **state)
+{
+	struct house *h = *state;
+	struct err err;
+
+	live(h, MS_MINUTE);
+	set_tier(h, "<b>Gold</b>");
+	live(h, 5 * MS_MINUTE);
+	assert_int_equal(clock_set_zone("Europe/Warsaw", &err), RC_OK);
+	assert_int_equal(look(h, view_why, "contact=ada%40example.com"), 200);
+	assert_string_equal(clock_zone(), "Europe/Warsaw"); /* the tables of then were of UTC */
+	assert_true(shows("&lt;b&gt;Gold&lt;/b&gt;"));
+	assert_false(shows("<b>Gold"));
+	assert_true(shows("Issuance #1: <b>sent</b>"));
+	assert_int_equal(look(h, view_why, "contact=999"), 200);
+	assert_true(shows("Nothing is on record of this contact."));
+	assert_int_equal(look(h, view_why, "contact=++"), 400);
+	assert_int_equal(look(h, view_why, ""), 400);
+	assert_int_equal(clock_set_zone("UTC", &err), RC_OK);
+}
+
+/* ---- seven days -------------------------------------------------------------------- */
+
+static void write_issuance(struct db *db, const char *rule, int64_t created_ms, const char *state)
+{
+	struct err err;
+
+	db_begin(db, "test");
+	db_run(db,
+	       "INSERT INTO issuance (rule, table_hash, source_account, contact, event, target, to_value,"
+	       " at_ms, action_account, group_id, do_issue, do_send, email, state, created_ms, updated_ms)"
+	       " VALUES (?1, '', 'h', '1', 'property-changed', 'tier', 'x', ?2, 'c', 'g', 1, 1, '', ?3,"
+	       " ?2, ?2)",
+	       "tit", rule, created_ms, state);
+	db_run(db,
+	       "INSERT INTO trail (issuance, at_ms, state) SELECT max(id), ?1 + 5000, 'issued' FROM"
+	       " issuance",
+	       "i", created_ms);
+	assert_int_equal(db_commit(db, &err), RC_OK);
+}
+
+static void seven_days_are_read_from_where_they_begin(void **state)
+{
+	struct house *h = *state;
+	struct arena memory;
+	struct recent r;
+	struct parked *parked;
+	int64_t total, now = START + 30 * MS_DAY, begin;
+
+	arena_init(&memory);
+	recent_read(h->db, engine_table(h->engine), now, &memory, &r);
+	assert_int_equal(r.rule[0].total, 0);
+	begin = r.begin_ms;
+	assert_true(begin > now - 7 * MS_DAY && begin + RECENT_SLOTS * RECENT_SLOT_MS > now);
+	for (int i = 0; i < 50; i++)
+		write_issuance(h->db, "a", START + i, "sent");
+	write_issuance(h->db, "a", begin - 1, "sent");
+	write_issuance(h->db, "a", begin, "sent");
+	write_issuance(h->db, "a", begin + RECENT_SLOT_MS - 1, "held");
+	write_issuance(h->db, "a", begin + RECENT_SLOT_MS, "skipped");
+	write_issuance(h->db, "gone", begin + RECENT_SLOT_MS, "refused");
+	write_issuance(h->db, "a", now, "refused");
+	recent_read(h->db, engine_table(h->engine), now, &memory, &r);
+	assert_int_equal(r.rule[0].total, 3);
+	assert_int_equal(r.rule[0].fired[0], 2);
+	assert_int_equal(r.rule[0].fired[1], 0);
+	assert_int_equal(r.rule[0].fired[RECENT_SLOTS - 1], 1);
+	assert_int_equal(r.credential[0].count,
+			 2); /* that were issued then, whenever they were written */
+	assert_int_equal(r.credential[1].count, 3);
+	assert_int_equal(r.credential[0].half_ms, 5000);
+	assert_int_equal(recent_parked(h->db, 2, &memory, &parked, &total), 2);
+	assert_int_equal(total, 3);
+	assert_string_equal(parked[0].rule, "a");
+	assert_string_equal(parked[0].state, "refused");
+	arena_release(&memory);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, open_house, close_house)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(nothing_that_was_given_is_markup),
+		CASE(spans_are_told_in_one_unit),
+		CASE(queries_are_decoded_strictly),
+		CASE(what_happened_is_counted),
+		CASE(readiness_is_that_every_account_works),
+		CASE(the_page_tells_what_to_do),
+		CASE(why_is_answered_on_a_page),
+		CASE(seven_days_are_read_from_where_they_begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
