@@ -197,6 +197,12 @@ metrics-check: $(B)/hs2cert
 	@command -v promtool >/dev/null || sh contrib/deps.sh prometheus
 	@PROMTOOL=promtool sh tests/e2e/admin.sh $(B)/hs2cert
 
+# The status page in a real Chromium; SHOTS=FOLDER leaves screenshots there. Not part of `make check`: a browser is heavy.
+.PHONY: page-check
+page-check: $(B)/hs2cert
+	@command -v chromedriver >/dev/null || sh contrib/deps.sh chromium chromium-driver
+	@sh tests/page/run.sh $(B)/hs2cert $(SHOTS)
+
 .PHONY: lint
 lint: $(SQL_HEADERS) $(B)/gen/style_css.h
 	@sh tests/lint/layers.sh

@@ -129,8 +129,9 @@ static void add_rule(struct str *out, const struct why_rule *r, bool nearest)
 
 	str_init(&text, LIMIT_VALUE_BYTES);
 	html_rawf(out, "<div class=\"rule %s\">", yes ? "yes" : "no");
-	add_mark(out, yes ? ANSWER_YES : ANSWER_NO);
+	/* What is said of the event as a whole is no rule's yes or no. */
 	if (r->name) {
+		add_mark(out, yes ? ANSWER_YES : ANSWER_NO);
 		html_raw(out, "<b>");
 		html_text(out, slice_of(r->name));
 		html_raw(out, "</b> ");

@@ -18,7 +18,7 @@ void plot_bars(struct str *out, const struct recent_rule *r)
 		most = r->fired[i] > most ? r->fired[i] : most;
 	html_rawf(
 		out,
-		"<svg class=\"bars\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%lld in seven days, "
+		"<svg class=\"bars\" preserveAspectRatio=\"xMinYMax\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%lld in seven days, "
 		"at most %lld in six hours\">",
 		RECENT_SLOTS * BAR_STEP, BARS_HEIGHT, (long long)r->total, (long long)most);
 	for (int i = 0; i < RECENT_SLOTS; i++) {
