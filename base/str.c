@@ -295,7 +295,7 @@ bool utf8_valid(struct slice text)
 	const char *p = text.ptr, *end = slice_end(text);
 
 	while (p < end) {
-		size_t len = utf8_length(p, end);
+		size_t len = (unsigned char)*p < 0x80 ? 1 : utf8_length(p, end);
 		if (!len)
 			return false;
 		p += len;

@@ -108,6 +108,30 @@ enum answer rule_match_watched(const struct table *t, const struct rule *rule,
 			       const struct event_facts *event, const struct facts *facts,
 			       struct match_note *note, const struct match_watcher *watcher);
 
+/* ---- all rules at once --------------------------------------------------- */
+
+/*
+ * The matching of one event after another against a table: what it takes beside the table, which it
+ * keeps. For one thread; the table outlives it.
+ */
+struct matcher;
+struct matcher *matcher_new(const struct table *t);
+void matcher_free(struct matcher *m); /* NULL does nothing */
+
+/* A rule that is no definite no: `sure` where rule_match says yes, else it has to be asked. */
+struct survivor {
+	uint32_t rule;
+	bool sure;
+};
+
+/*
+ * Of the rules that table_candidates names, in its order, those for which rule_match would not say
+ * no; lent until the next run. Rules that do not fire cost next to nothing, however many there are.
+ */
+size_t matcher_run(struct matcher *m, uint32_t source, struct slice target,
+		   const struct event_facts *event, const struct facts *facts,
+		   const struct survivor **out);
+
 /* The tests of a rule's filters, whether they were run or not; texts are lent by the table. */
 struct rule_test {
 	const char *what, *file; /* as in match_note */

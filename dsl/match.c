@@ -138,7 +138,7 @@ static struct finding run(struct machine *m)
 	return m->last;
 }
 
-static bool has_value(const struct slice *value, size_t count, struct slice wanted)
+bool rule_has_value(const struct slice *value, size_t count, struct slice wanted)
 {
 	size_t low = 0, high = count;
 
@@ -159,14 +159,14 @@ static bool from_fits(const struct rule *rule, const struct event_facts *event, 
 {
 	if (!event->from_known)
 		*note = "from is not known";
-	return event->from_known && has_value(rule->from, rule->n_from, event->from);
+	return event->from_known && rule_has_value(rule->from, rule->n_from, event->from);
 }
 
 /* Clearing a value earns nothing unless the rule names the empty value: behaviour.md P7. */
 static bool to_fits(const struct rule *rule, const struct event_facts *event, const char **note)
 {
 	if (rule->n_to)
-		return has_value(rule->to, rule->n_to, event->to);
+		return rule_has_value(rule->to, rule->n_to, event->to);
 	*note = "empty";
 	return false;
 }

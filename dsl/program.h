@@ -224,6 +224,9 @@ struct table_memory {
 	struct table *base;		/* a mutant's: what it lends from; else NULL */
 };
 
+/* Whether `wanted` is among sorted values: of a rule's from or to. */
+bool rule_has_value(const struct slice *value, size_t count, struct slice wanted);
+
 /* Builds t->index from the rules. */
 void table_index_build(struct table *t);
 

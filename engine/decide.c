@@ -18,6 +18,8 @@
  * believe the look.
  */
 #define STALE_LOOKS 4
+/* Where more rules than this name a value, those that do not match are counted, not named. */
+#define REASONS_MOST 20
 
 /* One contact being decided. */
 struct deciding {
@@ -39,6 +41,7 @@ struct happening {
 	const char *list_id, *list_name; /* list-added */
 	const char *skip;		 /* it earns nothing in any case, and why; else NULL */
 	int64_t recorded;		 /* its id on record; 0: it is not */
+	size_t passed_over; /* rules that name the value, do not fit, and are too many to be named */
 };
 
 /* What one rule says of a happening, before anything is written. */
@@ -210,21 +213,46 @@ static int64_t record_seen(struct deciding *g, const struct happening *h)
 	return e.ruleset ? record_write(g->d->db, g->d->table, &e) : 0;
 }
 
-/* The rules of this watch among those that can match. */
-static size_t candidates(struct deciding *g, const struct happening *h, struct judgement **out)
+/* The next of `survivor` is this rule: it may match. */
+static bool survived(const struct survivor **survivor, const struct survivor *end, uint32_t rule)
+{
+	if (*survivor == end || (*survivor)->rule != rule)
+		return false;
+	(*survivor)++;
+	return true;
+}
+
+/*
+ * The rules of this watch that name the value, with what each makes of the event. Those that it does
+ * not fit are of interest where they are few; of many they are only counted, in h->passed_over.
+ */
+static size_t candidates(struct deciding *g, struct happening *h, struct judgement **out)
 {
 	const struct decide *d = g->d;
+	struct event_facts event = event_facts(h);
+	struct view then = { g->c, d->ops, d->origin, false, event.as_of_ms, false };
+	struct facts facts = view_facts(&then);
 	struct rule_ids ids[2];
-	size_t n = 0;
+	const struct survivor *survivor = NULL;
+	size_t n = 0, named, survivors = 0;
 
 	table_candidates(d->table, d->source, h->watch->event, h->watch->target, h->to, ids);
-	*out = arena_alloc(g->memory, (ids[0].count + ids[1].count + 1) * sizeof(**out));
-	for (size_t k = 0; k < 2; k++) {
-		for (size_t i = 0; i < ids[k].count; i++) {
-			const struct rule *rule = &d->table->rule[ids[k].id[i]];
-			if (d->watches->of_rule[rule->id] == h->watch)
-				judge(g, h, rule, &(*out)[n++]);
-		}
+	named = ids[0].count + ids[1].count;
+	bool all = g->c->gone || named <= REASONS_MOST;
+	if (!all)
+		survivors = matcher_run(d->watches->matcher, d->source, slice_of(h->watch->target),
+					&event, &facts, &survivor);
+	const struct survivor *end = survivor + survivors;
+	*out = arena_alloc(g->memory, ((all ? named : survivors) + 1) * sizeof(**out));
+	for (size_t i = 0; i < named; i++) {
+		uint32_t id = i < ids[0].count ? ids[0].id[i] : ids[1].id[i - ids[0].count];
+		bool judged = all || survived(&survivor, end, id);
+		if (d->watches->of_rule[id] != h->watch)
+			continue;
+		if (judged)
+			judge(g, h, &d->table->rule[id], &(*out)[n++]);
+		else
+			h->passed_over++;
 	}
 	return n;
 }
@@ -247,7 +275,11 @@ static bool decide_event(struct deciding *g, struct happening *h)
 		g->unsure = true;
 		return false;
 	}
-	if (n == 0)
+	if (h->passed_over)
+		record(g, h, NULL, "no-match",
+		       arena_printf(g->memory, "%zu%s rules that name this value do not match",
+				    h->passed_over, n ? " other" : ""));
+	else if (n == 0)
 		record(g, h, NULL, "no-match", "no rule names this value");
 	mark_decided(g, h->watch, h->at_ms, h->to);
 	return true;

@@ -252,7 +252,7 @@ enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
 {
 	struct sync s = { .db = db, .table = table, .log = log, .now_ms = now_ms };
 
-	*out = (struct watches){ .synced_ms = now_ms };
+	*out = (struct watches){ .synced_ms = now_ms, .matcher = matcher_new(table) };
 	map_init(&s.made);
 	arena_init(&s.memory);
 	arena_init(&out->memory);
@@ -274,6 +274,7 @@ enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
 void watches_release(struct watches *w)
 {
 	arena_release(&w->memory);
+	matcher_free(w->matcher);
 	*w = (struct watches){ 0 };
 }
 

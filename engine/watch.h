@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
-#include "dsl/table.h"
+#include "dsl/eval.h"
 #include "engine/store/db.h"
 
 struct watch {
@@ -35,6 +35,7 @@ struct watches {
 	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
 	int64_t synced_ms; /* our clock at watches_sync: the loaded_ms of what was activated then */
 	char tag[17];	   /* changes when property watches do: which watches a read served */
+	struct matcher *matcher; /* of the table that they were loaded for */
 	struct arena memory;
 };
 

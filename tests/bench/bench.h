@@ -33,10 +33,14 @@ struct work_rule {
 	uint32_t property, value, domain[2], number, at_least;
 };
 
+/* Facts that are joined already, close together: fact 0 is the address, the others are numbers. */
+#define WORK_FACTS (1 + WORK_NUMBERS)
+#define WORK_FACT_BYTES 48
+
 struct work_contact {
-	struct slice email;
-	struct slice number[WORK_NUMBERS]; /* as the source says them … */
-	double plain[WORK_NUMBERS];	   /* … and as a C program would keep them */
+	char text[WORK_FACT_BYTES]; /* as the source says them, one behind the other … */
+	uint8_t from[WORK_FACTS], to[WORK_FACTS];
+	float plain[WORK_NUMBERS]; /* … and the numbers as a C program would keep them */
 };
 
 struct work_event {
@@ -58,6 +62,10 @@ struct work {
 /* The same in every run. */
 void work_make(struct work *w, size_t rules, bool own);
 struct slice work_domain(uint32_t i); /* "acme.com" */
+static inline struct slice work_fact(const struct work_contact *c, size_t i)
+{
+	return (struct slice){ c->text + c->from[i], (size_t)(c->to[i] - c->from[i]) };
+}
 void work_free(struct work *w);
 /* The rule files' text, a document for each rule. */
 void work_text(const struct work *w, struct str *out);

@@ -11,8 +11,9 @@
 struct bench {
 	struct work work;
 	struct table *table;
+	struct matcher *matcher;
 	struct reference *reference;
-	uint32_t *fact_of; /* by property: 0 the address, 1 + n a number */
+	uint32_t *fact_of; /* by property */
 	uint32_t *fired;   /* room for all rules */
 };
 
@@ -25,9 +26,7 @@ struct person {
 static enum fact value_of(void *ctx, uint32_t property, struct slice *value)
 {
 	const struct person *p = ctx;
-	uint32_t i = p->b->fact_of[property];
-
-	*value = i ? p->contact->number[i - 1] : p->contact->email;
+	*value = work_fact(p->contact, p->b->fact_of[property]);
 	return FACT_KNOWN;
 }
 
@@ -39,17 +38,14 @@ static size_t match_one(const struct bench *b, const struct work_event *event)
 				 .property = event->property,
 				 .to = event->value,
 				 .from_known = true };
-	struct rule_ids ids[2];
-	size_t fired = 0;
+	const struct survivor *survivor;
+	size_t fired = 0, n = matcher_run(b->matcher, b->table->rule[0].source, event->property, &e,
+					  &facts, &survivor);
 
-	table_candidates(b->table, b->table->rule[0].source, EVENT_PROPERTY_CHANGED,
-			 event->property.ptr, e.to, ids);
-	for (size_t k = 0; k < 2; k++) {
-		for (size_t n = 0; n < ids[k].count; n++) {
-			const struct rule *rule = &b->table->rule[ids[k].id[n]];
-			if (rule_match(b->table, rule, &e, &facts, NULL) == ANSWER_YES)
-				b->fired[fired++] = rule->id;
-		}
+	for (size_t i = 0; i < n; i++) {
+		const struct rule *rule = &b->table->rule[survivor[i].rule];
+		if (survivor[i].sure || rule_match(b->table, rule, &e, &facts, NULL) == ANSWER_YES)
+			b->fired[fired++] = rule->id;
 	}
 	return fired;
 }
@@ -108,6 +104,7 @@ void bench_match(size_t rules, bool own)
 	str_release(&text);
 	if (!b.table)
 		exit(1);
+	b.matcher = matcher_new(b.table);
 	b.reference = reference_new(&b.work);
 	b.fired = mem_alloc(rules * sizeof(*b.fired));
 	b.fact_of = mem_alloc(b.table->n_property * sizeof(*b.fact_of));
@@ -119,6 +116,7 @@ void bench_match(size_t rules, bool own)
 	mem_free(b.fact_of);
 	mem_free(b.fired);
 	reference_free(b.reference);
+	matcher_free(b.matcher);
 	table_unref(b.table);
 	work_free(&b.work);
 }

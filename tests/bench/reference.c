@@ -14,7 +14,7 @@
 struct wanted {
 	uint32_t number;
 	uint32_t rule;
-	double at_least;
+	float at_least;
 };
 
 struct place {
@@ -95,7 +95,8 @@ struct reference *reference_new(const struct work *w)
 			snprintf(value, sizeof(value), "v%u", rule->value);
 			struct slice key[3] = { slice_of(property), slice_of(value),
 						work_domain(rule->domain[k]) };
-			add(r, key, (struct wanted){ rule->number, (uint32_t)i, rule->at_least });
+			add(r, key,
+			    (struct wanted){ rule->number, (uint32_t)i, (float)rule->at_least });
 		}
 	}
 	return r;
@@ -114,8 +115,9 @@ size_t reference_match(const struct reference *r, const struct work *w, const st
 		       uint32_t *fired)
 {
 	const struct work_contact *c = &w->contact[e->contact];
-	const char *at = memrchr(c->email.ptr, '@', c->email.len);
-	struct slice domain = { at + 1, c->email.len - (size_t)(at + 1 - c->email.ptr) };
+	struct slice email = work_fact(c, 0);
+	const char *at = memrchr(email.ptr, '@', email.len);
+	struct slice domain = { at + 1, (size_t)(email.ptr + email.len - at) - 1 };
 	struct slice key[3] = { e->property, e->value, domain };
 	size_t i = find(r, hash_of(key), key), n = 0;
 

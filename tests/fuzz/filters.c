@@ -407,6 +407,18 @@ static void watch(const struct table *t, const struct event_facts *event, const 
 	must(tests == rule_test_count(&t->rule[0]));
 }
 
+/* So does the matcher of all rules, which may be unsure, never wrong. */
+static void match_all(const struct table *t, const struct event_facts *event,
+		      const struct facts *facts, enum answer answer)
+{
+	struct matcher *m = matcher_new(t);
+	const struct survivor *s;
+	size_t n = matcher_run(m, t->rule[0].source, slice_of(t->rule[0].target), event, facts, &s);
+
+	must(n ? !s[0].sure || answer == ANSWER_YES : answer == ANSWER_NO);
+	matcher_free(m);
+}
+
 static void compare(struct filters *f, enum opinion ours)
 {
 	struct seen seen = { f, NULL };
@@ -425,6 +437,7 @@ static void compare(struct filters *f, enum opinion ours)
 	enum answer answer = rule_match(t, &t->rule[0], &event, &facts, &note);
 	must(answer == ANSWER_YES || (note.what && note.line));
 	watch(t, &event, &facts, answer, &note);
+	match_all(t, &event, &facts, answer);
 	must(f->free || answer == (ours == OPINION_YES	? ANSWER_YES
 				   : ours == OPINION_NO ? ANSWER_NO
 							: ANSWER_UNSURE));

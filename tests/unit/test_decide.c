@@ -165,6 +165,38 @@ static void a_value_that_is_no_number_is_told(void **state)
 	take_down();
 }
 
+/* Of many rules those that match are found; the others are counted. A fact that is not known holds all. */
+static void many_rules_on_one_value(void **state)
+{
+	struct str text;
+
+	(void)state;
+	str_init(&text, 100000);
+	for (int i = 0; i < 40; i++)
+		str_addf(
+			&text,
+			"%srule: r%d\ntrigger: { event: property-changed, property: tier, to: Gold,"
+			" filters: [ { property: country, is: c%d }, { property: score, at-least: 1 } ] }\n"
+			"action: { do: issue-credential, group: G }\n",
+			i ? "---\n" : "", i, i % 20);
+	put_up(str_text(&text));
+	str_release(&text);
+	changed("country", NOW - MS_DAY, "c7");
+	changed("tier", NOW - MS_DAY, "Silver");
+	changed("tier", NOW, "Gold");
+	property("score")->read = false;
+	decide();
+	assert_int_equal(issuances("skipped"), 0);
+	property("score")->read = true;
+	changed("score", NOW - MS_DAY, "1");
+	decide();
+	assert_int_equal(issuances("skipped"), 2); /* they have no address */
+	assert_int_equal(decisions("no-match", "38 other rules that name this value do not match"),
+			 1);
+	assert_int_equal(decisions("no-match", "country is"), 0);
+	take_down();
+}
+
 static void facts_older_than_the_history(void **state)
 {
 	(void)state;
@@ -603,6 +635,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(a_value_before_that_nobody_knows),
 		stored(a_value_that_is_no_number_is_told),
+		stored(many_rules_on_one_value),
 		stored(facts_older_than_the_history),
 		stored(facts_older_than_the_history_of_somebody_without_address),
 		stored(what_waits_for_a_watch_that_is_gone),
