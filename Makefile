@@ -160,7 +160,7 @@ $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # These open their state on a disk that can lose power.
-$(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare: $(B)/tests/disk/disk.o
+$(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare $(B)/tests/unit/test_backfill: $(B)/tests/disk/disk.o
 
 # What the daemon does beside its work.
 $(B)/tests/unit/test_service: $(B)/engine/cli/notify.o $(B)/engine/cli/guard.o

@@ -6,6 +6,7 @@
 #include "engine/sim.h"
 #include "engine/store/db.h"
 #include "engine/why.h"
+#include "tests/disk/disk.h"
 
 #define START INT64_C(1795435220000)
 
@@ -34,22 +35,33 @@ static const char list[] = "rule: grads\n"
 			   "trigger:\n  event: list-added\n  list: Graduates\n"
 			   "action:\n  do: issue-credential\n  group: g\n";
 
-static int portal_setup(void **state)
+static enum rc portal_open(struct portal *p, const char *place)
+{
+	struct err err;
+	enum rc rc = db_open(place, DB_OWN, &p->db, &err);
+
+	p->sim.world.db = p->db;
+	return rc;
+}
+
+static int portal_make(void **state, const char *place)
 {
 	struct portal *p = mem_alloc(sizeof(*p));
 	struct sandbox_options o;
-	struct err err;
 
 	sandbox_defaults(&o);
 	p->sandbox = sandbox_new(&o);
 	sandbox_group(p->sandbox, "g", "Gold");
 	sandbox_attribute(p->sandbox, "custom.town");
 	sim_init(&p->sim, p->sandbox, START, 7, NULL);
-	enum rc rc = db_open(":memory:", DB_OWN, &p->db, &err);
-	p->sim.world.db = p->db;
 	p->rules = tier;
 	*state = p;
-	return rc == RC_OK ? 0 : -1;
+	return portal_open(p, place) == RC_OK ? 0 : -1;
+}
+
+static int portal_setup(void **state)
+{
+	return portal_make(state, ":memory:");
 }
 
 static int portal_teardown(void **state)
@@ -60,6 +72,20 @@ static int portal_teardown(void **state)
 	sandbox_free(p->sandbox);
 	mem_free(p);
 	return 0;
+}
+
+static int disk_setup(void **state)
+{
+	disk_start();
+	return portal_make(state, disk_place());
+}
+
+static int disk_teardown(void **state)
+{
+	int failed = portal_teardown(state);
+
+	disk_stop();
+	return failed;
 }
 
 /* ---- what people do --------------------------------------------------------- */
@@ -585,6 +611,73 @@ static void ended_at_each_step_it_goes_on(void **state)
 		159);
 }
 
+/* Every issuance has the event that it was made for, and a contact has one. */
+static void assert_whole(struct portal *p)
+{
+	assert_int_equal(db_integer(p->db, -1,
+				    "SELECT count(DISTINCT i.contact) FROM issuance i JOIN event e"
+				    " ON e.rule = i.rule AND e.contact = i.contact JOIN decision d"
+				    " ON d.event_id = e.id AND d.outcome = 'fired'",
+				    ""),
+			 rows(p));
+	assert_int_equal(events(p), rows(p));
+}
+
+/* False: it came to its end before the disk failed. Afterwards it is run again on a disk that is well. */
+static bool fail_at(struct portal *p, struct slice base, enum disk_trouble trouble, uint64_t nth)
+{
+	struct err err;
+
+	db_close(p->db);
+	disk_put(base);
+	assert_int_equal(portal_open(p, disk_place()), RC_OK);
+	disk_fail(trouble, nth, trouble != DISK_DIES);
+	enum rc rc = backfill(p, false, INT64_MAX, &err);
+	int64_t said = (int64_t)p->said;
+	bool failed = disk_failed();
+	if (trouble == DISK_DIES && failed)
+		disk_cut(nth);
+	disk_fail(DISK_WELL, 0, false);
+	db_close(p->db);
+	assert_int_equal(portal_open(p, disk_place()), RC_OK);
+	assert_true(rc == RC_OK || (failed && rc == RC_BROKEN));
+	assert_in_range(said, 0, rows(p)); /* who was named is in the ledger */
+	assert_whole(p);
+	fill(p, false);
+	assert_int_equal(rows(p), 60);
+	assert_whole(p);
+	return failed;
+}
+
+/* Full, failing and without power, at writes all over it. */
+static void a_disk_that_fails_in_its_midst(void **state)
+{
+	static const enum disk_trouble troubles[] = { DISK_FULL, DISK_WRITE_FAILS, DISK_SYNC_FAILS,
+						      DISK_DIES };
+	struct portal *p = *state;
+	struct str base;
+	uint64_t places = 0;
+
+	p->rules = braked;
+	for (int64_t id = 100; id < 160; id++)
+		person(p, id, "Gold", NULL, NULL);
+	daemon_pass(p);
+	db_close(p->db);
+	str_init(&base, 1u << 26);
+	str_add_slice(&base, disk_state());
+	assert_int_equal(portal_open(p, disk_place()), RC_OK);
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		uint64_t nth = 1, step = troubles[i] == DISK_SYNC_FAILS ? 1 : 9;
+		for (; fail_at(p, str_slice(&base), troubles[i], nth); nth += step)
+			places++;
+		assert_true(nth > step);
+	}
+	assert_true(places > 20);
+	str_release(&base);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 60);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, portal_setup, portal_teardown)
 
 int main(void)
@@ -603,6 +696,8 @@ int main(void)
 		TEST(a_source_that_cannot_be_read),
 		TEST(ended_at_each_step_it_goes_on),
 		TEST(a_source_that_is_away_is_not_waited_for_long),
+		cmocka_unit_test_setup_teardown(a_disk_that_fails_in_its_midst, disk_setup,
+						disk_teardown),
 	};
 
 	json_start();
