@@ -84,6 +84,14 @@ static struct survey_page refused(const struct reply *answer, struct arena *memo
 	};
 }
 
+/* How many there are, where it says so. */
+static int64_t total_of(const struct json *said, int64_t otherwise)
+{
+	int64_t n = json_int(said, otherwise);
+
+	return n < 0 ? otherwise : n;
+}
+
 static struct survey_page read_list(struct survey *v, const struct reply *answer)
 {
 	const struct json *list = json_get(answer->json, "list");
@@ -98,7 +106,7 @@ static struct survey_page read_list(struct survey *v, const struct reply *answer
 	}
 	str_add_slice(&v->id, json_get_slice(list, "listId"));
 	str_add_slice(&v->name, json_get_slice(list, "name"));
-	v->total = json_int(json_get(list, "size"), 0);
+	v->total = total_of(json_get(list, "size"), 0);
 	return page;
 }
 
@@ -125,7 +133,7 @@ static struct survey_page read_members(struct survey *v, const struct reply *ans
 		page.result = SURVEY_PAGE;
 	str_clear(&v->after);
 	str_add_slice(&v->after, after);
-	v->total = json_int(json_get(answer->json, "total"), v->total);
+	v->total = total_of(json_get(answer->json, "total"), v->total);
 	return page;
 }
 
@@ -154,7 +162,7 @@ static struct survey_page read_found(struct survey *v, const struct reply *answe
 	if (json_path(answer->json, "paging.next.after") && last > v->after_id)
 		page.result = SURVEY_PAGE;
 	if (!v->total)
-		v->total = json_int(json_get(answer->json, "total"), 0);
+		v->total = total_of(json_get(answer->json, "total"), 0);
 	v->after_id = last;
 	return page;
 }

@@ -2,7 +2,8 @@
  * HubSpot's answers: the real source polls and looks in a tiny world that
  * answers every request with fuzzed bytes, and what looks show is decided. Whatever they
  * say: the store takes it, only ids of digits get in, the cursor moves forward and never past
- * HubSpot's now, and an answer that is no answer moves nothing.
+ * HubSpot's now, and an answer that is no answer moves nothing. Where the first byte says so, a survey
+ * walks instead, and stores nothing.
  *
  * Answers: a status, flags, and a body up to the byte 0x1e.
  */
@@ -53,6 +54,10 @@ struct tiny {
 	struct watches watches;
 	struct source *source;
 	int looks; /* that were answered */
+	struct survey_scope scope;
+	enum survey_result surveyed; /* the last page's */
+	int64_t last_id;	     /* of a search */
+	int pages;
 };
 
 static const struct source_ops *const ops = &hubspot_ops;
@@ -295,6 +300,76 @@ static void look(struct tiny *t)
 	must(t->looks <= before + 1);
 }
 
+/* ---- a survey --------------------------------------------------------------------------- */
+
+static void check_sighting(struct tiny *t, const struct sighting *s, int64_t *last)
+{
+	struct slice id = slice_of(s->contact);
+	int64_t number = strtoll(s->contact, NULL, 10);
+
+	must(id.len >= 1 && id.len <= 20 && strspn(s->contact, "0123456789") == id.len);
+	must(t->scope.kind == SURVEY_HOLDERS || s->value.len == 0);
+	must(t->scope.kind == SURVEY_MEMBERS || s->joined_ms == 0);
+	*last = number > *last ? number : *last;
+}
+
+static void page_arrived(void *arg, const struct survey_page *page)
+{
+	struct tiny *t = arg;
+	bool shows = page->result == SURVEY_PAGE || page->result == SURVEY_END;
+	int64_t last = t->last_id;
+
+	t->pages++;
+	t->surveyed = page->result;
+	must(page->total >= 0);
+	must(shows || page->count == 0);
+	must((page->result == SURVEY_REFUSED) == (page->problem != NULL));
+	for (size_t i = 0; i < page->count; i++)
+		check_sighting(t, &page->sighting[i], &last);
+	if (t->scope.kind == SURVEY_MEMBERS) {
+		must(!shows || (page->list_id &&
+				strspn(page->list_id, "0123456789") == strlen(page->list_id)));
+		must(!shows || page->list_id[0]);
+	} else {
+		/* A search goes forward, or it has ended. */
+		must(page->result != SURVEY_PAGE || last > t->last_id);
+		t->last_id = last;
+	}
+}
+
+static void walk(struct tiny *t, uint8_t kind)
+{
+	static const struct slice values[] = { { "Gold", 4 }, { "Silver", 6 }, { "a;b", 3 } };
+	static const struct survey_scope scopes[] = {
+		{ .kind = SURVEY_MEMBERS, .target = "Graduates", .target_is_name = true },
+		{ .kind = SURVEY_HOLDERS, .target = "tier", .value = values, .values = 2 },
+		{ .kind = SURVEY_HOLDERS, .target = "tier", .value = values, .values = 3 },
+		{ .kind = SURVEY_CHANGED, .since_ms = START },
+	};
+	int64_t rows = rows_of(t), cursor = cursor_of(t);
+
+	t->scope = scopes[kind % COUNT(scopes)];
+	t->surveyed = SURVEY_PAGE;
+	t->last_id = 0;
+	t->pages = 0;
+	struct survey *survey = ops->survey_open(t->source, &t->scope);
+	while (t->surveyed == SURVEY_PAGE || t->surveyed == SURVEY_AGAIN) {
+		int64_t ready = ops->survey_ready_ms(survey);
+		int pages = t->pages;
+		if (ops->health(t->source) == SOURCE_STOPPED)
+			break;
+		t->now_ms = ready > t->now_ms ? ready : t->now_ms;
+		ops->survey_next(survey, page_arrived, t);
+		if (!answer_one(t))
+			break;
+		must(t->pages == pages + 1);
+	}
+	ops->survey_close(survey); /* also with a page under way */
+	while (answer_one(t))
+		;
+	must(rows == rows_of(t) && cursor == cursor_of(t));
+}
+
 /* ---- a poll, a look, a poll … --------------------------------------------------------- */
 
 static void poll(struct tiny *t)
@@ -324,13 +399,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.in = (struct input){ data, data + size };
 	t.now_ms = START;
 	t.answers = 0;
-	bool looks_first = input_byte(&t.in) & 1;
+	uint8_t how = input_byte(&t.in);
 	t.source = ops->open(&t.world, t.table->account[t.account].name);
 	ops->load(t.source, t.table, t.account, &t.watches, t.bearer);
-	if (looks_first)
+	if (how & 0x80) {
+		walk(&t, how);
+	} else {
+		if (how & 1)
+			look(&t);
+		poll(&t);
 		look(&t);
-	poll(&t);
-	look(&t);
+	}
 	check_ids(&t);
 	claim_store(&t);
 	ops->close(t.source);
