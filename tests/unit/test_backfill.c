@@ -396,6 +396,28 @@ static void members_and_those_that_were_merged(void **state)
 	assert_int_equal(sandbox_mail_count(p->sandbox), 297);
 }
 
+/* Under an id that nobody but HubSpot has heard of, with the change that the old ones were issued for. */
+static void who_was_merged_gets_no_second_one(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+	int64_t into;
+
+	p->rules = braked;
+	person(p, 1, "Gold", NULL, NULL);
+	person(p, 2, "Gold", NULL, NULL);
+	daemon_pass(p);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 2);
+	daemon_pass(p);
+	assert_int_equal(sandbox_merge(p->sandbox, p->sim.now_ms, 1, 2, 900, &into, &err), RC_OK);
+	p->sim.now_ms += MS_MINUTE; /* until the search shows it */
+	fill(p, false);
+	assert_outcome(p, BACKFILL_KNOWN, 1);
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+}
+
 static void searches_go_by_pages_of_ids(void **state)
 {
 	struct portal *p = *state;
@@ -689,6 +711,7 @@ int main(void)
 		TEST(from_is_the_value_before),
 		TEST(what_came_since_is_the_daemons),
 		TEST(members_and_those_that_were_merged),
+		TEST(who_was_merged_gets_no_second_one),
 		TEST(searches_go_by_pages_of_ids),
 		TEST(the_brake_counts_what_backfills_make),
 		TEST(what_was_in_shadow_goes_out),
