@@ -1,6 +1,8 @@
 /* Who qualifies already: the whole way, through the sandbox, and ended at every place. */
 #include "tests/unit/rules.h"
 
+#include <stdlib.h>
+
 #include "base/json.h"
 #include "engine/backfill.h"
 #include "engine/sim.h"
@@ -576,6 +578,43 @@ static void a_source_that_is_away_is_not_waited_for_long(void **state)
 	assert_outcome(p, BACKFILL_ISSUED, 347);
 }
 
+static int times_in(const char *text, const char *words)
+{
+	int n = 0;
+
+	for (const char *at = text; (at = strstr(at, words)); at++)
+		n++;
+	return n;
+}
+
+/* The daemon asks for labels at each poll until it has them; the log is told once of each property. */
+static void labels_that_cannot_be_had_are_said_once(void **state)
+{
+	static const char words[] = "the labels of the property cannot be had";
+	struct portal *p = *state;
+	struct err err;
+	char *text = NULL;
+	size_t len;
+
+	p->rules = labelled;
+	struct table *table = table_of(p->rules);
+	struct engine *engine = engine_new(&p->sim.world);
+	p->sim.log.out = open_memstream(&text, &len);
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	assert_int_equal(sandbox_fault(p->sandbox, "property", FAULT_STATUS, 503, -1, 0, 30, &err),
+			 RC_OK);
+	int64_t until_ms = p->sim.now_ms + 20 * MS_MINUTE;
+	assert_int_equal(sim_run(&p->sim, engine, until_ms, &err), RC_OK);
+	assert_int_equal(sandbox_faults_left(p->sandbox, "property"), 0);
+	engine_free(engine);
+	sim_abandon(&p->sim);
+	table_unref(table);
+	fclose(p->sim.log.out);
+	p->sim.log.out = NULL;
+	assert_int_equal(times_in(text, words), 2);
+	free(text);
+}
+
 /* ---- ended anywhere -------------------------------------------------------------------- */
 
 struct stop {
@@ -719,6 +758,7 @@ int main(void)
 		TEST(a_source_that_cannot_be_read),
 		TEST(ended_at_each_step_it_goes_on),
 		TEST(a_source_that_is_away_is_not_waited_for_long),
+		TEST(labels_that_cannot_be_had_are_said_once),
 		cmocka_unit_test_setup_teardown(a_disk_that_fails_in_its_midst, disk_setup,
 						disk_teardown),
 	};
