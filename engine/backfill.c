@@ -397,7 +397,7 @@ static bool is_worth_keeping(struct backfill *b, enum backfill_outcome outcome)
 	bool passed = outcome == BACKFILL_NO_MATCH || outcome == BACKFILL_NO_EMAIL ||
 		      outcome == BACKFILL_REPEAT;
 
-	if (b->choice.preview || (passed && b->report.kept >= BACKFILL_PASSED))
+	if (b->choice.preview || (passed && b->report.kept >= b->choice.passed))
 		return false;
 	b->report.kept += passed;
 	return passed || is_written(outcome);

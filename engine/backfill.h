@@ -16,7 +16,7 @@
  *     the brake allows goes out; the rest is held.
  *
  * What it saw of a contact is kept as the engine keeps events (engine/record.h), for `why`: of each for
- * whom it writes an issuance, and of the first BACKFILL_PASSED that the rule passed over, so that one run
+ * whom it writes an issuance, and of the first that the rule passed over, so that one run
  * over a large account does not drive out what is on record of other days.
  *
  * It needs the state only as commands beside a daemon do (DB_SHARE).
@@ -29,8 +29,10 @@
 
 struct backfill;
 
-/* Contacts of one run that were passed over by a filter, for want of an address or by `repeat:`, and are
- * on record: 5 to 10 MB. */
+/*
+ * Contacts of one run that were passed over (by a filter, for want of an address, by `repeat:`) and are on
+ * record: 5 to 10 MB.
+ */
 #define BACKFILL_PASSED 10000
 
 /* What became of a contact in question. */
@@ -79,6 +81,7 @@ struct backfill_choice {
 	const char *who; /* for the trail */
 	bool preview;	 /* writes nothing */
 	int64_t limit;	 /* issuances written at most; INT64_MAX: all */
+	int64_t passed;	 /* contacts that are passed over and kept at most: BACKFILL_PASSED */
 	void (*say)(void *ctx, const struct backfill_person *person); /* after the commit */
 	void *ctx;
 };

@@ -359,7 +359,12 @@ static int fill(struct ground *g, struct table *table, struct filling *f, int64_
 {
 	struct err err;
 	char numeric[32];
-	struct backfill_choice choice = { beside_who(numeric), f->preview, limit, say, f };
+	struct backfill_choice choice = { .who = beside_who(numeric),
+					  .preview = f->preview,
+					  .limit = limit,
+					  .passed = BACKFILL_PASSED,
+					  .say = say,
+					  .ctx = f };
 	struct backfill *b = backfill_new(&g->world, table, f->rule, &choice);
 	enum rc rc = run_to_its_end(g, b, f, &err);
 	const struct backfill_report *r = backfill_report(b);

@@ -19,6 +19,7 @@ struct portal {
 	const char *rules;
 	struct backfill_report report; /* of the last backfill */
 	size_t said;
+	int64_t passed; /* whom backfills keep of those that they pass over */
 };
 
 static const char tier[] =
@@ -57,6 +58,7 @@ static int portal_make(void **state, const char *place)
 	sandbox_attribute(p->sandbox, "custom.town");
 	sim_init(&p->sim, p->sandbox, START, 7, NULL);
 	p->rules = tier;
+	p->passed = BACKFILL_PASSED;
 	*state = p;
 	return portal_open(p, place) == RC_OK ? 0 : -1;
 }
@@ -150,7 +152,12 @@ static void count_said(void *ctx, const struct backfill_person *person)
 static enum rc backfill(struct portal *p, bool preview, int64_t limit, struct err *err)
 {
 	struct table *table = table_of(p->rules);
-	struct backfill_choice choice = { "lena", preview, limit, count_said, &p->said };
+	struct backfill_choice choice = { .who = "lena",
+					  .preview = preview,
+					  .limit = limit,
+					  .passed = p->passed,
+					  .say = count_said,
+					  .ctx = &p->said };
 	struct backfill *b = backfill_new(&p->sim.world, table, &table->rule[0], &choice);
 
 	p->said = 0;
@@ -288,6 +295,22 @@ static void what_it_saw_is_kept(void **state)
 	assert_string_equal(e->rule[1].outcome, "no-match");
 	assert_null(e->rule[1].issuance);
 	why_release(&w);
+}
+
+/* One run over a large account does not drive out what is on record of other days. */
+static void of_those_passed_over_some_are_kept(void **state)
+{
+	struct portal *p = *state;
+
+	for (int64_t id = 100; id < 190; id++)
+		person(p, id, "Gold", "Bonn", id % 3 ? "DE" : "PL");
+	daemon_pass(p);
+	p->passed = 7;
+	fill(p, false);
+	assert_outcome(p, BACKFILL_NO_MATCH, 60);
+	assert_outcome(p, BACKFILL_ISSUED, 30);
+	assert_int_equal(p->report.kept, 7);
+	assert_int_equal(events(p), 37);
 }
 
 static void rules_that_change_under_it_end_it(void **state)
@@ -746,6 +769,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_it_saw_is_kept),
 		TEST(rules_that_change_under_it_end_it),
+		TEST(of_those_passed_over_some_are_kept),
 		TEST(each_ends_as_one_thing),
 		TEST(from_is_the_value_before),
 		TEST(what_came_since_is_the_daemons),
