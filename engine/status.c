@@ -1,6 +1,7 @@
 #include "engine/status.h"
 
 #include "base/clock.h"
+#include "base/map.h"
 
 /* ---- reading ------------------------------------------------------------------ */
 
@@ -19,52 +20,66 @@ static void read_accounts(struct status *s, struct db *db)
 			};
 }
 
-/* What is on record of its issuances. */
-static void count_issuances(struct db *db, int64_t since_ms, struct status_rule *r)
+/* What is on record of each rule's issuances: one walk, however many rules there are. */
+static void read_issuances(struct db *db, const struct map *rules, int64_t since_ms)
 {
 	struct query *q = db_select(
 		db,
-		"SELECT sum(created_ms >= ?2 AND state <> 'skipped'), max(CASE WHEN state <> 'skipped' THEN at_ms END),"
+		"SELECT rule, sum(created_ms >= ?1 AND state <> 'skipped'),"
+		" max(CASE WHEN state <> 'skipped' THEN at_ms END),"
 		" sum(state = 'held'), sum(state = 'refused'), sum(state = 'send-unknown')"
-		" FROM issuance WHERE rule = ?1",
-		"ti", r->rule->name, since_ms);
+		/* In the order of the table, not of the index on rule: half the time. */
+		" FROM issuance GROUP BY rule || ''",
+		"i", since_ms);
 
-	if (!query_next(q))
-		return;
-	r->fired = query_integer(q, 0);
-	r->ever = !query_null(q, 1);
-	r->last_ms = query_integer(q, 1);
-	r->held = query_integer(q, 2);
-	r->refused = query_integer(q, 3);
-	r->unknown = query_integer(q, 4);
-	query_end(q);
+	while (query_next(q)) {
+		struct status_rule *r = map_get(rules, query_slice(q, 0));
+		if (!r)
+			continue;
+		r->fired = query_integer(q, 1);
+		r->ever = !query_null(q, 2);
+		r->last_ms = query_integer(q, 2);
+		r->held = query_integer(q, 3);
+		r->refused = query_integer(q, 4);
+		r->unknown = query_integer(q, 5);
+	}
 }
 
-static void read_rule(const struct status *s, struct db *db, int64_t watch, struct status_rule *r)
+/* Rules with one watch look at the same events. */
+static void read_events(struct status *s, struct db *db, const int64_t *watch,
+			struct status_rule *list)
 {
-	int64_t since_ms = s->now_ms - QUIET_MS;
+	struct query *q = db_select(db,
+				    "SELECT watch, count(*) FROM event WHERE made_ms >= ?1"
+				    " AND rule IS NULL GROUP BY watch",
+				    "i", s->now_ms - QUIET_MS);
 
-	count_issuances(db, since_ms, r);
-	r->events = db_integer(db, 0,
-			       "SELECT count(*) FROM event WHERE watch = ?1 AND made_ms >= ?2"
-			       " AND rule IS NULL",
-			       "ii", watch, since_ms);
-	r->start_ms = db_integer(db, INT64_MAX, "SELECT start_ms FROM watch WHERE id = ?1", "i",
-				 watch);
-	r->active = r->start_ms != INT64_MAX;
+	while (query_next(q))
+		for (size_t i = 0; i < s->rules; i++)
+			if (watch[list[i].rule->id] == query_integer(q, 0))
+				list[i].events = query_integer(q, 1);
 }
 
 static void read_rules(struct status *s, struct db *db, const struct table *table,
 		       const int64_t *watch)
 {
 	struct status_rule *list = arena_alloc(&s->memory, (table->n_rule + 1) * sizeof(*list));
+	struct map rules;
 
+	map_init(&rules);
 	s->rule = list;
 	s->rules = table->n_rule;
 	for (size_t i = 0; i < table->n_rule; i++) {
-		list[i].rule = &table->rule[i];
-		read_rule(s, db, watch[table->rule[i].id], &list[i]);
+		struct status_rule *r = &list[i];
+		r->rule = &table->rule[i];
+		r->start_ms = db_integer(db, INT64_MAX, "SELECT start_ms FROM watch WHERE id = ?1",
+					 "i", watch[table->rule[i].id]);
+		r->active = r->start_ms != INT64_MAX;
+		map_put(&rules, slice_of(r->rule->name), r);
 	}
+	read_issuances(db, &rules, s->now_ms - QUIET_MS);
+	read_events(s, db, watch, list);
+	map_release(&rules);
 }
 
 static void read_quiet(struct status *s, struct db *db, const struct table *table,

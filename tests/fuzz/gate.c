@@ -1,11 +1,13 @@
 /*
  * The heads of requests to the admin endpoint, a line each: method, host, origin, authorization,
- * content type, fetch site, fetch mode. Whatever they say, nobody passes without the token, by a name
- * that was not allowed, or as another site.
+ * content type, fetch site, fetch mode, and then the query. Whatever they say, nobody passes without
+ * the token, by a name that was not allowed, or as another site; and a value that was decoded is text,
+ * which encoded again is decoded as the same.
  */
 #include "tests/fuzz/fuzz.h"
 
 #include "engine/admin/gate.h"
+#include "engine/admin/query.h"
 
 #define TOKEN "correct-horse-battery"
 
@@ -22,6 +24,26 @@ static char *line(struct input *in, char room[512])
 static bool holds(const char *text, const char *word)
 {
 	return text && strstr(text, word);
+}
+
+static void read_query(struct slice query)
+{
+	struct str value, again, same;
+
+	str_init(&value, 254);
+	str_init(&again, 1024);
+	str_init(&same, 254);
+	if (query_value(query, "contact", &value)) {
+		must(value.len <= 254 && utf8_valid(str_slice(&value)));
+		must(!memchr(str_text(&value), 0, value.len));
+		str_add_text(&again, "a&contact=");
+		str_add_url(&again, str_slice(&value));
+		must(query_value(str_slice(&again), "contact", &same));
+		must(slice_eq(str_slice(&value), str_slice(&same)));
+	}
+	str_release(&value);
+	str_release(&again);
+	str_release(&same);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -58,5 +80,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(r.authorization && strlen(r.authorization) >= sizeof(encoded));
 	open.authorization = "Bearer " TOKEN;
 	must(gate_check(&gate, &open, &why) == free_status);
+	read_query(input_rest(&in));
 	return 0;
 }

@@ -1,6 +1,11 @@
 /* What the admin endpoint shows, and the words that its page is written in. */
 #include "tests/unit/rules.h"
 
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "base/json.h"
 #include "engine/admin/admin.h"
 #include "engine/admin/html.h"
@@ -289,6 +294,155 @@ static void why_is_answered_on_a_page(void **state)
 	assert_int_equal(clock_set_zone("UTC", &err), RC_OK);
 }
 
+/* ---- over a real socket ---------------------------------------------------------- */
+
+static struct admin *admin;
+
+static int connect_client(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons((in_port_t)admin_port(admin)) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static int send_request(const char *request)
+{
+	int fd = connect_client();
+
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	return fd;
+}
+
+/* Until the endpoint ends the connection, or somebody waits for a reload. */
+static const char *read_answer(int fd)
+{
+	static char text[65536];
+	size_t len = 0;
+
+	for (int turns = 0;; turns++) {
+		struct pollfd on[2] = { { .fd = admin_fd(admin), .events = POLLIN },
+					{ .fd = fd, .events = POLLIN } };
+		assert_true(turns < 10000);
+		int wait_ms = admin_wait_ms(admin);
+		poll(on, 2, wait_ms < 0 ? 10000 : wait_ms);
+		admin_work(admin);
+		ssize_t got = recv(fd, text + len, sizeof(text) - 1 - len, MSG_DONTWAIT);
+		if (got == 0)
+			break;
+		len += got > 0 ? (size_t)got : 0;
+		if (admin_asks_reload(admin))
+			break;
+	}
+	text[len] = '\0';
+	return text;
+}
+
+static const char *ask(const char *request)
+{
+	int fd = send_request(request);
+	const char *text = read_answer(fd);
+
+	close(fd);
+	return text;
+}
+
+#define END " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+#define JSON "Content-Type: application/json\r\nContent-Length: 0\r\n"
+
+static void only_a_post_asks_for_a_reload(void **state)
+{
+	struct house *h = *state;
+	struct admin_place place;
+	struct gate gate = { 0 };
+	struct err err;
+
+	assert_true(admin_place_of("127.0.0.1:0", &place));
+	assert_int_equal(admin_open(&admin, &place, &gate, &h->scope, &err), RC_OK);
+	assert_non_null(strstr(ask("GET /reload" END "\r\n"), "HTTP/1.1 405"));
+	assert_false(admin_asks_reload(admin));
+	assert_non_null(strstr(ask("POST /status" END JSON "\r\n"), "HTTP/1.1 405"));
+	assert_non_null(strstr(ask("POST /reload" END JSON "Origin: http://localhost\r\n\r\n"),
+			       "HTTP/1.1 403"));
+	assert_false(admin_asks_reload(admin));
+	const char *page = ask("GET /" END "\r\n");
+	assert_non_null(strstr(page, "HTTP/1.1 200"));
+	assert_non_null(
+		strstr(page, "Content-Security-Policy: default-src 'none'; style-src 'self'"));
+
+	int fd = send_request("POST /reload" END JSON "\r\n");
+	assert_string_equal(read_answer(fd), "");
+	assert_true(admin_asks_reload(admin));
+	admin_tell_reload(admin, &(struct admin_outcome){
+					 .errors = 1,
+					 .findings = slice_of("{\"diagnostics\":[],\"errors\":1}"),
+					 .findings_text = slice_of("a.yaml:1:1: error") });
+	assert_false(admin_asks_reload(admin));
+	const char *answer = read_answer(fd);
+	close(fd);
+	assert_non_null(strstr(answer, "HTTP/1.1 422"));
+	assert_non_null(strstr(answer, "{\"reloaded\":false,\"table\":\""));
+	assert_non_null(
+		strstr(answer, "\"text\":\"a.yaml:1:1: error\",\"diagnostics\":[],\"errors\":1}"));
+	assert_non_null(strstr(ask("GET /live" END "\r\n"), "\"refused\":true"));
+	admin_tell_reload(admin, &(struct admin_outcome){ .taken = true });
+	assert_non_null(strstr(ask("GET /live" END "\r\n"), "\"refused\":false"));
+
+	/* Who waits when it ends is let go. */
+	fd = send_request("POST /reload" END JSON "\r\n");
+	(void)read_answer(fd);
+	assert_true(admin_asks_reload(admin));
+	admin_close(admin);
+	close(fd);
+}
+
+static void a_stopping_engine_takes_no_reload(void **state)
+{
+	struct house *h = *state;
+	struct admin_place place;
+	struct gate gate = { 0 };
+	struct err err;
+
+	assert_true(admin_place_of("127.0.0.1:0", &place));
+	assert_int_equal(admin_open(&admin, &place, &gate, &h->scope, &err), RC_OK);
+	engine_stop(h->engine);
+	assert_non_null(strstr(ask("POST /reload" END JSON "\r\n"), "HTTP/1.1 503"));
+	assert_false(admin_asks_reload(admin));
+	admin_close(admin);
+}
+
+static void places_are_told_apart(void **state)
+{
+	static const struct {
+		const char *text;
+		int kind;
+	} rows[] = {
+		{ "off", ADMIN_OFF },
+		{ "127.0.0.1:9464", ADMIN_ADDRESS },
+		{ "[::1]:0", ADMIN_ADDRESS },
+		{ "localhost:80", ADMIN_ADDRESS },
+		{ "/run/hs2cert.sock", ADMIN_PATH },
+		{ "/run/a:80", ADMIN_PATH },
+		{ "hs2cert.sock", ADMIN_PATH },
+		{ "a:b", ADMIN_PATH },
+		{ "a:", ADMIN_PATH },
+	};
+	struct admin_place place;
+	static char much[5000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(admin_place_of(rows[i].text, &place));
+		if ((int)place.kind != rows[i].kind)
+			fail_msg("%s: %d", rows[i].text, (int)place.kind);
+	}
+	memset(much, 'x', sizeof(much) - 1);
+	assert_false(admin_place_of(much, &place));
+}
+
 /* ---- seven days -------------------------------------------------------------------- */
 
 static void write_issuance(struct db *db, const char *rule, int64_t created_ms, const char *state)
@@ -358,6 +512,9 @@ int main(void)
 		CASE(readiness_is_that_every_account_works),
 		CASE(the_page_tells_what_to_do),
 		CASE(why_is_answered_on_a_page),
+		CASE(only_a_post_asks_for_a_reload),
+		CASE(a_stopping_engine_takes_no_reload),
+		CASE(places_are_told_apart),
 		CASE(seven_days_are_read_from_where_they_begin),
 	};
 

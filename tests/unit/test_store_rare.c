@@ -124,7 +124,15 @@ static void an_owner_is_known_while_it_lives(void **state)
 {
 	(void)state;
 	assert_int_equal(owner_elsewhere(), 0);
-	struct db *db = open_state();
+	struct db *db = open_state(), *view;
+	struct err err;
+	assert_int_equal(owner_elsewhere(), 1);
+	/* A second view of its own takes nothing from it, and can change nothing. */
+	assert_int_equal(db_open(disk_place(), DB_READ, &view, &err), RC_OK);
+	assert_int_equal(db_integer(view, -1, "SELECT count(*) FROM issuance", ""), 0);
+	db_run(view, "DELETE FROM meta", "");
+	assert_int_equal(db_failed(view, &err), RC_BROKEN);
+	db_close(view);
 	assert_int_equal(owner_elsewhere(), 1);
 	db_close(db);
 	assert_int_equal(owner_elsewhere(), 0);
