@@ -90,8 +90,9 @@ static enum rc ask(struct net *net, const struct admin_place *place, const char 
 	str_init(&url, LIMIT_URL_BYTES);
 	str_init(&token, LIMIT_SECRET_BYTES);
 	str_addf(&url, "http://%s%s", place->kind == ADMIN_PATH ? "localhost" : place->text, path);
-	if (place->kind == ADMIN_ADDRESS)
-		rc = daemon_token(&world, &token, err);
+	/* A daemon may well be there: what is wrong is on our side. */
+	if (place->kind == ADMIN_ADDRESS && daemon_token(&world, &token, err) != RC_OK)
+		rc = RC_INVALID;
 	struct http_request request = {
 		.method = method,
 		.url = str_text(&url),

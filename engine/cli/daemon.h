@@ -20,7 +20,8 @@ enum rc daemon_token(const struct world *world, struct str *out, struct err *err
 
 /*
  * Asks the daemon and waits, at most a minute. RC_OK: it answered, *status and `body` (initialised by
- * the caller). RC_REFUSED: nobody is there. RC_BROKEN: whatever else.
+ * the caller). RC_REFUSED: nobody is there. RC_INVALID: we have no token for it. RC_BROKEN:
+ * whatever else.
  */
 enum rc daemon_ask(const struct cli *cli, const char *method, const char *path, int *status,
 		   struct str *body, struct err *err) MUST_CHECK;

@@ -364,6 +364,9 @@ const struct cli_command command_run = {
 	.run = run_run,
 	.more = "Runs in the foreground and logs to stderr. SIGHUP reloads the rules: any error in them leaves\n"
 		"the rules in force. SIGTERM and SIGINT stop; a second one stops at once; nothing is lost.\n"
+		"The admin endpoint is for those who run it: 'hs2cert reload' and 'status' ask there, and so can curl,\n"
+		"Prometheus and a browser. On TCP it asks for the token in $HS2CERT_ADMIN_TOKEN, or in the file that\n"
+		"$HS2CERT_ADMIN_TOKEN_FILE names.\n"
 		"SIGUSR1 is the nudge of a command that changed something: what there is to do is looked for now.\n"
 		"With --once: 0 nothing is left to do, 1 something is held, refused or unknown, 4 bursts are\n"
 		"still settling. Invalid rules at start: 1. State in use by another daemon: 3.",
