@@ -1,4 +1,4 @@
-# hs2cert: make | demo | check | quick | kills | coverage | bench | lint | fuzz | bless | man | install | uninstall | clean
+# hs2cert: make | demo | check | quick | kills | coverage | bench | lint | fuzz | bless | man | deb | install | uninstall | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers), clang, fuzz or cov.
@@ -353,6 +353,19 @@ uninstall:
 		$(share)/zsh/site-functions/_hs2cert $(share)/fish/vendor_completions.d/hs2cert.fish \
 		$(UNIT) $(DESTDIR)$(SYSUSERSDIR)/hs2cert.conf
 	rm -rf $(share)/doc/hs2cert
+
+# A package of Debian, from what is in Git, built by Debian's own tools; `make deb-check` has lintian look at it and, as root,
+# installs and purges it in a root of its own. Both take minutes, so `make check` has neither.
+DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev
+DEB := build/hs2cert_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+.PHONY: deb deb-check
+deb:
+	@sh contrib/deps.sh $(DEB_PACKAGES)
+	@sh contrib/deb.sh $(VERSION)
+deb-check:
+	@sh contrib/deps.sh $(DEB_PACKAGES) lintian
+	@$(MAKE) --no-print-directory deb
+	@sh tests/deb/run.sh $(DEB)
 
 .PHONY: clean
 clean:
