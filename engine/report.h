@@ -41,6 +41,7 @@ struct account_report {
 	int64_t failures; /* in a row */
 	int64_t waits_ms; /* before it is asked again; 0: it does not wait */
 	struct calls calls;
+	int64_t unheard; /* changes that it found and that no message told of in time, since the start */
 	struct budget_report budget[REPORT_BUDGETS];
 	size_t budgets;
 };

@@ -227,7 +227,7 @@ static void add_waiting(const struct admin_view *v, struct str *out)
 /* ---- what was heard ------------------------------------------------------------- */
 
 /* What came of webhooks, in words that only their source knows: a closed set. */
-static void add_heard(const struct tallies *t, struct str *out)
+static void add_heard(const struct tallies *t, const struct engine_report *report, struct str *out)
 {
 	static const struct {
 		const char *tally, *name, *type, *label, *help;
@@ -253,6 +253,11 @@ static void add_heard(const struct tallies *t, struct str *out)
 				       rows[i].label ? row->value : row->value / MS_SECOND);
 		}
 	}
+	family(out, "webhook_missed_total", "counter",
+	       "Changes that polls found and no webhook told of in time, since the start.");
+	for (size_t i = 0; i < report->accounts; i++)
+		sample_account(out, "webhook_missed_total", report->account[i].name, NULL, NULL,
+			       report->account[i].unheard);
 }
 
 /* ---- the state ------------------------------------------------------------------ */
@@ -280,7 +285,7 @@ int view_metrics(const struct admin_view *v, struct str *out)
 	add_health(&v->report, out);
 	add_requests(&v->report, out);
 	add_waiting(v, out);
-	add_heard(engine_tallies(v->scope->engine), out);
+	add_heard(engine_tallies(v->scope->engine), &v->report, out);
 	add_state(v, out);
 	return 200;
 }

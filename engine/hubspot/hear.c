@@ -129,15 +129,17 @@ static bool accept(const struct source *s, enum hook_verdict verdict, struct hea
 
 /* ---- what it tells --------------------------------------------------------- */
 
-static bool is_read(const void *ctx, struct slice name)
+static bool is_read(void *ctx, struct slice name)
 {
-	const struct source *s = ctx;
+	struct source *s = ctx;
+	bool read = false;
 
-	for (size_t i = 0; i < s->table->n_property; i++)
-		if (s->table->property[i].source == s->account &&
-		    slice_is(name, s->table->property[i].name))
-			return true;
-	return false;
+	for (size_t i = 0; i < s->table->n_property && !read; i++)
+		read = s->table->property[i].source == s->account &&
+		       slice_is(name, s->table->property[i].name);
+	if (read)
+		push_heard(s, name);
+	return read;
 }
 
 bool hubspot_listens(const struct source *s, const char *path)

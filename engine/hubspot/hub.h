@@ -9,6 +9,7 @@
  *   look.c      one look at contacts: which reads it takes
  *   history.c   those reads: contacts with their histories
  *   labels.c    labels of options
+ *   push.c      whether webhooks tell of what they should
  *   hear.c      webhooks, as the account takes them; webhook.h has what they are
  *   survey.c    who is in question now, for a backfill: beside the poll
  *
@@ -73,6 +74,17 @@ struct hook {
 	int64_t ask_ms; /* monotonic: the portal is asked for again from then on */
 };
 
+/* Whether webhooks tell of what they should. */
+struct push {
+	struct map property; /* name -> struct pushed */
+	bool heard;	     /* any since the start */
+	int64_t since_ms;    /* HubSpot's clock: later changes are to be told; 0: not yet */
+	int64_t walk_ms;     /* monotonic: the next walk, while all is well */
+	int64_t missed;	     /* changes that none told of, since the start */
+	bool told;	     /* that was warned of … */
+	int64_t told_ms;     /* … then; monotonic */
+};
+
 struct source {
 	const struct world *world;
 	struct db *db;
@@ -101,6 +113,7 @@ struct source {
 	bool labels_missed;	/* one could not be read on the way through them */
 	struct map labels_told; /* property name -> how it went last, since the load */
 	struct hook hook;
+	struct push push;
 
 	/* health */
 	bool stopped;
@@ -192,6 +205,16 @@ void hub_commit(struct source *s);
 bool hub_id_valid(struct slice id);
 /* A row's member that is such an id, as text or as a number; empty where it is none. Lent by the row, or by `room`. */
 struct slice hub_id_of(const struct json *row, const char *key, char room[24]);
+
+/* ---- push.c ------------------------------------------------------------- */
+
+void push_init(struct source *s);
+void push_release(struct source *s);
+void push_heard(struct source *s, struct slice property); /* a webhook told of it */
+void push_saw(struct source *s, const struct contact *contact, size_t contacts); /* a look did */
+void push_judge(struct source *s); /* at the end of each poll */
+bool push_walk_is_due(const struct source *s);
+void push_walked(struct source *s);		 /* a walk has ended */
 
 /* ---- the phases: each begins its next request, or goes on to the next phase ---- */
 

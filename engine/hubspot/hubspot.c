@@ -29,6 +29,7 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	arena_init(&s->loaded);
 	map_init(&s->labels);
 	hook_init(s);
+	push_init(s);
 	map_init(&s->labels_told);
 	s->failed_ms = INT64_MIN;
 	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);
@@ -43,6 +44,7 @@ static void hubspot_close(struct source *s)
 	labels_forget(s);
 	arena_release(&s->loaded);
 	hook_release(s);
+	push_release(s);
 	mem_free(s->name);
 	mem_free(s);
 }
@@ -112,6 +114,7 @@ static void poll_ends(struct source *s)
 {
 	s->phase = PHASE_IDLE;
 	s->polled = true;
+	push_judge(s);
 	s->ended_ms = hub_mono_ms(s);
 	s->next_poll_ms = s->ended_ms +
 			  (s->hastened ? HASTY_POLL_MS : account_ms(s->config, "poll"));
@@ -151,6 +154,8 @@ void phase_next(struct source *s, enum phase phase)
 		ask_for_addresses(s);
 		s->phase = phase = PHASE_PROBE;
 	}
+	if (phase == PHASE_WALK && !push_walk_is_due(s))
+		s->phase = phase = PHASE_PROBE;
 	if (phase == PHASE_WALK)
 		walk_begin(s);
 	if (phase == PHASE_IDLE)
@@ -236,6 +241,7 @@ static void hubspot_report(const struct source *s, struct account_report *out)
 	out->failures = s->failures;
 	out->waits_ms = hubspot_waits_ms(s);
 	out->calls = s->ended;
+	out->unheard = s->push.missed;
 	out->budget[0] = budget_of(s, "requests", &s->general);
 	out->budget[1] = budget_of(s, "searches", &s->search);
 	out->budgets = 2;

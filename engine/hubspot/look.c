@@ -104,6 +104,7 @@ static void batch_arrived(struct source *s, void *arg, const struct reply *answe
 		l->look.contacts = history_contacts(s, answer->json, l->ids, l->count, &l->memory,
 						    &contacts);
 		l->look.contact = contacts;
+		push_saw(s, contacts, l->look.contacts);
 	}
 	if (!answer || !read_alone(s, l))
 		look_over(s, l);

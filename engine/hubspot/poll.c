@@ -213,6 +213,7 @@ static void end_walk(struct source *s)
 	note_coverage(s, w);
 	hub_commit(s);
 	s->walked = true;
+	push_walked(s);
 	phase_next(s, PHASE_PROBE);
 }
 

@@ -53,9 +53,9 @@ void hook_decode_uri(struct slice uri, struct str *out);
 struct hook_view {
 	int64_t portal; /* 0: not known, any */
 	int64_t now_ms; /* no event is from later than this and the window */
-	/* Whether somebody reads this property; NULL: every one is. */
-	bool (*reads)(const void *ctx, struct slice property);
-	const void *ctx;
+	/* Called for each change of a property: whether somebody reads it. NULL: every one is. */
+	bool (*reads)(void *ctx, struct slice property);
+	void *ctx;
 };
 
 /* The words of the tallies. */

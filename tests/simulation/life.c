@@ -15,6 +15,7 @@
 
 #define QUIET_LONGEST_MS (45 * MS_MINUTE)
 #define BACK_OFF_MS (15 * MS_MINUTE)
+#define RARE_WALK_MS (5 * MS_MINUTE) /* between two walks while webhooks tell */
 #define REACH_BACK_MS (5 * MS_MINUTE)
 #define QUIET_FIRST_MS (2 * MS_MINUTE)
 #define QUIET_MORE_MS (20 * MS_MINUTE)
@@ -200,6 +201,8 @@ static int64_t quiet_ms(const struct life *l)
 	int64_t poll_ms = 0, settle_ms = 0;
 
 	(void)clock_parse_duration(slice_of(l->rules->poll), &poll_ms);
+	if (l->rules->webhooks && poll_ms < RARE_WALK_MS)
+		poll_ms = RARE_WALK_MS;
 	for (size_t i = 0; i < l->rules->count; i++)
 		if (l->rules->rule[i].settle_ms > settle_ms)
 			settle_ms = l->rules->rule[i].settle_ms;

@@ -22,9 +22,10 @@ static struct engine *engine;
 static bool has_secret;
 static const char *fails; /* the tag of the commits that fail */
 
-#define ACCOUNT(name, secret)                                                                      \
-	"account: " name "\nhubspot:\n  token: \"${ONE}\"\n  poll: 24h\n"                          \
-	"  webhook: { public-url: \"" URL "\", secret: \"${" secret "}\" }\n---\n"
+#define POLLED(poll, name, secret)                                                                 \
+	"account: " name "\nhubspot:\n  token: \"${ONE}\"\n  poll: " poll                          \
+	"\n  webhook: { public-url: \"" URL "\", secret: \"${" secret "}\" }\n---\n"
+#define ACCOUNT(name, secret) POLLED("24h", name, secret)
 #define CERTIFIER "account: certifier\ncertifier: { token: \"${C}\" }\n---\n"
 #define TIER(name, account)                                                                        \
 	"rule: " name "\ntrigger: { account: " account                                             \
@@ -122,6 +123,20 @@ static void set_tier(const char *value)
 static int64_t tally(const char *name, const char *kind)
 {
 	return tallies_get(engine_tallies(engine), name, NULL, kind);
+}
+
+static int64_t unheard(void)
+{
+	struct engine_report report;
+	struct arena memory;
+	int64_t sum = 0;
+
+	arena_init(&memory);
+	engine_report(engine, &memory, &report);
+	for (size_t i = 0; i < report.accounts; i++)
+		sum += report.account[i].unheard;
+	arena_release(&memory);
+	return sum;
 }
 
 /* ---- a message of our own ---------------------------------------------------- */
@@ -385,6 +400,47 @@ static void several_accounts_may_share_an_address(void **state)
 			 1);
 }
 
+static void while_webhooks_tell_the_walk_is_rare(void **state)
+{
+	(void)state;
+	load(POLLED("60s", "one", "HOOK") CERTIFIER TIER("a", "one") LIST);
+	live(10 * MS_MINUTE);
+	assert_true(sandbox_calls(sandbox, "search") >= 8); /* none has told anything yet */
+	set_tier("Silver");
+	live(MS_MINUTE);
+	size_t walks = sandbox_calls(sandbox, "search"),
+	       probes = sandbox_calls(sandbox, "list-search");
+	live(30 * MS_MINUTE);
+	walks = sandbox_calls(sandbox, "search") - walks;
+	assert_true(walks >= 5 && walks <= 8);
+	assert_true(sandbox_calls(sandbox, "list-search") - probes >= 25);
+	assert_int_equal(unheard(), 0);
+}
+
+static void push_that_goes_quiet_is_noticed(void **state)
+{
+	(void)state;
+	load(POLLED("60s", "one", "HOOK") CERTIFIER TIER("a", "one") LIST);
+	live(MS_MINUTE);
+	set_tier("Silver");
+	live(20 * MS_MINUTE);
+	sandbox_options(sandbox)->hook_lost = 1000;
+	set_tier("Gold");
+	live(12 * MS_MINUTE);
+	assert_int_equal(sandbox_mail_count(sandbox), 2); /* the walk found it */
+	assert_int_equal(unheard(), 1);
+	size_t walks = sandbox_calls(sandbox, "search");
+	live(10 * MS_MINUTE);
+	assert_true(sandbox_calls(sandbox, "search") - walks >= 8); /* as without webhooks */
+	sandbox_options(sandbox)->hook_lost = 0;
+	set_tier("Bronze");
+	live(MS_MINUTE);
+	walks = sandbox_calls(sandbox, "search");
+	live(10 * MS_MINUTE);
+	assert_true(sandbox_calls(sandbox, "search") - walks <= 3);
+	assert_int_equal(unheard(), 1);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -401,6 +457,8 @@ int main(void)
 		cmocka_unit_test(a_busy_store_is_no_long_wait),
 		CASE(a_look_finds_who_joined),
 		CASE(several_accounts_may_share_an_address),
+		CASE(while_webhooks_tell_the_walk_is_rare),
+		CASE(push_that_goes_quiet_is_noticed),
 	};
 
 	json_start();

@@ -336,7 +336,7 @@ static void base64_has_one_form(void **state)
 
 /* ---- events ------------------------------------------------------------------ */
 
-static bool reads_tier(const void *ctx, struct slice property)
+static bool reads_tier(void *ctx, struct slice property)
 {
 	(void)ctx;
 	return slice_is(property, "tier");
