@@ -279,7 +279,7 @@ bless: $(B)/tests/rules/golden
 	@$(B)/tests/rules/golden tests/rules --bless
 
 .PHONY: bench
-# Figures; ONLY=words picks from match, load and decide.
+# Figures; ONLY=words picks from match, load, decide and webhook.
 bench: $(B)/tests/bench/bench
 	@$(B)/tests/bench/bench $(ONLY)
 

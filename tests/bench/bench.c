@@ -64,7 +64,9 @@ static void decide(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
-} parts[] = { { "match", match }, { "load", load }, { "decide", decide } };
+} parts[] = {
+	{ "match", match }, { "load", load }, { "decide", decide }, { "webhook", bench_webhook }
+};
 
 /* Without words all of it, else the parts that are named. */
 int main(int argc, char **argv)

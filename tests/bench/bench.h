@@ -90,5 +90,6 @@ size_t reference_match(const struct reference *r, const struct work *w, const st
 void bench_match(size_t rules, bool own);
 void bench_load(size_t rules, bool own);
 void bench_decide(size_t rules);
+void bench_webhook(void);
 
 #endif
