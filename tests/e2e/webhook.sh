@@ -1,7 +1,8 @@
 #!/bin/sh
 # Webhooks on real sockets, signed by openssl: what is genuine becomes a credential without a poll, what is not is refused.
-metrics_awk=$(dirname "$(realpath "$0")")/metrics.awk
-. "$(dirname "$(realpath "$0")")/stage.inc"
+here=$(dirname "$(realpath "$0")")
+. "$here/stage.inc"
+metrics_awk=$here/metrics.awk
 start_sandbox
 write_rules 0s
 export HOOK_SECRET=yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy
@@ -84,6 +85,12 @@ check 'another method' is 405 "$(curl -s -o answer -w '%{http_code}' "http://$ad
 check 'another path' is 404 "$(post /hubspot/other '[]')"
 check 'a body that is packed' is 415 "$(post /hubspot/main '[]' 'Content-Encoding: gzip')"
 check 'two lengths' is 400 "$(post /hubspot/main '[]' 'Transfer-Encoding: chunked' 'Content-Length: 2')"
+
+# by another implementation, and many (HOOKS=100000 for a long run)
+hooks=${HOOKS:-400}
+check 'all that are genuine are taken, all that are forged are not' is \
+	"{\"genuine\":{\"204\":$hooks},\"forged\":{\"401\":$hooks}}" \
+	"$(node "$here/webhook.js" "$address" "$public" another "$hooks")"
 
 # for those who cannot sign
 act set '{"contact":103,"property":"membership_tier","value":"Gold"}'
