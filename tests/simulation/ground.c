@@ -60,25 +60,26 @@ static bool still_fails(const struct ground *g)
 	return g->lasts && disk_failed();
 }
 
+bool ground_is_met(const struct life *l)
+{
+	return l->sc->ground && (disk_failed() || l->ground.calmed);
+}
+
 bool ground_gave(struct life *l, enum rc rc)
 {
 	struct ground *g = &l->ground;
 
 	if (!l->sc->ground)
 		return false;
-	g->gave = g->gave || is_dark(g) || (rc != RC_OK && disk_failed());
+	g->gave = g->gave || is_dark(g) || (rc != RC_OK && ground_is_met(l));
 	return g->gave;
-}
-
-bool ground_is_met(const struct life *l)
-{
-	return l->sc->ground && disk_failed();
 }
 
 void ground_bore(struct life *l)
 {
 	struct ground *g = &l->ground;
 
+	g->calmed = false;
 	if (!ground_is_met(l) || g->lasts || g->gave)
 		return;
 	l->tally.disk_failures++;
@@ -113,7 +114,7 @@ void ground_leave(struct life *l, bool in_order)
 		disk_kill();
 	db_close(l->sim.world.db);
 	l->sim.world.db = NULL;
-	g->gave = false;
+	g->gave = g->calmed = false;
 	if (!lasts)
 		arm(l);
 	else if (!g->heals_ms) {
@@ -191,6 +192,7 @@ void ground_calm(struct life *l)
 		return;
 	g->heals_ms = 0;
 	g->lasts = false;
+	g->calmed = g->calmed || (l->engine && disk_failed());
 	g->trouble = DISK_WELL;
 	disk_fail(DISK_WELL, 0, false);
 }

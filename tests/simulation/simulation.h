@@ -179,6 +179,7 @@ struct ground {
 	bool lasts;
 	int64_t heals_ms, again_ms; /* 0: no trouble that lasts was met */
 	bool gave;		    /* under the program: it ends */
+	bool calmed; /* what was met is over, and the program may yet find out that it was */
 };
 
 struct life {
