@@ -86,6 +86,16 @@ void ground_bore(struct life *l)
 	arm(l);
 }
 
+void ground_let_go(struct life *l)
+{
+	if (l->engine) {
+		l->ground.gave = true;
+		return;
+	}
+	db_close(l->sim.world.db);
+	l->sim.world.db = NULL;
+}
+
 static void cut_power(struct life *l)
 {
 	char lock[128];

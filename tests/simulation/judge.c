@@ -40,6 +40,12 @@ bool ledger_says(const struct life *l, const char *credential, const char *state
 			 "tt", credential, state);
 }
 
+bool ledger_holds(const struct life *l, const char *credential)
+{
+	return db_exists(l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1", "t",
+			 credential);
+}
+
 static void describe(struct life *l, const char *what, const struct sandbox_credential *c)
 {
 	char at[CLOCK_TEXT];
@@ -237,10 +243,8 @@ static void judge_acts(struct judging *j)
 static void pair_credential(struct judging *j, size_t i, const struct sandbox_credential *c)
 {
 	bool draft = strcmp(c->status, "draft") == 0;
-	bool known = db_exists(j->l->sim.world.db, "SELECT 1 FROM issuance WHERE credential = ?1",
-			       "t", c->id);
 
-	if (draft && !known)
+	if (draft && !ledger_holds(j->l, c->id))
 		j->l->tally.strays++;
 	else if (!judge_touched(j, c) && !pairs_place(&j->pairs, i))
 		describe(j->l, "nobody was owed this as it is", c);
@@ -292,21 +296,33 @@ static void describe_claim(struct judging *j, const char *what, const struct mod
 			SLICE_FMT(query_slice(q, 1)));
 }
 
-/* Under any id that the contact has had since. */
-static bool is_recorded(const struct judging *j, const struct model_claim *claim)
+/* Under any id that the contact has had since; `sql` says what else is asked of the issuance. */
+static bool has_row(const struct judging *j, const struct model_claim *claim, const char *sql)
 {
 	const struct model_event *e = &claim->event;
 	char id[24];
 
 	for (const struct model_record *r = e->who; r; r = r->into) {
 		snprintf(id, sizeof(id), "%lld", (long long)r->id);
-		if (db_exists(j->l->sim.world.db,
-			      "SELECT 1 FROM issuance WHERE rule = ?1 AND at_ms = ?2"
-			      " AND contact = ?3 AND to_value = ?4 AND state = 'shadow'",
-			      "titt", e->rule->name, e->at_ms, id, e->to))
+		if (db_exists(j->l->sim.world.db, sql, "titt", e->rule->name, e->at_ms, id, e->to))
 			return true;
 	}
 	return false;
+}
+
+#define OF_EVENT                                                                                   \
+	"SELECT 1 FROM issuance WHERE rule = ?1 AND at_ms = ?2 AND contact = ?3 AND to_value = ?4"
+
+static bool is_recorded(const struct judging *j, const struct model_claim *claim)
+{
+	return has_row(j, claim, OF_EVENT " AND state = 'shadow'");
+}
+
+/* A reconcile has found what may be its credential, with other fields: a person is to look. */
+static bool is_for_a_person(const struct judging *j, const struct model_claim *claim)
+{
+	return j->l->was_restored &&
+	       has_row(j, claim, OF_EVENT " AND state = 'held' AND hold = 'restored'");
 }
 
 /*
@@ -331,7 +347,7 @@ static void judge_groups(struct judging *j)
 	for (size_t i = 0; i < j->verdict.claims; i++) {
 		struct model_claim *claim = &j->verdict.claim[i];
 		struct model_group *g = &j->verdict.group[claim->group];
-		if (g->met >= g->least || pairs_fill(&j->pairs, claim))
+		if (g->met >= g->least || pairs_fill(&j->pairs, claim) || is_for_a_person(j, claim))
 			continue;
 		describe_claim(j, claim->shadow ? "not recorded in shadow" : "missing", claim);
 	}
@@ -352,7 +368,7 @@ static void judge_sums(struct judging *j)
 		trouble(l, "%lld sends are parked as unknown, %lld of them known to the judge",
 			(long long)unknown, (long long)j->unknown);
 	/* Where our clock was set, what an attempt left may lie outside of the time looked at. */
-	if (l->tally.strays > (l->clock_set ? wire_lost_creates(l->wire) : 0))
+	if (l->tally.strays - l->forgotten_drafts > (l->clock_set ? wire_lost_creates(l->wire) : 0))
 		trouble(l, "%lld stray drafts are left of %lld creates whose end was lost",
 			(long long)l->tally.strays, (long long)wire_lost_creates(l->wire));
 	if (count_rows(l, "SELECT count(*) FROM issuance WHERE " COUNTS) >

@@ -76,7 +76,7 @@ bool life_at_commit(void *ctx, const char *tag, bool after)
 }
 
 /* The program is gone, with all that it knew only in memory. */
-static void end_program(struct life *l)
+void life_end_program(struct life *l)
 {
 	if (!l->engine)
 		return;
@@ -135,10 +135,10 @@ static bool load_table(struct life *l)
 }
 
 /* Starts until it stays up: it may end in its first steps. Or not yet, where the ground does not bear. */
-static bool start_program(struct life *l)
+bool life_start_program(struct life *l)
 {
 	do {
-		end_program(l);
+		life_end_program(l);
 		l->starts = true;
 		if (!ground_open(l))
 			return !l->trouble.len;
@@ -164,7 +164,7 @@ static bool live_until(struct life *l, int64_t until_ms)
 		}
 		if (!l->engine) {
 			l->sim.now_ms = start_ms;
-			if (!start_program(l))
+			if (!life_start_program(l))
 				return false;
 			continue;
 		}
@@ -174,7 +174,7 @@ static bool live_until(struct life *l, int64_t until_ms)
 		if (rc != RC_OK && !is_dead(l))
 			return trouble(l, "the engine failed: %s", err.text);
 		bool dead = is_dead(l);
-		if (dead && !start_program(l))
+		if (dead && !life_start_program(l))
 			return false;
 		/* What fails in an answer is said at the next step, which may be in the next run. */
 		if (met && !dead)
@@ -213,8 +213,6 @@ static int64_t quiet_ms(const struct life *l)
 
 static bool be_quiet(struct life *l)
 {
-	int64_t from_ms = l->sim.now_ms;
-
 	if (!l->rules)
 		return true;
 	l->quiet_now = true;
@@ -222,8 +220,11 @@ static bool be_quiet(struct life *l)
 	ground_calm(l);
 	wire_storm(l->wire, 0);
 	wire_new_secret(l->wire);
-	if (!l->engine && !start_program(l))
+	if (!l->engine && !life_start_program(l))
 		return false;
+	if (!backup_reconcile(l))
+		return false;
+	int64_t from_ms = l->sim.now_ms;
 	/* Answers that were spoilt before are heard by then; a reload releases what they held. */
 	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) && people_retry(l) &&
 		    live_until(l, from_ms + quiet_ms(l));
@@ -363,15 +364,15 @@ static bool take_load(struct life *l, const struct step *s)
 	l->load[l->loads++] = (struct model_load){ l->sim.now_ms, l->rules };
 	l->tally.loads++;
 	if (!l->engine || !load_table(l))
-		return start_program(l);
-	return !is_dead(l) || start_program(l);
+		return life_start_program(l);
+	return !is_dead(l) || life_start_program(l);
 }
 
 static bool take_reload(struct life *l, const struct step *s)
 {
 	(void)s;
 	wire_new_secret(l->wire);
-	return !l->engine || (load_table(l) && (!is_dead(l) || start_program(l)));
+	return !l->engine || (load_table(l) && (!is_dead(l) || life_start_program(l)));
 }
 
 /* The rules in force must stay. */
@@ -401,7 +402,7 @@ static bool take_stop(struct life *l, const struct step *s)
 			break;
 	if (!engine_stopped(l->engine) && !is_dead(l))
 		return trouble(l, "the engine does not stop");
-	end_program(l);
+	life_end_program(l);
 	return true;
 }
 
@@ -409,14 +410,14 @@ static bool take_kill(struct life *l, const struct step *s)
 {
 	(void)s;
 	l->starts = false;
-	end_program(l);
+	life_end_program(l);
 	return true;
 }
 
 static bool take_start(struct life *l, const struct step *s)
 {
 	(void)s;
-	return l->engine || !l->rules || start_program(l);
+	return l->engine || !l->rules || life_start_program(l);
 }
 
 static bool take_crash(struct life *l, const struct step *s)
@@ -450,10 +451,11 @@ static bool take_quiet(struct life *l, const struct step *s)
 }
 
 static bool (*const program_steps[STEP_KINDS])(struct life *l, const struct step *s) = {
-	[STEP_LOAD] = take_load,   [STEP_RELOAD] = take_reload, [STEP_BROKEN] = take_broken,
-	[STEP_STOP] = take_stop,   [STEP_KILL] = take_kill,	[STEP_START] = take_start,
-	[STEP_CRASH] = take_crash, [STEP_CLOCK] = take_clock,	[STEP_STORM] = take_storm,
-	[STEP_ACT] = people_act,   [STEP_QUIET] = take_quiet,
+	[STEP_LOAD] = take_load,	   [STEP_RELOAD] = take_reload, [STEP_BROKEN] = take_broken,
+	[STEP_STOP] = take_stop,	   [STEP_KILL] = take_kill,	[STEP_START] = take_start,
+	[STEP_CRASH] = take_crash,	   [STEP_CLOCK] = take_clock,	[STEP_STORM] = take_storm,
+	[STEP_ACT] = people_act,	   [STEP_QUIET] = take_quiet,	[STEP_BACKUP] = backup_take,
+	[STEP_PUT_BACK] = backup_put_back,
 };
 
 static bool take_step(struct life *l, const struct step *s)
@@ -549,6 +551,7 @@ void life_release(struct life *l)
 	wire_free(l->wire);
 	sends_free(l->sends);
 	ground_end(l);
+	db_close(l->backup);
 	sandbox_free(l->sandbox);
 	portal_model_release(&l->portal);
 	mem_free(l->record);

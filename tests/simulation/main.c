@@ -159,12 +159,13 @@ static void print_result(const struct result *r, double took_s)
 	       (long long)t->commits);
 	printf("simulation: %lld owed, %lld credentials, %lld mails, %lld sends truly unknown, %lld"
 	       " held by a brake, %lld acts, %lld starts, %lld crashes at a commit, %lld power cuts,"
-	       " %lld disk failures, %lld rule changes, %lld webhooks (%lld not taken)\n",
+	       " %lld disk failures, %lld backups put back, %lld rule changes, %lld webhooks"
+	       " (%lld not taken)\n",
 	       (long long)t->claims, (long long)t->credentials, (long long)t->mails,
 	       (long long)t->ambiguous, (long long)t->braked, (long long)t->acts,
 	       (long long)t->starts, (long long)t->crashes, (long long)t->cuts,
-	       (long long)t->disk_failures, (long long)t->loads, (long long)t->webhooks,
-	       (long long)t->untaken);
+	       (long long)t->disk_failures, (long long)t->restores, (long long)t->loads,
+	       (long long)t->webhooks, (long long)t->untaken);
 	print_faults(t);
 	printf("simulation: %lld passed, %lld failed\n", (long long)(t->seeds - r->failed),
 	       (long long)r->failed);

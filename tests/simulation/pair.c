@@ -122,10 +122,15 @@ static size_t add_pair(struct pairs *p, struct pair pair)
 	return p->count++;
 }
 
-/* Whether the ledger says that it was sent, or parked, and Certifier that it may be so. */
+/*
+ * Whether the ledger says that it was sent, or parked, and Certifier that it may be so; or the
+ * ledger was put back, and knows nothing of it.
+ */
 static bool has_gone(const struct life *l, const struct sandbox_credential *c)
 {
-	return (c->mails && ledger_says(l, c->id, "sent")) || ledger_says(l, c->id, "send-unknown");
+	return (c->mails && ledger_says(l, c->id, "sent")) ||
+	       ledger_says(l, c->id, "send-unknown") ||
+	       (l->was_restored && !ledger_holds(l, c->id));
 }
 
 void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v)

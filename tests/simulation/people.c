@@ -63,8 +63,8 @@ bool people_act(struct life *l, const struct step *s)
 	size_t found;
 	bool fine = true;
 
-	/* On the disk the state may not open while the program is down. */
-	if (!l->sim.world.db)
+	/* On the disk the state may not open while the program is down; one that was put back is reconciled first. */
+	if (!l->sim.world.db || l->restored)
 		return true;
 	arena_init(&memory);
 	int64_t id = some_issuance(l, s, &memory, &rule);
@@ -76,6 +76,8 @@ bool people_act(struct life *l, const struct step *s)
 	arena_release(&memory);
 	/* Its commit may be stored nevertheless; the program finds out about the disk by itself. */
 	l->acts_unsure += !fine;
+	if (!fine && disk_is_why(l))
+		ground_let_go(l);
 	return fine || disk_is_why(l) || trouble(l, "%s: %s", act_names[act], err.text);
 }
 

@@ -16,6 +16,7 @@ struct send {
 	enum { SEND_NONE, SEND_UNKNOWN, SEND_NOT_DONE, SEND_DONE } end;
 	bool stored;   /* its end, for sure */
 	bool found;    /* as about to leave, by a start */
+	bool forgot;   /* an older state was put back after it had left */
 	int64_t again; /* times that one left though an earlier one may have mailed */
 };
 
@@ -73,7 +74,7 @@ void sends_leave(struct sends *s, const char *credential)
 	    ++send->again > acts_on(s, slice_of(credential), "resend") &&
 	    db_failed(s->life->sim.world.db, NULL) == RC_OK)
 		trouble(s->life, "%s is sent again, and nobody asked for it", credential);
-	*send = (struct send){ .end = SEND_UNKNOWN, .again = send->again };
+	*send = (struct send){ .end = SEND_UNKNOWN, .again = send->again, .forgot = send->forgot };
 }
 
 void sends_hear(struct sends *s, const char *credential, const struct http_response *r, bool stored)
@@ -98,6 +99,12 @@ void sends_look_back(struct sends *s)
 		send_of(s, query_slice(q, 0))->found = true;
 }
 
+void sends_forget(struct sends *s)
+{
+	for (size_t i = 0; i < sandbox_credential_count(s->life->sandbox); i++)
+		send_of(s, slice_of(sandbox_credential_at(s->life->sandbox, i).id))->forgot = true;
+}
+
 /* A person has done something with it since it left. */
 static bool is_moved(const struct sends *s, const struct map_entry *e)
 {
@@ -108,7 +115,7 @@ static bool is_moved(const struct sends *s, const struct map_entry *e)
 
 static bool may_be_parked(const struct send *send)
 {
-	return send->found || send->end == SEND_UNKNOWN ||
+	return send->found || send->forgot || send->end == SEND_UNKNOWN ||
 	       (send->end != SEND_NONE && !send->stored);
 }
 
@@ -124,7 +131,7 @@ static void judge_send(struct sends *s, const struct map_entry *e)
 	l->tally.ambiguous += parked;
 	if (parked && !may_be_parked(send))
 		trouble(l, "%.*s is parked, and nothing was unknown", SLICE_FMT(e->key));
-	if (!parked && send->end == SEND_UNKNOWN && !is_moved(s, e))
+	if (!parked && send->end == SEND_UNKNOWN && !send->forgot && !is_moved(s, e))
 		trouble(l, "the send of %.*s is unknown, and not parked", SLICE_FMT(e->key));
 }
 

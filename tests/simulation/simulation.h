@@ -2,8 +2,8 @@
  * simulation - one seed: a drawn portal, history, rules and faults, lived
  * through by the real engine, and judged by the model.
  *
- * draw.c and history.c make a scenario from the seed, life.c and people.c live it, wire.c
- * stands between engine and sandbox, judge.c, brakes.c, pair.c and sends.c compare, shrink.c shortens
+ * draw.c, history.c and extremes.c make a scenario from the seed, life.c, people.c and backup.c live
+ * it, wire.c stands between engine and sandbox, judge.c, brakes.c, pair.c and sends.c compare, shrink.c shortens
  * what fails. A scenario is data: the same one is lived the same way each time.
  */
 #ifndef SIMULATION_SIMULATION_H
@@ -50,6 +50,8 @@ enum step_kind {
 	STEP_CLOCK, /* number: our clock jumps by so many ms */
 	STEP_STORM, /* number: 429 to everything for so many ms */
 	STEP_ACT,   /* number: which; contact: on which issuance; other: on all of its rule */
+	STEP_BACKUP,
+	STEP_PUT_BACK,
 	STEP_QUIET, /* no faults, and enough time that nothing is left undecided */
 	STEP_KINDS
 };
@@ -158,8 +160,8 @@ void scenario_print(const struct scenario *sc, FILE *out);
 
 struct tally {
 	int64_t seeds, virtual_ms, requests, credentials, mails, parked, crashes, starts, commits;
-	int64_t ambiguous, strays, claims, loads, braked, acts, cuts, disk_failures, webhooks,
-		untaken;
+	int64_t ambiguous, strays, claims, loads, braked, acts, cuts, disk_failures, restores;
+	int64_t webhooks, untaken;
 	int64_t faults[FAULT_KINDS];
 };
 
@@ -204,6 +206,10 @@ struct life {
 	int64_t acts_unsure; /* that failed: may be stored, one issuance each */
 	bool starts;	     /* the program would be up, and waits for the ground to bear it */
 	int64_t results;     /* commits of them */
+	struct db *backup;   /* NULL: there is none */
+	bool restored;	     /* an older state was put back, and not reconciled yet */
+	bool was_restored;
+	int64_t forgotten_drafts;
 	struct ground ground;
 	uint64_t trace; /* hash of all that left, came and was committed */
 	struct tally tally;
@@ -216,6 +222,7 @@ void life_release(struct life *l);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
 bool ledger_says(const struct life *l, const char *credential, const char *state);
+bool ledger_holds(const struct life *l, const char *credential);
 /* Whether it is as it would be rendered by some look after the event. */
 bool fits_some_look(const struct sandbox_credential *c, const struct model_claim *claim);
 bool same_text(const char *a, const char *b); /* a may be NULL, and is empty then */
@@ -254,6 +261,15 @@ bool people_act(struct life *l, const struct step *s);
 /* They retry all that was refused. */
 bool people_retry(struct life *l);
 
+/* Steps: backup.c. */
+bool backup_take(struct life *l, const struct step *s);
+bool backup_put_back(struct life *l, const struct step *s);
+/* Where an older state was put back, a person reconciles; no faults meanwhile. */
+bool backup_reconcile(struct life *l);
+/* The program is gone, with all that it knew only in memory; and starts until it stays up. */
+void life_end_program(struct life *l);
+bool life_start_program(struct life *l);
+
 /* Puts itself between the engine and the world of l->sim. */
 struct wire *wire_new(struct life *l);
 void wire_free(struct wire *w);
@@ -274,6 +290,8 @@ void sends_hear(struct sends *s, const char *credential, const struct http_respo
 		bool stored);
 /* The program has ended: what is stored as about to leave. */
 void sends_look_back(struct sends *s);
+/* An older state was put back: it may hold any as not sent, and a reconcile park any. */
+void sends_forget(struct sends *s);
 /* Judges them at the end; how many are parked. */
 int64_t sends_judge(struct sends *s);
 
@@ -288,6 +306,11 @@ int64_t ground_again_ms(const struct life *l);
 void ground_leave(struct life *l, bool in_order);
 /* Whether the disk is why the program ends that answered so. */
 bool ground_gave(struct life *l, enum rc rc);
+/*
+ * A commit of somebody else failed, by the one handle that all have here: nothing is committed by it
+ * any more, so the program ends.
+ */
+void ground_let_go(struct life *l);
 /* Whether the trouble that lay ahead was met. */
 bool ground_is_met(const struct life *l);
 /* The program went on over what failed, if anything did: the next trouble may come. */

@@ -1,0 +1,95 @@
+/*
+ * backup - the state is copied, and an older copy is put back: what Certifier did meanwhile, the
+ * ledger knows nothing of, until a person runs a reconcile.
+ *
+ * Of a state in memory only. The mark beside it stays where it is, as on the machine that it was
+ * copied on. A life that was restored is judged as any other, but that a credential may be an
+ * orphan, that what the reconcile finds may be parked or held for a person, and that drafts made
+ * meanwhile may be left over. Nobody is mailed twice all the same.
+ */
+#include <string.h>
+
+#include "engine/reconcile.h"
+#include "tests/simulation/simulation.h"
+
+#define TRIES 20
+#define AGAIN_MS (5 * MS_MINUTE)
+#define SHOWN_MS (2 * MS_MINUTE) /* what was made last is shown by then */
+
+bool backup_take(struct life *l, const struct step *s)
+{
+	struct err err;
+
+	(void)s;
+	db_close(l->backup);
+	l->backup = NULL;
+	if (!l->sim.world.db || l->sc->ground)
+		return true;
+	return db_copy(l->sim.world.db, &l->backup, &err) == RC_OK ||
+	       trouble(l, "copy: %s", err.text);
+}
+
+static int64_t count_drafts(const struct life *l)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < sandbox_credential_count(l->sandbox); i++)
+		n += strcmp(sandbox_credential_at(l->sandbox, i).status, "draft") == 0;
+	return n;
+}
+
+bool backup_put_back(struct life *l, const struct step *s)
+{
+	struct db *newer = l->sim.world.db;
+	bool up = l->engine != NULL;
+	struct err err;
+
+	(void)s;
+	if (!l->backup)
+		return true;
+	life_end_program(l);
+	if (db_copy(l->backup, &l->sim.world.db, &err) != RC_OK) {
+		l->sim.world.db = newer;
+		return trouble(l, "copy: %s", err.text);
+	}
+	db_note_mark(l->sim.world.db, db_mark(newer));
+	db_close(newer);
+	db_hook(l->sim.world.db, life_at_commit, l);
+	sends_forget(l->sends);
+	l->tally.acts = db_integer(l->sim.world.db, 0,
+				   "SELECT count(*) FROM trail WHERE who = 'ana'", "");
+	l->tally.restores++;
+	l->restored = l->was_restored = true;
+	l->forgotten_drafts += count_drafts(l);
+	return !up || life_start_program(l);
+}
+
+static enum rc reconcile_once(struct life *l, struct err *err)
+{
+	struct reconcile *r = reconcile_new(&l->sim.world, l->table, NULL);
+	enum rc rc = sim_reconcile(&l->sim, r, err);
+
+	reconcile_free(r);
+	sim_abandon(&l->sim);
+	wire_forget(l->wire);
+	return rc;
+}
+
+bool backup_reconcile(struct life *l)
+{
+	struct err err;
+	enum rc rc = RC_REFUSED;
+
+	if (!l->restored)
+		return true;
+	life_end_program(l);
+	l->sim.now_ms += SHOWN_MS;
+	for (int i = 0; rc == RC_REFUSED && i < TRIES; i++) {
+		rc = reconcile_once(l, &err);
+		l->sim.now_ms += AGAIN_MS;
+	}
+	if (rc != RC_OK)
+		return trouble(l, "reconcile: %s", err.text);
+	l->restored = false;
+	return life_start_program(l);
+}

@@ -1,0 +1,125 @@
+/*
+ * extremes - what only some lives have: more changes than HubSpot keeps, lists that are still being
+ * built, a backup that is put back. Put between the steps of a history that is drawn already.
+ */
+#include <string.h>
+
+#include "tests/simulation/simulation.h"
+
+/* A place among the steps after the first load, not within an edit. */
+static size_t some_place(const struct scenario *sc, struct dice *d)
+{
+	size_t load = 0;
+
+	while (load < sc->steps && sc->step[load].kind != STEP_LOAD)
+		load++;
+	size_t i = load + 2 + (size_t)dice_below(d, (int64_t)(sc->steps - load));
+	while (i < sc->steps && sc->step[i].fixed)
+		i++;
+	return i < sc->steps ? i : sc->steps;
+}
+
+/* Makes room for n steps, and answers the first. */
+static struct step *insert(struct scenario *sc, size_t at, size_t n)
+{
+	sc->step = mem_grow(sc->step, &sc->step_cap, sc->steps + n, sizeof(*sc->step));
+	memmove(&sc->step[at + n], &sc->step[at], (sc->steps - at) * sizeof(*sc->step));
+	memset(&sc->step[at], 0, n * sizeof(*sc->step));
+	sc->steps += n;
+	return &sc->step[at];
+}
+
+/* More changes of one property than HubSpot keeps, while we look or do not. */
+static void draw_flood(struct scenario *sc, struct dice *d)
+{
+	static const char *const phases[] = { "lead", "customer", "evangelist", "zażółć 🎓", "" };
+	static const int64_t gaps[] = { 1, MS_SECOND, 5 * MS_SECOND, 20 * MS_SECOND, MS_MINUTE };
+	size_t n = (size_t)dice_between(d, 44, 110);
+	int64_t gap = DICE_PICK(d, gaps);
+	int contact = (int)dice_below(d, sc->contacts < 6 ? sc->contacts : 6);
+	struct step *s = insert(sc, some_place(sc, d), n + 2);
+
+	s[0] = (struct step){ .kind = dice_chance(d, 500) ? STEP_KILL : STEP_RELOAD,
+			      .after_ms = MS_SECOND,
+			      .count = 1 };
+	for (size_t i = 1; i <= n; i++)
+		s[i] = (struct step){ .kind = STEP_SET,
+				      .after_ms = dice_between(d, 0, 2 * gap),
+				      .contact = contact,
+				      .count = 1,
+				      .property = M_PHASE,
+				      .value = DICE_PICK(d, phases) };
+	s[n + 1] = (struct step){ .kind = STEP_START, .after_ms = gap, .count = 1 };
+}
+
+static void draw_building(struct scenario *sc, struct dice *d, size_t list)
+{
+	sc->list[list].building = true;
+	if (dice_chance(d, 100))
+		return; /* for ever */
+	struct step *s = insert(sc, some_place(sc, d), 1);
+	*s = (struct step){ .kind = STEP_BUILT,
+			    .after_ms = dice_between(d, 1, 10 * MS_MINUTE),
+			    .count = 1,
+			    .list = (int)list };
+}
+
+/*
+ * Not where what counts is only in the ledger: what was counted, by a brake or for `repeat:`, and
+ * what was decided in shadow.
+ */
+static bool all_shows(const struct scenario *sc)
+{
+	bool shows = !sc->ground;
+
+	for (size_t i = 0; i < sc->loads; i++)
+		for (size_t k = 0; k < sc->rules[i].count; k++) {
+			const struct model_rule *r = &sc->rules[i].rule[k];
+			shows &= r->repeat == REPEATS_EVERY && !r->brake && r->mode == MODEL_LIVE;
+		}
+	return shows;
+}
+
+/* Of these a restored state would have to know. */
+static bool must_be_known(const struct step *s)
+{
+	switch (s->kind) {
+	case STEP_QUIET:
+	case STEP_LOAD:
+	case STEP_ACT:
+	case STEP_MERGE:
+	case STEP_DELETE:
+	case STEP_CLOCK:
+		return true;
+	default:
+		return s->fixed;
+	}
+}
+
+static void draw_backup(struct scenario *sc, struct dice *d)
+{
+	size_t from = some_place(sc, d), to = from;
+	int64_t most = dice_between(d, 1, 12);
+
+	while (to < sc->steps && most > 0 && !must_be_known(&sc->step[to])) {
+		to++;
+		most--;
+	}
+	*insert(sc, to, 1) = (struct step){ .kind = STEP_PUT_BACK,
+					    .after_ms = dice_between(d, 1, 10 * MS_MINUTE),
+					    .count = 1 };
+	*insert(sc, from, 1) = (struct step){ .kind = STEP_BACKUP, .count = 1 };
+}
+
+void draw_extremes(struct scenario *sc)
+{
+	struct dice d = dice_of(sc->seed, 7);
+
+	if (dice_chance(&d, 40))
+		draw_flood(sc, &d);
+	for (size_t i = 0; i < sc->lists; i++)
+		if (dice_chance(&d, 150))
+			draw_building(sc, &d, i);
+	if (all_shows(sc) && dice_chance(&d, 100))
+		draw_backup(sc, &d);
+}
