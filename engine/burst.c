@@ -27,7 +27,7 @@ static struct reign value_at_first(const struct burst_input *in)
 	if (!in->cut)
 		return (struct reign){ .known = true };
 	/* Where older entries are gone, what we decided last stands in for them. */
-	return (struct reign){ in->decided_value, in->decided };
+	return (struct reign){ in->decided_value, in->decided && !in->decided_forgotten };
 }
 
 static bool is_creation(const struct burst_input *in, const struct entry *e)

@@ -15,7 +15,8 @@ struct burst_input {
 	int64_t start_ms;	    /* entries at or before it only give the value to start from */
 	bool decided;		    /* something was decided before … */
 	int64_t decided_ms;	    /* … up to this entry … */
-	struct slice decided_value; /* … which had this value */
+	struct slice decided_value; /* … which had this value … */
+	bool decided_forgotten;	    /* … that nobody knows any more */
 	int64_t settle_ms;
 	int64_t created_ms; /* of the contact */
 	int64_t creation_window_ms;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "engine/issuance.h"
+#include "engine/ledger.h"
 #include "engine/watch.h"
 
 const char *const compare_change_names[COMPARE_CHANGES] = {
@@ -239,15 +240,8 @@ static bool is_repeated(struct compare *c, const struct side *s, const struct co
 		str_addf(&key, " %.*s", SLICE_FMT(e->event->to));
 	bool repeated = map_put(&c->repeat, str_slice(&key), c) != NULL;
 	str_release(&key);
-	return repeated ||
-	       db_exists(
-		       c->db,
-		       "SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2"
-		       " AND (contact = ?3 OR contact IN (SELECT old FROM alias WHERE account = ?2"
-		       " AND contact = ?3)) AND at_ms < ?4 AND (?5 = 0 OR to_value = ?6)"
-		       " AND state NOT IN ('skipped', 'refused', 'dropped', 'shadow')",
-		       "tttiis", s->rule->name, e->account, e->contact, c->first_ms, (int64_t)value,
-		       e->event->to);
+	return repeated || ledger_gave_before(c->db, s->rule->name, e->account, e->contact,
+					      value ? &e->event->to : NULL, c->first_ms);
 }
 
 /* Facts that remember which property could not be had. */

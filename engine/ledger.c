@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/forgotten.h"
+
 #define COUNT_MOST 1000000000
 #define TIME_MOST_MS INT64_C(253402300799999) /* the end of the year 9999 */
 
@@ -49,14 +51,33 @@ bool issuance_state_of(struct slice name, enum issuance_state *out)
 	" contact IN (SELECT " contact " UNION ALL SELECT old FROM alias WHERE account = " account \
 	" AND contact = " contact ")"
 
+/* Rows that may be of a value: `any_of_value` looks at them. */
+#define OF_VALUE(value) "(to_value = " value " OR " FORGOTTEN_SQL("to_value") ")"
+
+/* Whether a row's first column is this value, or what is left of it; NULL: whether there is one. */
+static bool any_of_value(struct query *q, const struct slice *value)
+{
+	while (query_next(q)) {
+		if (value && !forgotten_matches(query_slice(q, 0), *value))
+			continue;
+		query_end(q);
+		return true;
+	}
+	return false;
+}
+
 bool ledger_has_event(struct db *db, const struct issuance *is)
 {
-	return db_exists(db,
-			 "SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2"
-			 " AND event = ?3 AND target = ?4 AND at_ms = ?5 AND to_value = ?6"
-			 " AND" ANY_ID("?2", "?7"),
-			 "ttttitt", is->rule, is->source_account, event_kind_names[is->event],
-			 is->target, is->at_ms, is->to, is->contact);
+	struct slice to = slice_of(is->to);
+	struct query *q = db_select(
+		db,
+		"SELECT to_value FROM issuance WHERE rule = ?1 AND source_account = ?2"
+		" AND event = ?3 AND target = ?4 AND at_ms = ?5 AND " OF_VALUE("?6") " AND" ANY_ID(
+			"?2", "?7"),
+		"ttttitt", is->rule, is->source_account, event_kind_names[is->event], is->target,
+		is->at_ms, is->to, is->contact);
+
+	return any_of_value(q, &to);
 }
 
 int64_t ledger_shadow(struct db *db, const struct issuance *is)
@@ -89,12 +110,30 @@ int64_t ledger_newest(struct db *db)
 
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 {
-	return db_exists(
+	struct slice value = slice_of(to);
+	struct query *q = db_select(
 		db,
-		"SELECT 1 FROM issuance WHERE rule = ?1 AND source_account = ?2"
-		" AND" ANY_ID("?2",
-			      "?3") " AND (?4 IS NULL OR to_value = ?4) AND id <> ?5 AND " COUNTS,
+		"SELECT to_value FROM issuance WHERE rule = ?1 AND source_account = ?2"
+		" AND" ANY_ID("?2", "?3") " AND (?4 IS NULL OR " OF_VALUE(
+			"?4") ") AND id <> ?5 AND " COUNTS,
 		"tttti", is->rule, is->source_account, is->contact, to, is->id);
+
+	return any_of_value(q, to ? &value : NULL);
+}
+
+bool ledger_gave_before(struct db *db, const char *rule, const char *account, const char *contact,
+			const struct slice *to, int64_t before_ms)
+{
+	struct query *q = db_select(
+		db,
+		"SELECT to_value FROM issuance WHERE rule = ?1 AND source_account = ?2"
+		" AND" ANY_ID("?2",
+			      "?3") " AND at_ms < ?4 AND (?5 = 0 OR " OF_VALUE("?6") ")"
+										     " AND " COUNTS,
+		"tttiis", rule, account, contact, before_ms, (int64_t)(to != NULL),
+		to ? *to : slice_of(""));
+
+	return any_of_value(q, to);
 }
 
 size_t ledger_events(struct db *db, const char *rule, int64_t from_ms, int64_t to_ms, int64_t most,

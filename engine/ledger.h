@@ -24,6 +24,9 @@ bool ledger_has_event(struct db *db, const struct issuance *is);
  * issuance itself where it is in the ledger already.
  */
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
+/* The same of events before that time; `to` NULL: of any value. */
+bool ledger_gave_before(struct db *db, const char *rule, const char *account, const char *contact,
+			const struct slice *to, int64_t before_ms);
 /* The row of this event of this rule, under any id, where it is in shadow; 0 where there is none. */
 int64_t ledger_shadow(struct db *db, const struct issuance *is);
 /* Writes a new row and its first trail; is->id is set. `email` for lists of people. */

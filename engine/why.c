@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/forgotten.h"
+#include "engine/person.h"
 #include "engine/why_join.h"
 
 /* ---- who ------------------------------------------------------------------ */
@@ -16,54 +18,16 @@ static const char *text_of(struct why *w, struct query *q, int column)
 	return query_null(q, column) ? NULL : arena_text(&w->memory, query_slice(q, column));
 }
 
-/* The address as it stands in JSON, in lower case as SQL makes it; NULL for what is none. */
-static const char *quoted_email(struct why *w, const char *who)
-{
-	struct str text;
-
-	if (!strchr(who, '@'))
-		return NULL;
-	str_init(&text, LIMIT_VALUE_BYTES);
-	str_add_json(&text, slice_of(who));
-	const char *quoted = arena_text(&w->memory, str_slice(&text));
-	str_release(&text);
-	return quoted;
-}
-
 static void find_persons(struct why *w, const char *who)
 {
-	struct why_person *person = NULL;
-	size_t cap = 0;
-	struct query *q = db_select(
-		w->db,
-		"WITH at (account) AS (SELECT account FROM source UNION SELECT account FROM watch),"
-		" named (account, id) AS ("
-		" SELECT c.account, c.contact FROM at JOIN contact c ON c.account = at.account WHERE c.contact = ?1"
-		" UNION SELECT d.account, d.contact FROM at JOIN decision d ON d.account = at.account"
-		" WHERE d.contact = ?1"
-		" UNION SELECT p.account, p.contact FROM at JOIN pending p ON p.account = at.account"
-		" WHERE p.contact = ?1"
-		" UNION SELECT n.account, n.contact FROM at JOIN news n ON n.account = at.account"
-		" WHERE n.contact = ?1"
-		" UNION SELECT a.account, a.contact FROM at JOIN alias a ON a.account = at.account WHERE a.old = ?1"
-		" UNION SELECT account, contact FROM event WHERE contact = ?1"
-		" UNION SELECT source_account, contact FROM issuance WHERE contact = ?1"
-		" OR (?2 IS NOT NULL AND lower(email) = lower(?1))"
-		" UNION SELECT account, contact FROM event WHERE ?2 IS NOT NULL AND instr(lower(seen), lower(?2)) > 0)"
-		" SELECT DISTINCT n.account, coalesce((SELECT a.contact FROM alias a WHERE a.account = n.account"
-		" AND a.old = n.id), n.id) FROM named n ORDER BY 1, 2",
-		"tt", who, quoted_email(w, who));
+	struct person *found;
 
-	while (query_next(q)) {
-		person = mem_grow(person, &cap, w->persons + 1, sizeof(*person));
-		person[w->persons++] = (struct why_person){ .account = text_of(w, q, 0),
-							    .contact = text_of(w, q, 1) };
-	}
-	struct why_person *kept = arena_alloc(&w->memory, (w->persons + 1) * sizeof(*kept));
-	if (w->persons)
-		memcpy(kept, person, w->persons * sizeof(*kept));
-	mem_free(person);
-	w->person = kept;
+	w->persons = person_find(w->db, who, false, &w->memory, &found);
+	struct why_person *person = arena_alloc(&w->memory, (w->persons + 1) * sizeof(*person));
+	for (size_t i = 0; i < w->persons; i++)
+		person[i] = (struct why_person){ .account = found[i].account,
+						 .contact = found[i].contact };
+	w->person = person;
 }
 
 static void find_active(struct why *w)
@@ -409,10 +373,10 @@ static void gather_issuances(struct gathering *g)
 	size_t first = g->count;
 	struct query *q = db_select(
 		w->db,
-		IDS
-		" SELECT id, event, target, from_value, to_value, at_ms, created_ms, table_hash, rule,"
-		" email FROM issuance WHERE source_account = ?1 AND contact IN (SELECT id FROM who)"
-		" AND (?3 IS NULL OR rule = ?3) ORDER BY id",
+		IDS " SELECT id, event, target, from_value, " FORGOTTEN_SHOWN(
+			"to_value") ", at_ms, created_ms, table_hash, rule,"
+				    " email FROM issuance WHERE source_account = ?1 AND contact IN (SELECT id FROM who)"
+				    " AND (?3 IS NULL OR rule = ?3) ORDER BY id",
 		"ttt", g->p->account, g->p->contact, w->only);
 
 	while (query_next(q)) {

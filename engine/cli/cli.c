@@ -28,6 +28,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_drop,
 	&command_backfill,
 	&command_reconcile,
+	&command_forget,
 	&command_pull,
 	&command_schema,
 	&command_doctor,

@@ -125,6 +125,7 @@ extern const struct cli_command command_backfill;
 extern const struct cli_command command_reconcile;
 extern const struct cli_command command_pull;
 extern const struct cli_command command_schema;
+extern const struct cli_command command_forget;
 extern const struct cli_command command_doctor;
 extern const struct cli_command command_completion;
 extern const struct cli_command command_sandbox;

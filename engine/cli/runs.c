@@ -9,13 +9,15 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "engine/cli/cli.h"
+#include "engine/forgotten.h"
 #include "engine/issuance.h"
 #include "engine/store/db.h"
 
-#define COLUMNS                                                                                            \
-	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, i.to_value," \
-	" i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id,"   \
-	" i.table_hash, i.fields, i.created_ms, i.hold, i.expire_ms"
+#define COLUMNS                                                                                                                \
+	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, " FORGOTTEN_SHOWN(               \
+		"i.to_value") ","                                                                                              \
+			      " i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id," \
+			      " i.table_hash, i.fields, i.created_ms, i.hold, i.expire_ms"
 
 enum column {
 	ID,

@@ -191,6 +191,11 @@ enum rc db_check(struct db *db, struct str *out, struct err *err)
 	return db->driver->check(db->handle, out, err);
 }
 
+enum rc db_scrub(struct db *db, struct err *err)
+{
+	return db->driver->scrub(db->handle, err);
+}
+
 enum rc db_copy(struct db *db, struct db **out, struct err *err)
 {
 	struct db *copy = mem_alloc(sizeof(*copy));

@@ -55,6 +55,12 @@ enum rc db_look(const char *url, struct db_files *out, struct err *err) MUST_CHE
  */
 enum rc db_check(struct db *db, struct str *out, struct err *err) MUST_CHECK;
 /*
+ * What was deleted or overwritten leaves no trace in the state's files: they are written anew, which
+ * takes as much room again, and others wait meanwhile. Not within a transaction. RC_AGAIN where
+ * somebody else reads all the time, RC_BROKEN where it fails: then traces may be left.
+ */
+enum rc db_scrub(struct db *db, struct err *err) MUST_CHECK;
+/*
  * The whole state as it is now, in memory: for what is to change nothing. Not within a
  * transaction. RC_BROKEN where it cannot be read.
  */
@@ -133,6 +139,7 @@ struct db_driver {
 	int (*owner)(const char *place); /* pid of the daemon that has it; 0: none */
 	void (*look)(const char *place, struct db_files *out);
 	enum rc (*check)(void *handle, struct str *out, struct err *err);
+	enum rc (*scrub)(void *handle, struct err *err);
 	enum rc (*copy)(void *handle, void **out, struct err *err); /* in memory */
 	void (*note_mark)(void *handle, int64_t mark);
 	int64_t (*mark)(void *handle);

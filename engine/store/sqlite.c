@@ -292,6 +292,22 @@ static enum rc sqlite_check(void *handle, struct str *out, struct err *err)
 	return rc == SQLITE_DONE ? RC_OK : broken(h->sqlite, err);
 }
 
+/* The log is folded in and cut, too: it holds pages as they were. */
+static enum rc sqlite_scrub(void *handle, struct err *err)
+{
+	struct handle *h = handle;
+	int left = 0;
+
+	if (sqlite3_exec(h->sqlite, "PRAGMA secure_delete=ON; VACUUM", NULL, NULL, NULL) !=
+	    SQLITE_OK)
+		return broken(h->sqlite, err);
+	int rc = sqlite3_wal_checkpoint_v2(h->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left,
+					   NULL);
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+		return err_set(err, RC_AGAIN, "somebody reads it all the time");
+	return rc == SQLITE_OK ? RC_OK : broken(h->sqlite, err);
+}
+
 static enum rc sqlite_prepare_(void *handle, const char *sql, void **out, struct err *err)
 {
 	struct handle *h = handle;
@@ -373,6 +389,7 @@ const struct db_driver sqlite_driver = {
 	.owner = sqlite_owner,
 	.look = sqlite_look,
 	.check = sqlite_check,
+	.scrub = sqlite_scrub,
 	.copy = sqlite_copy,
 	.note_mark = sqlite_note_mark,
 	.mark = sqlite_mark,

@@ -1,0 +1,328 @@
+#include "engine/forget.h"
+
+#include <string.h>
+
+#include "engine/ledger.h"
+
+struct forgetting {
+	struct db *db;
+	const struct person *person;
+	const struct forget_by *by;
+	struct arena *memory;
+	struct forget_report *out;
+	struct texts {
+		const char **list;
+		size_t count, cap;
+	} ids, emails;
+	unsigned salts;
+};
+
+static void add_text(struct texts *t, const char *text)
+{
+	t->list = mem_grow(t->list, &t->cap, t->count + 1, sizeof(*t->list));
+	t->list[t->count++] = text;
+}
+
+static const char *kept(struct forgetting *f, struct query *q, int column)
+{
+	return arena_text(f->memory, query_slice(q, column));
+}
+
+/* A salt of its own for each value. */
+static const char *left_of(struct forgetting *f, struct slice value, char out[FORGOTTEN_TEXT])
+{
+	char salt[DIGEST_HEX];
+	struct str text;
+
+	str_init(&text, LIMIT_FIELD_BYTES);
+	str_addf(&text, "%u:", f->salts++);
+	str_add_slice(&text, f->by->seed);
+	(void)digest_sha256(str_slice(&text), salt);
+	str_release(&text);
+	return forgotten_text(salt, value, out);
+}
+
+/* ---- whom, and what is in the way --------------------------------------------------- */
+
+static void find_ids(struct forgetting *f)
+{
+	struct query *q = db_select(
+		f->db, "SELECT old FROM alias WHERE account = ?1 AND contact = ?2 ORDER BY old",
+		"tt", f->person->account, f->person->contact);
+
+	add_text(&f->ids, f->person->contact);
+	while (query_next(q))
+		add_text(&f->ids, kept(f, q, 0));
+}
+
+static void find_emails(struct forgetting *f, const char *email)
+{
+	if (email)
+		add_text(&f->emails, email);
+	for (size_t i = 0; i < f->ids.count; i++) {
+		struct query *q = db_select(
+			f->db,
+			"SELECT DISTINCT email FROM issuance WHERE source_account = ?1"
+			" AND contact = ?2 AND email <> ''",
+			"tt", f->person->account, f->ids.list[i]);
+		while (query_next(q))
+			add_text(&f->emails, kept(f, q, 0));
+	}
+}
+
+static void find_midway(struct forgetting *f)
+{
+	struct forget_midway *found = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; i < f->ids.count; i++) {
+		struct query *q = db_select(
+			f->db,
+			"SELECT i.id, i.rule, i.state, 0 FROM issuance i WHERE i.source_account = ?1 AND i.contact = ?2"
+			" AND (i.state IN ('planned', 'creating', 'issuing', 'sending')"
+			" OR (i.state = 'draft' AND i.do_issue <> 0) OR (i.state = 'issued' AND i.do_send <> 0))"
+			" UNION ALL SELECT i.id, i.rule, i.state, 1 FROM issuance i JOIN stray s ON s.issuance = i.id"
+			" WHERE i.source_account = ?1 AND i.contact = ?2 AND s.credential IS NOT NULL ORDER BY 1",
+			"tt", f->person->account, f->ids.list[i]);
+		while (query_next(q)) {
+			found = mem_grow(found, &cap, n + 1, sizeof(*found));
+			found[n++] = (struct forget_midway){ query_integer(q, 0), kept(f, q, 1),
+							     kept(f, q, 2),
+							     query_integer(q, 3) != 0 };
+		}
+	}
+	struct forget_midway *midway = arena_alloc(f->memory, (n + 1) * sizeof(*midway));
+	if (n)
+		memcpy(midway, found, n * sizeof(*midway));
+	mem_free(found);
+	f->out->midway = midway;
+	f->out->midways = n;
+}
+
+/* ---- issuances ------------------------------------------------------------------------ */
+
+/* One of which something is left to erase. */
+struct owed {
+	int64_t id;
+	struct slice to;
+	bool drop, unknown;
+};
+
+static size_t find_owed(struct forgetting *f, const char *contact, struct owed **out)
+{
+	size_t n = 0, cap = 0;
+	struct query *q = db_select(
+		f->db,
+		"SELECT id, to_value, state FROM issuance WHERE source_account = ?1 AND contact = ?2"
+		" AND (email <> '' OR fields IS NOT NULL OR from_value IS NOT NULL OR reason IS NOT NULL"
+		" OR public_url IS NOT NULL OR state IN ('held', 'refused')"
+		" OR (to_value <> '' AND NOT " FORGOTTEN_SQL("to_value") ")) ORDER BY id",
+		"tt", f->person->account, contact);
+
+	*out = NULL;
+	while (query_next(q)) {
+		struct slice state = query_slice(q, 2);
+		*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
+		(*out)[n++] = (struct owed){ query_integer(q, 0),
+					     arena_slice(f->memory, query_slice(q, 1)),
+					     slice_is(state, "held") || slice_is(state, "refused"),
+					     slice_is(state, "send-unknown") };
+	}
+	return n;
+}
+
+/* Of a backfill the trail says that it was one: the brake counts them by that. */
+static void erase_notes(struct forgetting *f, int64_t id)
+{
+	db_run(f->db,
+	       "UPDATE trail SET note = CASE WHEN note LIKE '" LEDGER_BACKFILL
+	       "%' THEN '" LEDGER_BACKFILL "' END WHERE issuance = ?1",
+	       "i", id);
+	db_run(f->db,
+	       "INSERT INTO trail (issuance, at_ms, state, note, who)"
+	       " SELECT id, ?2, state, 'forgotten', ?3 FROM issuance WHERE id = ?1",
+	       "iit", id, f->by->now_ms, f->by->who);
+}
+
+static void erase_owed(struct forgetting *f, const struct owed *o)
+{
+	char text[FORGOTTEN_TEXT];
+	bool plain = o->to.len == 0 || forgotten_is(o->to);
+
+	db_run(f->db,
+	       "UPDATE issuance SET email = '', fields = NULL, from_value = NULL, to_value = ?2, reason = NULL,"
+	       " cursor = NULL, public_url = NULL, held_from = NULL, hold = NULL, expire_ms = NULL, replan = 0,"
+	       " state = CASE WHEN ?3 <> 0 THEN 'dropped' ELSE state END, updated_ms = ?4 WHERE id = ?1",
+	       "isii", o->id, plain ? o->to : slice_of(left_of(f, o->to, text)), (int64_t)o->drop,
+	       f->by->now_ms);
+	erase_notes(f, o->id);
+	db_run(f->db, "DELETE FROM stray WHERE issuance = ?1", "i", o->id);
+	f->out->strays += db_changed(f->db);
+}
+
+static void erase_issuances(struct forgetting *f, const char *contact)
+{
+	struct owed *owed;
+	size_t n = find_owed(f, contact, &owed);
+
+	for (size_t i = 0; i < n; i++) {
+		erase_owed(f, &owed[i]);
+		f->out->dropped += owed[i].drop;
+		f->out->unknown += owed[i].unknown;
+	}
+	f->out->issuances += (int64_t)n;
+	mem_free(owed);
+}
+
+/* ---- what was decided, and what waits -------------------------------------------------- */
+
+struct decided {
+	int64_t watch, at_ms;
+	struct slice value;
+};
+
+static size_t take_rows(struct forgetting *f, struct query *q, struct decided **out)
+{
+	size_t n = 0, cap = 0;
+
+	*out = NULL;
+	while (query_next(q)) {
+		*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
+		(*out)[n++] = (struct decided){ query_integer(q, 0), query_integer(q, 1),
+						arena_slice(f->memory, query_slice(q, 2)) };
+	}
+	return n;
+}
+
+/* What waits counts as decided from now on; the latest of a watch last. */
+static void settle_waiting(struct forgetting *f, const char *contact)
+{
+	struct decided *row;
+	size_t n = take_rows(
+		f,
+		db_select(f->db,
+			  "SELECT watch, at_ms, to_value FROM pending WHERE account = ?1"
+			  " AND contact = ?2 ORDER BY at_ms",
+			  "tt", f->person->account, contact),
+		&row);
+
+	for (size_t i = 0; i < n; i++)
+		db_run(f->db,
+		       "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, ?2, ?3, ?4)"
+		       " ON CONFLICT (watch, contact) DO UPDATE SET at_ms = excluded.at_ms, value = excluded.value"
+		       " WHERE excluded.at_ms >= decided.at_ms",
+		       "itis", row[i].watch, contact, row[i].at_ms, row[i].value);
+	db_run(f->db, "DELETE FROM pending WHERE account = ?1 AND contact = ?2", "tt",
+	       f->person->account, contact);
+	f->out->waiting += (int64_t)n;
+	mem_free(row);
+}
+
+static void erase_decided(struct forgetting *f, const char *contact)
+{
+	char text[FORGOTTEN_TEXT];
+	struct decided *row;
+	size_t n = take_rows(
+		f,
+		db_select(
+			f->db,
+			"SELECT d.watch, d.at_ms, d.value FROM decided d JOIN watch w ON w.id = d.watch"
+			" WHERE w.account = ?1 AND d.contact = ?2 AND d.value <> ''"
+			" AND NOT " FORGOTTEN_SQL("d.value"),
+			"tt", f->person->account, contact),
+		&row);
+
+	for (size_t i = 0; i < n; i++)
+		db_run(f->db, "UPDATE decided SET value = ?3 WHERE watch = ?1 AND contact = ?2",
+		       "itt", row[i].watch, contact, left_of(f, row[i].value, text));
+	mem_free(row);
+}
+
+static void erase_records(struct forgetting *f, const char *contact)
+{
+	const char *account = f->person->account;
+
+	db_run(f->db, "DELETE FROM event WHERE account = ?1 AND contact = ?2", "tt", account,
+	       contact);
+	f->out->events += db_changed(f->db);
+	db_run(f->db, "DELETE FROM decision WHERE account = ?1 AND contact = ?2", "tt", account,
+	       contact);
+	f->out->decisions += db_changed(f->db);
+	db_run(f->db, "DELETE FROM recall WHERE account = ?1 AND contact = ?2", "tt", account,
+	       contact);
+}
+
+/* ---- all of it ---------------------------------------------------------------------------- */
+
+static void note_it(struct forgetting *f)
+{
+	const char *key = arena_printf(f->memory, "forgotten %s %s", f->person->account,
+				       f->person->contact);
+	struct str text;
+
+	str_init(&text, LIMIT_FIELD_BYTES);
+	str_addf(&text, "{\"at_ms\":%lld,\"who\":", (long long)f->by->now_ms);
+	if (f->by->who)
+		str_add_json(&text, slice_of(f->by->who));
+	else
+		str_add_text(&text, "null");
+	str_add_char(&text, '}');
+	db_run(f->db,
+	       "INSERT INTO meta (key, value) VALUES (?1, ?2)"
+	       " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	       "ts", key, str_slice(&text));
+	str_release(&text);
+}
+
+static void erase_all(struct forgetting *f)
+{
+	for (size_t i = 0; i < f->ids.count; i++) {
+		const char *contact = f->ids.list[i];
+		erase_issuances(f, contact);
+		settle_waiting(f, contact);
+		erase_decided(f, contact);
+		erase_records(f, contact);
+	}
+	for (size_t i = 0; i < f->emails.count; i++) {
+		db_run(f->db, "DELETE FROM orphan WHERE email = lower(?1)", "t", f->emails.list[i]);
+		f->out->orphans += db_changed(f->db);
+	}
+	note_it(f);
+}
+
+static void lend_ids(struct forgetting *f)
+{
+	const char **id = arena_alloc(f->memory, f->ids.count * sizeof(*id));
+
+	memcpy(id, f->ids.list, f->ids.count * sizeof(*id));
+	f->out->id = id;
+	f->out->ids = f->ids.count;
+}
+
+enum rc forget_do(struct db *db, const struct person *person, const char *email,
+		  const struct forget_by *by, struct arena *memory, struct forget_report *out,
+		  struct err *err)
+{
+	struct forgetting f = {
+		.db = db, .person = person, .by = by, .memory = memory, .out = out
+	};
+	enum rc rc;
+
+	*out = (struct forget_report){ 0 };
+	db_begin(db, "forget");
+	find_ids(&f);
+	lend_ids(&f);
+	find_emails(&f, email);
+	find_midway(&f);
+	if (out->midways == 0)
+		erase_all(&f);
+	if (out->midways || by->dry_run) {
+		rc = db_failed(db, err);
+		db_rollback(db);
+	} else {
+		rc = db_commit(db, err);
+	}
+	mem_free(f.ids.list);
+	mem_free(f.emails.list);
+	return rc;
+}
