@@ -138,13 +138,10 @@ static void tell_ruleset(struct db *db, const struct table *table, int owner, st
 		remarks_add(out, REMARK_OK, "state", "rules",
 			    "'hs2cert plan' shows what the next run will change",
 			    "those of the folder were never in force");
-	else {
-		remarks_add(out, REMARK_WARNING, "state", "rules", NULL,
+	else
+		remarks_add(out, REMARK_WARNING, "state", "rules",
+			    "'hs2cert plan' shows what they change, 'hs2cert reload' loads them",
 			    "the daemon goes by others than the folder's");
-		remarks_next(out,
-			     "'hs2cert plan' shows what they change, 'kill -HUP %d' loads them",
-			     owner);
-	}
 }
 
 static void tell_owner(int owner, struct remarks *out)

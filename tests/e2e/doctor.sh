@@ -116,8 +116,8 @@ says ok state daemon "running, pid $daemon\$"
 says ok state rules 'those of the folder are in force$'
 sed -i 's/settle: 0s/settle: 1s/' rules.d/10-rules.yaml
 doctor 'other rules than those in force' 1 --offline
-says warning state rules "the daemon goes by others than the folder's -> .*'kill -HUP $daemon' loads them"
-kill -HUP "$daemon"
+says warning state rules "the daemon goes by others than the folder's -> .*'hs2cert reload' loads them$"
+check "reload: 0" status 0 "$program" reload
 soon sh -c "'$program' doctor --offline"
 kill "$daemon"
 wait "$daemon"
