@@ -69,6 +69,10 @@
 
 /* One secret: tokens are some 300 characters, OAuth ones up to 1,000. */
 #define LIMIT_SECRET_BYTES 4096u
+/* The body of a request for tokens: three secrets, percent-encoded. */
+#define LIMIT_FORM_BYTES (64u * 1024)
+/* The scopes of a grant: HubSpot has some 400 of them. */
+#define LIMIT_SCOPES_BYTES (16u * 1024)
 
 /* One line of text that says what went wrong. */
 #define LIMIT_ERROR_BYTES 512u

@@ -106,10 +106,19 @@ static const char *account_name(const struct census *c)
 	return c->table->account[c->account].name;
 }
 
+static enum rc refuse_token(const struct census *c, struct err *err)
+{
+	return err_set(err, RC_REFUSED, "account %s: %s", account_name(c),
+		       bearer_there(c->bearer) ? "its access token could not be renewed"
+					       : bearer_problem(c->bearer));
+}
+
 static enum rc begin(struct census *c, struct err *err)
 {
 	enum rc rc = bearer_load(c->bearer, &c->table->account[c->account], err);
 
+	if (rc == RC_OK && !bearer_there(c->bearer))
+		rc = refuse_token(c, err);
 	if (rc == RC_OK) {
 		c->source = c->ops->open(c->world, account_name(c));
 		c->ops->load(c->source, c->table, c->account, NULL, c->bearer);
@@ -280,6 +289,11 @@ static void start_look(struct census *c, size_t most)
 
 /* ---- steps ------------------------------------------------------------------ */
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool wants_page(const struct census *c)
 {
 	return !c->ended && !c->asking && c->queued < QUEUE_LEAST;
@@ -320,6 +334,11 @@ enum rc census_step(struct census *c, bool *done, struct err *err)
 
 	*done = false;
 	if (rc == RC_OK)
+		rc = bearer_step(c->bearer, err);
+	if (rc == RC_OK &&
+	    (!bearer_there(c->bearer) || bearer_failures(c->bearer) >= FAILURES_MOST))
+		rc = refuse_token(c, err);
+	if (rc == RC_OK)
 		rc = c->ops->step(c->source, err);
 	if (rc == RC_OK && c->failed == RC_OK && c->ops->health(c->source) == SOURCE_STOPPED)
 		c->failed = err_set(&c->why, RC_REFUSED,
@@ -328,7 +347,7 @@ enum rc census_step(struct census *c, bool *done, struct err *err)
 	if (rc == RC_OK && c->failed == RC_OK)
 		go_on(c);
 	if (rc != RC_OK || c->failed == RC_OK) {
-		*done = c->ended && !c->queued && !c->looking;
+		*done = c->ended && !c->queued && !c->looking && !bearer_busy(c->bearer);
 		return rc;
 	}
 	*err = c->why;
@@ -337,16 +356,15 @@ enum rc census_step(struct census *c, bool *done, struct err *err)
 
 int64_t census_wake_ms(const struct census *c)
 {
-	int64_t wake = c->source ? c->ops->wake_ms(c->source) : 0;
-
 	if (!c->source || c->failed != RC_OK)
 		return 0;
+	int64_t wake = earlier(c->ops->wake_ms(c->source), bearer_wake_ms(c->bearer));
 	if (!c->begun)
 		return wake;
 	int64_t page = wants_page(c) ? c->ops->survey_ready_ms(c->survey) : INT64_MAX;
 	if (wants_look(c, c->ops->can_look(c->source)))
 		return mono_ms(c);
-	return page < wake ? page : wake;
+	return earlier(page, wake);
 }
 
 int64_t census_total(const struct census *c)

@@ -132,6 +132,7 @@ static const struct doctor_ops *ops_of(const struct exam *e)
 static void begin_reads(struct exam *e, const struct reader_ops *reads, struct reader *reader)
 {
 	e->reading = reading_new(e->patient.world, account_of(e), reads, reader, &patience);
+	reading_carry(e->reading, e->bearer);
 	reading_listen(e->reading, heard, e);
 }
 
@@ -169,12 +170,17 @@ static void step_beside(struct exam *e)
 
 static void exam_begin(struct exam *e)
 {
-	struct err err;
+	struct err err = { "" };
+	enum rc rc = bearer_load(e->bearer, account_of(e), &err);
 
 	begin_beside(e);
-
-	if (bearer_load(e->bearer, account_of(e), &err) != RC_OK) {
-		add(e, REMARK_ERROR, "token", "give it to this command as 'hs2cert run' has it",
+	if (rc == RC_OK && !bearer_there(e->bearer))
+		rc = err_set(&err, RC_REFUSED, "%s", bearer_problem(e->bearer));
+	if (rc != RC_OK) {
+		add(e, REMARK_ERROR, "token",
+		    bearer_may_change(e->bearer)
+			    ? "run 'hs2cert connect' for it"
+			    : "give it to this command as 'hs2cert run' has it",
 		    err.text);
 		return;
 	}
@@ -222,7 +228,10 @@ static void exam_failed(struct doctor *d, struct exam *e, enum rc rc, const stru
 		names_failed(d, e, rc, why);
 	else if (rc == RC_REFUSED)
 		add(e, REMARK_ERROR, "token",
-		    "make a token and put it where the account's `token` says", why->text);
+		    bearer_may_change(e->bearer)
+			    ? "run 'hs2cert connect' for it"
+			    : "make a token and put it where the account's `token` says",
+		    why->text);
 	else
 		add(e, REMARK_ERROR, "answer", try_again, why->text);
 }

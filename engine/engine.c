@@ -1,72 +1,19 @@
-#include "engine/engine.h"
+#include "engine/origin.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "engine/decide.h"
-#include "engine/hear.h"
 #include "engine/house.h"
 #include "engine/inbox.h"
-#include "engine/ledger.h"
-#include "engine/outbox.h"
 #include "engine/quiet.h"
-#include "engine/record.h"
 #include "engine/registry.h"
-#include "engine/watch.h"
 
 #define HOUSEKEEPING_MS MS_HOUR
 #define TRIM_MS MS_HOUR
 #define TRIM_MORE_MS MS_SECOND	    /* where the last time left some */
 #define SECRETS_MS (30 * MS_SECOND) /* how often a stopped account's secret is looked at */
-/*
- * What `run --once` waits for: a due time this near, a retry this near, so many failures in a
- * row.
- */
-#define ONCE_DUE_MS MS_SECOND
-#define ONCE_RETRY_MS (35 * MS_SECOND)
-#define ONCE_FAILURES 4
-
-/* One source account. */
-struct origin {
-	struct engine *engine;
-	char *name;
-	const struct source_ops *ops;
-	struct source *source;
-	uint32_t account; /* index in the table */
-	struct bearer *bearer;
-	struct batch *batch;
-	struct origin *next;
-};
-
-/* Contacts that are being looked at. */
-struct batch {
-	struct origin *origin;
-	struct news *news;
-	size_t count;
-	struct arena memory;
-	struct batch *next;
-};
-
-struct engine {
-	const struct world *world;
-	struct db *db;
-	struct table *table;
-	struct watches watches;
-	int64_t ruleset; /* under which the table is on record */
-	struct record_keep keep;
-	struct origin *origin;
-	struct outbox *outbox;
-	struct hearing hearing;
-	bool stopping;
-	bool recovered;
-	int64_t loaded_ms;			      /* monotonic: when the watches were synced */
-	int64_t housekeeping_ms, trim_ms, secrets_ms; /* monotonic */
-	enum rc failed; /* the store failed in an answer: said at the next step */
-	struct err why;
-};
-
 static int64_t wall_ms(const struct engine *e)
 {
 	return e->world->wall_ms(e->world->ctx);
@@ -228,10 +175,16 @@ static void origin_free(struct origin *o)
 	mem_free(o);
 }
 
-/* It does nothing until somebody acts. */
-static bool is_stopped(const struct origin *o)
+bool origin_is_stopped(const struct origin *o)
 {
 	return !bearer_there(o->bearer) || o->ops->health(o->source) == SOURCE_STOPPED;
+}
+
+static void say_stopped(const struct origin *o, const char *reason)
+{
+	log_line(o->engine->world->log, LOG_ERROR,
+		 "account stopped until a reload, a restart or a new secret", "account", o->name,
+		 "reason", reason, NULL);
 }
 
 /* The source goes on with the table and the bearer that o holds. */
@@ -251,17 +204,21 @@ static void origin_load(struct origin *o, uint32_t account)
 
 	o->account = account;
 	if (bearer_load(o->bearer, &e->table->account[account], &err) != RC_OK)
-		log_line(e->world->log, LOG_ERROR,
-			 "account stopped until a reload, a restart or a new secret", "account",
-			 o->name, "reason", err.text, NULL);
+		say_stopped(o, err.text);
+	else if (!bearer_there(o->bearer))
+		say_stopped(o, bearer_problem(o->bearer));
 	origin_use(o);
 }
 
-/* A stopped account goes on when its secret (a file, or a variable that is there now) has changed. */
+/*
+ * A stopped account goes on when its secret (a file, or a variable that is there now) has changed;
+ * any, when somebody has connected it anew.
+ */
 static void look_at_secrets(struct engine *e)
 {
 	for (struct origin *o = e->origin; o; o = o->next) {
-		if (!is_stopped(o) || !bearer_look(o->bearer))
+		if (!(origin_is_stopped(o) || bearer_may_change(o->bearer)) ||
+		    !bearer_look(o->bearer))
 			continue;
 		log_line(e->world->log, LOG_INFO, "account goes on with a new secret", "account",
 			 o->name, NULL);
@@ -413,10 +370,11 @@ static size_t can_look(const struct origin *o)
 
 static enum rc origin_step(struct origin *o, struct err *err)
 {
-	if (!bearer_there(o->bearer))
-		return RC_OK;
+	enum rc rc = bearer_step(o->bearer, err);
+	if (rc != RC_OK || !bearer_there(o->bearer))
+		return rc;
 	/* Activations are known before the source looks for what happened since. */
-	enum rc rc = promote(o, err);
+	rc = promote(o, err);
 	if (rc == RC_OK)
 		rc = o->ops->step(o->source, err);
 	for (size_t most; rc == RC_OK && (most = can_look(o)) > 0;)
@@ -504,10 +462,11 @@ int64_t engine_wake_ms(struct engine *e)
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
 		wake = earlier(wake, e->secrets_ms);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
-		if (is_stopped(o))
+		if (origin_is_stopped(o))
 			wake = earlier(wake, e->secrets_ms);
 		else
 			wake = earlier(wake, earlier(o->ops->wake_ms(o->source), look_wake_ms(o)));
+		wake = earlier(wake, bearer_wake_ms(o->bearer));
 	}
 	return wake;
 }
@@ -519,6 +478,11 @@ enum rc engine_leave(struct engine *e, struct err *err)
 	return db_commit(e->db, err);
 }
 
+void engine_nudge(struct engine *e)
+{
+	e->secrets_ms = 0;
+}
+
 void engine_stop(struct engine *e)
 {
 	e->stopping = true;
@@ -527,58 +491,10 @@ void engine_stop(struct engine *e)
 
 bool engine_stopped(const struct engine *e)
 {
+	for (const struct origin *o = e->origin; o; o = o->next)
+		if (bearer_busy(o->bearer))
+			return false;
 	return e->stopping && outbox_in_flight(e->outbox) == 0;
-}
-
-/* ---- once -------------------------------------------------------------- */
-
-/* Whether the origin still has something to do in this pass. */
-static bool origin_working(const struct origin *o)
-{
-	int64_t now, due = inbox_next_due(o->engine->db, o->name);
-
-	if (is_stopped(o))
-		return false;
-	if (!o->ops->polled(o->source) || o->batch)
-		return o->ops->waits_ms(o->source) <= ONCE_RETRY_MS;
-	if (o->ops->health(o->source) != SOURCE_FINE)
-		return false;
-	if (due != INT64_MAX && o->ops->now(o->source, &now) && due - now <= ONCE_DUE_MS)
-		return true;
-	int64_t next = inbox_next(o->engine->db, o->name, -1);
-	return next != INT64_MAX && next - wall_ms(o->engine) <= ONCE_RETRY_MS;
-}
-
-static bool outbox_working(const struct engine *e)
-{
-	if (outbox_in_flight(e->outbox))
-		return true;
-	return outbox_failures(e->outbox) < ONCE_FAILURES &&
-	       outbox_wake_ms(e->outbox) - mono_ms(e) <= ONCE_RETRY_MS;
-}
-
-enum once engine_once(struct engine *e)
-{
-	int64_t count[STATE_COUNT], settling = 0;
-	bool source_failed = false;
-
-	for (const struct origin *o = e->origin; o; o = o->next) {
-		if (origin_working(o))
-			return ONCE_WORKING;
-		source_failed |= !bearer_there(o->bearer) ||
-				 o->ops->health(o->source) != SOURCE_FINE;
-		settling += inbox_count(e->db, o->name) + inbox_pending_count(e->db, o->name);
-	}
-	if (outbox_working(e))
-		return ONCE_WORKING;
-	if (source_failed)
-		return ONCE_NO_SOURCE;
-	ledger_count(e->db, count);
-	if (count[STATE_HELD] + count[STATE_REFUSED] + count[STATE_SEND_UNKNOWN] +
-		    ledger_work_count(e->db) ||
-	    outbox_is_restored(e->outbox, false))
-		return ONCE_PARKED;
-	return settling ? ONCE_SETTLING : ONCE_DONE;
 }
 
 /* ---- report ------------------------------------------------------------ */

@@ -58,7 +58,10 @@ enum rc engine_heard(struct engine *e, struct err *err) MUST_CHECK;
 /* What was counted since the start. Lent. */
 const struct tallies *engine_tallies(const struct engine *e);
 
-/* No new work begins. engine_stopped once the requests that write have got their answers. */
+/* Somebody has changed something beside us: secrets and grants are looked at in the next step. */
+void engine_nudge(struct engine *e);
+
+/* No new work begins. engine_stopped once the requests that write, or ask for new tokens, have got their answers. */
 void engine_stop(struct engine *e);
 bool engine_stopped(const struct engine *e);
 

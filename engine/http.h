@@ -18,9 +18,9 @@ struct http_request {
 	const char *method;
 	const char *url;       /* whole, http or https */
 	const char *socket;    /* path of a Unix socket to ask instead of url's host; NULL: none */
-	const char *bearer;    /* token; goes into Authorization */
+	const char *bearer;    /* token; goes into Authorization. NULL: none */
 	const char *header[4]; /* further ones, `Name: value`; unused are NULL */
-	struct slice body;     /* JSON; sent only where has_body */
+	struct slice body;     /* JSON or a form; sent only where has_body */
 	bool has_body;
 	/*
 	 * A connection of its own, used once. libcurl repeats a POST by itself

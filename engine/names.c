@@ -48,11 +48,15 @@ static enum rc begin_reading(struct names_round *r, struct err *err)
 	const struct names_ops *ops = registry_names(account->type);
 	enum rc rc = bearer_load(r->bearer, account, err);
 
+	if (rc == RC_OK && !bearer_there(r->bearer))
+		rc = err_set(err, RC_REFUSED, "account '%s': %s", account->name,
+			     bearer_problem(r->bearer));
 	if (rc != RC_OK)
 		return rc;
 	(void)lock_add_account(&r->lock, account->name, account->type);
 	r->reading = reading_new(r->world, account, &ops->reads,
 				 ops->open(account, r->bearer, &r->lock), &patience);
+	reading_carry(r->reading, r->bearer);
 	return RC_OK;
 }
 

@@ -11,11 +11,13 @@ struct reading {
 	const struct reader_ops *ops;
 	struct reader *reader;
 	struct patience patience;
-	reading_heard *heard; /* NULL: nobody */
+	struct bearer *bearer; /* NULL: its token does not change */
+	reading_heard *heard;  /* NULL: nobody */
 	void *heard_arg;
 	struct arena memory; /* of the request under way */
 	struct http_request request;
 	bool asking, again; /* again: the same request once more */
+	bool over;	    /* nothing is left to ask */
 	unsigned tries, requests;
 	int64_t began_ms, wait_until_ms; /* monotonic: of the request, of the next one */
 	int64_t first_ms, quiet_ms; /* monotonic: the first request, the last sign of the service */
@@ -55,6 +57,11 @@ void reading_free(struct reading *r)
 	mem_free(r);
 }
 
+void reading_carry(struct reading *r, struct bearer *bearer)
+{
+	r->bearer = bearer;
+}
+
 void reading_listen(struct reading *r, reading_heard *heard, void *arg)
 {
 	r->heard = heard;
@@ -84,6 +91,17 @@ static void wait_or_fail(struct reading *r, int64_t wait_ms)
 	r->again = true;
 }
 
+/* The token has come to its end early. */
+static bool is_refused(const struct reading *r, const struct http_response *response)
+{
+	if (!r->bearer || response->outcome != HTTP_ANSWER)
+		return false;
+	if (response->status == 401)
+		return bearer_refused(r->bearer, slice_of(r->request.bearer));
+	bearer_accepted(r->bearer, slice_of(r->request.bearer));
+	return false;
+}
+
 static void arrived(void *arg, const struct http_response *response)
 {
 	struct reading *r = arg;
@@ -94,6 +112,9 @@ static void arrived(void *arg, const struct http_response *response)
 		r->heard(r->heard_arg, r->sent_ms, response);
 	if (response->outcome == HTTP_ANSWER)
 		r->quiet_ms = now_ms(r);
+	r->again = is_refused(r, response);
+	if (r->again)
+		return;
 	enum rc rc = r->ops->answer(r->reader, response, &wait_ms, &r->why);
 	r->wait_until_ms = r->began_ms + r->ops->pace_ms(r->reader);
 	if (rc == RC_AGAIN)
@@ -115,6 +136,8 @@ static bool ask(struct reading *r)
 			return false;
 	}
 	r->again = false;
+	if (r->bearer)
+		r->request.bearer = arena_text(&r->memory, bearer_token(r->bearer));
 	if (++r->requests > REQUESTS_MOST) {
 		r->failed = err_set(&r->why, RC_INVALID, "its pages do not end");
 		return true;
@@ -152,13 +175,33 @@ static void give_up(struct reading *r)
 							  text));
 }
 
+static enum rc keep_token(struct reading *r)
+{
+	enum rc rc = bearer_step(r->bearer, &r->why);
+
+	if (rc == RC_OK && !bearer_there(r->bearer))
+		return err_set(&r->why, RC_REFUSED, "%s", bearer_problem(r->bearer));
+	if (rc == RC_OK && bearer_failures(r->bearer) >= (int)r->patience.tries)
+		return err_set(&r->why, RC_AGAIN, "the access token could not be renewed");
+	return rc;
+}
+
+static bool may_ask(const struct reading *r)
+{
+	return !r->over && !r->asking && now_ms(r) >= r->wait_until_ms &&
+	       (!r->bearer || bearer_usable(r->bearer));
+}
+
 enum rc reading_step(struct reading *r, bool *done, struct err *err)
 {
 	*done = false;
 	if (r->failed == RC_OK && now_ms(r) >= end_ms(r))
 		give_up(r);
-	while (r->failed == RC_OK && !*done && !r->asking && now_ms(r) >= r->wait_until_ms)
-		*done = !ask(r);
+	if (r->failed == RC_OK && r->bearer)
+		r->failed = keep_token(r);
+	while (r->failed == RC_OK && may_ask(r))
+		r->over = !ask(r);
+	*done = r->over && !(r->bearer && bearer_busy(r->bearer));
 	if (r->failed != RC_OK)
 		*err = r->why;
 	return r->failed;
@@ -166,7 +209,11 @@ enum rc reading_step(struct reading *r, bool *done, struct err *err)
 
 int64_t reading_wake_ms(const struct reading *r)
 {
-	int64_t wake = r->asking ? INT64_MAX : r->wait_until_ms;
+	bool waits = r->asking || r->over || (r->bearer && !bearer_usable(r->bearer));
+	int64_t wake = waits ? INT64_MAX : r->wait_until_ms;
+
+	if (r->bearer && bearer_wake_ms(r->bearer) < wake)
+		wake = bearer_wake_ms(r->bearer);
 
 	return end_ms(r) < wake ? end_ms(r) : wake;
 }

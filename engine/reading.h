@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "dsl/table.h"
+#include "engine/bearer.h"
 #include "engine/world.h"
 
 struct reader; /* a service's own; each defines it for itself */
@@ -45,6 +46,11 @@ struct reading *reading_new(const struct world *world, const struct account *acc
 			    const struct reader_ops *ops, struct reader *reader,
 			    const struct patience *patience);
 void reading_free(struct reading *r); /* NULL does nothing; a request under way is cancelled */
+/*
+ * Whose token the requests carry: it is renewed as it needs to be, and who is refused with one that
+ * has come to its end asks once more. Lent; set before the first step.
+ */
+void reading_carry(struct reading *r, struct bearer *bearer);
 /* Who hears the answers; set before the first step. */
 void reading_listen(struct reading *r, reading_heard *heard, void *arg);
 

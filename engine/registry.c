@@ -9,6 +9,7 @@ static const struct source_ops *const sources[] = { &hubspot_ops };
 static const struct action_ops *const actions[] = { &certifier_ops };
 static const struct names_ops *const names[] = { &hubspot_names, &certifier_names };
 static const struct doctor_ops *const doctors[] = { &hubspot_doctor, &certifier_doctor };
+static const struct oauth_ops *const oauths[] = { &hubspot_oauth };
 
 const struct source_ops *registry_source(const char *type)
 {
@@ -39,5 +40,13 @@ const struct doctor_ops *registry_doctor(const char *type)
 	for (size_t i = 0; i < sizeof(doctors) / sizeof(doctors[0]); i++)
 		if (strcmp(doctors[i]->type, type) == 0)
 			return doctors[i];
+	return NULL;
+}
+
+const struct oauth_ops *registry_oauth(const char *type)
+{
+	for (size_t i = 0; i < sizeof(oauths) / sizeof(oauths[0]); i++)
+		if (strcmp(oauths[i]->type, type) == 0)
+			return oauths[i];
 	return NULL;
 }

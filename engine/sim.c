@@ -125,7 +125,8 @@ static void sim_http_start(void *ctx, const struct http_request *request, http_d
 	struct str bearer;
 
 	str_init(&bearer, LIMIT_SECRET_BYTES + 8);
-	str_addf(&bearer, "Bearer %s", request->bearer);
+	if (request->bearer)
+		str_addf(&bearer, "Bearer %s", request->bearer);
 	c->method = mem_strdup(request->method);
 	c->path = local_path(sim, request->url);
 	char *question = strchr(c->path, '?');

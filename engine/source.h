@@ -106,7 +106,7 @@ struct source_ops {
 	 * nothing: it is there for labels, looks and surveys.
 	 */
 	void (*load)(struct source *source, const struct table *table, uint32_t account,
-		     struct watches *watches, const struct bearer *bearer);
+		     struct watches *watches, struct bearer *bearer);
 
 	/* Begins what is due. RC_BROKEN where the store fails. */
 	enum rc (*step)(struct source *source, struct err *err);

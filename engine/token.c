@@ -1,21 +1,23 @@
 #include "engine/token.h"
 
-enum rc token_read(const struct world *world, const struct account *account, struct str *out,
-		   struct err *err)
+enum rc token_secret(const struct world *world, const struct account *account, const char *key,
+		     struct str *out, struct err *err)
 {
-	const struct setting *token = account_setting(account, "token");
+	const struct setting *setting = account_setting(account, key);
 
 	str_wipe(out);
-	if (!token || token->n_secret == 0)
-		return err_set(err, RC_REFUSED,
-			       "account '%s': OAuth is not there yet: give it a token",
-			       account->name);
-	enum rc rc = world->secret(world->ctx, &token->secret[0], out, err);
+	enum rc rc = world->secret(world->ctx, &setting->secret[0], out, err);
 	if (rc == RC_OK)
 		return rc;
 	str_wipe(out);
 	err_prefix(err, "account '%s'", account->name);
 	return RC_REFUSED;
+}
+
+enum rc token_read(const struct world *world, const struct account *account, struct str *out,
+		   struct err *err)
+{
+	return token_secret(world, account, "token", out, err);
 }
 
 bool token_changed(const struct world *world, const struct account *account, struct str *token)

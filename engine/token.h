@@ -9,10 +9,15 @@
 
 /*
  * Puts the token of an account into `out`, replacing what it held. RC_REFUSED
- * with the reason where it cannot be had; out is empty then.
+ * with the reason where it cannot be had; out is empty then. Not for an account that is connected
+ * over OAuth.
  */
 enum rc token_read(const struct world *world, const struct account *account, struct str *out,
 		   struct err *err) MUST_CHECK;
+
+/* Likewise the secret under another key of the account, which has it. */
+enum rc token_secret(const struct world *world, const struct account *account, const char *key,
+		     struct str *out, struct err *err) MUST_CHECK;
 
 /*
  * Whether the account's secret is another one now than `token`: then token is

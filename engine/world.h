@@ -45,6 +45,8 @@ struct world {
 	 */
 	enum rc (*secret)(void *ctx, const struct secret *secret, struct str *out, struct err *err);
 	struct db *db; /* the state; engine/store/db.h */
+	struct db *
+		grants; /* where grants over OAuth are kept; NULL: in db. They differ where db is a copy */
 	const struct log *log;
 	struct counts *counts; /* engine/counts.h; NULL: nobody counts */
 };

@@ -29,6 +29,7 @@ const struct cli_command *const cli_commands[] = {
 	&command_backfill,
 	&command_reconcile,
 	&command_forget,
+	&command_connect,
 	&command_pull,
 	&command_schema,
 	&command_doctor,

@@ -123,6 +123,7 @@ extern const struct cli_command command_resend;
 extern const struct cli_command command_drop;
 extern const struct cli_command command_backfill;
 extern const struct cli_command command_reconcile;
+extern const struct cli_command command_connect;
 extern const struct cli_command command_pull;
 extern const struct cli_command command_schema;
 extern const struct cli_command command_forget;

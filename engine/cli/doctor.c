@@ -101,8 +101,11 @@ static enum rc look_at_accounts(struct ground *g, const struct sources *s,
 				const struct table *table, bool rules, struct remarks *all,
 				struct err *err)
 {
+	/* Without them, those accounts are what is wrong. */
+	enum rc rc = ground_grants(g, table, err);
 	struct doctor *d = doctor_new(&g->world, table, rules);
-	enum rc rc = ask_accounts(g, d, err);
+
+	rc = ask_accounts(g, d, err);
 
 	if (rc == RC_OK) {
 		doctor_tell(d, all);

@@ -9,6 +9,9 @@
 #include "base/file.h"
 #include "dsl/build.h"
 #include "engine/bearer.h"
+#include "engine/grant.h"
+#include "engine/registry.h"
+#include "engine/store/db.h"
 
 const char *const ground_log_formats[] = { "text", "json", NULL };
 const char *const ground_log_levels[] = { "debug", "info", "warn", "error", NULL };
@@ -51,6 +54,7 @@ int ground_open(struct ground *g, const struct cli *cli, enum log_level level)
 
 void ground_close(struct ground *g)
 {
+	db_close(g->world.grants);
 	net_free(g->net);
 }
 
@@ -116,9 +120,34 @@ static void warn_of_open_files(const struct ground *g, const struct account *acc
 		}
 }
 
+static const struct account *first_connected(const struct table *table)
+{
+	for (uint32_t i = 0; i < table->n_account; i++) {
+		const struct oauth_ops *ops = registry_oauth(table->account[i].type);
+		if (ops && account_text(&table->account[i], ops->client_id))
+			return &table->account[i];
+	}
+	return NULL;
+}
+
+enum rc ground_grants(struct ground *g, const struct table *table, struct err *err)
+{
+	const struct account *account = first_connected(table);
+
+	if (!account || grant_db(&g->world))
+		return RC_OK;
+	enum rc rc = db_open(cli_value_or(g->cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE,
+			     &g->world.grants, err);
+	if (rc != RC_OK)
+		err_prefix(err,
+			   "account '%s' is connected with 'hs2cert connect %s', and its state",
+			   account->name, account->name);
+	return rc;
+}
+
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err)
 {
-	enum rc rc = RC_OK;
+	enum rc rc = ground_grants(g, table, err);
 	struct bearer *bearer = bearer_new(&g->world);
 
 	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++) {

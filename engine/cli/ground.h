@@ -11,8 +11,9 @@
 
 struct ground {
 	const struct cli *cli;
-	const char *rules;  /* folder */
-	struct world world; /* its db is not set here */
+	const char *rules; /* folder */
+	struct world
+		world; /* its db is not set here; its grants, where they are, are closed with the ground */
 	struct log log;
 	struct net *net;
 };
@@ -40,8 +41,13 @@ void ground_findings_release(struct ground_findings *f);
  */
 struct table *ground_table(struct ground *g, struct ground_findings *findings, struct err *err);
 /*
+ * Where an account of the table is connected over OAuth and the world has no db yet, its grants
+ * are read from the state, beside a daemon: for commands that need no state else.
+ */
+enum rc ground_grants(struct ground *g, const struct table *table, struct err *err) MUST_CHECK;
+/*
  * Every account's secret can be had now: an account that cannot work is said at the door, not
- * found out later. A file of a secret that everybody can read is warned of.
+ * found out later. A file of a secret that everybody can read is warned of. Grants as ground_grants.
  */
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err) MUST_CHECK;
 /* Waits for an answer, but not beyond this monotonic time; INT64_MAX: for an answer alone. */

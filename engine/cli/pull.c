@@ -260,6 +260,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_RULES,
 	{ "check", NULL, "write nothing; exit 1 where the file is behind the accounts" },
 	CLI_OPTION_JSON,
+	CLI_OPTION_STATE,
 	GROUND_OPTION_LOG_FORMAT,
 	{ "log-level", "L", "debug, info, warn (default) or error" },
 	CLI_OPTION_END,

@@ -119,9 +119,8 @@ static enum rc open_state(struct ground *g, struct err *err)
 	enum rc rc = db_open(url, DB_SHARE, &db, err);
 	if (rc != RC_OK)
 		return rc;
-	rc = db_copy(db, &g->world.db, err);
-	db_close(db);
-	return rc;
+	g->world.grants = db; /* new tokens are no part of what a copy is for */
+	return db_copy(db, &g->world.db, err);
 }
 
 static int with_rules(struct ground *g, struct table *table)
@@ -132,11 +131,13 @@ static int with_rules(struct ground *g, struct table *table)
 
 	if (name && !(account && registry_action(account->type)))
 		return cli_usage(g->cli, "--account: no account '%s' that issues", name);
-	enum rc rc = ground_secrets(g, table, &err);
+	enum rc rc = open_state(g, &err);
 	if (rc == RC_OK)
-		rc = open_state(g, &err);
-	if (rc != RC_OK)
+		rc = ground_secrets(g, table, &err);
+	if (rc != RC_OK) {
+		db_close(g->world.db);
 		return cli_fail(g->cli, "%s", err.text);
+	}
 	struct reconcile *r = reconcile_new(&g->world, table, name);
 	rc = run_to_its_end(g, r, &err);
 	int status = rc == RC_OK ? print_report(g->cli, reconcile_report(r))

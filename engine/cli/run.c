@@ -100,7 +100,9 @@ static void signals_ready(void *arg)
 	while (read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			r->reload = true;
-		else if (info.ssi_signo != SIGUSR1) /* a nudge: the turn that it brings is all */
+		else if (info.ssi_signo == SIGUSR1) /* a nudge: it brings a turn, too */
+			engine_nudge(r->engine);
+		else
 			r->stops++;
 	}
 }
@@ -272,9 +274,9 @@ static int start_engine(struct run *r, struct table *table)
 	const char *state = cli_value_or(r->ground.cli, "state", "HS2CERT_STATE", "hs2cert.db");
 
 	if (rc == RC_OK)
-		rc = ground_secrets(&r->ground, table, &err);
-	if (rc == RC_OK)
 		rc = db_open(state, DB_OWN, &r->ground.world.db, &err);
+	if (rc == RC_OK)
+		rc = ground_secrets(&r->ground, table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
 	log_line(&r->ground.log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules",

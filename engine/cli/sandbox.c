@@ -235,6 +235,7 @@ static int sandbox_run(const struct cli *cli)
 		listen = DEFAULT_LISTEN;
 	sandbox_defaults(&options);
 	options.rate_limits = true;
+	options.oauth_secret = "sandbox-secret";
 	options.seed = (uint64_t)read_clock(CLOCK_REALTIME);
 	p.sandbox = sandbox_new(&options);
 	p.start_ms = read_clock(CLOCK_REALTIME);

@@ -216,6 +216,7 @@ static const struct cli_option validate_options[] = {
 	{ "deny-warnings", NULL, "warnings count as findings" },
 	{ "online", NULL, "ask the accounts for their names now; compare the lock file, too" },
 	{ "explain", "CODE", "what a code means, with examples; 'all' lists the codes" },
+	CLI_OPTION_STATE,
 	CLI_OPTION_END,
 };
 

@@ -193,6 +193,7 @@ static void account_waits(const struct call *c, int64_t least_ms, const char *fa
 	int64_t wait = backoff_ms(s->failures, s->world->random(s->world->ctx));
 	if (wait < least_ms)
 		wait = least_ms;
+	s->stumbles++;
 	s->wait_until_ms = hub_mono_ms(s) + wait;
 	log_line(s->world->log, LOG_WARN, fact, "account", s->name, "status", status, "reason",
 		 reason, "again-in", clock_format_duration(wait, text), NULL);
@@ -217,7 +218,10 @@ static void note_refusal(const struct call *c, const struct http_response *r,
 	str_init(&text, LIMIT_FIELD_BYTES);
 	snprintf(status, sizeof(status), "%d", r->status);
 	const char *reason = said(c, json, &text);
-	if (r->status == 401 || r->status == 403)
+	if (r->status == 401 && bearer_refused(s->bearer, str_slice(&c->token)))
+		log_line(s->world->log, LOG_INFO, "the access token is not taken any more",
+			 "account", s->name, NULL);
+	else if (r->status == 401 || r->status == 403)
 		account_stops(s, status, reason);
 	else
 		account_waits(c,
@@ -295,8 +299,8 @@ static void finish(struct source *s, struct call *c, const struct http_response 
 	if (good) {
 		observe(s, c, r);
 		s->failures = s->stumbles = 0;
+		bearer_accepted(s->bearer, str_slice(&c->token));
 	} else if (!c->spec.aside) {
-		s->stumbles++;
 		note_failure(c, r, json);
 	}
 	struct reply reply = { r->status, json, good ? began_ms(s, c, r) : 0 };
@@ -333,6 +337,8 @@ static struct limiter *limiter_of(struct source *s, enum budget budget)
 int64_t call_ready_ms(const struct source *s, enum budget budget)
 {
 	int64_t now = hub_mono_ms(s);
+	if (!bearer_usable(s->bearer))
+		return INT64_MAX;
 	int64_t ready = limiter_ready_ms(budget == BUDGET_SEARCH ? &s->search : &s->general, now);
 
 	return ready < s->wait_until_ms ? s->wait_until_ms : ready;

@@ -3,7 +3,8 @@
  *
  *	what the token is and may do -> one contact's id -> done
  *
- * The first is not told of every token; then the second shows whether it is accepted.
+ * The first is not told of every token; then the second shows whether it is accepted. Of a grant over
+ * OAuth the state knows what it may do.
  */
 #include "engine/hubspot/hubspot.h"
 
@@ -25,7 +26,8 @@ enum scope { SCOPE_CONTACTS, SCOPE_LISTS, SCOPE_SCHEMAS, SCOPES };
 struct reader {
 	struct patient patient;
 	enum asks asks;
-	bool told, granted[SCOPES]; /* told: HubSpot said what the token may do */
+	bool told, granted[SCOPES]; /* told: what the token may do was said */
+	bool known;		    /* the state knows it, and it is to be said */
 	struct str body;	    /* holds the token */
 };
 
@@ -47,6 +49,11 @@ static struct reader *reader_open(const struct patient *patient)
 	struct reader *r = mem_alloc(sizeof(*r));
 
 	r->patient = *patient;
+	r->known = bearer_scopes(patient->bearer).len > 0;
+	for (size_t i = 0; i < SCOPES; i++)
+		r->granted[i] = oauth_has_scope(bearer_scopes(patient->bearer), scopes[i]);
+	if (r->known)
+		r->asks = ASKS_CONTACT;
 	str_init(&r->body, 8 * LIMIT_SECRET_BYTES);
 	return r;
 }
@@ -186,11 +193,13 @@ static void take_contact(struct reader *r)
 {
 	const struct patient *p = &r->patient;
 
-	if (!r->told) {
+	if (!r->told)
 		remarks_add(p->out, REMARK_OK, account_of(p)->name, "token", NULL, "accepted");
+	if (r->known)
+		tell_scopes(r);
+	else if (!r->told)
 		remarks_add(p->out, REMARK_OK, account_of(p)->name, "scopes", NULL,
 			    "HubSpot does not tell those of this token; contacts can be read");
-	}
 	r->asks = ASKS_DONE;
 }
 

@@ -95,7 +95,7 @@ struct source {
 	uint32_t account;
 	const struct account *config;
 	struct watches *watches; /* NULL: it polls nothing */
-	const struct bearer *bearer;
+	struct bearer *bearer;
 	unsigned serial; /* of the bearer, at that load */
 	struct arena loaded;
 	struct hub_list *list;

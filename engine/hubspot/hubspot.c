@@ -64,7 +64,7 @@ static bool needs_walk(const struct table *table, uint32_t account, const struct
 }
 
 static void hubspot_load(struct source *s, const struct table *table, uint32_t account,
-			 struct watches *watches, const struct bearer *bearer)
+			 struct watches *watches, struct bearer *bearer)
 {
 	bool other_secret = s->serial != bearer_serial(bearer);
 
@@ -214,19 +214,20 @@ static enum source_health hubspot_health(const struct source *s)
 {
 	if (s->stopped)
 		return SOURCE_STOPPED;
-	return s->failures ? SOURCE_WAITING : SOURCE_FINE;
+	return s->failures || bearer_failures(s->bearer) ? SOURCE_WAITING : SOURCE_FINE;
 }
 
 static bool hubspot_polled(const struct source *s)
 {
-	return (s->polled && !s->failures) || s->stopped || s->failures >= POLL_TRIES;
+	return (s->polled && !s->failures) || s->stopped || s->failures >= POLL_TRIES ||
+	       bearer_failures(s->bearer) >= POLL_TRIES;
 }
 
 static int64_t hubspot_waits_ms(const struct source *s)
 {
-	int64_t now = hub_mono_ms(s);
+	int64_t now = hub_mono_ms(s), wait = bearer_waits_ms(s->bearer);
 
-	return s->wait_until_ms > now ? s->wait_until_ms - now : 0;
+	return s->wait_until_ms > now + wait ? s->wait_until_ms - now : wait;
 }
 
 static struct budget_report budget_of(const struct source *s, const char *name,

@@ -6,10 +6,12 @@
 
 #include "engine/doctor.h"
 #include "engine/names.h"
+#include "engine/oauth.h"
 #include "engine/source.h"
 
 extern const struct source_ops hubspot_ops;
 extern const struct names_ops hubspot_names;
 extern const struct doctor_ops hubspot_doctor;
+extern const struct oauth_ops hubspot_oauth;
 
 #endif

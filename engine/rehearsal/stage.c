@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/grant.h"
 #include "engine/ledger.h"
+#include "engine/registry.h"
 
 /* HubSpot's search knows a change this much later. */
 #define INDEX_LAG_MS (10 * MS_SECOND)
@@ -191,6 +193,29 @@ static void lay_routes(struct stage *s)
 	s->sim.route = s->route;
 }
 
+#define CONNECTED_MS (100 * 366 * MS_DAY) /* longer than any test lives */
+
+/* Accounts over OAuth are connected, with a token that holds: a test needs no secret. */
+static enum rc connect_accounts(struct stage *s, const struct table *t)
+{
+	enum rc rc = RC_OK;
+
+	for (uint32_t i = 0; rc == RC_OK && i < t->n_account; i++) {
+		const struct oauth_ops *ops = registry_oauth(t->account[i].type);
+		const char *client = ops ? account_text(&t->account[i], ops->client_id) : NULL;
+		struct grant g;
+		if (!client)
+			continue;
+		grant_init(&g);
+		str_add_text(&g.client_id, client);
+		str_add_text(&g.access, "rehearsed");
+		g.expires_ms = s->up_ms + CONNECTED_MS;
+		rc = grant_connect(s->sim.world.db, t->account[i].name, &g, &s->err);
+		grant_wipe(&g);
+	}
+	return rc;
+}
+
 static void dress(struct stage *s, const struct table *t)
 {
 	add_action_side(s, t);
@@ -219,10 +244,16 @@ enum rc stage_open(struct stage *s, struct rehearsal *out, const struct rehearsa
 		rc = declare_contacts(s, t->start_ms - MS_DAY);
 	if (rc == RC_OK)
 		rc = declare_lists(s, t->start_ms - MS_DAY);
+	if (rc == RC_OK)
+		rc = connect_accounts(s, s->table);
 	dress(s, s->table);
-	for (size_t i = 0; i < t->steps; i++)
-		if (t->step[i].table)
-			dress(s, t->step[i].table);
+	for (size_t i = 0; i < t->steps; i++) {
+		if (!t->step[i].table)
+			continue;
+		if (rc == RC_OK)
+			rc = connect_accounts(s, t->step[i].table);
+		dress(s, t->step[i].table);
+	}
 	return rc;
 }
 

@@ -242,6 +242,10 @@ const struct option_row option_rows[] = {
 	ROW(calls_per_day, OPTION_NUMBER, "HubSpot's daily limit"),
 	ROW(issue_again_status, OPTION_STATUS, "status for issuing what is no draft"),
 	ROW(unknown_group_status, OPTION_STATUS, "status for an unknown group"),
+	ROW(oauth_token_ms, OPTION_NUMBER, "an access token of OAuth holds so long"),
+	ROW(oauth_hub_id, OPTION_NUMBER, "the portal that grants from now on are for"),
+	ROW(oauth_rotates, OPTION_FLAG, "a refresh token is for one use"),
+	ROW(oauth_at_once, OPTION_FLAG, "who asks for a grant gets it without a click"),
 	{ NULL, NULL, OPTION_FLAG, 0 },
 };
 
@@ -309,6 +313,12 @@ static enum rc act_webhook(struct act *a)
 	return RC_OK;
 }
 
+static enum rc act_revoke(struct act *a)
+{
+	sandbox_revoke(a->sb);
+	return RC_OK;
+}
+
 static enum rc act_faults_clear(struct act *a)
 {
 	sandbox_faults_clear(a->sb);
@@ -339,34 +349,13 @@ static const struct action {
 	{ "webhook",
 	  "url (none: off), secret, signature? (v3, v2, v1), types? (contact.propertyChange:tier, …)",
 	  act_webhook },
+	{ "revoke", "", act_revoke },
 	{ "fault", "call, fault, status?, retry_after?, skip?, times?", act_fault },
 	{ "faults-clear", "", act_faults_clear },
 };
 #define N_ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 /* ---- forms, JSON, and what there is to read ----------------------------- */
-
-/* name=value&… as an object of texts; of a name that comes twice the first counts. */
-static struct json *parse_form(struct call *call)
-{
-	struct json *out = json_new_object();
-	struct slice body = call->request->body;
-	const char *p = body.ptr, *end = body.len ? p + body.len : p;
-
-	while (p < end) {
-		const char *stop = memchr(p, '&', (size_t)(end - p));
-		stop = stop ? stop : end;
-		const char *sign = memchr(p, '=', (size_t)(stop - p));
-		struct slice name = { p, (size_t)((sign ? sign : stop) - p) };
-		struct slice value = { sign ? sign + 1 : stop,
-				       sign ? (size_t)(stop - sign - 1) : 0 };
-		name = url_decode(&call->memory, name, true);
-		if (name.len && !json_get(out, name.ptr))
-			json_set_slice(out, name, url_decode(&call->memory, value, true));
-		p = stop + 1;
-	}
-	return out;
-}
 
 static bool is_json(struct slice body)
 {
@@ -396,7 +385,7 @@ static void perform(struct call *call, const struct action *action)
 		rc = err_set(&a.err, RC_INVALID, "the body is no JSON object");
 	} else {
 		if (!json)
-			call->body = parse_form(call);
+			call->body = parse_form(call, call->request->body);
 		a.given = call->body;
 		rc = action->act(&a);
 	}

@@ -122,6 +122,26 @@ bool call_parse_body(struct call *call)
 	return json_kind(call->body) == IS_OBJECT || json_kind(call->body) == IS_ARRAY;
 }
 
+struct json *parse_form(struct call *call, struct slice text)
+{
+	struct json *out = json_new_object();
+	const char *p = text.ptr, *end = text.len ? p + text.len : p;
+
+	while (p < end) {
+		const char *stop = memchr(p, '&', (size_t)(end - p));
+		stop = stop ? stop : end;
+		const char *sign = memchr(p, '=', (size_t)(stop - p));
+		struct slice name = { p, (size_t)((sign ? sign : stop) - p) };
+		struct slice value = { sign ? sign + 1 : stop,
+				       sign ? (size_t)(stop - sign - 1) : 0 };
+		name = url_decode(&call->memory, name, true);
+		if (name.len && !json_get(out, name.ptr))
+			json_set_slice(out, name, url_decode(&call->memory, value, true));
+		p = stop + 1;
+	}
+	return out;
+}
+
 struct slice call_query(struct call *call, const char *name, size_t nth)
 {
 	const char *p = call->request->query ? call->request->query : "";

@@ -13,7 +13,9 @@
  *      "attributes": ["custom.tier"],
  *      "credentials": [{"id", "public-id", "group", "name", "email", "issue-date",
  *                       "expiry-date", "custom": {}, "created": TIME, "issued": true}],
- *      "mails": [{"at": TIME, "credential": ID, "email": "ana@example.org"}]}
+ *      "mails": [{"at": TIME, "credential": ID, "email": "ana@example.org"}],
+ *      "consents": [{"client": "my-app", "scopes": "oauth …", "refresh": TOKEN, "hub": 1,
+ *                    "revoked": false}]}
  *
  * All of it may be left out. `properties` of a contact are its values from its
  * creation on; a `history`, oldest first, says more. Options that are set and
@@ -205,6 +207,12 @@ static enum rc load_mail(struct reader *r, const struct json *v)
 	return RC_OK;
 }
 
+static enum rc load_consent(struct reader *r, const struct json *v)
+{
+	consent_load(r->sb, v);
+	return RC_OK;
+}
+
 /* In this order: what comes later refers to what came before. */
 static const struct {
 	const char *key;
@@ -213,7 +221,7 @@ static const struct {
 	{ "properties", load_property },  { "contacts", load_contact },
 	{ "lists", load_list },		  { "groups", load_group },
 	{ "attributes", load_attribute }, { "credentials", load_credential },
-	{ "mails", load_mail },
+	{ "mails", load_mail },		  { "consents", load_consent },
 };
 
 enum rc sandbox_load(struct sandbox *sb, int64_t now_ms, const struct json *data, struct err *err)
@@ -400,5 +408,6 @@ struct json *sandbox_save(const struct sandbox *sb, int64_t now_ms)
 	set_time(out, "clock", now_ms);
 	save_portal(&sb->portal, out);
 	save_desk(&sb->desk, out);
+	json_set(out, "consents", consents_save(sb));
 	return out;
 }

@@ -75,8 +75,16 @@ static const char *scope_of(const struct call *call)
 	return SCOPE_CONTACTS;
 }
 
-static bool has_scope(const struct sandbox_options *o, const char *scope)
+static bool has_scope(const struct call *call, const char *scope)
 {
+	const struct sandbox_options *o = &call->sb->options;
+	bool oauth;
+	const struct access *a = access_of(call, &oauth);
+
+	if (oauth)
+		return scopes_hold(a->consent->scopes, scope) ||
+		       (strcmp(scope, SCOPE_SCHEMAS) == 0 &&
+			scopes_hold(a->consent->scopes, SCOPE_CONTACTS));
 	if (strcmp(scope, SCOPE_LISTS) == 0)
 		return !o->no_lists_scope;
 	/* Properties are shown to whoever may read contacts, too. */
@@ -140,6 +148,35 @@ static void refuse_token(struct call *call)
 		"Authentication credentials not found. This API supports OAuth 2.0 authentication "
 		"and you can find more details at "
 		"https://developers.hubspot.com/docs/methods/auth/oauth-overview");
+}
+
+static void refuse_expired(struct call *call, const struct access *a)
+{
+	struct json *body = error_body(
+		call, "The OAuth token used to make this call expired 0 second(s) ago.");
+	struct json *context = json_new_object(), *times = json_new_array();
+
+	json_add_text(times, slice_of(call_stamp(call, a->expires_ms)));
+	json_set(context, "expire time", times);
+	json_set_text(body, "category", "EXPIRED_AUTHENTICATION");
+	json_set(body, "context", context);
+	call_reply(call, 401, body);
+}
+
+/* Whether the token is one that holds; false after a refusal. */
+static bool let_in(struct call *call)
+{
+	bool oauth;
+	const struct access *a = access_of(call, &oauth);
+
+	if (!oauth ? call_authorised(call, call->sb->options.hubspot_token)
+		   : access_holds(a, call->now_ms))
+		return true;
+	if (a && !a->dead && !a->consent->revoked)
+		refuse_expired(call, a);
+	else
+		refuse_token(call);
+	return false;
 }
 
 void hubspot_status(struct call *call, int status)
@@ -229,6 +266,15 @@ static const struct route other_routes[] = {
 	{ "POST", "oauth/v2/private-apps/get/access-token-info", "token-info", token_info,
 	  ROUTE_BODY | ROUTE_OPEN },
 	{ "GET", "account-info/*/details", "account", account_details, ROUTE_OPEN },
+	{ "GET", "oauth/authorize", "authorize", oauth_authorize, ROUTE_ANYONE },
+	{ "POST", "oauth/authorize", "authorize", oauth_decide, ROUTE_ANYONE | ROUTE_FORM },
+	{ "POST", "oauth/*/token", "token", oauth_token, ROUTE_ANYONE | ROUTE_FORM },
+	{ "POST", "oauth/*/token/introspect", "introspect", oauth_introspect,
+	  ROUTE_ANYONE | ROUTE_FORM },
+	{ "POST", "oauth/*/token/revoke", "revoke", oauth_revoke, ROUTE_ANYONE | ROUTE_FORM },
+	{ "GET", "oauth/v1/access-tokens/*", "token-info", oauth_access_info, ROUTE_ANYONE },
+	{ "GET", "oauth/v1/refresh-tokens/*", "token-info", oauth_refresh_info, ROUTE_ANYONE },
+	{ "DELETE", "oauth/v1/refresh-tokens/*", "revoke", oauth_refresh_delete, ROUTE_ANYONE },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
 
@@ -271,11 +317,9 @@ const struct route *hubspot_route(struct call *call)
 	}
 	if (route)
 		call->name = route->name;
-	else if (!call_authorised(call, call->sb->options.hubspot_token))
-		refuse_token(call);
-	else if (other_method)
+	else if (let_in(call) && other_method)
 		hubspot_error(call, 405, NULL, "Method Not Allowed");
-	else
+	else if (!call->answer->status)
 		hubspot_error(call, 404, NULL, "resource not found");
 	return route;
 }
@@ -346,17 +390,21 @@ void hubspot_serve(struct call *call, const struct route *route)
 	struct sandbox *sb = call->sb;
 	bool search = route->flags & ROUTE_EXEMPT;
 
-	if (!call_authorised(call, sb->options.hubspot_token)) {
-		refuse_token(call);
+	if (route->flags & ROUTE_ANYONE) {
+		if (route->flags & ROUTE_FORM)
+			call->body = parse_form(call, call->request->body);
+		route->serve(call);
 		return;
 	}
+	if (!let_in(call))
+		return;
 	enum limit limit = take_call(call, search);
 	if (!search)
 		rate_headers(call);
 	if (limit != LIMIT_NONE) {
 		sandbox_count(sb, "429");
 		refuse_rate(call, limit);
-	} else if (!(route->flags & ROUTE_OPEN) && !has_scope(&sb->options, scope_of(call))) {
+	} else if (!(route->flags & ROUTE_OPEN) && !has_scope(call, scope_of(call))) {
 		refuse_missing_scopes(call);
 	} else if ((route->flags & ROUTE_BODY) && !call_parse_body(call)) {
 		hubspot_error(call, 400, "VALIDATION_ERROR",

@@ -27,7 +27,7 @@ enum order { ORDER_TEXT, ORDER_CHOICE, ORDER_NUMBER, ORDER_TIME };
 /* A value as the index holds it; text ends with a NUL. */
 struct indexed {
 	struct slice text;
-	int64_t ms;    /* under ORDER_TIME */
+	int64_t ms;	    /* under ORDER_TIME */
 	long double number; /* under ORDER_NUMBER; ids are exact in it */
 	bool known;
 };

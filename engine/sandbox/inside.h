@@ -198,6 +198,48 @@ void hooks_note_change(struct sandbox *sb, int64_t now_ms, int64_t id, const cha
 void hooks_note_merge(struct sandbox *sb, int64_t now_ms, int64_t result, int64_t primary,
 		      int64_t other);
 
+struct call;
+
+/* ---- OAuth (oauth.c) ------------------------------------------------------ */
+
+/* What somebody granted to an app. */
+struct consent {
+	const char *client, *scopes, *refresh;
+	int64_t hub_id;
+	bool revoked;
+	struct consent *next;
+};
+
+struct access {
+	const char *token;
+	struct consent *consent;
+	int64_t expires_ms;
+	bool dead;
+};
+
+struct code {
+	const char *text, *client, *redirect, *challenge, *scopes;
+	int64_t at_ms;
+	bool used;
+	struct code *next;
+};
+
+/* *is_one: the call carries an access token of OAuth; NULL where it is none that was ever given. */
+const struct access *access_of(const struct call *call, bool *is_one);
+bool access_holds(const struct access *a, int64_t now_ms);
+bool scopes_hold(const char *scopes, const char *scope); /* separated by blanks */
+void consent_load(struct sandbox *sb, const struct json *v);
+struct json *consents_save(const struct sandbox *sb);
+
+void oauth_authorize(struct call *call);
+void oauth_decide(struct call *call);
+void oauth_token(struct call *call);
+void oauth_introspect(struct call *call);
+void oauth_revoke(struct call *call);
+void oauth_access_info(struct call *call);
+void oauth_refresh_info(struct call *call);
+void oauth_refresh_delete(struct call *call);
+
 /* ---- the whole ---------------------------------------------------------- */
 
 struct planned_fault {
@@ -224,6 +266,9 @@ struct sandbox {
 	size_t search_next, call_next;
 	int64_t day, calls_today;	 /* days since 1970 */
 	int64_t bucket_milli, bucket_ms; /* Certifier's tokens in thousandths, when last filled */
+	struct consent *consent;	 /* newest first */
+	struct code *code;		 /* likewise */
+	struct map access;		 /* token -> struct access */
 	uint64_t drawn;			 /* numbers taken from the seed */
 	int64_t now_ms;			 /* of the last call */
 };
@@ -258,6 +303,8 @@ struct route {
 };
 #define ROUTE_BODY 1u	/* JSON must come with it */
 #define ROUTE_OPEN 4u	/* needs no scope */
+#define ROUTE_ANYONE 8u /* asks for no token, and counts in no limit: OAuth */
+#define ROUTE_FORM 16u	/* a form comes with it */
 #define ROUTE_EXEMPT 2u /* not counted in HubSpot's 10-second limit: search */
 
 void call_split(struct call *call, const char *path);
@@ -270,6 +317,8 @@ const struct route *call_route(const struct call *call, const struct route *tabl
 /* `Bearer <token>` with this token, or with any where `token` is NULL. */
 bool call_authorised(const struct call *call, const char *token);
 bool call_parse_body(struct call *call);
+/* name=value&… as an object of texts; of a name that comes twice the first counts. */
+struct json *parse_form(struct call *call, struct slice text);
 
 /* A query parameter, decoded; ptr NULL where it is absent. `nth` counts repeated ones. */
 struct slice call_query(struct call *call, const char *name, size_t nth);
@@ -303,6 +352,7 @@ void certifier_status(struct call *call, int status);
 void actions_serve(struct call *call);
 /* The page as HTML; problem: what the last form was refused for, or NULL (page.c). */
 void page_reply(struct call *call, int status, const char *problem);
+void page_add(struct str *out, struct slice text); /* escaped */
 
 /* An option that may be changed while the sandbox lives, by name. */
 struct option_row {

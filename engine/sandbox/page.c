@@ -33,7 +33,7 @@ static void add_html(struct str *out, const char *literal)
 	str_add_text(out, literal);
 }
 
-static void add_slice(struct str *out, struct slice text)
+void page_add(struct str *out, struct slice text)
 {
 	static const struct {
 		char c;
@@ -57,7 +57,7 @@ static void add_slice(struct str *out, struct slice text)
 
 static void add_text(struct str *out, const char *text)
 {
-	add_slice(out, slice_of(text));
+	page_add(out, slice_of(text));
 }
 
 static void add_time(struct str *out, struct call *call, int64_t at_ms)
@@ -85,7 +85,7 @@ static void add_values(struct str *out, struct call *call, const struct contact 
 		add_html(out, "<span class=dim>");
 		add_text(out, p->name);
 		add_html(out, "</span> ");
-		add_slice(out, value);
+		page_add(out, value);
 		first = false;
 	}
 }
@@ -235,9 +235,9 @@ static void add_custom(struct str *out, const struct json *custom)
 
 	for (struct json_each e = json_each(custom); json_next(&e, &key, &value);) {
 		add_html(out, "<span class=dim>");
-		add_slice(out, key);
+		page_add(out, key);
 		add_html(out, "</span> ");
-		add_slice(out, json_slice(value));
+		page_add(out, json_slice(value));
 		add_html(out, "<br>");
 	}
 }
@@ -365,7 +365,7 @@ static void add_faults(struct str *out, const struct sandbox *sb)
 	str_addf(out, "<p class=dim>%zu planned.</p><datalist id=calls>", planned);
 	for (size_t i = 0; i < sb->calls.count; i++) {
 		add_html(out, "<option>");
-		add_slice(out, sb->calls.entry[i].key);
+		page_add(out, sb->calls.entry[i].key);
 	}
 	add_html(out, "</datalist>");
 }

@@ -23,6 +23,8 @@ void sandbox_defaults(struct sandbox_options *o)
 		.calls_per_day = CALLS_PER_DAY,
 		.issue_again_status = 412,
 		.unknown_group_status = 404,
+		.oauth_token_ms = 30 * MS_MINUTE,
+		.oauth_hub_id = SANDBOX_PORTAL,
 	};
 }
 
@@ -39,6 +41,7 @@ struct sandbox *sandbox_new(const struct sandbox_options *o)
 	if (!sb->options.calls_per_day)
 		sb->options.calls_per_day = CALLS_PER_DAY;
 	map_init(&sb->calls);
+	map_init(&sb->access);
 	portal_init(sb);
 	desk_init(sb);
 	return sb;
@@ -54,6 +57,7 @@ void sandbox_free(struct sandbox *sb)
 	for (size_t i = 0; i < sb->calls.count; i++)
 		mem_free(sb->calls.entry[i].value);
 	map_release(&sb->calls);
+	map_release(&sb->access);
 	mem_free(sb->fault);
 	arena_release(&sb->memory);
 	mem_free(sb);
@@ -106,6 +110,8 @@ static const char *const faulty[] = {
 	"contacts",
 	"token-info",
 	"account",
+	"token",
+	"introspect",
 	"certifier",
 	"create",
 	"issue",

@@ -55,6 +55,12 @@ struct sandbox_options {
 	int64_t calls_per_day;	  /* of HubSpot's API; default 250,000 */
 	int issue_again_status;	  /* issue on a non-draft: 412 (default), 409, 400 */
 	int unknown_group_status; /* 404 (default) or 400 */
+	const char
+		*oauth_secret; /* of the app, whatever its client id; NULL: any that is not empty */
+	int64_t oauth_token_ms; /* how long an access token holds; default 30 min */
+	int64_t oauth_hub_id;	/* the portal that grants from now on are for */
+	bool oauth_rotates;	/* a refresh token is for one use, and comes with its successor */
+	bool oauth_at_once;	/* who asks for a grant gets it without a click */
 };
 
 void sandbox_defaults(struct sandbox_options *o);
@@ -77,7 +83,7 @@ struct sandbox_request {
 struct sandbox_answer {
 	int status;
 	struct str body;
-	char header[8][96]; /* further `Name: value`; the first empty one ends */
+	char header[8][256]; /* further `Name: value`; the first empty one ends */
 	/*
 	 * How the transport fails, for injected faults: the answer is to be
 	 * dropped (the effect, if any, has happened), or the connection fails
@@ -90,6 +96,15 @@ void sandbox_call(struct sandbox *sb, int64_t now_ms, const struct sandbox_reque
 		  struct sandbox_answer *answer);
 
 /* ---- what people and tests do in HubSpot's user interface --------------- */
+
+/*
+ * A grant over OAuth as if an app with this client id had gone through it. Texts are lent as long
+ * as the sandbox lives; over the wire any app may ask at /hubspot/oauth/authorize.
+ */
+void sandbox_grant(struct sandbox *sb, int64_t now_ms, const char *client, const char *scopes,
+		   const char **access, const char **refresh, int64_t *expires_ms);
+/* Every app is uninstalled: what was granted until now is over. */
+void sandbox_revoke(struct sandbox *sb);
 
 /*
  * HubSpot keeps an address to one living contact, and checks values against the
@@ -191,7 +206,7 @@ extern const char sandbox_demo[];
  * Which call: "create", "issue", "send", "create-issue-send",
  * "search-credentials", "get-credential", "delete-credential", "groups", "attributes" for Certifier;
  * "search", "read", "contact", "contacts", "list-search", "memberships", "list",
- * "properties", "property", "token-info", "account" for HubSpot; or "hubspot" / "certifier"
+ * "properties", "property", "token-info", "account", "token", "introspect" for HubSpot; or "hubspot" / "certifier"
  * for every call of one service.
  */
 enum sandbox_fault {

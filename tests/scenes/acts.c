@@ -1,6 +1,7 @@
 #include "tests/scenes/scene.h"
 
 #include "engine/act.h"
+#include "engine/grant.h"
 
 static void nobody_listens(void *ctx, const struct act_result *result)
 {
@@ -59,4 +60,56 @@ enum rc act_resend(struct life *l, const struct node *map, struct err *err)
 enum rc act_drop(struct life *l, const struct node *map, struct err *err)
 {
 	return act_on(l, ACT_DROP, map, err);
+}
+
+/* ---- OAuth ------------------------------------------------------------------- */
+
+bool life_is_connected(const struct life *l)
+{
+	return !l->scene->own_accounts &&
+	       (l->variant->oauth || node_is_text(node_get(l->scene->options, "oauth"), "true"));
+}
+
+static enum rc connect(struct life *l, struct err *err)
+{
+	struct grant g;
+	const char *access, *refresh;
+
+	grant_init(&g);
+	sandbox_grant(l->sandbox, l->sim.now_ms, "the-app",
+		      "oauth crm.objects.contacts.read crm.schemas.contacts.read crm.lists.read",
+		      &access, &refresh, &g.expires_ms);
+	g.expires_ms += l->sim.skew_ms;
+	str_add_text(&g.client_id, "the-app");
+	str_add_text(&g.access, access);
+	str_add_text(&g.refresh, refresh);
+	enum rc rc = grant_connect(l->sim.world.db, "hubspot", &g, err);
+	grant_wipe(&g);
+	return rc;
+}
+
+enum rc life_grant(struct life *l, struct err *err)
+{
+	struct grant g;
+
+	grant_init(&g);
+	enum rc rc = grant_read(l->sim.world.db, "hubspot", &g, err);
+	if (rc == RC_OK && !g.serial)
+		rc = connect(l, err);
+	grant_wipe(&g);
+	return rc;
+}
+
+enum rc act_connect(struct life *l, const struct node *account, struct err *err)
+{
+	enum rc rc;
+
+	(void)account;
+	do {
+		rc = get_up(l) ? connect(l, err)
+			       : err_set(err, RC_BROKEN, "nothing can be started");
+	} while (rc != RC_OK && life_excused(l) && life_restart(l));
+	if (rc == RC_OK && l->engine)
+		engine_nudge(l->engine);
+	return rc;
 }

@@ -24,7 +24,8 @@ static bool counts(const struct life *l, const char *tag)
 {
 	static const char *const tags[] = { "activate", "start",     "decide",	  "about-to",
 					    "result",	"scan-page", "promote",	  "act",
-					    "adopt",	"orphans",   "reconcile", "restored" };
+					    "adopt",	"orphans",   "reconcile", "restored",
+					    "lease",	"renew",     "refuse" };
 
 	if (strcmp(tag, "poll-page") == 0)
 		return db_exists(l->sim.world.db, "SELECT 1 FROM news", "");
@@ -71,14 +72,17 @@ bool life_crash_over(struct life *l)
 
 static void add_accounts(const struct life *l, struct str *out)
 {
-	str_addf(
-		out,
-		"account: hubspot\nhubspot:\n  token: ${HUBSPOT_TOKEN}\n  poll: %s\n  api: %s\n%s---\n"
-		"account: certifier\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n---\n",
-		l->variant->poll, l->variant->api,
-		l->variant->hooks ? "  webhook: { public-url: \"" SCENE_HOOK
-				    "\", secret: \"${HOOK_SECRET}\" }\n"
-				  : "");
+	static const char token[] = "token: ${HUBSPOT_TOKEN}";
+	static const char oauth[] =
+		"oauth: { client-id: the-app, client-secret: \"${HUBSPOT_CLIENT_SECRET}\" }";
+
+	str_addf(out,
+		 "account: hubspot\nhubspot:\n  %s\n  poll: %s\n  api: %s\n%s---\n"
+		 "account: certifier\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n---\n",
+		 life_is_connected(l) ? oauth : token, l->variant->poll, l->variant->api,
+		 l->variant->hooks ? "  webhook: { public-url: \"" SCENE_HOOK
+				     "\", secret: \"${HOOK_SECRET}\" }\n"
+				   : "");
 }
 
 static struct table *build(struct life *l, struct slice rules, bool complain)
@@ -123,6 +127,8 @@ static bool open_state(struct life *l)
 	    RC_OK)
 		return life_excused(l) || life_trouble(l, "state", err.text);
 	db_hook(l->sim.world.db, at_commit, l);
+	if (life_is_connected(l) && life_grant(l, &err) != RC_OK)
+		return life_excused(l) || life_trouble(l, "grant", err.text);
 	return true;
 }
 
@@ -293,6 +299,7 @@ static const struct step_word life_words[] = {
 	{ "retry", act_retry },
 	{ "resend", act_resend },
 	{ "drop", act_drop },
+	{ "connect", act_connect },
 	{ NULL, NULL },
 };
 

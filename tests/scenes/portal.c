@@ -213,6 +213,15 @@ static enum rc do_plan(struct life *l, const struct node *n, struct err *err)
 	return RC_OK;
 }
 
+/* The app is uninstalled. */
+static enum rc do_revoke(struct life *l, const struct node *n, struct err *err)
+{
+	(void)n;
+	(void)err;
+	sandbox_revoke(l->sandbox);
+	return RC_OK;
+}
+
 static enum rc do_index_lag(struct life *l, const struct node *n, struct err *err)
 {
 	if (!clock_parse_duration(n->text, &sandbox_options(l->sandbox)->index_lag_ms))
@@ -258,6 +267,7 @@ const struct step_word portal_words[] = {
 	{ "plan", do_plan },
 	{ "index-lag", do_index_lag },
 	{ "webhooks", do_webhooks },
+	{ "revoke", do_revoke },
 	{ "create-many", do_create_many },
 	{ "set-many", do_set_many },
 	{ "add-many-to-list", do_join_many },

@@ -65,7 +65,8 @@ struct variant {
 	int64_t tail_ms;	  /* after the last step; 0: three hours, nine for slow ones */
 	bool hooks;		  /* HubSpot tells of changes by itself, twice and out of order */
 	bool once;		  /* lives by `run --once` every few minutes */
-	bool slow;		  /* not for scenes that are fast_only */
+	bool oauth; /* HubSpot is connected over OAuth; each refresh token is for one use */
+	bool slow;  /* not for scenes that are fast_only */
 	/* The process ends at the n-th commit that counts: before it, or after it. 0: never. */
 	int crash_at;
 	bool crash_after;
@@ -150,6 +151,12 @@ enum rc act_approve(struct life *l, const struct node *map, struct err *err);
 enum rc act_retry(struct life *l, const struct node *map, struct err *err);
 enum rc act_resend(struct life *l, const struct node *map, struct err *err);
 enum rc act_drop(struct life *l, const struct node *map, struct err *err);
+/* Somebody runs the command connect. */
+enum rc act_connect(struct life *l, const struct node *account, struct err *err);
+/* HubSpot of this life is connected over OAuth. */
+bool life_is_connected(const struct life *l);
+/* The grant that is there before the first start. */
+enum rc life_grant(struct life *l, struct err *err);
 
 /* Whether what was issued is what the scene expects; else says why in l->trouble. */
 bool judge(struct life *l);

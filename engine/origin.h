@@ -1,0 +1,59 @@
+/*
+ * origin - the inside of the engine: itself and its source accounts.
+ *
+ * For engine.c and once.c only.
+ */
+#ifndef ENGINE_ORIGIN_H
+#define ENGINE_ORIGIN_H
+
+#include "base/arena.h"
+#include "engine/engine.h"
+#include "engine/hear.h"
+#include "engine/inbox.h"
+#include "engine/outbox.h"
+#include "engine/source.h"
+#include "engine/watch.h"
+
+/* One source account. */
+struct origin {
+	struct engine *engine;
+	char *name;
+	const struct source_ops *ops;
+	struct source *source;
+	uint32_t account; /* index in the table */
+	struct bearer *bearer;
+	struct batch *batch;
+	struct origin *next;
+};
+
+/* Contacts that are being looked at. */
+struct batch {
+	struct origin *origin;
+	struct news *news;
+	size_t count;
+	struct arena memory;
+	struct batch *next;
+};
+
+struct engine {
+	const struct world *world;
+	struct db *db;
+	struct table *table;
+	struct watches watches;
+	int64_t ruleset; /* under which the table is on record */
+	struct record_keep keep;
+	struct origin *origin;
+	struct outbox *outbox;
+	struct hearing hearing;
+	bool stopping;
+	bool recovered;
+	int64_t loaded_ms;			      /* monotonic: when the watches were synced */
+	int64_t housekeeping_ms, trim_ms, secrets_ms; /* monotonic */
+	enum rc failed; /* the store failed in an answer: said at the next step */
+	struct err why;
+};
+
+/* It does nothing until somebody acts. */
+bool origin_is_stopped(const struct origin *o);
+
+#endif

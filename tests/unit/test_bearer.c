@@ -1,0 +1,585 @@
+/*
+ * The token of an account that is connected over OAuth: renewed early, by one at a time, kept before
+ * it is used, and given up without a loop. Against the sandbox's OAuth, in a world of a few lines.
+ */
+#include "tests/unit/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/bearer.h"
+#include "engine/grant.h"
+#include "engine/sandbox/sandbox.h"
+#include "engine/store/db.h"
+
+#define START INT64_C(1795435220000)
+#define SCOPES "oauth crm.objects.contacts.read crm.schemas.contacts.read crm.lists.read"
+
+static const char rules[] =
+	"account: academy\nhubspot:\n  oauth: { client-id: the-app, client-secret: \"${SECRET}\" }\n"
+	"---\naccount: c\ncertifier: { token: \"${C}\" }\n---\n"
+	"rule: tier\ntrigger: { event: property-changed, property: tier }\n"
+	"action: { do: issue-credential, group: g }\n";
+
+static struct {
+	struct world world;
+	struct log log;
+	char *text; /* of the log */
+	size_t text_len;
+	struct sandbox *sandbox;
+	struct db *db;
+	struct table *table;
+	const struct account *account;
+	struct bearer *bearer;
+	int64_t now_ms;
+	uint64_t drawn;
+	const char *secret;
+	/* the request under way */
+	struct str body;
+	http_done *done;
+	void *arg;
+	bool lost; /* answers do not arrive */
+	const char *refuse_commit;
+	struct err err;
+} s;
+
+static int64_t now_of(void *ctx)
+{
+	(void)ctx;
+	return s.now_ms;
+}
+
+static uint64_t chance(void *ctx)
+{
+	(void)ctx;
+	return s.drawn += UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
+{
+	(void)ctx;
+	assert_null(s.done); /* one at a time */
+	assert_string_equal(request->method, "POST");
+	assert_null(request->bearer);
+	assert_true(request->fresh);
+	assert_non_null(strstr(request->url, "/oauth/2026-03/token"));
+	str_clear(&s.body);
+	str_add_slice(&s.body, request->body);
+	s.done = done;
+	s.arg = arg;
+}
+
+static void http_cancel(void *ctx, const void *arg)
+{
+	(void)ctx;
+	if (arg == s.arg)
+		s.done = NULL;
+}
+
+static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
+{
+	(void)ctx;
+	if (!s.secret)
+		return err_set(err, RC_REFUSED, "'%s' is not set", secret->name);
+	str_add_text(out, s.secret);
+	return RC_OK;
+}
+
+static bool at_commit(void *ctx, const char *tag, bool after)
+{
+	(void)ctx;
+	return after || !s.refuse_commit || strcmp(tag, s.refuse_commit) != 0;
+}
+
+static void connect(void)
+{
+	struct grant g;
+	const char *access, *refresh;
+
+	grant_init(&g);
+	sandbox_grant(s.sandbox, s.now_ms, "the-app", SCOPES, &access, &refresh, &g.expires_ms);
+	str_add_text(&g.client_id, "the-app");
+	str_add_text(&g.access, access);
+	str_add_text(&g.refresh, refresh);
+	assert_int_equal(grant_connect(s.db, "academy", &g, &s.err), RC_OK);
+	grant_wipe(&g);
+}
+
+static int setup(void **state)
+{
+	struct sandbox_options o;
+
+	(void)state;
+	memset(&s, 0, sizeof(s));
+	sandbox_defaults(&o);
+	o.oauth_secret = "app-secret-canary";
+	o.oauth_rotates = true;
+	s.sandbox = sandbox_new(&o);
+	s.now_ms = START;
+	s.secret = "app-secret-canary";
+	str_init(&s.body, LIMIT_FORM_BYTES);
+	s.log = (struct log){ .out = open_memstream(&s.text, &s.text_len), .now_ms = now_of };
+	assert_int_equal(db_open(":memory:", DB_OWN, &s.db, &s.err), RC_OK);
+	db_hook(s.db, at_commit, NULL);
+	s.world = (struct world){ .wall_ms = now_of,
+				  .mono_ms = now_of,
+				  .random = chance,
+				  .http_start = http_start,
+				  .http_cancel = http_cancel,
+				  .secret = secret,
+				  .db = s.db,
+				  .log = &s.log };
+	s.table = table_of(rules);
+	s.account = table_account(s.table, "academy");
+	s.bearer = bearer_new(&s.world);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	bearer_free(s.bearer);
+	db_close(s.db);
+	table_unref(s.table);
+	sandbox_free(s.sandbox);
+	str_release(&s.body);
+	fclose(s.log.out);
+	free(s.text);
+	return 0;
+}
+
+static const char *log_text(void)
+{
+	fflush(s.log.out);
+	return s.text ? s.text : "";
+}
+
+static void load(void)
+{
+	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_OK);
+}
+
+/* Whether a request was under way; it gets its answer now. */
+static bool answer(void)
+{
+	struct sandbox_request r = { .method = "POST",
+				     .path = "/hubspot/oauth/2026-03/token",
+				     .query = "",
+				     .body = str_slice(&s.body) };
+	struct sandbox_answer a;
+	http_done *done = s.done;
+
+	if (!done)
+		return false;
+	s.done = NULL;
+	sandbox_call(s.sandbox, s.now_ms, &r, &a);
+	bool lost = s.lost || a.delivery != SANDBOX_WHOLE;
+	done(s.arg, &(struct http_response){ .outcome = lost ? HTTP_UNKNOWN : HTTP_ANSWER,
+					     .problem = "it was cut",
+					     .status = a.status,
+					     .body = str_slice(&a.body),
+					     .date_ms = HTTP_ABSENT,
+					     .retry_after_ms = HTTP_ABSENT });
+	str_release(&a.body);
+	return true;
+}
+
+static void step(void)
+{
+	assert_int_equal(bearer_step(s.bearer, &s.err), RC_OK);
+}
+
+/* Lives until then; answers come at once. */
+static void live_until(int64_t until_ms)
+{
+	for (int i = 0; i < 10000; i++) {
+		step();
+		if (answer())
+			continue;
+		int64_t wake = bearer_wake_ms(s.bearer);
+		if (wake > until_ms)
+			break;
+		s.now_ms = wake > s.now_ms ? wake : s.now_ms + 1;
+	}
+	s.now_ms = until_ms;
+	step();
+}
+
+static size_t asked(void)
+{
+	return sandbox_calls(s.sandbox, "token");
+}
+
+static void token_is(char out[64])
+{
+	struct slice token = bearer_token(s.bearer);
+
+	assert_true(token.len && token.len < 64);
+	snprintf(out, 64, "%.*s", SLICE_FMT(token));
+}
+
+/* ---- tests ---------------------------------------------------------------------- */
+
+static void who_is_not_connected_is_told_how(void **state)
+{
+	(void)state;
+	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
+	assert_string_equal(s.err.text,
+			    "account 'academy' is not connected: run 'hs2cert connect academy'");
+	assert_false(bearer_there(s.bearer));
+	assert_true(bearer_wake_ms(s.bearer) == INT64_MAX);
+	assert_false(bearer_look(s.bearer));
+	connect();
+	assert_true(bearer_look(s.bearer));
+	assert_true(bearer_usable(s.bearer));
+	assert_false(bearer_look(s.bearer)); /* it is the same still */
+}
+
+static void another_app_needs_a_grant_of_its_own(void **state)
+{
+	(void)state;
+	connect();
+	db_run(s.db, "UPDATE oauth_grant SET client_id = 'older-app'", "");
+	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
+	assert_non_null(strstr(s.err.text, "another client-id"));
+	assert_false(bearer_there(s.bearer));
+}
+
+static void without_a_state_there_is_none(void **state)
+{
+	(void)state;
+	s.world.db = NULL;
+	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
+	assert_non_null(strstr(s.err.text, "its state is needed"));
+	s.secret = NULL;
+	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
+	assert_non_null(strstr(s.err.text, "'SECRET' is not set"));
+}
+
+static void it_is_renewed_before_it_ends(void **state)
+{
+	char first[64], second[64];
+
+	(void)state;
+	connect();
+	load();
+	token_is(first);
+	live_until(START + 24 * MS_MINUTE);
+	assert_int_equal(asked(), 0);
+	s.now_ms = START + 25 * MS_MINUTE;
+	step();
+	assert_true(bearer_busy(s.bearer));
+	assert_true(bearer_usable(s.bearer)); /* the old one holds still */
+	assert_true(answer());
+	token_is(second);
+	assert_string_not_equal(first, second);
+	assert_true(bearer_usable(s.bearer));
+	assert_false(bearer_busy(s.bearer));
+	for (int i = 0; i < 48; i++) {
+		live_until(s.now_ms + 30 * MS_MINUTE);
+		assert_true(bearer_usable(s.bearer));
+	}
+	assert_in_range(asked(), 48, 60); /* once in 25 minutes */
+}
+
+static void after_a_long_sleep_requests_wait_for_it(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	s.now_ms += 5 * MS_HOUR;
+	assert_false(bearer_usable(s.bearer));
+	assert_true(bearer_there(s.bearer));
+	step();
+	assert_false(bearer_usable(s.bearer));
+	assert_true(answer());
+	assert_true(bearer_usable(s.bearer));
+}
+
+static void a_token_is_kept_before_it_is_used(void **state)
+{
+	char first[64], now[64];
+
+	(void)state;
+	connect();
+	load();
+	token_is(first);
+	s.now_ms += 26 * MS_MINUTE;
+	step();
+	s.refuse_commit = "renew";
+	assert_true(answer());
+	token_is(now);
+	assert_string_equal(first, now);
+	assert_int_equal(bearer_step(s.bearer, &s.err), RC_BROKEN);
+}
+
+/* The next process has the tokens of the last commit. */
+static void what_was_renewed_survives_the_process(void **state)
+{
+	char was[64], is[64];
+
+	(void)state;
+	connect();
+	load();
+	live_until(START + 3 * MS_HOUR);
+	token_is(was);
+	bearer_free(s.bearer);
+	s.bearer = bearer_new(&s.world);
+	load();
+	token_is(is);
+	assert_string_equal(was, is);
+	live_until(START + 6 * MS_HOUR);
+	assert_true(bearer_usable(s.bearer));
+}
+
+static void a_revoked_grant_ends_it_without_a_loop(void **state)
+{
+	unsigned serial;
+
+	(void)state;
+	connect();
+	load();
+	sandbox_revoke(s.sandbox);
+	live_until(START + 24 * MS_HOUR);
+	assert_int_equal(asked(), 1);
+	assert_false(bearer_there(s.bearer));
+	assert_non_null(strstr(bearer_problem(s.bearer), "BAD_REFRESH_TOKEN"));
+	assert_non_null(strstr(log_text(), "hs2cert connect academy"));
+	assert_false(bearer_look(s.bearer));
+	/* A process that starts later asks no more, either. */
+	struct bearer *later = bearer_new(&s.world);
+	assert_int_equal(bearer_load(later, s.account, &s.err), RC_OK);
+	assert_false(bearer_there(later));
+	assert_int_equal(bearer_step(later, &s.err), RC_OK);
+	assert_null(s.done);
+	bearer_free(later);
+	serial = bearer_serial(s.bearer);
+	connect();
+	assert_true(bearer_look(s.bearer));
+	assert_true(bearer_usable(s.bearer));
+	assert_true(bearer_serial(s.bearer) != serial);
+	live_until(s.now_ms + 2 * MS_HOUR);
+	assert_true(bearer_usable(s.bearer));
+}
+
+static void who_is_connected_anew_meanwhile_goes_on(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	sandbox_revoke(s.sandbox);
+	s.now_ms += 26 * MS_MINUTE;
+	step();
+	connect();
+	assert_true(answer()); /* BAD_REFRESH_TOKEN, of the grant before */
+	assert_true(bearer_there(s.bearer));
+	live_until(s.now_ms + 2 * MS_HOUR);
+	assert_true(bearer_usable(s.bearer));
+	assert_null(strstr(log_text(), "hs2cert connect"));
+}
+
+static void failures_back_off(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	assert_int_equal(sandbox_fault(s.sandbox, "token", FAULT_STATUS, 503, -1, 0, 1000, &s.err),
+			 RC_OK);
+	live_until(START + 2 * MS_HOUR);
+	assert_in_range(asked(), 10, 30);
+	assert_true(bearer_there(s.bearer));
+	assert_false(bearer_usable(s.bearer));
+	assert_true(bearer_failures(s.bearer) > 5);
+	assert_true(bearer_waits_ms(s.bearer) > 0);
+	sandbox_faults_clear(s.sandbox);
+	live_until(s.now_ms + 16 * MS_MINUTE);
+	assert_true(bearer_usable(s.bearer));
+	assert_int_equal(bearer_failures(s.bearer), 0);
+}
+
+/* Nobody knows whether it was carried out: the refresh token that is stored is used again. */
+static void a_lost_answer_is_asked_for_again(void **state)
+{
+	(void)state;
+	sandbox_options(s.sandbox)->oauth_rotates = false;
+	connect();
+	load();
+	s.lost = true;
+	live_until(START + 26 * MS_MINUTE);
+	assert_true(asked() > 1);
+	s.lost = false;
+	live_until(START + 40 * MS_MINUTE);
+	assert_true(bearer_usable(s.bearer));
+}
+
+static void a_wrong_app_secret_waits_for_another(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	s.now_ms += 26 * MS_MINUTE;
+	sandbox_options(s.sandbox)->oauth_secret = "the new one";
+	live_until(s.now_ms + 3 * MS_HOUR);
+	assert_int_equal(asked(), 1);
+	assert_false(bearer_there(s.bearer));
+	assert_non_null(strstr(log_text(), "mend client-id or client-secret"));
+	assert_false(bearer_look(s.bearer));
+	s.secret = "the new one";
+	assert_true(bearer_look(s.bearer)); /* the grant itself is fine */
+	live_until(s.now_ms + MS_MINUTE);
+	assert_true(bearer_usable(s.bearer));
+}
+
+static void a_refused_token_is_renewed_once(void **state)
+{
+	char first[64], second[64];
+
+	(void)state;
+	connect();
+	load();
+	token_is(first);
+	s.now_ms += MS_MINUTE;
+	assert_true(bearer_refused(s.bearer, slice_of(first)));
+	assert_false(bearer_usable(s.bearer));
+	assert_true(bearer_refused(s.bearer, slice_of(first))); /* another request's 401 */
+	step();
+	assert_true(answer());
+	assert_int_equal(asked(), 1);
+	assert_true(bearer_refused(s.bearer, slice_of(first))); /* a late one */
+	token_is(second);
+	assert_true(bearer_usable(s.bearer));
+	assert_false(bearer_refused(s.bearer, slice_of(second)));
+}
+
+static void tokens_that_are_refused_again_and_again_cost_one_request_a_minute(void **state)
+{
+	char token[64];
+
+	(void)state;
+	connect();
+	load();
+	for (int i = 0; i < 20; i++) {
+		token_is(token);
+		bearer_accepted(s.bearer, slice_of(token));
+		assert_true(bearer_refused(s.bearer, slice_of(token)));
+		live_until(s.now_ms + 30 * MS_SECOND);
+		live_until(s.now_ms + 31 * MS_SECOND);
+	}
+	assert_in_range(asked(), 18, 21);
+}
+
+static void of_two_processes_one_asks(void **state)
+{
+	struct bearer *other = bearer_new(&s.world);
+	char mine[64];
+
+	(void)state;
+	connect();
+	load();
+	assert_int_equal(bearer_load(other, s.account, &s.err), RC_OK);
+	s.now_ms += 26 * MS_MINUTE;
+	step();
+	assert_true(bearer_busy(s.bearer));
+	assert_int_equal(bearer_step(other, &s.err), RC_OK);
+	assert_false(bearer_busy(other));
+	assert_true(bearer_wake_ms(other) <= s.now_ms + MS_SECOND);
+	assert_true(answer());
+	token_is(mine);
+	s.now_ms += MS_SECOND;
+	assert_int_equal(bearer_step(other, &s.err), RC_OK);
+	assert_false(bearer_busy(other));
+	assert_true(slice_is(bearer_token(other), mine));
+	assert_int_equal(asked(), 1);
+	bearer_free(other);
+}
+
+static void the_lease_of_one_that_is_gone_ends(void **state)
+{
+	bool mine;
+
+	(void)state;
+	connect();
+	load();
+	s.now_ms += 26 * MS_MINUTE;
+	assert_int_equal(grant_lease(s.db, "academy", "somebody", s.now_ms, &mine, &s.err), RC_OK);
+	assert_true(mine);
+	live_until(s.now_ms + GRANT_LEASE_MS - MS_SECOND);
+	assert_int_equal(asked(), 0);
+	live_until(s.now_ms + 2 * MS_SECOND);
+	assert_int_equal(asked(), 1);
+	/* One that ends later than any can: somebody's clock was wrong. */
+	assert_int_equal(
+		grant_lease(s.db, "academy", "somebody", s.now_ms + 9 * MS_DAY, &mine, &s.err),
+		RC_OK);
+	live_until(s.now_ms + 26 * MS_MINUTE);
+	assert_int_equal(asked(), 2);
+}
+
+/* A refresh whose answer comes after a reload counts: where each is for one use, all hangs on it. */
+static void a_reload_keeps_what_is_under_way(void **state)
+{
+	struct table *again = table_of(rules);
+
+	(void)state;
+	connect();
+	load();
+	s.now_ms += 26 * MS_MINUTE;
+	step();
+	assert_int_equal(bearer_load(s.bearer, table_account(again, "academy"), &s.err), RC_OK);
+	assert_true(bearer_busy(s.bearer));
+	assert_true(answer());
+	live_until(s.now_ms + 3 * MS_HOUR);
+	assert_true(bearer_usable(s.bearer));
+	bearer_free(s.bearer);
+	s.bearer = NULL;
+	table_unref(again);
+}
+
+static void no_token_is_in_the_log(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	assert_int_equal(sandbox_fault(s.sandbox, "token", FAULT_STATUS, 400, -1, 0, 2, &s.err),
+			 RC_OK);
+	live_until(START + 2 * MS_HOUR);
+	s.lost = true;
+	live_until(s.now_ms + 25 * MS_MINUTE);
+	s.lost = false;
+	sandbox_revoke(s.sandbox);
+	live_until(s.now_ms + 2 * MS_HOUR);
+	assert_false(bearer_there(s.bearer));
+	assert_true(strlen(log_text()) > 300);
+	assert_null(strstr(log_text(), "canary"));
+	assert_null(strstr(log_text(), "CJSP"));
+	assert_null(strstr(log_text(), "na1-"));
+}
+
+#define bearing(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		bearing(who_is_not_connected_is_told_how),
+		bearing(another_app_needs_a_grant_of_its_own),
+		bearing(without_a_state_there_is_none),
+		bearing(it_is_renewed_before_it_ends),
+		bearing(after_a_long_sleep_requests_wait_for_it),
+		bearing(a_token_is_kept_before_it_is_used),
+		bearing(what_was_renewed_survives_the_process),
+		bearing(a_revoked_grant_ends_it_without_a_loop),
+		bearing(who_is_connected_anew_meanwhile_goes_on),
+		bearing(failures_back_off),
+		bearing(a_lost_answer_is_asked_for_again),
+		bearing(a_wrong_app_secret_waits_for_another),
+		bearing(a_refused_token_is_renewed_once),
+		bearing(tokens_that_are_refused_again_and_again_cost_one_request_a_minute),
+		bearing(of_two_processes_one_asks),
+		bearing(the_lease_of_one_that_is_gone_ends),
+		bearing(a_reload_keeps_what_is_under_way),
+		bearing(no_token_is_in_the_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
