@@ -1,5 +1,7 @@
 #include "engine/burst.h"
 
+#include "engine/forgotten.h"
+
 #define LONGEST_SETTLES 10 /* a burst lasts at most this many settles */
 
 /* The value that reigns while the entries are walked. */
@@ -86,4 +88,18 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 		open->to = e->value;
 		open->change = !open->from_known || !slice_eq(open->from, open->to);
 	}
+}
+
+void burst_recall(const struct contact_property *p, struct burst_input *in)
+{
+	if (!forgotten_is(in->decided_value))
+		return;
+	for (size_t i = 0; i < p->entries; i++) {
+		if (p->entry[i].at_ms == in->decided_ms &&
+		    forgotten_matches(in->decided_value, p->entry[i].value)) {
+			in->decided_value = p->entry[i].value;
+			return;
+		}
+	}
+	in->decided_forgotten = true;
 }

@@ -40,6 +40,12 @@ struct burst_output {
 	bool lost;		    /* entries since the start are gone unseen */
 };
 
+/*
+ * Where the decided value was erased with its person (engine/forget.h), the entry itself tells it, if the
+ * source still has it: to be called before burst_find.
+ */
+void burst_recall(const struct contact_property *p, struct burst_input *in);
+
 void burst_find(const struct burst_input *in, struct arena *memory, struct burst_output *out);
 
 #endif

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "engine/burst.h"
 #include "engine/counts.h"
-#include "engine/forgotten.h"
 #include "engine/ledger.h"
 #include "engine/merge.h"
 #include "engine/plan.h"
@@ -381,21 +380,6 @@ static void skip_unseen(struct deciding *g, const struct watch *w, struct burst_
 	}
 }
 
-/* Of a forgotten value the entry itself tells, where the source still has it. */
-static void recall_value(const struct contact_property *p, struct burst_input *in)
-{
-	if (!forgotten_is(in->decided_value))
-		return;
-	for (size_t i = 0; i < p->entries; i++) {
-		if (p->entry[i].at_ms == in->decided_ms &&
-		    forgotten_matches(in->decided_value, p->entry[i].value)) {
-			in->decided_value = p->entry[i].value;
-			return;
-		}
-	}
-	in->decided_forgotten = true;
-}
-
 static void decide_property(struct deciding *g, const struct watch *w)
 {
 	const struct contact_property *p = &g->c->property[w->property];
@@ -423,7 +407,7 @@ static void decide_property(struct deciding *g, const struct watch *w)
 		in.decided_ms = query_integer(q, 0);
 		in.decided_value = arena_slice(g->memory, query_slice(q, 1));
 		query_end(q);
-		recall_value(p, &in);
+		burst_recall(p, &in);
 	}
 	burst_find(&in, g->memory, &bursts);
 	if (bursts.lost)
