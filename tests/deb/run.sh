@@ -32,6 +32,10 @@ done
 conffiles() {
 	[ "$(dpkg-deb -I "$deb" conffiles | grep -c .)" -eq 2 ]
 }
+no_stop() {
+	! dpkg-deb -I "$deb" preinst
+}
+check "an upgrade does not stop the daemon before its restart" no_stop
 check 'two files that are kept as an administrator edits them' conffiles
 check 'the program runs' "$work/tree/usr/bin/hs2cert" version
 check 'it is hardened' sh "$(dirname "$0")/../elf/check.sh" "$work/tree/usr/bin/hs2cert"
