@@ -466,9 +466,10 @@ const struct cli_command command_why = {
 	.max_operands = 1,
 	.option = options,
 	.run = why_run,
-	.more = "Every event of the contact that was decided, under each of its ids, with every test of the rules\n"
-		"that looked: the value that was seen, whether it held, and its place in the file of that time. Rules\n"
-		"that did not match stand in the order of how near they came; beyond five they are counted.\n"
+	.more = "Every event of the contact that was decided, or that a backfill looked at, under each of its ids, with\n"
+		"every test of the rules that looked: the value that was seen, whether it held, and its place in the\n"
+		"file of that time. A change that several rules or backfills saw is told once. Rules that did not\n"
+		"match stand in the order of how near they came; beyond five they are counted.\n"
 		"Drawn with box characters where the locale is UTF-8. Events are kept as 'run --trace-keep' says.\n"
 		"Works beside a running daemon, and without one. Exit status 1 where nothing is on record.",
 };
