@@ -176,25 +176,36 @@ int listen_open(struct listen **out, struct ground *g)
 	return EXIT_FINE;
 }
 
-void listen_begin(struct listen *l, struct engine *engine)
+/* Nobody hears what HubSpot may be sending. */
+static void warn_of_deaf(const struct ground *g, const char *account)
+{
+	if (!cli_has(g->cli, "once"))
+		log_line(&g->log, LOG_WARN, "an account has a 'webhook', but there is no --listen",
+			 "account", account, NULL);
+}
+
+void listen_begin(struct listen *l, const struct ground *g, struct engine *engine)
 {
 	const struct table *table = engine_table(engine);
-	const struct log *log = l ? l->ground->world.log : NULL;
 	size_t hooks = 0;
 
-	if (!l)
-		return;
-	l->engine = engine;
 	for (size_t i = 0; i < table->n_account; i++) {
 		const char *url = account_text(&table->account[i], "webhook.public-url");
 		if (!url)
 			continue;
 		hooks++;
-		log_line(log, LOG_INFO, "listening for webhooks", "account", table->account[i].name,
-			 "address", l->address, "public-url", url, NULL);
+		if (l)
+			log_line(&g->log, LOG_INFO, "listening for webhooks", "account",
+				 table->account[i].name, "address", l->address, "public-url", url,
+				 NULL);
+		else
+			warn_of_deaf(g, table->account[i].name);
 	}
+	if (!l)
+		return;
+	l->engine = engine;
 	if (!hooks)
-		log_line(log, LOG_WARN, "listening, but no account has a 'webhook'", "address",
+		log_line(&g->log, LOG_WARN, "listening, but no account has a 'webhook'", "address",
 			 l->address, NULL);
 }
 

@@ -17,8 +17,8 @@ struct listen;
  * status after a message. Whoever connects waits until listen_begin.
  */
 int listen_open(struct listen **out, struct ground *g);
-/* From now on requests go to this engine, which is lent. Says in the log what is served. */
-void listen_begin(struct listen *l, struct engine *engine);
+/* From now on requests go to this engine, which is lent. Says in the log what is served; also for NULL, where that is nothing. */
+void listen_begin(struct listen *l, const struct ground *g, struct engine *engine);
 /* What arrived is judged, stored and answered. Once each turn of the loop. NULL does nothing. */
 void listen_work(struct listen *l);
 /* How long the loop may sleep; -1: as long as it likes. NULL likewise. */

@@ -292,7 +292,7 @@ static int start_engine(struct run *r, struct table *table)
 	int status = endpoint_open(&r->endpoint, &r->ground, r->engine);
 	if (status != EXIT_FINE)
 		return status;
-	listen_begin(r->listen, r->engine);
+	listen_begin(r->listen, &r->ground, r->engine);
 	tell_loaded(r, table);
 	return loop(r);
 }

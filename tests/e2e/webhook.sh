@@ -44,6 +44,9 @@ check '--listen is for a daemon' status 2 "$program" run --once --listen 127.0.0
 check 'no address is none' status 2 "$program" run --listen nowhere
 check 'a port that is taken is said' status 3 "$program" run --listen "$(echo "$url" | sed 's|http://||')"
 check 'a first pass activates the rules' status 0 "$program" run --once
+start_daemon
+check 'a webhook that nobody listens to is said' soon grep -q 'no --listen' log
+kill -TERM "$daemon" && wait "$daemon"
 start_daemon --listen 127.0.0.1:0
 check 'it says where it listens' soon grep -q 'listening for webhooks' log
 address=$(sed -n 's/.*listening for webhooks.* address=\([^ ]*\).*/\1/p' log)
@@ -54,7 +57,7 @@ check 'while one of two secrets is missing, nobody is refused for good' is 503 "
 echo another >next-secret
 sleep 0.1
 kill -HUP "$daemon"
-check 'a reload reads the secrets' soon sh -c "[ \$(grep -c 'rules loaded' log) -eq 2 ]"
+check 'a reload reads the secrets' soon sh -c "[ \$(grep -c 'rules loaded' log) -eq 3 ]"
 
 act set '{"contact":101,"property":"membership_tier","value":"Gold"}'
 check 'a genuine request is taken' is 204 "$(genuine "$(change 101)")"
