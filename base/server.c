@@ -5,7 +5,8 @@
  * 2. A request that is not answered at once is suspended. Its client is looked at again only when
  *    the answer is there, so a ticket is good until it is used or the server closes.
  * 3. A connection on which a request has been on its way for too long is shut down. Between two
- *    requests of a connection only its silence counts.
+ *    requests of a connection only its silence counts. Where all connections are taken, who takes
+ *    long makes room.
  * 4. One that is never to be answered is ended HOLD_MS later: longer than any client waits.
  */
 #include "base/server.h"
@@ -27,6 +28,7 @@
 #include "base/clock.h"
 
 #define HOLD_MS (2 * MS_MINUTE)
+#define HURRY_MS (2 * MS_SECOND) /* so long a request may take where others wait for room */
 
 /* One request on its way; con_cls of microhttpd. */
 struct server_ticket {
@@ -45,6 +47,7 @@ struct server_ticket {
 /* A connection, from when it is accepted to its end; its socket context of microhttpd. */
 struct peer {
 	int fd;
+	int64_t since_ms; /* when its request, or the pause before it, began; INT64_MAX: it waits for us */
 	int64_t until_ms; /* the request that is on its way is here by then */
 	struct peer *next;
 	struct peer **at; /* what points to it */
@@ -107,6 +110,7 @@ static void peer_changed(void *ctx, struct MHD_Connection *connection, void **so
 		*p = (struct peer){
 			.fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
 				      ->connect_fd,
+			.since_ms = s->now_ms,
 			.until_ms = s->now_ms + s->limits.request_seconds * MS_SECOND,
 			.next = s->peer,
 			.at = &s->peer,
@@ -131,8 +135,10 @@ static void allow(const struct server *s, struct MHD_Connection *connection, int
 	struct peer *p = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
 				 ->socket_context;
 
-	if (p)
-		p->until_ms = more_ms == INT64_MAX ? INT64_MAX : s->now_ms + more_ms;
+	if (!p)
+		return;
+	p->since_ms = more_ms == INT64_MAX ? INT64_MAX : s->now_ms;
+	p->until_ms = more_ms == INT64_MAX ? INT64_MAX : s->now_ms + more_ms;
 }
 
 static int64_t request_ms(const struct server *s)
@@ -140,13 +146,23 @@ static int64_t request_ms(const struct server *s)
 	return s->limits.request_seconds * MS_SECOND;
 }
 
-/* microhttpd then sees the end of the connection, and ends it as any other. */
+static bool is_full(const struct server *s)
+{
+	return s->peers >= s->limits.connections;
+}
+
+/*
+ * Where there is no room left, those who dawdle make some: else few could keep everybody out.
+ * microhttpd sees the end of the connection, and ends it as any other.
+ */
 static void end_slow(struct server *s)
 {
+	int64_t begun_by = is_full(s) ? s->now_ms - HURRY_MS : INT64_MIN;
+
 	for (struct peer *p = s->peer; s->limits.request_seconds && p; p = p->next)
-		if (p->until_ms <= s->now_ms) {
+		if (p->until_ms <= s->now_ms || p->since_ms <= begun_by) {
 			shutdown(p->fd, SHUT_RDWR);
-			p->until_ms = INT64_MAX;
+			p->since_ms = p->until_ms = INT64_MAX;
 		}
 }
 
@@ -546,5 +562,9 @@ void server_work(struct server *s, int64_t now_ms)
 	end_held(s, now_ms);
 	end_slow(s);
 	s->resumed = false;
+	bool full = is_full(s);
 	MHD_run(s->daemon);
+	/* That there is room again microhttpd sees only here; until then nobody who knocks is heard. */
+	if (full)
+		MHD_run(s->daemon);
 }

@@ -318,6 +318,53 @@ static void test_slow_drip(void **state)
 	}
 }
 
+/* Where every connection is taken by somebody who drips, another one gets in all the same. */
+static void test_room(void **state)
+{
+	int slow[16];
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++) {
+		slow[i] = connect_client();
+		send_all(slow[i], "GET / HT", 8);
+	}
+	for (int turns = 0; server_connections(server) < 16; turns++) {
+		assert_true(turns < 1000);
+		turn(-1);
+	}
+	now_ms += MS_SECOND;
+	server_work(server, now_ms);
+	assert_int_equal(server_connections(server), 16);
+	now_ms += 2 * MS_SECOND;
+	assert_non_null(strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "207"));
+	for (size_t i = 0; i < 16; i++)
+		close(slow[i]);
+}
+
+/* All leave at once: who comes then is heard, though nothing else happens. */
+static void test_room_again(void **state)
+{
+	int all[16];
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++)
+		all[i] = connect_client();
+	for (int turns = 0; server_connections(server) < 16; turns++) {
+		assert_true(turns < 1000);
+		turn(-1);
+	}
+	for (size_t i = 0; i < 16; i++)
+		close(all[i]);
+	while (server_connections(server))
+		turn(-1);
+	/* Only what the server itself waits for wakes it. */
+	const char *request = "GET / HTTP/1.1\r\n" END "\r\n";
+	int fd = connect_client();
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	assert_non_null(strstr(read_to_end(fd), "207"));
+	close(fd);
+}
+
 static void test_headers_are_counted(void **state)
 {
 	(void)state;
@@ -379,6 +426,8 @@ int main(void)
 		CASE(test_close_while_held),
 		CASE(test_body_ceiling),
 		CASE(test_slow_drip),
+		CASE(test_room),
+		CASE(test_room_again),
 		CASE(test_headers_are_counted),
 		CASE(test_header_flood),
 		CASE(test_addresses),
