@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/limits.h"
+
 #define SHORT 4 /* shorter ones are found inside of other words */
 
 static bool is_word_byte(char c)
@@ -51,4 +53,16 @@ struct slice mask_head(struct slice text, size_t most)
 			return (struct slice){ text.ptr, len - (next ? next : 1) };
 	}
 	return text;
+}
+
+void mask_said(struct str *out, struct slice said, struct slice secret, size_t most)
+{
+	struct str text;
+
+	str_init(&text, LIMIT_FIELD_BYTES);
+	str_add_slice(&text, mask_head(said, LIMIT_FIELD_BYTES / 2));
+	mask_text(&text, secret);
+	mask_addresses(&text);
+	str_add_shown(out, mask_head(str_slice(&text), most));
+	str_release(&text);
 }

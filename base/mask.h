@@ -17,6 +17,11 @@
 void mask_text(struct str *text, struct slice personal);
 /* Puts *** over every word that holds an '@'. */
 void mask_addresses(struct str *text);
+/*
+ * Adds what a service said, fit to be shown: without the secret and without addresses, control
+ * characters made visible, some `most` bytes. It is masked before it is cut: half a secret is not found.
+ */
+void mask_said(struct str *out, struct slice said, struct slice secret, size_t most);
 /* At most `most` bytes of text, whole characters. */
 struct slice mask_head(struct slice text, size_t most);
 

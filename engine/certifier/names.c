@@ -117,9 +117,8 @@ static enum rc refuse(const struct reader *r, const struct http_response *respon
 	if (status == 401)
 		return err_set(err, RC_REFUSED, "%s: 401 the token is not accepted", what);
 	str_init(&said, LIMIT_FIELD_BYTES);
-	str_add_shown(&said, mask_head(json_slice(json_path(body, "error.message")), SAID_BYTES));
-	mask_text(&said, str_slice(&r->action->token));
-	mask_addresses(&said);
+	mask_said(&said, json_slice(json_path(body, "error.message")), str_slice(&r->action->token),
+		  SAID_BYTES);
 	bool passes = status == 408 || status == 429 || status >= 500;
 	enum rc rc = err_set(err, passes ? RC_AGAIN : RC_REFUSED, "%s: %d %s", what, status,
 			     str_text(&said));

@@ -85,17 +85,11 @@ static void end_with_answer(struct action *a, const struct http_response *r,
 {
 	struct slice said = json_slice(json_path(body, "error.message"));
 	struct probe *p = &a->probe;
-	struct str text;
 
-	str_init(&text, LIMIT_FIELD_BYTES);
-	str_add_slice(&text, mask_head(said, LIMIT_FIELD_BYTES / 2));
-	mask_text(&text, str_slice(&a->token));
-	mask_addresses(&text);
 	if (r->outcome == HTTP_ANSWER)
 		str_addf(&p->problem, "%d ", r->status);
-	str_add_shown(&p->problem, mask_head(str_slice(&text), MESSAGE_BYTES));
+	mask_said(&p->problem, said, str_slice(&a->token), MESSAGE_BYTES);
 	end_with(p, said.len ? "" : r->problem ? r->problem : "unusable answer");
-	str_release(&text);
 }
 
 void probe_answer(struct action *a, const struct http_response *r)

@@ -216,9 +216,8 @@ static enum rc refuse(const struct reader *r, const struct http_response *respon
 	*wait_ms = response->retry_after_ms != HTTP_ABSENT ? response->retry_after_ms
 							   : hub_wait_ms(status, body);
 	str_init(&said, LIMIT_FIELD_BYTES);
-	str_add_shown(&said, mask_head(json_get_slice(body, "message"), SAID_BYTES));
-	mask_text(&said, bearer_token(r->patient.bearer));
-	mask_addresses(&said);
+	mask_said(&said, json_get_slice(body, "message"), bearer_token(r->patient.bearer),
+		  SAID_BYTES);
 	bool good = status < 300;
 	enum rc rc = err_set(
 		err, good || hub_is_passing(status) ? RC_AGAIN : RC_REFUSED, "%d %s", status,

@@ -192,9 +192,7 @@ static enum rc refuse(const struct reader *r, const struct http_response *respon
 	*wait_ms = response->retry_after_ms != HTTP_ABSENT ? response->retry_after_ms
 							   : hub_wait_ms(response->status, body);
 	str_init(&said, LIMIT_FIELD_BYTES);
-	str_add_shown(&said, mask_head(json_get_slice(body, "message"), SAID_BYTES));
-	mask_text(&said, bearer_token(r->bearer));
-	mask_addresses(&said);
+	mask_said(&said, json_get_slice(body, "message"), bearer_token(r->bearer), SAID_BYTES);
 	bool good = response->status < 300,
 	     no = response->status == 401 || !hub_is_passing(response->status);
 	enum rc rc = err_set(err, good || !no ? RC_AGAIN : RC_REFUSED, "%s: %d %s", what,

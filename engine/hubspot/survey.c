@@ -12,10 +12,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mask.h"
 #include "engine/hubspot/hub.h"
 
 #define SEARCH_PAGE 200	 /* HubSpot's most */
 #define MEMBERS_PAGE 250 /* likewise */
+#define SAID_BYTES 200	 /* of a foreign message */
 #define GROUPS_MOST 3	 /* of a search: facts/hubspot.md 2.4 */
 #define VALUE_MOST 256	 /* bytes of a value that goes into a search, which is short */
 
@@ -72,16 +74,19 @@ int64_t survey_ready_ms(const struct survey *v)
 
 /* ---- what a page says ---------------------------------------------------- */
 
-static struct survey_page refused(const struct reply *answer, struct arena *memory)
+static struct survey_page refused(const struct survey *v, const struct reply *answer,
+				  struct arena *memory)
 {
-	struct slice message = json_get_slice(answer->json, "message");
+	struct survey_page page = { .result = SURVEY_REFUSED };
+	struct str said;
 
-	message.len = message.len > 200 ? 200 : message.len;
-	return (struct survey_page){
-		.result = SURVEY_REFUSED,
-		.problem = arena_printf(memory, "HubSpot refuses it (%d): %.*s", answer->status,
-					SLICE_FMT(message)),
-	};
+	str_init(&said, LIMIT_FIELD_BYTES);
+	mask_said(&said, json_get_slice(answer->json, "message"), bearer_token(v->source->bearer),
+		  SAID_BYTES);
+	page.problem = arena_printf(memory, "HubSpot refuses it (%d): %s", answer->status,
+				    str_text(&said));
+	str_release(&said);
+	return page;
 }
 
 /* How many there are, where it says so. */
@@ -175,7 +180,7 @@ static struct survey_page read_page(struct survey *v, const struct reply *answer
 	if (v->scope->kind == SURVEY_MEMBERS && !v->id.len)
 		return read_list(v, answer);
 	if (answer->status != 200)
-		return refused(answer, memory);
+		return refused(v, answer, memory);
 	return v->scope->kind == SURVEY_MEMBERS ? read_members(v, answer, memory)
 						: read_found(v, answer, memory);
 }

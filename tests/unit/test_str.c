@@ -407,6 +407,31 @@ static void addresses_are_masked(void **state)
 	}
 }
 
+static void what_a_service_said_is_masked_before_it_is_cut(void **state)
+{
+	static const struct {
+		const char *said;
+		size_t most;
+		const char *want;
+	} rows[] = {
+		{ "no: Bearer pat-123456 of ada@example.org", 200,
+		  "no: Bearer ********** of ***************" },
+		{ "no: Bearer pat-123456", 17, "no: Bearer ******" },
+		{ "no: ada@example.org", 7, "no: ***" },
+		{ "a\x1b[2J", 200, "a\\x1b[2J" },
+		{ "", 200, "" },
+	};
+	struct str s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		str_init(&s, 1000);
+		mask_said(&s, slice_of(rows[i].said), slice_of("pat-123456"), rows[i].most);
+		assert_string_equal(str_text(&s), rows[i].want);
+		str_release(&s);
+	}
+}
+
 static void a_head_holds_whole_characters(void **state)
 {
 	(void)state;
@@ -441,6 +466,7 @@ int main(void)
 		cmocka_unit_test(map_keys_are_any_bytes),
 		cmocka_unit_test(hashes_depend_on_all_bytes_and_the_seed),
 		cmocka_unit_test(addresses_are_masked),
+		cmocka_unit_test(what_a_service_said_is_masked_before_it_is_cut),
 		cmocka_unit_test(a_head_holds_whole_characters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
