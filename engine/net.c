@@ -304,7 +304,7 @@ static void transfer_free(struct transfer *t)
 	curl_easy_cleanup(t->easy);
 	wipe_headers(t->header);
 	str_release(&t->answer_header);
-	str_release(&t->answer_body);
+	str_wipe(&t->answer_body); /* new tokens come in one */
 	mem_free(t);
 }
 

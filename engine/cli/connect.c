@@ -75,14 +75,11 @@ static int find_account(struct session *s)
 			words[n++] = a->name;
 	}
 	const char *near = diag_nearest(slice_of(s->name), words, n);
-	return cli_usage(s->ground.cli, "no account '%s' in the rules%s%s%s", s->name,
-			 near ? ": did you mean '"
-			 : n  ? ": there is '"
-			      : "",
-			 near ? near
-			 : n  ? words[0]
-			      : "",
-			 near || n ? "'?" : "");
+	if (near)
+		return cli_usage(s->ground.cli, "no account '%s' in the rules: did you mean '%s'?",
+				 s->name, near);
+	return cli_usage(s->ground.cli, "no account '%s' in the rules%s%s", s->name,
+			 n ? ": connected over OAuth is " : "", n ? words[0] : "");
 }
 
 static void print_faults(const struct session *s)

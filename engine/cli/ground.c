@@ -139,9 +139,10 @@ enum rc ground_grants(struct ground *g, const struct table *table, struct err *e
 	enum rc rc = db_open(cli_value_or(g->cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE,
 			     &g->world.grants, err);
 	if (rc != RC_OK)
-		err_prefix(err,
-			   "account '%s' is connected with 'hs2cert connect %s', and its state",
-			   account->name, account->name);
+		err_prefix(
+			err,
+			"account '%s' needs a grant: run 'hs2cert connect %s', or look at --state",
+			account->name, account->name);
 	return rc;
 }
 

@@ -297,6 +297,8 @@ const struct cli_command command_sandbox = {
 		"The\n"
 		"file is one JSON object: properties, contacts, lists, groups, attributes,\n"
 		"credentials, mails; /sandbox/state shows it. SIGTERM or Ctrl-C ends and saves.\n"
-		"A POST of {url, secret} to /sandbox/webhook has it tell of changes by webhooks.",
+		"An account with oauth: is connected to it under any client-id, with the client-secret\n"
+		"sandbox-secret. A POST of {url, secret} to /sandbox/webhook has it tell of changes by\n"
+		"webhooks.",
 	.run = sandbox_run,
 };

@@ -61,6 +61,10 @@ check '--paste and --listen: 2' status 2 "$program" connect academy --paste --li
 check 'a place that is none: 2' status 2 "$program" connect academy --listen nowhere
 check 'without the secret: 3' status 3 env -u HUBSPOT_CLIENT_SECRET "$program" connect academy --paste
 check 'which names it' grep -q "'HUBSPOT_CLIENT_SECRET'" err
+check 'a name that is like none: 2' status 2 "$program" connect xyzzy
+check 'the one that there is is named' grep -q 'connected over OAuth is academy$' err
+check 'pull without a state: 3' status 3 "$program" pull --state none.db
+check 'says what makes one' grep -q "run 'hs2cert connect academy'" err
 check 'nobody pastes anything: 3' status 3 sh -c "'$program' connect academy </dev/null"
 check 'the daemon does not start without a grant: 3' status 3 "$program" run --once
 check 'and says what to do' grep -q "run 'hs2cert connect academy'" err
@@ -90,6 +94,9 @@ check 'the state is for its owner only' sh -c "! ls -l hs2cert.db* | grep -v '^-
 # ---- the daemon lives on it -----------------------------------------------------------
 check 'pull reads the account: 0' status 0 "$program" pull
 check 'so does validate --online: 0' status 0 "$program" validate --online
+"$program" doctor >out
+check 'a doctor knows what it may do' grep -q 'academy *scopes *crm.objects.contacts.read, crm.lists.read' out
+check 'a rehearsal of reconcile reads it' sh -c "'$program' reconcile --dry-run >out 2>err; [ \$? -le 1 ] || { cat err; false; }"
 start_daemon --log-level debug
 soon grep -q 'rules loaded' log
 soon [ -n "$(sed -n 's/.*rule activated//p' log)" ]

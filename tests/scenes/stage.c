@@ -38,9 +38,13 @@ struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *
 	o.same_value_writes = option_bool(s, "same-value-writes");
 	o.certifier_trims = option_bool(s, "certifier-trims");
 	o.certifier_email_nocase = option_bool(s, "email-nocase");
-	/* A copy that is put back knows only the refresh token of its time. */
-	o.oauth_rotates = node_get(s->options, "oauth-rotates") ? option_bool(s, "oauth-rotates")
-								: v->oauth && !s->puts_back;
+	/*
+	 * A copy that is put back knows only the refresh token of its time, and an answer that is lost
+	 * takes its successor along.
+	 */
+	o.oauth_rotates = v->torment				  ? false
+			  : node_get(s->options, "oauth-rotates") ? option_bool(s, "oauth-rotates")
+								  : v->oauth && !s->puts_back;
 	o.oauth_token_ms = option_ms(s, "oauth-token", o.oauth_token_ms);
 	o.no_date_header = option_bool(s, "no-date-header");
 	o.hook_doubled = o.hook_reversed = v->hooks;
