@@ -109,8 +109,9 @@ doctor 'rules that were never in force' 0 --offline
 says ok state rules "never in force -> 'hs2cert plan' shows"
 check 'no account was asked' sh -c '! grep -q hubspot out'
 sed -i '/^mode: shadow/d' rules.d/10-rules.yaml
+: >log
 start_daemon
-soon sh -c "'$program' doctor --offline | grep -q 'running, pid'"
+soon grep -q 'rules loaded' log
 doctor 'beside a daemon' 0 --offline
 says ok state daemon "running, pid $daemon\$"
 says ok state rules 'those of the folder are in force$'
@@ -160,7 +161,7 @@ says warning hubspot webhook 'somebody else answers at public-url: 40'
 cp whole.db hs2cert.db
 : >log
 start_daemon --listen 127.0.0.1:0
-soon grep -q 'listening for webhooks' log
+soon grep -q 'rules loaded' log	# said after the address
 hook "http://$(sed -n 's/.*listening for webhooks.* address=\([^ ]*\).*/\1/p' log)/elsewhere"
 doctor 'our listener at another path' 1
 says warning hubspot webhook 'a listener answers at public-url, but not for this account'
