@@ -130,7 +130,8 @@ static const char *health_means(enum account_health h)
 		[ACCOUNT_WAITING] = "Its last request failed. It tries again by itself.",
 		[ACCOUNT_STOPPED] =
 			"Its token is missing or was refused. <b>Next:</b> put another one in place, then "
-			"<kbd>hs2cert reload</kbd>",
+			"<kbd>hs2cert reload</kbd>; where it is connected over OAuth, "
+			"<kbd>hs2cert connect</kbd>",
 		[ACCOUNT_RESTORED] =
 			"The state is older than what was issued, so nothing is. <b>Next:</b> stop the "
 			"daemon, then <kbd>hs2cert reconcile --dry-run</kbd>",
