@@ -146,6 +146,16 @@ void str_add_text(struct str *s, const char *text)
 	str_add(s, text, strlen(text));
 }
 
+void str_add_texts(struct str *s, ...)
+{
+	va_list args;
+
+	va_start(args, s);
+	for (const char *text; (text = va_arg(args, const char *));)
+		str_add_text(s, text);
+	va_end(args);
+}
+
 void str_add_slice(struct str *s, struct slice part)
 {
 	str_add(s, part.ptr, part.len);
@@ -158,14 +168,21 @@ void str_add_char(struct str *s, char c)
 
 void str_addv(struct str *s, const char *format, va_list args)
 {
+	size_t room = s->cap ? s->cap - s->len : 0;
 	va_list again;
 
+	/* Most of what is added fits into what is there; else it is written again. */
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, format, again);
+	int len = vsnprintf(room ? s->ptr + s->len : NULL, room, format, again);
 	va_end(again);
-	if (len < 0 /* defensive: more than 2 GiB */ || !str_reserve(s, (size_t)len))
+	bool written = len >= 0 && (size_t)len < room;
+	if (len < 0 /* defensive: more than 2 GiB */ || !str_reserve(s, (size_t)len)) {
+		if (room)
+			s->ptr[s->len] = '\0';
 		return;
-	vsnprintf(s->ptr + s->len, (size_t)len + 1, format, args);
+	}
+	if (!written)
+		vsnprintf(s->ptr + s->len, (size_t)len + 1, format, args);
 	s->len += (size_t)len;
 }
 

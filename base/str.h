@@ -54,6 +54,8 @@ void str_wipe(struct str *s);  /* as str_release, and nothing of it stays in mem
 void str_clear(struct str *s); /* empty, no overflow, memory kept */
 void str_add(struct str *s, const void *bytes, size_t len);
 void str_add_text(struct str *s, const char *text);
+void str_add_texts(struct str *s, ...)
+	__attribute__((sentinel)); /* one behind the other; NULL ends */
 void str_add_slice(struct str *s, struct slice part);
 void str_add_char(struct str *s, char c);
 void str_addf(struct str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -5,7 +5,6 @@
  * and rules come out in the order of their names, so that the same rules make
  * the same table however they are spread over files. Every text is kept once.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,17 +43,24 @@ static const char *keep_text(struct compiler *c, const char *text)
 	return text ? keep(c, slice_of(text)).ptr : NULL;
 }
 
-static struct slice key_of(char *buf, size_t size, uint32_t source, struct slice name)
-{
-	int len = snprintf(buf, size, "%u %.*s", source, SLICE_FMT(name));
+/* Longer than any name of a property or a field. */
+#define KEY_BYTES 160
 
-	return (struct slice){ buf, (size_t)len < size ? (size_t)len : size - 1 };
+/* A name within a source; `buf` holds KEY_BYTES. */
+static struct slice key_of(char *buf, uint32_t source, struct slice name)
+{
+	size_t len = name.len < KEY_BYTES - sizeof(source) ? name.len : KEY_BYTES - sizeof(source);
+
+	memcpy(buf, &source, sizeof(source));
+	if (len)
+		memcpy(buf + sizeof(source), name.ptr, len);
+	return (struct slice){ buf, sizeof(source) + len };
 }
 
 static uint32_t property_index(struct compiler *c, uint32_t source, struct slice name)
 {
-	char buf[160];
-	struct slice key = key_of(buf, sizeof(buf), source, name);
+	char buf[KEY_BYTES];
+	struct slice key = key_of(buf, source, name);
 	uintptr_t known = (uintptr_t)map_get(&c->properties, key);
 	size_t count = c->t->n_property;
 
@@ -241,8 +247,8 @@ static const struct template *compile_template(struct compiler *c, const struct 
 static const struct template *default_template(struct compiler *c, const struct field_draft *draft,
 					       const struct rule *rule, bool history)
 {
-	char buf[160];
-	struct slice key = key_of(buf, sizeof(buf), rule->source, slice_of(draft->name));
+	char buf[KEY_BYTES];
+	struct slice key = key_of(buf, rule->source, slice_of(draft->name));
 	struct template *known = map_get(&c->defaults, key);
 
 	if (known)

@@ -22,11 +22,26 @@ static void add_text(struct str *out, struct slice text)
 	str_add_json(out, text);
 }
 
+/* At least `width` characters, blanks in front. */
+static void add_number(struct str *out, const char *before, size_t n, size_t width)
+{
+	char text[24];
+	size_t at = sizeof(text);
+
+	do
+		text[--at] = (char)('0' + n % 10);
+	while ((n /= 10));
+	while (sizeof(text) - at < width)
+		text[--at] = ' ';
+	str_add_text(out, before);
+	str_add(out, text + at, sizeof(text) - at);
+}
+
 static void add_duration(struct str *out, int64_t ms)
 {
 	char text[CLOCK_TEXT];
 
-	str_addf(out, " %s", clock_format_duration(ms, text));
+	str_add_texts(out, " ", clock_format_duration(ms, text), NULL);
 }
 
 /* ---- accounts ---------------------------------------------------------- */
@@ -73,7 +88,7 @@ static void dump_test(const struct table *t, const struct test *test, struct str
 {
 	enum operand_form form = test->op->form;
 
-	str_addf(out, " %s %s", t->property[test->property].name, test->op->name);
+	str_add_texts(out, " ", t->property[test->property].name, " ", test->op->name, NULL);
 	for (size_t i = 0; i < test->n_value; i++)
 		add_text(out, test->value[i]);
 	if (form == OPERAND_QUANTITY || form == OPERAND_MOMENT)
@@ -84,11 +99,12 @@ static void dump_filter(const struct table *t, const struct filter *filter, stru
 {
 	for (size_t i = 0; i < filter->n_step; i++) {
 		const struct step *step = &filter->step[i];
-		str_addf(out, "  %3zu %s", i, step_names[step->op]);
+		add_number(out, "  ", i, 3);
+		str_add_texts(out, " ", step_names[step->op], NULL);
 		if (step->op == STEP_TEST)
 			dump_test(t, &filter->test[step->arg], out);
 		else if (step->op == STEP_JOIN)
-			str_addf(out, " %u", step->arg);
+			add_number(out, " ", step->arg, 1);
 		str_add_char(out, '\n');
 	}
 }
@@ -101,12 +117,13 @@ static void dump_part(const struct table *t, const struct part *part, struct str
 		add_text(out, part->text);
 		return;
 	}
-	str_addf(out, " {%.*s", SLICE_FMT(part->text));
+	str_add_text(out, " {");
+	str_add_slice(out, part->text);
 	if (part->label && part->ref != REF_CONTACT)
 		str_addf(out, " of %s", t->property[part->index].name);
 	for (size_t i = 0; i < part->n_call; i++) {
 		const struct call *call = &part->call[i];
-		str_addf(out, " | %s", call->fn->name);
+		str_add_texts(out, " | ", call->fn->name, NULL);
 		for (size_t k = 0; k < call->n_arg; k++)
 			add_text(out, call->arg[k]);
 	}
@@ -117,7 +134,7 @@ static void dump_fields(const struct table *t, const struct rule *rule, struct s
 {
 	for (size_t i = 0; i < rule->n_field; i++) {
 		const struct template *value = rule->field[i].value;
-		str_addf(out, "  field %s", rule->field[i].name);
+		str_add_texts(out, "  field ", rule->field[i].name, NULL);
 		for (size_t k = 0; k < value->n_part; k++)
 			dump_part(t, &value->part[k], out);
 		str_add_char(out, '\n');
@@ -130,7 +147,7 @@ static void dump_values(const char *key, const struct slice *value, size_t count
 {
 	if (!count)
 		return;
-	str_addf(out, "  %s", key);
+	str_add_texts(out, "  ", key, NULL);
 	for (size_t i = 0; i < count; i++)
 		add_text(out, value[i]);
 	str_add_char(out, '\n');
@@ -138,8 +155,8 @@ static void dump_values(const char *key, const struct slice *value, size_t count
 
 static void dump_trigger(const struct table *t, const struct rule *rule, struct str *out)
 {
-	str_addf(out, "  on %s of %s", event_kind_names[rule->event],
-		 t->account[rule->source].name);
+	str_add_texts(out, "  on ", event_kind_names[rule->event], " of ",
+		      t->account[rule->source].name, NULL);
 	if (rule->event == EVENT_LIST_ADDED)
 		str_add_text(out, rule->target_is_name ? " named" : " id");
 	add_text(out, slice_of(rule->target));
@@ -156,7 +173,7 @@ static void dump_policy(const struct rule *rule, struct str *out)
 {
 	char text[CLOCK_TEXT];
 
-	str_addf(out, "  repeat %s\n  missing-email", repeat_names[rule->repeat]);
+	str_add_texts(out, "  repeat ", repeat_names[rule->repeat], "\n  missing-email", NULL);
 	if (rule->hold_email_ms)
 		str_addf(out, " hold %s\n", clock_format_duration(rule->hold_email_ms, text));
 	else
@@ -166,25 +183,27 @@ static void dump_policy(const struct rule *rule, struct str *out)
 			 clock_format_duration(rule->brake_per_ms, text));
 	else
 		str_add_text(out, "  brake off\n");
-	str_addf(out, "  since %s\n",
-		 rule->since_ms == SINCE_NOW ? "now" : clock_format(rule->since_ms, text));
+	str_add_texts(out, "  since ",
+		      rule->since_ms == SINCE_NOW ? "now" : clock_format(rule->since_ms, text),
+		      "\n", NULL);
 }
 
 void rule_dump(const struct table *t, const struct rule *rule, struct str *out)
 {
-	str_addf(out, "rule %s\n", rule->name);
+	str_add_texts(out, "rule ", rule->name, "\n", NULL);
 	if (rule->description[0]) {
 		str_add_text(out, "  description");
 		add_text(out, slice_of(rule->description));
 		str_add_char(out, '\n');
 	}
-	str_addf(out, "  mode %s\n", rule_mode_names[rule->mode]);
+	str_add_texts(out, "  mode ", rule_mode_names[rule->mode], "\n", NULL);
 	dump_trigger(t, rule, out);
 	dump_policy(rule, out);
-	str_addf(out, "  do issue-credential at %s\n  group", t->account[rule->action].name);
+	str_add_texts(out, "  do issue-credential at ", t->account[rule->action].name, "\n  group",
+		      NULL);
 	add_text(out, slice_of(rule->group));
-	str_addf(out, "\n  issue %s, send %s\n", rule->issue ? "yes" : "no",
-		 rule->send ? "yes" : "no");
+	str_add_texts(out, "\n  issue ", rule->issue ? "yes" : "no", ", send ",
+		      rule->send ? "yes" : "no", "\n", NULL);
 	dump_fields(t, rule, out);
 }
 

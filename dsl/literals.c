@@ -86,11 +86,15 @@ static struct choice read_group(struct reader *r)
 	return c;
 }
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 /* What stands behind a backslash means itself if it is a sign of ASCII. */
 static bool is_sign(char c)
 {
-	return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
-	       !(c >= 'a' && c <= 'z');
+	return c > ' ' && c < 0x7f && !is_letter(c);
 }
 
 static struct choice read_character(struct reader *r)
@@ -105,7 +109,11 @@ static struct choice read_character(struct reader *r)
 	size_t len = utf8_length(at, r->end);
 	r->lost |= !len || strchr("[]{}.*+?^$", *at);
 	r->at += len ? len : 1;
-	return one(at, len);
+	/* A run of letters is one text, but for the last, which may be followed by a `?`. */
+	while (len == 1 && r->end - r->at > 1 && is_letter(at[0]) && is_letter(r->at[0]) &&
+	       is_letter(r->at[1]))
+		r->at++;
+	return one(at, len == 1 ? (size_t)(r->at - at) : len);
 }
 
 /* A character or a group, once, or with a `?` behind it once or not at all. */

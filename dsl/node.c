@@ -60,6 +60,12 @@ void documents_release(struct documents *d)
 
 /* ---- places ------------------------------------------------------------ */
 
+/* One byte, one character, one column: nearly all there is. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c < 0x7f;
+}
+
 static struct place place_of(struct reader *r, yaml_mark_t mark)
 {
 	struct cursor c = r->now;
@@ -67,6 +73,12 @@ static struct place place_of(struct reader *r, yaml_mark_t mark)
 	if (mark.index < c.index)
 		c = mark.index < r->before.index ? (struct cursor){ r->base, 0 } : r->before;
 	while (c.index < mark.index && c.place.at < r->text.len) {
+		if (is_plain(r->text.ptr[c.place.at])) {
+			c.place.at++;
+			c.place.column++;
+			c.index++;
+			continue;
+		}
 		/* CR LF is one step of ours and two characters of libyaml's. */
 		struct place next = place_next(r->text, c.place);
 		bool pair = next.at - c.place.at == 2 && r->text.ptr[c.place.at] == '\r';
@@ -142,8 +154,8 @@ static bool check_text(struct reader *r)
 	const char *p = r->text.ptr, *end = p + r->text.len;
 
 	while (p < end) {
-		size_t len = utf8_length(p, end);
-		if (!len || !node_is_printable(p, len)) {
+		size_t len = is_plain(*p) ? 1 : utf8_length(p, end);
+		if (!len || !(is_plain(*p) || node_is_printable(p, len))) {
 			refuse_bytes(r,
 				     place_walk(r->text, PLACE_START, (size_t)(p - r->text.ptr)));
 			return false;

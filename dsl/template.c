@@ -419,25 +419,26 @@ static bool read_literal(struct scan *s, struct part *part)
 bool template_read(struct faults *f, struct arena *arena, const struct node *n, int event,
 		   struct template *out)
 {
-	struct part parts[LIMIT_TEMPLATE_PARTS];
-	struct scan s = {
-		.f = f, .arena = arena, .n = n, .event = event, .text = n->text, .part = parts
-	};
+	struct scan s = { .f = f, .arena = arena, .n = n, .event = event, .text = n->text };
+	size_t cap = 0;
 	bool good = true;
 
 	while (s.at < s.text.len) {
 		if (s.n_part == LIMIT_TEMPLATE_PARTS) {
 			fault_part(f, CODE_TOO_LARGE, n, s.at, s.at + 1,
 				   "more than %u parts in one template", LIMIT_TEMPLATE_PARTS);
+			mem_free(s.part);
 			return false;
 		}
-		struct part *part = &parts[s.n_part++];
+		s.part = mem_grow(s.part, &cap, s.n_part + 1, sizeof(*s.part));
+		struct part *part = &s.part[s.n_part++];
 		*part = (struct part){ 0 };
 		good &= ahead(&s, "{{") ? read_expression(&s, part) : read_literal(&s, part);
 	}
 	struct part *kept = arena_alloc(arena, s.n_part * sizeof(*kept));
 	if (s.n_part)
-		memcpy(kept, parts, s.n_part * sizeof(*kept));
+		memcpy(kept, s.part, s.n_part * sizeof(*kept));
+	mem_free(s.part);
 	*out = (struct template){ kept, s.n_part };
 	return good;
 }

@@ -4,7 +4,6 @@
  * Rules are compared only within one group and trigger, and there only with those that share
  * a value of `to`: few, however many rules there are.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -37,12 +36,19 @@ static struct slice key_of(struct overlaps *o, const struct rule_draft *r,
 {
 	const struct node *target = r->list ? r->list : r->property;
 
+	const uint32_t words[] = { r->source,
+				   r->target_account,
+				   (uint32_t)r->event,
+				   (uint32_t)r->issue << 1 | r->send,
+				   r->list && rule_list_is_id(r->list),
+				   (uint32_t)r->group->text.len,
+				   (uint32_t)target->text.len,
+				   value != NULL };
+
 	str_clear(&o->key);
-	str_addf(&o->key, "%u %u %d %d%d %d %s %zu ", r->source, r->target_account, r->event,
-		 r->issue, r->send, r->list && rule_list_is_id(r->list), r->group->text.ptr,
-		 target->text.len);
+	str_add(&o->key, words, sizeof(words));
+	str_add_slice(&o->key, r->group->text);
 	str_add_slice(&o->key, target->text);
-	str_add_text(&o->key, value ? "=" : "");
 	str_add_slice(&o->key, value ? *value : slice_of(""));
 	return str_slice(&o->key);
 }
