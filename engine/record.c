@@ -107,6 +107,25 @@ static void add_seen(const struct table *t, const struct record_event *e, struct
 	str_add_char(out, '}');
 }
 
+static struct slice target_of(const struct event_facts *f)
+{
+	return f->kind == EVENT_LIST_ADDED ? f->list_id : f->property;
+}
+
+/* The same is there already: of this rule, under these rules, with the same values. */
+static bool is_recorded(struct db *db, const struct table *t, const struct record_event *e,
+			struct slice seen)
+{
+	const struct event_facts *f = e->event;
+
+	return db_exists(
+		db,
+		"SELECT 1 FROM event WHERE contact = ?1 AND ruleset = ?2 AND account = ?3"
+		" AND target = ?4 AND at_ms = ?5 AND to_value = ?6 AND seen = ?7 AND rule = ?8",
+		"titsisst", e->contact, e->ruleset, t->account[e->source].name, target_of(f),
+		f->at_ms, f->to, seen, e->rule);
+}
+
 int64_t record_write(struct db *db, const struct table *table, const struct record_event *e)
 {
 	const struct event_facts *f = e->event;
@@ -120,20 +139,22 @@ int64_t record_write(struct db *db, const struct table *table, const struct reco
 		str_add_text(&seen, "{}");
 	}
 	int64_t bytes = (int64_t)(seen.len + f->from.len + f->to.len) + ROW_BYTES;
-	db_run(db,
-	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
-	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, rule)"
-	       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?14 <> 0 THEN ?9 END, ?10, ?11, ?12, ?13,"
-	       " ?15 + coalesce((SELECT size FROM event ORDER BY id DESC LIMIT 1), 0), ?16, ?17"
-	       " WHERE ?18 = 0 OR NOT EXISTS (SELECT 1 FROM event WHERE contact = ?5 AND ruleset = ?1"
-	       " AND account = ?4 AND target = ?7 AND at_ms = ?11 AND to_value = ?10 AND seen = ?16 AND rule = ?17)",
-	       "iiitttssssiiiiisti", e->ruleset, e->watch, e->made_ms,
-	       table->account[e->source].name, e->contact, event_kind_names[f->kind],
-	       list ? f->list_id : f->property, list ? f->list_name : slice_of(""), f->from, f->to,
-	       f->at_ms, f->as_of_ms, (int64_t)(e->facts == NULL), (int64_t)f->from_known, bytes,
-	       str_slice(&seen), e->rule, (int64_t)e->once);
+	bool known = e->once && is_recorded(db, table, e, str_slice(&seen));
+	/* Its size is counted on from the last row: not INSERT with SELECT, which makes a table first. */
+	if (!known)
+		db_run(db,
+		       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
+		       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, rule)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?14 <> 0 THEN ?9 END, ?10, ?11,"
+		       " ?12, ?13, ?15 + coalesce((SELECT size FROM event ORDER BY id DESC LIMIT 1), 0), ?16,"
+		       " ?17)",
+		       "iiitttssssiiiiist", e->ruleset, e->watch, e->made_ms,
+		       table->account[e->source].name, e->contact, event_kind_names[f->kind],
+		       target_of(f), list ? f->list_name : slice_of(""), f->from, f->to, f->at_ms,
+		       f->as_of_ms, (int64_t)(e->facts == NULL), (int64_t)f->from_known, bytes,
+		       str_slice(&seen), e->rule);
 	str_release(&seen);
-	return db_changed(db) ? db_last_id(db) : 0;
+	return known ? 0 : db_last_id(db);
 }
 
 void record_decide(struct db *db, const struct record_decision *d)
