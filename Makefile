@@ -279,8 +279,8 @@ bless: $(B)/tests/rules/golden
 	@$(B)/tests/rules/golden tests/rules --bless
 
 .PHONY: bench
-# Figures; ONLY=words picks from match, load, decide and webhook.
-bench: $(B)/tests/bench/bench
+# Figures; ONLY=words picks from match, load, decide, webhook and idle.
+bench: $(B)/tests/bench/bench $(B)/hs2cert
 	@$(B)/tests/bench/bench $(ONLY)
 
 # Random lives of the engine under faults: SEEDS of them from SEED on, or what fits into T seconds.

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,11 @@ char *mem_strdup(const char *text)
 void mem_free(void *old)
 {
 	free(old);
+}
+
+void mem_give_back(void)
+{
+	(void)malloc_trim(0);
 }
 
 void *mem_grow(void *array, size_t *cap, size_t need, size_t element_bytes)

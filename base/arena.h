@@ -19,6 +19,12 @@ void *mem_realloc(void *old, size_t bytes);
 char *mem_strdup(const char *text);
 void mem_free(void *old);
 
+/*
+ * Gives memory that was freed back to the system. For when much of it was: the C library keeps it in
+ * case it is wanted again.
+ */
+void mem_give_back(void);
+
 /* For what allocates by itself and says that it could not: ends the process likewise. */
 _Noreturn void mem_exhausted(void);
 

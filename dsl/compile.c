@@ -22,6 +22,8 @@ struct compiler {
 	struct property *property; /* heap */
 	size_t cap_property;
 	struct map defaults;	 /* "source field" to struct template */
+	struct map plain;	 /* source to the struct field array of rules that give none */
+	struct map steps;	 /* the steps of a filter to their one copy */
 	uint32_t *account_index; /* draft's index to table's */
 };
 
@@ -172,16 +174,29 @@ static struct test compile_test(struct compiler *c, const struct test *draft, ui
 	return t;
 }
 
+/* Most filters have one of few shapes. */
+static const struct step *keep_steps(struct compiler *c, const struct step *step, size_t n)
+{
+	struct slice bytes = { (const char *)step, n * sizeof(*step) };
+	struct step *kept = map_get(&c->steps, bytes);
+
+	if (!kept) {
+		kept = arena_alloc(c->arena, bytes.len);
+		memcpy(kept, step, bytes.len);
+		map_put(&c->steps, bytes, kept);
+	}
+	return kept;
+}
+
 static const struct filter *compile_filter(struct compiler *c, const struct filter_draft *draft,
 					   uint32_t source)
 {
 	if (!draft->n_step)
 		return NULL;
 	struct filter *filter = arena_alloc(c->arena, sizeof(*filter));
-	struct step *step = arena_alloc(c->arena, draft->n_step * sizeof(*step));
+	const struct step *step = keep_steps(c, draft->step, draft->n_step);
 	struct test *test = arena_alloc(c->arena, draft->n_test * sizeof(*test));
 
-	memcpy(step, draft->step, draft->n_step * sizeof(*step));
 	for (size_t i = 0; i < draft->n_test; i++)
 		test[i] = compile_test(c, &draft->test[i], source);
 	*filter = (struct filter){ step, draft->n_step, test, draft->n_test };
@@ -258,7 +273,17 @@ static const struct template *default_template(struct compiler *c, const struct 
 	return made;
 }
 
-static void compile_fields(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
+/* Whether the rule gives no field: then it has the fields of every such rule of its source. */
+static bool all_default(const struct rule_draft *draft)
+{
+	for (size_t i = 0; i < draft->n_field; i++)
+		if (draft->field[i].node)
+			return false;
+	return true;
+}
+
+static struct field *compile_given(struct compiler *c, const struct rule_draft *draft,
+				   const struct rule *rule)
 {
 	struct field *field = arena_alloc(c->arena, draft->n_field * sizeof(*field));
 
@@ -269,11 +294,25 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 						       ? compile_template(c, &from->template, rule,
 									  history)
 						       : default_template(c, from, rule, history);
-		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL, 0, 0 };
+		field[i] = (struct field){ keep_text(c, from->name), value, from->node != NULL, 0,
+					   0 };
 		if (from->node) {
 			field[i].line = from->node->key->start.line;
 			field[i].column = from->node->key->start.column;
 		}
+	}
+	return field;
+}
+
+static void compile_fields(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
+{
+	struct slice key = { (const char *)&rule->source, sizeof(rule->source) };
+	struct field *field = all_default(draft) ? map_get(&c->plain, key) : NULL;
+
+	if (!field) {
+		field = compile_given(c, draft, rule);
+		if (all_default(draft))
+			map_put(&c->plain, key, field);
 	}
 	rule->field = field;
 	rule->n_field = draft->n_field;
@@ -420,6 +459,8 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	map_init(&c.strings);
 	map_init(&c.properties);
 	map_init(&c.defaults);
+	map_init(&c.plain);
+	map_init(&c.steps);
 	c.t = arena_alloc(c.arena, sizeof(*c.t));
 	c.t->memory = memory;
 	c.t->refs = 1;
@@ -434,6 +475,8 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	map_release(&c.strings);
 	map_release(&c.properties);
 	map_release(&c.defaults);
+	map_release(&c.plain);
+	map_release(&c.steps);
 	mem_free(c.account_index);
 	return c.t;
 }

@@ -1,5 +1,6 @@
 #include "tests/bench/bench.h"
 
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,21 +62,35 @@ static void decide(void)
 	bench_decide(1000);
 }
 
+static char program[4096];
+
+static void idle(void)
+{
+	bench_idle(program, 10);
+	bench_idle(program, 10000);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
-} parts[] = {
-	{ "match", match }, { "load", load }, { "decide", decide }, { "webhook", bench_webhook }
-};
+} parts[] = { { "match", match },
+	      { "load", load },
+	      { "decide", decide },
+	      { "webhook", bench_webhook },
+	      { "idle", idle } };
 
-/* Without words all of it, else the parts that are named. */
+/* The program stands two folders above; without words all of it, else the parts that are named. */
 int main(int argc, char **argv)
 {
 	struct err err;
 
 	json_start();
+	char *here = realpath(argv[0], NULL);
+	snprintf(program, sizeof(program), "%s/../../hs2cert", here ? dirname(here) : ".");
+	free(here);
 	if (clock_set_zone("UTC", &err) != RC_OK)
 		return 3;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("medians\n");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		bool wanted = argc < 2;
@@ -83,7 +98,6 @@ int main(int argc, char **argv)
 			wanted |= strcmp(argv[k], parts[i].name) == 0;
 		if (wanted)
 			parts[i].run();
-		fflush(stdout);
 	}
 	return 0;
 }

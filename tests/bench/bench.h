@@ -91,5 +91,6 @@ void bench_match(size_t rules, bool own);
 void bench_load(size_t rules, bool own);
 void bench_decide(size_t rules);
 void bench_webhook(void);
+void bench_idle(const char *program, size_t rules);
 
 #endif
