@@ -1,8 +1,10 @@
 /*
  * scenes - lives every scene of a folder in every variant.
  *
- *   scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]
+ *   scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--first] [--log]
  *   scenes FOLDER --torture N [--torment WORDS] [--scene WORDS] [--log]
+ *
+ * With --first the first scene that fails is the last that is lived.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +64,7 @@ struct tally {
 	int passed, failed, ends;
 	const char *only_scene, *only_variant;
 	bool torture; /* instead of the variants */
+	bool first;   /* ends with the first failure */
 	struct tortures tortures;
 	FILE *log;
 };
@@ -143,6 +146,8 @@ static void live_scene(struct tally *t, const struct scene *s)
 	};
 	int failed = t->failed;
 
+	if (t->first && failed)
+		return;
 	if (t->only_scene && !strstr(s->name, t->only_scene) && !strstr(s->path, t->only_scene))
 		return;
 	if (t->torture) {
@@ -187,12 +192,14 @@ int main(int argc, char **argv)
 	json_start();
 	if (argc < 2 || folder_list(argv[1], 10000, &names, &err) != RC_OK) {
 		fprintf(stderr,
-			"usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--log]\n");
+			"usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--first] [--log]\n");
 		return 2;
 	}
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--log") == 0)
 			t.log = stderr;
+		else if (strcmp(argv[i], "--first") == 0)
+			t.first = true;
 		else if (i + 1 < argc && strcmp(argv[i], "--scene") == 0)
 			t.only_scene = argv[++i];
 		else if (i + 1 < argc && strcmp(argv[i], "--variant") == 0)
