@@ -275,7 +275,9 @@ static void rows_that_a_merge_carried_over(void **state)
 	assert_false(carried("hubspot", "4", "7", NOW, NOW));
 	db_run(db, "UPDATE membership SET gone_ms = ?1 WHERE contact = '2'", "i", NOW);
 	assert_true(carried("hubspot", "3", "7", NOW, NOW)); /* the merge took it out */
-	assert_false(carried("hubspot", "3", "7", NOW, NOW + 1));
+	/* By our reading of the source's clock, which counts seconds, it may have left a little before. */
+	assert_true(carried("hubspot", "3", "7", NOW, NOW + 5000));
+	assert_false(carried("hubspot", "3", "7", NOW, NOW + 5001));
 }
 
 int main(void)
