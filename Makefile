@@ -112,7 +112,7 @@ $(B)/%.o: %.c $(B)/flags
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libcurl4-openssl-dev libjansson-dev \
 	libpcre2-dev libmicrohttpd-dev libsqlite3-dev libssl-dev tzdata
-CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang curl ca-certificates openssl nodejs patch binutils systemd mandoc
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang git zsh fish curl ca-certificates openssl nodejs patch binutils systemd mandoc
 DEMO_PACKAGES := $(BUILD_PACKAGES) curl
 
 .PHONY: deps check-deps demo-deps
