@@ -625,6 +625,7 @@ static void a_state_is_looked_at(void **state)
 	       "INSERT INTO ruleset (loaded_ms, hash, digest, timezone, watches, bytes)"
 	       " VALUES (1, 'other', 'd', 'UTC', '{}', 1)",
 	       "");
+	db_run(db, "INSERT INTO recall (account, contact, due_ms) VALUES ('hub', '101', 5)", "");
 	state_says(s, path);
 	says(s, REMARK_OK, "state", "whole", "no fault");
 	says(s, REMARK_ERROR, "state", "restored", "account 'cert' issues nothing: newer");

@@ -355,6 +355,34 @@ static void a_copy_is_the_whole_and_changes_nothing(void **state)
 	db_close(db);
 }
 
+static void damage_is_found(void **state)
+{
+	struct place *p = *state;
+	struct db *db = open_as(p, p->path, DB_OWN);
+	char number[16];
+	struct str faults;
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(number, sizeof(number), "%d", i);
+		add_one(p, db, number);
+	}
+	str_init(&faults, 4096);
+	assert_int_equal(db_check(db, &faults, &p->err), RC_OK);
+	assert_string_equal(str_text(&faults), "");
+	db_close(db);
+	FILE *file = fopen(p->path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, -4096 + 8, SEEK_END),
+			 0); /* where the last page says a row is */
+	assert_int_equal(fwrite("\xff\xff", 2, 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+	db = open_as(p, p->path, DB_SHARE);
+	assert_int_equal(db_check(db, &faults, &p->err), RC_OK);
+	assert_true(faults.len > 0);
+	str_release(&faults);
+	db_close(db);
+}
+
 /* ---- transactions --------------------------------------------------------- */
 
 static void what_is_rolled_back_never_was(void **state)
@@ -608,6 +636,7 @@ int main(void)
 		placed(the_lock_of_a_dead_owner_holds_nobody),
 		placed(the_mark_stays_beside_the_state),
 		placed(a_copy_is_the_whole_and_changes_nothing),
+		placed(damage_is_found),
 		placed(what_is_rolled_back_never_was),
 		placed(others_see_nothing_before_the_commit),
 		placed(the_first_failure_sticks),
