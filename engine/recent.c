@@ -4,89 +4,48 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/map.h"
-
-/* ---- where seven days begin ---------------------------------------------------- */
-
-/* Ids grow with time: the first row that was written at or after since_ms, found by halves. */
-struct halves {
-	const char *newest, *at; /* SQL: the highest id; the time of the first row from an id on */
-};
-
-static int64_t first_since(struct db *db, struct halves sql, int64_t since_ms)
-{
-	int64_t low = 0, high = db_integer(db, 0, sql.newest, "") + 1;
-
-	while (low < high) {
-		int64_t middle = low + (high - low) / 2;
-		if (db_integer(db, INT64_MAX, sql.at, "i", middle) >= since_ms)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
-static int64_t first_issuance(struct db *db, int64_t since_ms)
-{
-	struct halves sql = {
-		"SELECT max(id) FROM issuance",
-		"SELECT created_ms FROM issuance WHERE id >= ?1 ORDER BY id LIMIT 1",
-	};
-
-	return first_since(db, sql, since_ms);
-}
-
-static int64_t first_step(struct db *db, int64_t since_ms)
-{
-	struct halves sql = {
-		"SELECT max(id) FROM trail",
-		"SELECT at_ms FROM trail WHERE id >= ?1 ORDER BY id LIMIT 1",
-	};
-
-	return first_since(db, sql, since_ms);
-}
-
-static int64_t first_event(struct db *db, int64_t since_ms)
-{
-	struct halves sql = {
-		"SELECT max(id) FROM event",
-		"SELECT made_ms FROM event WHERE id >= ?1 ORDER BY id LIMIT 1",
-	};
-
-	return first_since(db, sql, since_ms);
-}
 
 /* ---- rules ------------------------------------------------------------------------ */
+
+/* Each span is counted in the index on rule and time: no row is read, and none is sorted. */
+static void read_rule(struct db *db, const char *name, int64_t begin_ms, struct recent_rule *rule)
+{
+	static const char counted[] =
+		"SELECT count(*) FROM issuance WHERE rule = ?1 AND created_ms >= ?2 AND created_ms < ?3"
+		" AND state <> 'skipped'";
+	int64_t end_ms = begin_ms + RECENT_SLOTS * RECENT_SLOT_MS;
+
+	rule->total = db_integer(db, 0, counted, "tii", name, begin_ms, end_ms);
+	for (size_t i = 0; rule->total && i < RECENT_SLOTS; i++) {
+		int64_t from_ms = begin_ms + (int64_t)i * RECENT_SLOT_MS;
+		rule->fired[i] = db_integer(db, 0, counted, "tii", name, from_ms,
+					    from_ms + RECENT_SLOT_MS);
+	}
+}
+
+/* ---- delays ----------------------------------------------------------------------- */
 
 static bool slot_valid(int64_t slot)
 {
 	return slot >= 0 && slot < RECENT_SLOTS;
 }
 
-static void read_rules(struct db *db, const struct table *table, struct recent *r)
+/* Ids grow with time: the first event that was written at or after since_ms, found by halves. */
+static int64_t first_event(struct db *db, int64_t since_ms)
 {
-	struct map ids;
-	struct query *q = db_select(
-		db,
-		"SELECT rule, (created_ms - ?2) / ?3 AS slot, count(*) FROM issuance"
-		" WHERE id >= ?1 AND created_ms >= ?2 AND state <> 'skipped' GROUP BY rule, slot",
-		"iii", first_issuance(db, r->begin_ms), r->begin_ms, RECENT_SLOT_MS);
+	int64_t low = 0, high = db_integer(db, 0, "SELECT max(id) FROM event", "") + 1;
 
-	map_init(&ids);
-	for (size_t i = 0; i < table->n_rule; i++)
-		map_put(&ids, slice_of(table->rule[i].name), &r->rule[i]);
-	while (query_next(q)) {
-		struct recent_rule *rule = map_get(&ids, query_slice(q, 0));
-		if (!rule || !slot_valid(query_integer(q, 1)))
-			continue;
-		rule->fired[query_integer(q, 1)] += query_integer(q, 2);
-		rule->total += query_integer(q, 2);
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+		if (db_integer(db, INT64_MAX,
+			       "SELECT made_ms FROM event WHERE id >= ?1 ORDER BY id LIMIT 1", "i",
+			       middle) >= since_ms)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	map_release(&ids);
+	return low;
 }
-
-/* ---- delays ----------------------------------------------------------------------- */
 
 struct delay {
 	int64_t slot, ms;
@@ -134,10 +93,11 @@ void recent_read(struct db *db, const struct table *table, int64_t now_ms, struc
 
 	*out = (struct recent){ .begin_ms = end_ms - RECENT_SLOTS * RECENT_SLOT_MS };
 	out->rule = arena_alloc(memory, (table->n_rule + 1) * sizeof(*out->rule));
-	read_rules(db, table, out);
-	int64_t step = first_step(db, out->begin_ms);
+	for (size_t i = 0; i < table->n_rule; i++)
+		read_rule(db, table->rule[i].name, out->begin_ms, &out->rule[i]);
 	out->issued = db_integer(
-		db, 0, "SELECT count(*) FROM trail WHERE id >= ?1 AND state = 'issued'", "i", step);
+		db, 0, "SELECT count(*) FROM trail WHERE state = 'issued' AND at_ms >= ?1", "i",
+		out->begin_ms);
 	read_delays(db_select(db,
 			      "SELECT made_ms, made_ms - at_ms FROM event WHERE id >= ?1"
 			      " AND rule IS NULL ORDER BY id DESC LIMIT ?2",
@@ -145,9 +105,9 @@ void recent_read(struct db *db, const struct table *table, int64_t now_ms, struc
 		    out->begin_ms, memory, out->decision);
 	read_delays(db_select(db,
 			      "SELECT t.at_ms, t.at_ms - i.at_ms FROM trail t JOIN issuance i"
-			      " ON i.id = t.issuance WHERE t.id >= ?1 AND t.state = 'issued'"
-			      " ORDER BY t.id DESC LIMIT ?2",
-			      "ii", step, (int64_t)RECENT_ROWS),
+			      " ON i.id = t.issuance WHERE t.state = 'issued' AND t.at_ms >= ?1"
+			      " ORDER BY t.at_ms DESC LIMIT ?2",
+			      "ii", out->begin_ms, (int64_t)RECENT_ROWS),
 		    out->begin_ms, memory, out->credential);
 }
 

@@ -1,8 +1,8 @@
 /*
  * recent - what happened in the last seven days, in slots of six hours: for the status page.
  *
- * Read from the store. Reads what is newest by its id, not the whole ledger; at most RECENT_ROWS
- * delays. Not here: the thirty days of `hs2cert status` (engine/status.h).
+ * Read from the store: what is counted is counted in indexes, not in the ledger's rows; at most
+ * RECENT_ROWS delays. Not here: the thirty days of `hs2cert status` (engine/status.h).
  */
 #ifndef ENGINE_RECENT_H
 #define ENGINE_RECENT_H

@@ -148,7 +148,9 @@ static void add_issuances(const struct admin_view *v, struct str *out)
 	int64_t states[STATE_COUNT], holds[HOLD_COUNT] = { 0 };
 	struct query *q = db_select(
 		v->scope->db,
-		"SELECT hold, count(*) FROM issuance WHERE state = 'held' GROUP BY hold", "");
+		"SELECT hold, sum(state = 'held') FROM issuance"
+		" WHERE state IN ('held', 'refused', 'send-unknown') GROUP BY hold",
+		"");
 	enum hold hold;
 
 	while (query_next(q))

@@ -71,7 +71,8 @@ static void add_issuances(const struct admin_view *v, const struct parked *p, st
 	struct query *q = db_select(
 		v->scope->db,
 		"SELECT id, contact, reason, at_ms FROM issuance WHERE rule = ?1 AND state = ?2"
-		" AND hold IS ?3 ORDER BY id DESC LIMIT ?4",
+		/* The states are named for the index's sake. */
+		" AND state IN ('held', 'refused', 'send-unknown') AND hold IS ?3 ORDER BY id DESC LIMIT ?4",
 		"ttti", p->rule, p->state, p->hold, (int64_t)SHOWN_MOST);
 
 	html_raw(out, "<ul class=\"few\">");

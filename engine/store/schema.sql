@@ -1,4 +1,4 @@
--- The state of hs2cert, version 5. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 6. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -186,7 +186,7 @@ CREATE TABLE event (
 	rule       TEXT                       -- a backfill of this rule looked, as the contact was then; NULL: the engine
 );
 CREATE INDEX event_contact ON event (contact);
-CREATE INDEX event_watch ON event (watch, made_ms) WHERE rule IS NULL;
+CREATE INDEX event_watch ON event (watch, made_ms, rule) WHERE rule IS NULL;
 
 -- The outbox and the ledger: one row for each event of a rule that fired, for ever.
 CREATE TABLE issuance (
@@ -233,6 +233,10 @@ CREATE INDEX issuance_contact ON issuance (source_account, contact);
 CREATE INDEX issuance_state ON issuance (state);
 CREATE INDEX issuance_events ON issuance (rule, at_ms)
 	WHERE state NOT IN ('skipped', 'refused', 'dropped', 'shadow');
+-- What is shown of the ledger is counted in these alone, so they hold each column that is asked for.
+CREATE INDEX issuance_fired ON issuance (rule, created_ms, at_ms, state);
+CREATE INDEX issuance_parked ON issuance (state, rule, hold, id, updated_ms)
+	WHERE state IN ('held', 'refused', 'send-unknown');
 
 -- Every state that an issuance went through.
 CREATE TABLE trail (
@@ -244,6 +248,7 @@ CREATE TABLE trail (
 	who      TEXT                         -- the person who did it; NULL: the engine
 );
 CREATE INDEX trail_issuance ON trail (issuance);
+CREATE INDEX trail_issued ON trail (at_ms, issuance, state) WHERE state = 'issued';
 
 -- Creates that were repeated: what they may have left at the service is looked for and removed.
 CREATE TABLE stray (
