@@ -50,6 +50,13 @@ struct verdict {
 
 /* ---- edits ------------------------------------------------------------------ */
 
+/* A line of a filter that only holds its parts together: `any` and `not` tell what they are. */
+static bool is_seam(struct slice line)
+{
+	return slice_is(line, "all") || slice_is(line, "close") ||
+	       slice_starts(line, slice_of("join "));
+}
+
 /* Lines of a rule's dump, each without what only tells its place. */
 static size_t cut_lines(struct compare *c, const struct table *t, const struct rule *rule,
 			struct slice **out)
@@ -96,15 +103,17 @@ static void find_edits(struct compare *c, struct compare_rule *r)
 
 	r->line = line;
 	for (size_t i = 0; r->edited && i < n; i++)
-		if (!has_line(b, m, a[i]))
+		if (!is_seam(a[i]) && !has_line(b, m, a[i]))
 			line[r->lines++] = arena_printf(&c->memory, "- %.*s", SLICE_FMT(a[i]));
 	for (size_t i = 0; r->old && i < m; i++)
-		if (!has_line(a, n, b[i]))
+		if (!is_seam(b[i]) && !has_line(a, n, b[i]))
 			line[r->lines++] = arena_printf(&c->memory, "+ %.*s", SLICE_FMT(b[i]));
 	bool same = n == m;
 	for (size_t i = 0; same && i < n; i++)
 		same = slice_eq(a[i], b[i]);
 	r->edit = !r->old ? EDIT_ADDED : !r->edited ? EDIT_REMOVED : same ? EDIT_NONE : EDIT_EDITED;
+	if (r->edit == EDIT_EDITED && !r->lines)
+		line[r->lines++] = "~ the same in another order, or grouped otherwise";
 	mem_free(a);
 	mem_free(b);
 }
@@ -149,6 +158,11 @@ static void find_parked(struct compare *c, struct compare_rule *r)
 				       "t", r->name);
 }
 
+static bool has_mode(const struct compare_rule *r, enum rule_mode mode)
+{
+	return (r->old && r->old->mode == mode) || (r->edited && r->edited->mode == mode);
+}
+
 static void add_rule(struct compare *c, const struct rule *old, const struct rule *edited)
 {
 	struct compare_rule *r = &c->rule[c->rules++];
@@ -156,7 +170,7 @@ static void add_rule(struct compare *c, const struct rule *old, const struct rul
 	r->name = old ? old->name : edited->name;
 	r->old = old;
 	r->edited = edited;
-	r->in_shadow = old && edited && old->mode == MODE_SHADOW && edited->mode == MODE_SHADOW;
+	r->in_shadow = has_mode(r, MODE_SHADOW) && !has_mode(r, MODE_LIVE);
 	find_edits(c, r);
 	find_activation(c, r);
 	find_parked(c, r);
@@ -356,7 +370,7 @@ static bool find_change(struct compare *c, const struct compare_rule *r, const s
 	return p->change == COMPARE_GROUP || p->what;
 }
 
-/* Whether the rule, as it is in this table, issues (or, where both are in shadow, would). */
+/* Whether the rule, as it is in this table, issues (or, where no side is live, would). */
 static const struct rule *asked(const struct compare_rule *r, const struct table *t,
 				const struct rule *rule, const struct compare_event *e)
 {
@@ -367,7 +381,9 @@ static void compare_rule_(struct compare *c, struct compare_rule *r, const struc
 {
 	struct side old = { c->old, asked(r, c->old, r->old, e), &e->old, "old" };
 	struct side edited = { c->edited, asked(r, c->edited, r->edited, e), &e->edited, "edited" };
-	struct compare_person p = { r, 0, e->contact, { 0 }, e->event->to, e->event->at_ms, NULL };
+	struct compare_person p = {
+		r, 0, e->contact, { 0 }, e->event->to, e->event->at_ms, NULL, e
+	};
 	struct arena memory;
 
 	if (!old.rule && !edited.rule)

@@ -48,7 +48,13 @@ struct compare_rule {
 	int64_t events; /* of its trigger that were on record */
 	int64_t waiting; /* bursts and joins that have not settled, and are dropped with the activation */
 	int64_t parked; /* held or refused, where the rule is edited or gone */
-	bool in_shadow; /* both are: nothing is issued in either case */
+	bool in_shadow; /* neither is live and one is in shadow: nothing is issued, and what would be counts */
+};
+
+struct compare_event {
+	const char *account, *contact, *target; /* target: property, or the list's id */
+	const struct event_facts *event;
+	struct facts old, edited; /* for the properties of each table */
 };
 
 /* Lent for the call. */
@@ -59,12 +65,7 @@ struct compare_person {
 	struct slice email, to;
 	int64_t at_ms;
 	const char *what; /* or NULL */
-};
-
-struct compare_event {
-	const char *account, *contact, *target; /* target: property, or the list's id */
-	const struct event_facts *event;
-	struct facts old, edited; /* for the properties of each table */
+	const struct compare_event *event;
 };
 
 struct compare;

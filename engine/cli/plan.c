@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "engine/cli/ground.h"
+#include "engine/cli/live.h"
 #include "engine/compare.h"
 #include "engine/observe.h"
 #include "engine/record.h"
@@ -27,6 +28,7 @@ struct people {
 struct planning {
 	const struct cli *cli;
 	bool json;
+	struct db *db;
 	struct people *people;
 	struct str line;
 };
@@ -63,6 +65,19 @@ static void add_member(struct str *out, const char *key, struct slice value)
 		str_add_text(out, "null");
 }
 
+/* What live rules made of an event that a rule in shadow saw, too. */
+static void add_live_ones(struct planning *p, const struct compare_event *e, struct str *out)
+{
+	struct query *q = db_select(
+		p->db,
+		"SELECT rule, state FROM issuance WHERE source_account = ?1 AND contact = ?2 AND event = ?3"
+		" AND target = ?4 AND at_ms = ?5 AND to_value = ?6 AND state <> 'shadow' ORDER BY rule",
+		"ttttis", e->account, e->contact, event_kind_names[e->event->kind], e->target,
+		e->event->at_ms, e->event->to);
+
+	live_add(out, q, p->json);
+}
+
 static void print_person(struct planning *p, const struct compare_person *person)
 {
 	char at[CLOCK_TEXT];
@@ -75,6 +90,10 @@ static void print_person(struct planning *p, const struct compare_person *person
 	add_member(&p->line, "to", person->to);
 	add_member(&p->line, "at", slice_of(clock_format(person->at_ms, at)));
 	add_member(&p->line, "what", slice_of(person->what));
+	if (person->rule->in_shadow) {
+		str_add_text(&p->line, ",\"live\":");
+		add_live_ones(p, person->event, &p->line);
+	}
 	printf("%s}\n", str_text(&p->line));
 }
 
@@ -87,10 +106,16 @@ static void add_person(struct planning *p, const struct compare_person *person)
 		return;
 	str_addf(&all->rows, "      %c %-10s ", marks[person->change], person->contact);
 	str_add_shown(&all->rows, person->email);
-	str_addf(&all->rows, "  %.10s  ", clock_format(person->at_ms, at));
+	str_addf(&all->rows, "  %.10s", clock_format(person->at_ms, at));
+	if (person->to.len)
+		str_add_text(&all->rows, "  ");
 	str_add_shown(&all->rows, person->to);
 	if (person->what)
 		str_addf(&all->rows, "  other %s", person->what);
+	if (person->rule->in_shadow) {
+		str_add_text(&all->rows, "  ");
+		add_live_ones(p, person->event, &all->rows);
+	}
 	str_add_char(&all->rows, '\n');
 }
 
@@ -277,7 +302,7 @@ static enum rc compare_live(struct ground *g, struct compare *c, const struct ta
 static int with_tables(struct ground *g, const struct ruleset *old, const struct table *edited,
 		       int64_t since_ms)
 {
-	struct planning p = { .cli = g->cli, .json = cli_has(g->cli, "json") };
+	struct planning p = { .cli = g->cli, .json = cli_has(g->cli, "json"), .db = g->world.db };
 	struct err err;
 
 	str_init(&p.line, 16u << 20);

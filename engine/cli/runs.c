@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "engine/cli/cli.h"
+#include "engine/cli/live.h"
 #include "engine/forgotten.h"
 #include "engine/issuance.h"
 #include "engine/store/db.h"
@@ -101,7 +102,6 @@ static void add_json(struct str *out, struct query *q)
 /* What live rules made of a shadow issuance's contact and event: as JSON, or in words. */
 static void add_live(struct str *out, struct db *db, int64_t id, bool json)
 {
-	size_t n = 0;
 	struct query *q = db_select(
 		db,
 		"SELECT o.rule, o.state FROM issuance i JOIN issuance o ON o.source_account = i.source_account"
@@ -109,21 +109,8 @@ static void add_live(struct str *out, struct db *db, int64_t id, bool json)
 		" AND o.to_value = i.to_value AND o.state <> 'shadow' WHERE i.id = ?1 ORDER BY o.rule",
 		"i", id);
 
-	str_add_text(out, json ? ",\"live\":[" : "  (live: ");
-	for (; query_next(q); n++) {
-		str_add_text(out, n ? (json ? "," : ", ") : "");
-		if (!json) {
-			str_addf(out, "%.*s %.*s", SLICE_FMT(query_slice(q, 0)),
-				 SLICE_FMT(query_slice(q, 1)));
-			continue;
-		}
-		str_add_text(out, "{\"rule\":");
-		str_add_json(out, query_slice(q, 0));
-		str_add_text(out, ",\"state\":");
-		str_add_json(out, query_slice(q, 1));
-		str_add_char(out, '}');
-	}
-	str_add_text(out, json ? "]" : n ? ")" : "nothing)");
+	str_add_text(out, json ? ",\"live\":" : "  ");
+	live_add(out, q, json);
 }
 
 static bool is_shadow(struct query *q)

@@ -83,6 +83,12 @@ check 'is activated anew' grep -q 'activated anew by the reload' out
 sed -e 's/^rule: graduates/rule: alumni/' kept >rules.d/10-rules.yaml
 check 'a rule by another name: 1' status 1 plan
 check 'is one gone and one new' sh -c "grep -q '^graduates  removed$' out && grep -q '^    deactivated by the reload$' out && grep -q '^alumni  new$' out && grep -q '^    activated by the reload' out"
+sed -e 's/^rule: tier/rule: tried\nmode: shadow/; s/, US//' kept | sed '/^---/,$d' | cat kept - | sed 's/^rule: tried/---\n&/' >rules.d/10-rules.yaml
+check 'a new rule in shadow: 1' status 1 plan
+check 'what it would have issued' grep -q '^tried  new, in shadow: +1 credential$' out
+check 'beside what live rules did' grep -q '^      + 1012 .*Gold  (live: tier sent)$' out
+check 'as JSON, too: 1' status 1 plan --json
+check 'with the live ones' grep -q '"rule":"tried","change":"gained","contact":"1012".*"live":\[{"rule":"tier","state":"sent"}\]' out
 echo 'rule: broken' >>rules.d/10-rules.yaml
 check 'invalid rules: 3' status 3 plan
 check 'with their mistakes' grep -q 'rules.d/10-rules.yaml:' err

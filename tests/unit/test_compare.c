@@ -106,7 +106,7 @@ static void once_is_once_among_what_is_compared_and_before(void **state)
 	close_pair(&p);
 }
 
-static void shadow_counts_where_both_are(void **state)
+static void shadow_counts_where_nothing_is_live(void **state)
 {
 	struct pair p;
 
@@ -120,10 +120,42 @@ static void shadow_counts_where_both_are(void **state)
 	assert_true(only(&p)->in_shadow);
 	assert_int_equal(only(&p)->of[COMPARE_FIELDS], 1);
 	close_pair(&p);
+	open_pair(&p, RULE("off", "", "x"), RULE("shadow", "", "x"));
+	change(&p, "1", "Gold", AT, ada);
+	assert_true(only(&p)->in_shadow);
+	assert_int_equal(only(&p)->of[COMPARE_GAINED], 1);
+	close_pair(&p);
 	open_pair(&p, RULE("live", "", "x"), RULE("off", "", "x"));
 	change(&p, "1", "Gold", AT, ada);
 	assert_int_equal(only(&p)->of[COMPARE_LOST], 1);
 	assert_int_equal(only(&p)->activation, ACTIVATION_KEPT); /* it was not active */
+	close_pair(&p);
+}
+
+#define FILTERED(filters)                                                                          \
+	"rule: a\ntrigger: { event: property-changed, property: tier, filters: [ " filters         \
+	" ] }\n"                                                                                   \
+	"action: { do: issue-credential, group: g }\n"
+
+static void filters_are_told_without_their_seams(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, FILTERED("{ property: b, is: x }"),
+		  FILTERED("{ property: b, is: x }, { property: c, is: y }"));
+	assert_int_equal(only(&p)->lines, 1);
+	assert_string_equal(only(&p)->line[0], "+ test c is \"y\"");
+	close_pair(&p);
+	open_pair(
+		&p,
+		FILTERED(
+			"{ any: [ { property: b, is: x }, { property: c, is: y } ] }, { property: d, is: z }"),
+		FILTERED(
+			"{ any: [ { property: b, is: x }, { property: c, is: y }, { property: d, is: z } ] }"));
+	assert_int_equal(only(&p)->edit, EDIT_EDITED);
+	assert_int_equal(only(&p)->lines, 1);
+	assert_string_equal(only(&p)->line[0], "~ the same in another order, or grouped otherwise");
 	close_pair(&p);
 }
 
@@ -146,7 +178,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_is_no_difference),
 		cmocka_unit_test(once_is_once_among_what_is_compared_and_before),
-		cmocka_unit_test(shadow_counts_where_both_are),
+		cmocka_unit_test(shadow_counts_where_nothing_is_live),
+		cmocka_unit_test(filters_are_told_without_their_seams),
 		cmocka_unit_test(what_was_not_read_cannot_be_told),
 	};
 
