@@ -1,4 +1,4 @@
-# hs2cert: make | demo | check | quick | kills | coverage | bench | lint | fuzz | bless | man | deb | install | uninstall | clean
+# hs2cert: make | demo | check | quick | kills | mixed | coverage | bench | lint | fuzz | bless | man | deb | install | uninstall | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers), clang, fuzz or cov.
@@ -273,6 +273,11 @@ N ?= 10000
 .PHONY: kills
 kills: $(B)/hs2cert $(B)/tests/kill/kill
 	@$(B)/tests/kill/kill $(B)/hs2cert $(N) $(SEED)
+
+# Webhooks, polls, reloads, pages, commands and clients that hang, all at once for T seconds (60); SEED gives what happens.
+.PHONY: mixed
+mixed: $(B)/hs2cert
+	@sh tests/load/mixed.sh $(B)/hs2cert $(if $(filter command line,$(origin T)),$(T),60) $(SEED)
 
 .PHONY: bless
 bless: $(B)/tests/rules/golden
