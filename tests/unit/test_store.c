@@ -377,8 +377,8 @@ static void damage_is_found(void **state)
 	assert_int_equal(fwrite("\xff\xff", 2, 1, file), 1);
 	assert_int_equal(fclose(file), 0);
 	db = open_as(p, p->path, DB_SHARE);
-	assert_int_equal(db_check(db, &faults, &p->err), RC_OK);
-	assert_true(faults.len > 0);
+	/* By what lies on that page the check ends, or says what it found. */
+	assert_true(db_check(db, &faults, &p->err) == RC_BROKEN || faults.len > 0);
 	str_release(&faults);
 	db_close(db);
 }
