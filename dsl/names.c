@@ -273,10 +273,12 @@ static void unknown_list_name(struct names_check *n, const struct node *list)
 			   n->source->name);
 }
 
-static void check_list_name(struct names_check *n, const struct node *list)
+static void check_list_name(struct names_check *n, struct rule_draft *r)
 {
+	const struct node *list = r->list;
 	const struct lock_entry *e = by_name(&n->source->section[LOCK_LISTS], list->text);
 
+	r->list_id = e ? e->key : NULL;
 	if (!e) {
 		unknown_list_name(n, list);
 	} else if (!slice_is(list->text, e->name)) {
@@ -285,15 +287,16 @@ static void check_list_name(struct names_check *n, const struct node *list)
 	}
 }
 
-static void check_list(struct names_check *n, const struct node *list)
+static void check_list(struct names_check *n, struct rule_draft *r)
 {
+	const struct node *list = r->list;
 	const struct lock_section *s = &n->source->section[LOCK_LISTS];
 	struct names_value v = whole(list);
 
 	if (list->broken)
 		return;
 	if (!rule_list_is_id(list)) {
-		check_list_name(n, list);
+		check_list_name(n, r);
 		return;
 	}
 	if (lock_find(n->source, LOCK_LISTS, list->text))
@@ -349,7 +352,7 @@ static const struct account_draft *draft_of(const struct drafts *d, bool wanted,
 									    : NULL;
 }
 
-static void check_source(struct names_check *n, const struct rule_draft *r)
+static void check_source(struct names_check *n, struct rule_draft *r)
 {
 	/* The draft has no property that was refused for its form. */
 	const struct node *name = node_get(r->trigger, "property");
@@ -360,7 +363,7 @@ static void check_source(struct names_check *n, const struct rule_draft *r)
 	if (p && r->to)
 		names_check_values(n, p, r->to, true);
 	if (r->list)
-		check_list(n, r->list);
+		check_list(n, r);
 	for (const struct node *e = r->filters ? r->filters->first : NULL; e; e = e->next)
 		check_entry(n, e);
 	check_templates(n, r);
@@ -393,7 +396,7 @@ static void warn_missing(struct names_check *n, const struct account_draft *a, b
 	fault_hint(n->f, "run 'hs2cert pull'");
 }
 
-static void check_rule(struct names_check *n, const struct drafts *d, const struct rule_draft *r,
+static void check_rule(struct names_check *n, const struct drafts *d, struct rule_draft *r,
 		       bool *missing)
 {
 	const struct account_draft *source = draft_of(d, r->event >= 0, r->source);

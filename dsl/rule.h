@@ -43,6 +43,8 @@ struct rule_draft {
 	int64_t since_ms;
 
 	uint32_t source, target_account; /* set by dsl/check.c */
+	const char *
+		list_id; /* of a list given by name, lent by the lock: dsl/names.c; NULL: not known */
 };
 
 /* What can stand in a rule: the rows that it is read by, and that editors are told of. */

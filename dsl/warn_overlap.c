@@ -35,20 +35,20 @@ static struct slice key_of(struct overlaps *o, const struct rule_draft *r,
 			   const struct slice *value)
 {
 	const struct node *target = r->list ? r->list : r->property;
-
+	const struct slice text = r->list_id ? slice_of(r->list_id) : target->text;
 	const uint32_t words[] = { r->source,
 				   r->target_account,
 				   (uint32_t)r->event,
 				   (uint32_t)r->issue << 1 | r->send,
-				   r->list && rule_list_is_id(r->list),
+				   r->list && (r->list_id || rule_list_is_id(r->list)),
 				   (uint32_t)r->group->text.len,
-				   (uint32_t)target->text.len,
+				   (uint32_t)text.len,
 				   value != NULL };
 
 	str_clear(&o->key);
 	str_add(&o->key, words, sizeof(words));
 	str_add_slice(&o->key, r->group->text);
-	str_add_slice(&o->key, target->text);
+	str_add_slice(&o->key, text);
 	str_add_slice(&o->key, value ? *value : slice_of(""));
 	return str_slice(&o->key);
 }
