@@ -202,7 +202,7 @@ static void note_answer(struct wire *w, const struct passage *p, const struct ht
 	if (*p->credential)
 		sends_hear(w->life->sends, p->credential, r, stored);
 	if (strcmp(p->call, "create") == 0)
-		w->lost_creates += wire_is_unknown(r) || is_spoilt(p->kind);
+		w->lost_creates += wire_is_unknown(r) || is_spoilt(p->kind) || !stored;
 }
 
 static void wire_done(void *arg, const struct http_response *response)
