@@ -67,6 +67,7 @@ endif
 SOURCES := $(wildcard base/*.c dsl/*.c engine/*.c engine/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 LIB_OBJECTS := $(filter-out $(B)/engine/cli/%,$(OBJECTS))
+LIB := $(B)/lib.a
 
 .PHONY: all
 all: $(B)/hs2cert
@@ -74,6 +75,10 @@ all: $(B)/hs2cert
 $(B)/hs2cert: $(OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# Only names its objects, so that a test links what it uses of them.
+$(LIB): $(LIB_OBJECTS)
+	$(Q)rm -f $@ && ar rcsT $@ $^
 
 # SQL files as C strings, so that the readable file is the one in force.
 SQL_HEADERS := $(B)/gen/schema_sql.h $(B)/gen/schema_2_sql.h $(B)/gen/schema_3_sql.h \
@@ -139,25 +144,25 @@ DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes $(B)/tests/simulatio
 # The model of behaviour.md, apart from the engine.
 MODEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
 
-$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(B)/tests/disk/disk.o $(LIB_OBJECTS)
+$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(B)/tests/disk/disk.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(B)/tests/disk/disk.o $(LIB_OBJECTS)
+$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(B)/tests/disk/disk.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-$(B)/tests/wire/wire: $(patsubst %.c,$(B)/%.o,$(wildcard tests/wire/*.c)) $(LIB_OBJECTS)
+$(B)/tests/wire/wire: $(patsubst %.c,$(B)/%.o,$(wildcard tests/wire/*.c)) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-$(B)/tests/bench/bench: $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c)) $(LIB_OBJECTS)
+$(B)/tests/bench/bench: $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c)) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-$(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB_OBJECTS)
+$(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
 # These open their state on a disk that can lose power.
 $(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare $(B)/tests/unit/test_backfill: $(B)/tests/disk/disk.o
@@ -168,9 +173,9 @@ $(B)/tests/unit/test_service: $(B)/engine/cli/notify.o $(B)/engine/cli/guard.o
 # It makes certificates and serves TLS itself.
 $(B)/tests/unit/test_net_tls: PKG_LIBS += -lssl
 
-$(B)/tests/%: $(B)/tests/%.o $(LIB_OBJECTS)
+$(B)/tests/%: $(B)/tests/%.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(shell pkg-config --libs cmocka)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS) $(shell pkg-config --libs cmocka)
 
 -include $(wildcard $(B)/tests/*/*.d)
 .SECONDARY:
@@ -304,9 +309,9 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/replay.c,$(wildca
 # Without a fuzzer, a target replays files.
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o)
 
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/tests/model/bursts.o $(LIB_OBJECTS)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/tests/model/bursts.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
 $(B)/tests/fuzz/statefile: $(B)/tests/disk/disk.o
 
