@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -251,6 +252,15 @@ static void find_path(struct session *s)
 	str_add_slice(&s->path, path ? (struct slice){ path, strcspn(path, "?#") } : slice_of("/"));
 }
 
+/* A file and /dev/null hold nothing that could answer the address of this moment, nor can they be waited for. */
+static bool stdin_waits(void)
+{
+	struct stat at;
+
+	return fstat(STDIN_FILENO, &at) == 0 && !S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode) &&
+	       (!S_ISCHR(at.st_mode) || isatty(STDIN_FILENO) == 1);
+}
+
 static int listen_for_it(struct session *s)
 {
 	const char *given = cli_value(s->ground.cli, "listen");
@@ -279,7 +289,8 @@ static int listen_for_it(struct session *s)
 				err.text);
 	if (s->server)
 		net_watch(s->ground.net, server_fd(s->server), server_ready, s);
-	if (s->reads)
+	s->ended = s->reads && !stdin_waits();
+	if (s->reads && !s->ended)
 		net_watch(s->ground.net, STDIN_FILENO, stdin_ready, s);
 	return EXIT_FINE;
 }

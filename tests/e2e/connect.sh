@@ -66,6 +66,10 @@ check 'the one that there is is named' grep -q 'connected over OAuth is academy$
 check 'pull without a state: 3' status 3 "$program" pull --state none.db
 check 'says what makes one' grep -q "run 'hs2cert connect academy'" err
 check 'nobody pastes anything: 3' status 3 sh -c "'$program' connect academy </dev/null"
+check 'and says so' grep -q 'nothing was pasted that helps' err
+echo na1-code-of-before >code
+check 'a file answers nothing, either: 3' status 3 sh -c "'$program' connect academy --paste <code"
+check 'and says so, too' grep -q 'nothing was pasted that helps' err
 check 'the daemon does not start without a grant: 3' status 3 "$program" run --once
 check 'and says what to do' grep -q "run 'hs2cert connect academy'" err
 check 'nor does pull: 3' status 3 "$program" pull
