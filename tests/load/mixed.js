@@ -41,6 +41,8 @@ function start() {
 	fs.closeSync(log);
 	daemon.ended = new Promise((done) => daemon.on('exit', (code, signal) => done(code ?? signal)));
 	process.on('exit', () => daemon.kill('SIGKILL'));
+	for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+		process.on(signal, () => process.exit(3));
 	return daemon;
 }
 

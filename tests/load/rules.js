@@ -44,13 +44,14 @@ action: { do: issue-credential, group: ${groups.ACTIVE} }
 	fs.writeFileSync('rules.d/10-rules.yaml', `${ofAccount('heard', edition)}---\n${ofAccount('polled', edition)}${shadow}`);
 }
 
+// Not one of them empties the file: no rules are right, too, and would forget the ones that there were.
 const breakages = [
 	(text) => text.replace('settle: 0s', 'settle: soon'),
 	(text) => `${text}---\nrule: [`,
 	(text) => text.replace(/property: step/g, 'list: step'),
 	(text) => `${text}---\naccount: more\nhubspot: { token: "\${NOT_SET}" }\n`,
 	(text) => text.replace('{{ event.to }}', '{{ event.to | shout }}'),
-	() => '',
+	(text) => `${text}---\n${text}`,
 ];
 
 function ruin(n) {
