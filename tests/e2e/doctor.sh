@@ -136,9 +136,10 @@ echo 'not a database at all, and long enough to be told from an empty file' >hs2
 doctor 'a state that is none' 1 --offline
 says error state open 'not a database .*put a backup back'
 cp whole.db hs2cert.db
-if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --clear-groups test -x "$program" 2>/dev/null; then
+if [ "$(id -u)" -eq 0 ]; then	# root may read all, and where the program was built is not for everybody
 	chmod 711 "$work"
-	check "somebody else's state: 1" status 1 setpriv --reuid=65534 --clear-groups "$program" doctor --offline
+	cp "$program" anybodys
+	check "somebody else's state: 1" status 1 setpriv --reuid=65534 --clear-groups ./anybodys doctor --offline
 else
 	chmod 000 hs2cert.db
 	doctor 'a state that may not be read' 1 --offline

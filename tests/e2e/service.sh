@@ -2,7 +2,10 @@
 # The daemon as a service: what it tells the manager, what it keeps to itself, and the unit file.
 . "$(dirname "$(realpath "$0")")/stage.inc"
 project=$(dirname "$program")
-until [ -e "$project/Makefile" ]; do project=$(dirname "$project"); done
+until [ -e "$project/Makefile" ]; do
+	[ "$project" != / ] || exit 3
+	project=$(dirname "$project")
+done
 manager=
 
 # A manager that writes down each datagram as one line.
@@ -78,7 +81,8 @@ unset NOTIFY_SOCKET
 chmod 755 . && mkdir -m 777 other && ln -s ../rules.d other/
 as_other="env --chdir=other"
 [ "$(id -u)" -ne 0 ] || as_other="setpriv --reuid=65534 --regid=65534 --clear-groups env --chdir=other"
-$as_other "$program" run 2>other.log &
+cp "$program" other/ # where it was built is not for everybody
+$as_other ./hs2cert run 2>other.log &
 daemon=$!
 check 'it runs as anybody' soon grep -q 'rules loaded' other.log
 check 'and does not warn of root then' [ "$(grep -c 'as root' other.log)" -eq 0 ]
