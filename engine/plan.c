@@ -194,9 +194,10 @@ static void apply_brake(const struct plan_input *in, const struct rule *rule, st
 
 	if (rule->mode != MODE_LIVE || is->state == STATE_SKIPPED || !brake_holds(in->db, rule, is))
 		return;
-	hold_by_brake(is, arena_printf(memory, "brake: more than %lld events within %s",
-				       (long long)rule->brake_count,
-				       clock_format_duration(rule->brake_per_ms, span)));
+	hold_by_brake(is,
+		      arena_printf(memory, "brake: more than %lld event%s within %s",
+				   (long long)rule->brake_count, rule->brake_count == 1 ? "" : "s",
+				   clock_format_duration(rule->brake_per_ms, span)));
 }
 
 /* `from_ms`: from when on it waits for an address, where the rule says so. */
