@@ -4,7 +4,6 @@
 #   all     (default) everything that is run with each variant of the build
 #   quick   the same without what starts the program itself or takes long
 #   first   as quick, and ends at the first failure
-#   program the program itself, on sockets and at the command line
 #   long    many lives: what is run with the fast build only
 #
 # Ends with 'N passed, N failed'.
@@ -75,22 +74,10 @@ replays() {
 	done
 }
 
-# A script that was run before, as if it were run now: $1.log is what it said, $1.status how it ended.
-ended() {
-	cat "$1.log"
-	return "$(cat "$1.status")"
-}
-
-# Three at a time: they wait more than they work.
 program() {
 	run wire "$build/tests/wire/wire" --every 5
-	mkdir -p "$build/e2e"
-	rm -f "$build"/e2e/*
-	printf '%s\n' tests/e2e/*.sh | xargs -P 3 -I @ sh -c '
-		sh "$1" "$2" >"$3/$(basename "$1" .sh).log" 2>&1
-		echo $? >"$3/$(basename "$1" .sh).status"' sh @ "$build/hs2cert" "$build/e2e"
 	for test in tests/e2e/*.sh; do
-		run "e2e/$(basename "$test" .sh)" ended "$build/e2e/$(basename "$test" .sh)"
+		run "e2e/$(basename "$test" .sh)" sh "$test" "$build/hs2cert"
 	done
 }
 
@@ -110,7 +97,6 @@ case $part in
 all) unit && replays && some_lives && program ;;
 quick) unit && more_lives ;;
 first) unit && first_lives ;;
-program) program ;;
 long) long ;;
 *) echo "run.sh: there is no part '$part'" && exit 2 ;;
 esac
