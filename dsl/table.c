@@ -56,6 +56,20 @@ const struct rule *table_rule(const struct table *t, const char *name)
 	return bsearch(name, t->rule, t->n_rule, sizeof(*t->rule), compare_rule);
 }
 
+size_t table_active(const struct table *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_rule; i++)
+		n += t->rule[i].mode != MODE_OFF;
+	return n;
+}
+
+bool table_is_emptied(const struct table *t, const struct table *before)
+{
+	return t->n_rule == 0 && table_active(before) > 0;
+}
+
 const struct setting *account_setting(const struct account *account, const char *key)
 {
 	for (size_t i = 0; i < account->n_setting; i++) {

@@ -153,6 +153,13 @@ void table_unref(struct table *t);	  /* NULL does nothing; the last one frees */
 /* NULL where there is none. */
 const struct account *table_account(const struct table *t, const char *name);
 const struct rule *table_rule(const struct table *t, const char *name);
+/* How many rules are live or in shadow. */
+size_t table_active(const struct table *t);
+/*
+ * Whether it has no rule at all where the one before had some that were not off: more likely a folder that
+ * was emptied, or is not mounted, than a wish.
+ */
+bool table_is_emptied(const struct table *t, const struct table *before);
 
 /* Rule ids, ascending; lent by the table. */
 struct rule_ids {

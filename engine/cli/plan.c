@@ -219,7 +219,7 @@ static void print_rule_json(struct planning *p, const struct compare_rule *r)
 	printf("%s]}\n", str_text(out));
 }
 
-static int print_plan(struct planning *p, const struct compare *c, const char *rules)
+static int print_plan(struct planning *p, const struct compare *c, const char *rules, bool emptied)
 {
 	size_t n;
 	const struct compare_rule *rule = compare_rules(c, &n);
@@ -239,7 +239,9 @@ static int print_plan(struct planning *p, const struct compare *c, const char *r
 	if (!p->json && differs && compare_releases(c))
 		printf("%lld held by plan or group would be released by the reload\n",
 		       (long long)compare_releases(c));
-	if (!p->json && differs)
+	if (!p->json && emptied)
+		puts("\na reload would refuse this, as no rule is left: 'mode: off' in each ends them, or a new start of 'hs2cert run'");
+	else if (!p->json && differs)
 		puts("\nnothing has changed yet: a reload (SIGHUP), or the next 'hs2cert run', takes them into force");
 	return differs ? EXIT_FINDINGS : EXIT_FINE;
 }
@@ -310,7 +312,9 @@ static int with_tables(struct ground *g, const struct ruleset *old, const struct
 	enum rc rc = cli_has(g->cli, "live")
 			     ? compare_live(g, c, old->table, edited, since_ms, &err)
 			     : compare_record(g->world.db, c, old->table, edited, since_ms, &err);
-	int status = rc == RC_OK ? print_plan(&p, c, g->rules) : cli_fail(g->cli, "%s", err.text);
+	bool emptied = table_is_emptied(edited, old->table);
+	int status = rc == RC_OK ? print_plan(&p, c, g->rules, emptied)
+				 : cli_fail(g->cli, "%s", err.text);
 	compare_free(c);
 	while (p.people) {
 		struct people *next = p.people->next;

@@ -63,6 +63,20 @@ static void log_refused(struct run *r, size_t errors, const char *reason)
 	notify_ready(&r->notify, "the last reload was refused: the rules before it are in force");
 }
 
+/* Every rule would end, and what happens until somebody notices would earn nothing. */
+static enum rc not_emptied(const struct run *r, const struct table *table, struct err *err)
+{
+	const struct table *before = engine_table(r->engine);
+	size_t active = table_active(before);
+
+	if (!table_is_emptied(table, before))
+		return RC_OK;
+	return err_set(
+		err, RC_REFUSED,
+		"no rule in '%s', and %zu in force: to end %s, write 'mode: off' in %s, or stop and start the daemon",
+		r->ground.rules, active, active == 1 ? "it" : "them", active == 1 ? "it" : "each");
+}
+
 /* Everything is built beside the table in force; any error leaves that as it is. */
 static enum rc reload(struct run *r, struct err *err)
 {
@@ -72,7 +86,8 @@ static enum rc reload(struct run *r, struct err *err)
 	notify_reloading(&r->notify);
 	ground_findings_init(&findings);
 	struct table *table = ground_table(&r->ground, &findings, err);
-	if (table && ground_secrets(&r->ground, table, err) != RC_OK) {
+	if (table && (not_emptied(r, table, err) != RC_OK ||
+		      ground_secrets(&r->ground, table, err) != RC_OK)) {
 		table_unref(table);
 		table = NULL;
 	}

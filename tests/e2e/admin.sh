@@ -85,6 +85,20 @@ check 'a refusal is over' sh -c "! '$program' status | grep -q '^reload'"
 check 'over HTTP: 200' answers 200 /reload $post
 check 'an unreadable folder: 1' sh -c "mv rules.d away; '$program' reload >out; [ \$? -eq 1 ] && mv away rules.d"
 check 'with the reason' grep -q "cannot open 'rules.d'" out
+mkdir away
+mv rules.d/*.yaml away
+check 'a folder that was emptied: 1' status 1 "$program" reload
+check 'with the reason, and what to do' grep -q "^no rule in 'rules.d', and 2 in force: to end them, write 'mode: off' in each" out
+check 'and they stay' grep -q 'stays in force$' out
+check 'plan says that before' sh -c "'$program' plan >out; grep -q '^a reload would refuse this' out"
+mv away/00-accounts.yaml rules.d
+check 'accounts alone are no rules' status 1 "$program" reload
+sed 's/^rule: .*/&\nmode: off/' away/10-rules.yaml >rules.d/10-rules.yaml
+check 'rules that are off are meant so' status 0 "$program" reload
+rm rules.d/10-rules.yaml
+check 'where none is in force, none is missed' status 0 "$program" reload
+cp away/10-rules.yaml rules.d
+check 'and back' status 0 "$program" reload
 kill -HUP "$daemon"
 check 'SIGHUP goes the same way' soon sh -c "curl -s --unix-socket hs2cert.db.sock http://localhost/live | grep -q '\"refused\":false,\"at\":\"20'"
 

@@ -120,6 +120,32 @@ static void test_names(void **state)
 	table_unref(t);
 }
 
+/* A folder that lost its rules is told from rules that somebody ended. */
+static void test_emptied(void **state)
+{
+#define OF(mode)                                                                                   \
+	"rule: a\nmode: " mode "\ntrigger: { event: list-added, list: 1 }\n"                       \
+	"action: { do: issue-credential, group: g }\n"
+	struct table *none = table_of(""), *live = table_of(OF("live")),
+		     *shadow = table_of(OF("shadow")), *off = table_of(OF("off"));
+
+	(void)state;
+	assert_int_equal(table_active(none), 0);
+	assert_int_equal(table_active(live), 1);
+	assert_int_equal(table_active(off), 0);
+	assert_true(table_is_emptied(none, live));
+	assert_true(table_is_emptied(none, shadow));
+	assert_false(table_is_emptied(none, off));
+	assert_false(table_is_emptied(none, none));
+	assert_false(table_is_emptied(off, live));
+	assert_false(table_is_emptied(live, live));
+	table_unref(none);
+	table_unref(live);
+	table_unref(shadow);
+	table_unref(off);
+#undef OF
+}
+
 static void test_settings(void **state)
 {
 	struct table *t = example();
@@ -301,10 +327,15 @@ static void test_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_candidates), cmocka_unit_test(test_many_values),
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_references), cmocka_unit_test(test_texts_are_kept_once),
-		cmocka_unit_test(test_properties), cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_candidates),
+		cmocka_unit_test(test_many_values),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_references),
+		cmocka_unit_test(test_texts_are_kept_once),
+		cmocka_unit_test(test_properties),
+		cmocka_unit_test(test_hash),
 	};
 	struct err err;
 
