@@ -295,15 +295,42 @@ struct outbox *engine_outbox(struct engine *e)
 	return e->outbox;
 }
 
-void engine_free(struct engine *e)
+static void forget_work(struct engine *e)
 {
-	if (!e)
-		return;
 	outbox_free(e->outbox);
+	e->outbox = NULL;
 	for (struct origin *o = e->origin, *next; o; o = next) {
 		next = o->next;
 		origin_free(o);
 	}
+	e->origin = NULL;
+}
+
+/* The outbox is a new one, with nothing in flight and nothing that it could do. */
+void engine_abandon(struct engine *e, const struct err *why)
+{
+	e->failed = RC_BROKEN;
+	e->why = *why;
+	forget_work(e);
+	e->outbox = outbox_new(e->world);
+}
+
+enum rc engine_revive(struct engine *e, struct table *table, struct err *err)
+{
+	forget_work(e);
+	e->db = e->world->db;
+	e->outbox = outbox_new(e->world);
+	e->failed = RC_OK;
+	e->recovered = false;
+	e->housekeeping_ms = e->trim_ms = e->secrets_ms = 0;
+	return engine_load(e, table ? table : e->table, err);
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	forget_work(e);
 	if (e->table)
 		watches_release(&e->watches);
 	table_unref(e->table);
@@ -318,7 +345,13 @@ void engine_hear(struct engine *e, const struct message *m, struct arena *memory
 	struct listener *listener = NULL;
 	size_t n = 0, cap = 0;
 
-	e->hearing.unfit = e->stopping ? "stopping" : e->failed != RC_OK ? "store" : NULL;
+	/* Who listens where is not asked: a 404 would tell a good sender never to come again. */
+	if (e->failed != RC_OK) {
+		*out = (struct heard){ .status = 503, .reason = "store" };
+		tallies_add(&e->hearing.tallies, "heard_requests", "", out->reason, 1);
+		return;
+	}
+	e->hearing.unfit = e->stopping ? "stopping" : NULL;
 	for (const struct origin *o = e->origin; o; o = o->next) {
 		listener = mem_grow(listener, &cap, n + 1, sizeof(*listener));
 		listener[n++] = (struct listener){ o->name, o->ops, o->source };
@@ -506,6 +539,7 @@ void engine_report(const struct engine *e, struct arena *memory, struct engine_r
 	report_begin(out, e->table, memory);
 	out->watches = e->table ? &e->watches : NULL;
 	out->stopping = e->stopping;
+	out->failed = e->failed != RC_OK ? e->why.text : NULL;
 	out->in_flight = outbox_in_flight(e->outbox);
 	for (const struct origin *o = e->origin; o; o = o->next)
 		report_source(out, o->name, o->ops, bearer_there(o->bearer) ? o->source : NULL);

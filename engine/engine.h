@@ -61,6 +61,18 @@ const struct tallies *engine_tallies(const struct engine *e);
 /* Somebody has changed something beside us: secrets and grants are looked at in the next step. */
 void engine_nudge(struct engine *e);
 
+/*
+ * The store fails: all that is under way is forgotten, as if the process had ended, and so is what
+ * sources and outbox knew. The table, what was counted and `why` stay, for the report; every message
+ * gets a 503; a step does nothing but fail.
+ */
+void engine_abandon(struct engine *e, const struct err *why);
+/*
+ * The world's db was opened anew: a load, as at a start, of this table or, for NULL, of the one that
+ * was in force. RC_BROKEN as at a load: then it is to be abandoned again.
+ */
+enum rc engine_revive(struct engine *e, struct table *table, struct err *err) MUST_CHECK;
+
 /* No new work begins. engine_stopped once the requests that write, or ask for new tokens, have got their answers. */
 void engine_stop(struct engine *e);
 bool engine_stopped(const struct engine *e);

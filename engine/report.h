@@ -51,6 +51,7 @@ struct engine_report {
 	const struct table *table; /* in force; NULL before the first load */
 	const struct watches *watches;
 	bool stopping;
+	const char *failed; /* why the state cannot be written; NULL: it can */
 	size_t in_flight;		/* requests that issue */
 	struct account_report *account; /* in order of the table */
 	size_t accounts;

@@ -36,13 +36,26 @@ struct state_file state_file_look(const char *path)
 	return f;
 }
 
+/* Why nothing can be stored now; NULL: it can. */
+static const char *cannot_store(const struct admin_view *v)
+{
+	if (v->report.failed)
+		return v->report.failed;
+	return state_file_look(v->scope->state).writable ? NULL
+							 : "its disk is full, or it is read-only";
+}
+
 int view_health(const struct admin_view *v, struct str *out)
 {
-	bool fine = state_file_look(v->scope->state).writable;
+	const char *why = cannot_store(v);
 
-	str_add_text(out, fine ? "{\"status\":\"ok\"}\n"
-			       : "{\"status\":\"the state cannot be written\"}\n");
-	return fine ? 200 : 503;
+	str_add_text(out, why ? "{\"status\":\"the state cannot be written\",\"reason\":"
+			      : "{\"status\":\"ok\"}\n");
+	if (!why)
+		return 200;
+	str_add_json(out, slice_of(why));
+	str_add_text(out, "}\n");
+	return 503;
 }
 
 static void add_account(const struct account_report *a, struct str *out)
@@ -60,7 +73,8 @@ static bool works(const struct account_report *a)
 int view_ready(const struct admin_view *v, struct str *out)
 {
 	const struct engine_report *r = &v->report;
-	bool ready = r->table && !r->stopping && state_file_look(v->scope->state).writable;
+	const char *unfit = cannot_store(v);
+	bool ready = r->table && !r->stopping && !unfit;
 
 	for (size_t i = 0; i < r->accounts; i++)
 		ready = ready && works(&r->account[i]);
@@ -75,6 +89,11 @@ int view_ready(const struct admin_view *v, struct str *out)
 		str_add_text(out, i ? "," : "");
 		add_account(&r->account[i], out);
 	}
-	str_add_text(out, "}}\n");
+	str_add_text(out, "},\"unfit\":");
+	if (unfit)
+		str_add_json(out, slice_of(unfit));
+	else
+		str_add_text(out, "null");
+	str_add_text(out, "}\n");
 	return ready ? 200 : 503;
 }

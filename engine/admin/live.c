@@ -94,6 +94,7 @@ static void add_live(const struct admin_view *v, struct str *out)
 	status_json_time(out, "started", true, v->scope->started_ms);
 	str_addf(out, ",\"uptime_ms\":%lld,\"stopping\":%s",
 		 (long long)(v->now_ms - v->scope->started_ms), r->stopping ? "true" : "false");
+	add_text(out, "unfit", r->failed);
 	add_text(out, "folder", v->scope->folder);
 	add_text(out, "table", r->table ? r->table->hash : NULL);
 	str_addf(out, ",\"rules\":%zu", r->table ? r->table->n_rule : 0);

@@ -268,6 +268,9 @@ static void add_state(const struct admin_view *v, struct str *out)
 {
 	struct state_file f = state_file_look(v->scope->state);
 
+	family(out, "state_writable", "gauge",
+	       "Whether the state can be written; where not, nothing is done.");
+	sample(out, "state_writable", !v->report.failed);
 	family(out, "state_bytes", "gauge", "Size of the state, by file.");
 	sample_of(out, "state_bytes", "file", "main", f.bytes);
 	sample_of(out, "state_bytes", "file", "wal", f.wal_bytes);

@@ -47,13 +47,15 @@ static void add_verdict(const struct admin_view *v, int64_t parked, struct str *
 		stopped += h == ACCOUNT_STOPPED || h == ACCOUNT_RESTORED;
 		failing += h == ACCOUNT_WAITING;
 	}
-	const char *kind = stopped				     ? "bad"
+	const char *kind = stopped || v->report.failed		     ? "bad"
 			   : parked || failing || v->reload->refused ? "warn"
 								     : "good";
 	html_rawf(out, "<p class=\"verdict %s\">", kind);
 	if (v->report.stopping)
 		html_raw(out, "The daemon is stopping. ");
-	if (stopped) {
+	if (v->report.failed)
+		html_raw(out, "The state cannot be written: nothing is done. ");
+	else if (stopped) {
 		html_count(out, (int64_t)stopped, "account");
 		html_raw(out, stopped == 1 ? " does not work. " : " do not work. ");
 	}
@@ -70,6 +72,19 @@ static void add_verdict(const struct admin_view *v, int64_t parked, struct str *
 	if (strcmp(kind, "good") == 0)
 		html_raw(out, "All is well.");
 	html_raw(out, "</p>\n");
+}
+
+static void add_unfit(const struct admin_view *v, struct str *out)
+{
+	if (!v->report.failed)
+		return;
+	html_raw(out, "<article class=\"card\"><h3><span class=\"pill bad\">state</span> cannot be "
+		      "written</h3><p>");
+	html_text(out, slice_of(v->report.failed));
+	html_raw(out,
+		 ". Webhooks are answered with 503 and come again; nothing is lost. "
+		 "<b>Next:</b> make room on its disk, or mend it; "
+		 "<kbd>hs2cert doctor</kbd> looks at it. Work goes on by itself.</p></article>\n");
 }
 
 static void add_refused(const struct admin_view *v, struct str *out)
@@ -118,6 +133,7 @@ static void add_glance(const struct admin_view *v, const struct recent *r, struc
 	html_raw(out, ". The daemon runs for ");
 	html_span(out, v->now_ms - v->scope->started_ms);
 	html_raw(out, ".</p>\n");
+	add_unfit(v, out);
 	add_refused(v, out);
 }
 

@@ -101,6 +101,18 @@ int endpoint_open(struct endpoint *e, struct ground *g, const struct engine *eng
 				: cli_fail(g->cli, "--admin: %s", err.text);
 }
 
+void endpoint_look_anew(struct endpoint *e, const struct ground *g)
+{
+	const char *url = cli_value_or(g->cli, "state", "HS2CERT_STATE", "hs2cert.db");
+	struct db *db;
+	struct err ignored;
+
+	if (!e->admin || db_open(url, DB_READ, &db, &ignored) != RC_OK)
+		return;
+	db_close(e->scope.db);
+	e->scope.db = db;
+}
+
 void endpoint_close(struct endpoint *e)
 {
 	admin_close(e->admin);

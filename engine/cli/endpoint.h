@@ -20,6 +20,8 @@ struct endpoint {
 int endpoint_prepare(struct endpoint *e, struct ground *g);
 /* Listens, once the engine has its rules. The same. */
 int endpoint_open(struct endpoint *e, struct ground *g, const struct engine *engine);
+/* The state was opened anew, and may be another file: where its view of it can be had, too. */
+void endpoint_look_anew(struct endpoint *e, const struct ground *g);
 void endpoint_close(struct endpoint *e); /* also where it was never opened */
 
 /* In each turn of the loop. */

@@ -15,6 +15,7 @@
 #include "engine/cli/guard.h"
 #include "engine/cli/listen.h"
 #include "engine/cli/notify.h"
+#include "engine/cli/unfit.h"
 #include "engine/engine.h"
 #include "engine/store/db.h"
 
@@ -27,6 +28,7 @@ struct run {
 	struct record_keep keep;
 	struct listen *listen; /* NULL without --listen */
 	struct notify notify;
+	struct unfit unfit;
 	int signals; /* signalfd */
 	bool reload;
 	int stops;	    /* SIGTERM or SIGINT so many times */
@@ -77,29 +79,61 @@ static enum rc not_emptied(const struct run *r, const struct table *table, struc
 		r->ground.rules, active, active == 1 ? "it" : "them", active == 1 ? "it" : "each");
 }
 
+/* Not at `run --once`: whoever begins that anew looks for room then. */
+static enum rc give_way(struct run *r, struct table *table, const struct err *why)
+{
+	if (cli_has(r->ground.cli, "once"))
+		return RC_BROKEN;
+	unfit_begin(&r->unfit, &r->ground, r->engine, table, why);
+	notify_ready(&r->notify, "unfit: the state cannot be written");
+	return RC_OK;
+}
+
+static void try_to_stand(struct run *r)
+{
+	if (!unfit_try(&r->unfit, &r->ground, r->engine))
+		return;
+	endpoint_look_anew(&r->endpoint, &r->ground);
+	tell_loaded(r, engine_table(r->engine));
+}
+
+/* Takes it into use. Where the store fails it comes into force when the daemon is fit again. */
+static enum rc take(struct run *r, struct table *table, const char **reason, struct err *err)
+{
+	enum rc rc = r->unfit.is ? RC_BROKEN : engine_load(r->engine, table, err);
+
+	if (rc == RC_OK) {
+		tell_loaded(r, table);
+		return RC_OK;
+	}
+	*reason = "the state cannot be written: these rules come into force when it can";
+	return give_way(r, table, err);
+}
+
 /* Everything is built beside the table in force; any error leaves that as it is. */
 static enum rc reload(struct run *r, struct err *err)
 {
 	struct ground_findings findings;
 	enum rc rc = RC_OK;
 
+	unfit_hurry(&r->unfit);
+	try_to_stand(r);
+
 	notify_reloading(&r->notify);
 	ground_findings_init(&findings);
 	struct table *table = ground_table(&r->ground, &findings, err);
 	if (table && (not_emptied(r, table, err) != RC_OK ||
-		      ground_secrets(&r->ground, table, err) != RC_OK)) {
+		      (!r->unfit.is && ground_secrets(&r->ground, table, err) != RC_OK))) {
 		table_unref(table);
 		table = NULL;
 	}
 	const char *reason = table || findings.errors ? NULL : err->text;
 	if (table)
-		rc = engine_load(r->engine, table, err);
+		rc = take(r, table, &reason, err);
 	else
 		log_refused(r, findings.errors, reason);
-	if (rc == RC_OK && table)
-		tell_loaded(r, table);
 	if (rc == RC_OK)
-		endpoint_tell_reload(&r->endpoint, &findings, table != NULL, reason);
+		endpoint_tell_reload(&r->endpoint, &findings, table && !reason, reason);
 	ground_findings_release(&findings);
 	table_unref(table);
 	return rc;
@@ -115,9 +149,10 @@ static void signals_ready(void *arg)
 	while (read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			r->reload = true;
-		else if (info.ssi_signo == SIGUSR1) /* a nudge: it brings a turn, too */
+		else if (info.ssi_signo == SIGUSR1) { /* a nudge: it brings a turn, too */
 			engine_nudge(r->engine);
-		else
+			unfit_hurry(&r->unfit);
+		} else
 			r->stops++;
 	}
 }
@@ -168,7 +203,8 @@ static bool obey(struct run *r, enum rc *rc, struct err *err)
 
 static int64_t turn_timeout_ms(struct run *r)
 {
-	int64_t wake = engine_wake_ms(r->engine), now = mono_ms(r);
+	int64_t wake = r->unfit.is ? unfit_wake_ms(&r->unfit) : engine_wake_ms(r->engine);
+	int64_t now = mono_ms(r);
 	int64_t sign = notify_alive(&r->notify, now);
 	int64_t wait = endpoint_wait_ms(&r->endpoint);
 
@@ -200,6 +236,15 @@ static int once_status(enum once once)
 	return EXIT_FINE;
 }
 
+static enum rc work(struct run *r, struct err *err)
+{
+	try_to_stand(r);
+	if (r->unfit.is)
+		return RC_OK;
+	enum rc rc = engine_step(r->engine, err);
+	return rc == RC_OK ? rc : give_way(r, NULL, err);
+}
+
 static int loop(struct run *r)
 {
 	bool once = cli_has(r->ground.cli, "once");
@@ -208,7 +253,7 @@ static int loop(struct run *r)
 	struct err err;
 
 	while (!obey(r, &rc, &err)) {
-		rc = engine_step(r->engine, &err);
+		rc = work(r, &err);
 		if (rc != RC_OK)
 			break;
 		state = once ? engine_once(r->engine) : ONCE_WORKING;
@@ -219,7 +264,7 @@ static int loop(struct run *r)
 			break;
 		listen_work(r->listen);
 	}
-	if (rc == RC_OK)
+	if (rc == RC_OK && !r->unfit.is)
 		rc = engine_leave(r->engine, &err);
 	if (rc != RC_OK) {
 		log_line(&r->ground.log, LOG_ERROR,
@@ -326,6 +371,7 @@ static int with_ground(struct run *r)
 	r->listen = NULL;
 	endpoint_close(&r->endpoint);
 	engine_free(r->engine);
+	unfit_release(&r->unfit);
 	db_close(r->ground.world.db);
 	table_unref(table);
 	return status;
@@ -384,6 +430,7 @@ const struct cli_command command_run = {
 		"The admin endpoint is for those who run it: 'hs2cert reload' and 'status' ask there, and so can curl,\n"
 		"Prometheus and a browser. On TCP it asks for the token in $HS2CERT_ADMIN_TOKEN, or in the file that\n"
 		"$HS2CERT_ADMIN_TOKEN_FILE names.\n"
+		"Where the state cannot be written (a full disk) it waits, answers webhooks with 503, and goes on by itself.\n"
 		"SIGUSR1 is the nudge of a command that changed something: what there is to do is looked for now.\n"
 		"With --once: 0 nothing is left to do, 1 something is held, refused or unknown, 4 bursts are\n"
 		"still settling. Invalid rules at start: 1. State in use by another daemon: 3.",

@@ -202,6 +202,15 @@ static void tell_delay(struct telling *t, const char *words, const struct json *
 		 most < 0 ? "more than a day" : clock_format_duration(most, span), (long long)n);
 }
 
+static void tell_unfit(struct telling *t, struct slice why)
+{
+	if (!why.len)
+		return;
+	str_add_text(&t->out, "unfit     the state cannot be written, nothing is done: ");
+	str_add_shown(&t->out, why);
+	str_add_char(&t->out, '\n');
+}
+
 static void tell_live(struct telling *t)
 {
 	const struct json *accounts = json_get(t->live, "accounts");
@@ -213,6 +222,7 @@ static void tell_live(struct telling *t)
 		str_add_char(&t->out, '\n');
 		return;
 	}
+	tell_unfit(t, json_get_slice(t->live, "unfit"));
 	tell_reload(t, json_get(t->live, "reload"));
 	for (size_t i = 0; i < json_count(accounts); i++)
 		tell_health(t, json_at(accounts, i));

@@ -189,6 +189,15 @@ enum rc db_look(const char *url, struct db_files *out, struct err *err)
 	return rc;
 }
 
+enum rc db_room(const char *url, int64_t bytes, struct err *err)
+{
+	const struct db_driver *driver;
+	const char *place = url;
+	enum rc rc = find_driver(url, &driver, &place, err);
+
+	return rc == RC_OK ? driver->room(place, bytes, err) : rc;
+}
+
 enum rc db_check(struct db *db, struct str *out, struct err *err)
 {
 	return db->driver->check(db->handle, out, err);

@@ -50,6 +50,11 @@ struct db_files {
 /* RC_INVALID for a URL that is not understood. */
 enum rc db_look(const char *url, struct db_files *out, struct err *err) MUST_CHECK;
 /*
+ * Whether its disk takes so many bytes more, now: they are written beside the state, synced and
+ * removed. RC_BROKEN with the system's reason where it does not, or where there is no state.
+ */
+enum rc db_room(const char *url, int64_t bytes, struct err *err) MUST_CHECK;
+/*
  * Reads all of it. Its first faults go to `out`, a line; nothing where it is whole. RC_BROKEN where
  * not even that can be told. Not within a transaction.
  */
@@ -138,6 +143,7 @@ struct db_driver {
 	void (*close)(void *handle);
 	int (*owner)(const char *place); /* pid of the daemon that has it; 0: none */
 	void (*look)(const char *place, struct db_files *out);
+	enum rc (*room)(const char *place, int64_t bytes, struct err *err);
 	enum rc (*check)(void *handle, struct str *out, struct err *err);
 	enum rc (*scrub)(void *handle, struct err *err);
 	enum rc (*copy)(void *handle, void **out, struct err *err); /* in memory */

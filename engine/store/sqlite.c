@@ -275,6 +275,45 @@ static void sqlite_look(const char *place, struct db_files *out)
 	out->free_bytes = free_bytes(place);
 }
 
+/* False with errno. */
+static bool fill(int fd, int64_t bytes)
+{
+	static const char nothing[1 << 16];
+
+	while (bytes > 0) {
+		ssize_t n = write(fd, nothing,
+				  bytes < (int64_t)sizeof(nothing) ? (size_t)bytes
+								   : sizeof(nothing));
+		if (n < 0)
+			return false;
+		bytes -= n;
+	}
+	return fsync(fd) == 0;
+}
+
+/* Written, not asked for: quotas and limits count as well, and what fails to be written at all. */
+static enum rc sqlite_room(const char *place, int64_t bytes, struct err *err)
+{
+	char name[4096];
+
+	if (strcmp(place, ":memory:") == 0)
+		return RC_OK;
+	if (access(place, F_OK) != 0)
+		return err_set(err, RC_BROKEN, "'%s': %s", place, strerror(errno));
+	snprintf(name, sizeof(name), "%s.room", place);
+	(void)unlink(name); /* what a process that was killed amid it left */
+	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set(err, RC_BROKEN, "cannot write beside '%s': %s", place,
+			       strerror(errno));
+	enum rc rc = fill(fd, bytes) ? RC_OK
+				     : err_set(err, RC_BROKEN, "cannot write beside '%s': %s",
+					       place, strerror(errno));
+	close(fd);
+	(void)unlink(name);
+	return rc;
+}
+
 /* What the pragma finds wrong, "; " between; nothing where all is well. */
 static enum rc check_by(struct handle *h, const char *pragma, struct str *out, struct err *err)
 {
@@ -403,6 +442,7 @@ const struct db_driver sqlite_driver = {
 	.close = sqlite_close_,
 	.owner = sqlite_owner,
 	.look = sqlite_look,
+	.room = sqlite_room,
 	.check = sqlite_check,
 	.scrub = sqlite_scrub,
 	.copy = sqlite_copy,

@@ -75,14 +75,27 @@ bool life_at_commit(void *ctx, const char *tag, bool after)
 	return false;
 }
 
+/* Every second time that the disk fails, without more, the process stays as the daemon does. */
+static void end_engine(struct life *l)
+{
+	const struct err why = { "the disk" };
+	bool stays = l->ground.gave && !l->crashed && !l->sim.ended && l->tally.starts % 2;
+
+	if (stays)
+		engine_abandon(l->engine, &why);
+	else
+		engine_free(l->engine);
+	l->unfit = stays ? l->engine : NULL;
+	l->engine = NULL;
+}
+
 /* The program is gone, with all that it knew only in memory. */
 void life_end_program(struct life *l)
 {
 	if (!l->engine)
 		return;
 	bool in_order = engine_stopped(l->engine) && !is_dead(l);
-	engine_free(l->engine);
-	l->engine = NULL;
+	end_engine(l);
 	l->sim.lose_requests = dice_chance(&l->crash_dice, l->sc->lose_rate);
 	sim_abandon(&l->sim);
 	wire_forget(l->wire);
@@ -129,7 +142,9 @@ static bool load_table(struct life *l)
 	}
 	if (!l->table)
 		return trouble(l, "the rules are wrong");
-	enum rc rc = engine_load(l->engine, l->table, &err);
+	enum rc rc = l->unfit ? engine_revive(l->engine, l->table, &err)
+			      : engine_load(l->engine, l->table, &err);
+	l->unfit = NULL;
 	(void)ground_gave(l, rc);
 	return rc == RC_OK || is_dead(l) || trouble(l, "load: %s", err.text);
 }
@@ -144,7 +159,7 @@ bool life_start_program(struct life *l)
 			return !l->trouble.len;
 		l->starts = false;
 		l->tally.starts++;
-		l->engine = engine_new(&l->sim.world);
+		l->engine = l->unfit ? l->unfit : engine_new(&l->sim.world);
 		if (!load_table(l))
 			return false;
 	} while (is_dead(l));
@@ -544,8 +559,8 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 
 void life_release(struct life *l)
 {
-	engine_free(l->engine);
-	l->engine = NULL;
+	engine_free(l->engine ? l->engine : l->unfit);
+	l->engine = l->unfit = NULL;
 	sim_abandon(&l->sim);
 	table_unref(l->table);
 	wire_free(l->wire);

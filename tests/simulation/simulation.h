@@ -189,6 +189,7 @@ struct life {
 	struct sim sim;
 	struct sandbox *sandbox;
 	struct engine *engine; /* NULL: the program is down */
+	struct engine *unfit;  /* … but for this: it waits until the disk bears again */
 	struct wire *wire;
 	struct sends *sends;
 	struct dice crash_dice;

@@ -324,6 +324,36 @@ static void what_is_not_stored_is_not_taken(void **state)
 	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM news", ""), 0);
 }
 
+static void who_is_unfit_says_so_until_its_store_is_opened_anew(void **state)
+{
+	const struct err why = { "no room" };
+	struct engine_report report;
+	struct arena memory;
+	struct err err;
+
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	set_tier("Gold");
+	live(MS_SECOND); /* a look is under way, perhaps; its answer must not be met */
+	engine_abandon(engine, &why);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 503);
+	assert_int_equal(tell("/elsewhere", "HOOK", CREATED, 0), 503); /* not 404: it cannot tell */
+	assert_int_equal(tally("heard_requests", "store"), 2);
+	assert_int_equal(engine_step(engine, &err), RC_BROKEN);
+	arena_init(&memory);
+	engine_report(engine, &memory, &report);
+	assert_string_equal(report.failed, "no room");
+	for (size_t i = 0; i < report.accounts; i++)
+		assert_int_equal(report.account[i].health, ACCOUNT_STOPPED);
+	arena_release(&memory);
+	assert_int_equal(engine_revive(engine, NULL, &err), RC_OK);
+	live(10 * MS_MINUTE);
+	assert_int_equal(tell("/hub", "HOOK", CREATED, 0), 204);
+	assert_int_equal(
+		db_integer(db, 0, "SELECT count(*) FROM issuance WHERE state = 'sent'", ""), 1);
+}
+
 static void who_stops_takes_nothing(void **state)
 {
 	(void)state;
@@ -453,6 +483,7 @@ int main(void)
 		CASE(our_own_clock_is_not_the_judge),
 		CASE(without_the_secret_nobody_is_judged),
 		CASE(what_is_not_stored_is_not_taken),
+		CASE(who_is_unfit_says_so_until_its_store_is_opened_anew),
 		CASE(who_stops_takes_nothing),
 		cmocka_unit_test(a_busy_store_is_no_long_wait),
 		CASE(a_look_finds_who_joined),
