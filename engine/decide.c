@@ -287,6 +287,10 @@ static bool decide_event(struct deciding *g, struct happening *h)
 
 /* ---- property changes -------------------------------------------------- */
 
+/*
+ * Counts as decided: once the source keeps no more of a history that is full, nothing else tells
+ * that its oldest entry is no change.
+ */
 static void note_creation(struct deciding *g, const struct watch *w,
 			  const struct burst_output *bursts)
 {
@@ -295,6 +299,7 @@ static void note_creation(struct deciding *g, const struct watch *w,
 			       .to = bursts->created_value,
 			       .from_known = true };
 
+	mark_decided(g, w, h.at_ms, h.to);
 	if (db_exists(g->d->db,
 		      "SELECT 1 FROM decision WHERE account = ?1 AND contact = ?2 AND target = ?3"
 		      " AND at_ms = ?4 AND outcome = 'no-event'",

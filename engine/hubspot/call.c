@@ -259,19 +259,21 @@ static bool is_good(const struct call *c, const struct http_response *r, const s
 		return false;
 	if (is_refusal(r->status))
 		return c->spec.takes_refusal;
-	return (r->status == 200 || r->status == 207) && json_kind(json) == IS_OBJECT &&
-	       (!c->spec.member || json_kind(json_get(json, c->spec.member)) >= IS_ARRAY);
+	if ((r->status != 200 && r->status != 207) || json_kind(json) != IS_OBJECT)
+		return false;
+	enum json_kind kind = json_kind(json_get(json, c->spec.member));
+	return !c->spec.member || kind >= IS_ARRAY || (c->spec.number && kind == IS_NUMBER);
 }
 
 static void observe(struct source *s, const struct call *c, const struct http_response *r)
 {
 	int64_t now = hub_wall_ms(s), took = hub_mono_ms(s) - c->sent_mono_ms;
 
-	/* Without a Date our own clock has to do. */
+	/* Without a Date our own clock has to do, where this is the source's answer beyond doubt. */
 	if (r->date_ms != HTTP_ABSENT) {
 		s->skew = skew_now(s);
 		skew_observe(&s->skew, now - took, now, r->date_ms);
-	} else {
+	} else if (c->spec.member && !is_refusal(r->status)) {
 		s->skew.known = true;
 	}
 	s->ahead_ms = now - hub_mono_ms(s);

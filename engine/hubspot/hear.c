@@ -203,6 +203,8 @@ void hook_ask(struct source *s)
 		.budget = BUDGET_GENERAL,
 		.method = "GET",
 		.url = hub_url(s, AREA_ACCOUNT, "/details", &memory),
+		.member = "portalId",
+		.number = true,
 		.aside = true,
 		.done = portal_arrived,
 	};

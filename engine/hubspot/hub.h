@@ -170,6 +170,7 @@ struct call_spec {
 	const char *url;    /* copied */
 	struct json *body;  /* taken; NULL: none */
 	const char *member; /* that a 2xx must have: an array or object; NULL: none */
+	bool number;	    /* or a number */
 	bool takes_refusal;
 	bool aside; /* its failure says nothing of the account */
 	call_done *done;
@@ -214,7 +215,7 @@ void push_heard(struct source *s, struct slice property); /* a webhook told of i
 void push_saw(struct source *s, const struct contact *contact, size_t contacts); /* a look did */
 void push_judge(struct source *s); /* at the end of each poll */
 bool push_walk_is_due(const struct source *s);
-void push_walked(struct source *s);		 /* a walk has ended */
+void push_walked(struct source *s); /* a walk has ended */
 
 /* ---- the phases: each begins its next request, or goes on to the next phase ---- */
 

@@ -284,15 +284,25 @@ static void take_probe(struct hub_list *l, const struct json *list)
 	l->processing = list_is_processing(list);
 }
 
-/* A list that was being built when its rule was activated: its members will be the baseline. */
-static void note_building(struct source *s, const struct hub_list *l)
+/*
+ * A list that was being built when its rule was activated: its members will be the baseline. Its activation moves on
+ * for as long as it is seen to be built, so that a row which shows up later than its own time is none either.
+ */
+static void note_building(struct source *s, const struct hub_list *l, int64_t seen_ms)
 {
 	for (size_t i = 0; i < l->n_served; i++) {
 		struct watch *w = l->served[i];
-		if (w->building != 2 || !l->processing)
+		if (!w->building || !l->processing)
 			continue;
+		bool first = w->building == 2;
 		w->building = 1;
-		db_run(s->db, "UPDATE watch SET building = 1 WHERE id = ?1", "i", w->id);
+		if (w->start_ms < seen_ms)
+			w->start_ms = seen_ms;
+		db_run(s->db,
+		       "UPDATE watch SET building = 1, start_ms = max(start_ms, ?2) WHERE id = ?1",
+		       "ii", w->id, seen_ms);
+		if (!first)
+			continue;
 		log_line(s->world->log, LOG_INFO,
 			 "list is still being built: its members will be the baseline", "account",
 			 s->name, "list", l->target, NULL);
@@ -310,9 +320,9 @@ static const struct json *find_list(const struct json *answer, const struct hub_
 }
 
 /* What the probe says of one list that was asked for. */
-static void judge_probe(struct source *s, struct hub_list *l, const struct json *answer)
+static void judge_probe(struct source *s, struct hub_list *l, const struct reply *answer)
 {
-	const struct json *found = find_list(answer, l);
+	const struct json *found = find_list(answer->json, l);
 
 	if (!found) {
 		if (!l->missing)
@@ -322,7 +332,7 @@ static void judge_probe(struct source *s, struct hub_list *l, const struct json 
 	}
 	l->missing = false;
 	take_probe(l, found);
-	note_building(s, l);
+	note_building(s, l, answer->began_ms);
 	l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
 	l->scan = 0;
 }
@@ -343,7 +353,7 @@ static void probed(struct source *s, void *arg, const struct reply *answer)
 	db_begin(s->db, "probe");
 	for (size_t i = s->cursor; answer && i < end; i++)
 		if (s->list[i].id.len)
-			judge_probe(s, &s->list[i], answer->json);
+			judge_probe(s, &s->list[i], answer);
 	hub_commit(s);
 	s->cursor = end;
 }

@@ -152,6 +152,24 @@ static void a_value_before_that_nobody_knows(void **state)
 	take_down();
 }
 
+/* A history that is full by the next look still begins with the value that the contact was created with. */
+static void created_with_a_value_before_the_history_was_full(void **state)
+{
+	(void)state;
+	put_up("rule: any\n" CHANGED("tier", ""));
+	s.contact.created_ms = NOW - MS_HOUR;
+	changed("email", NOW - MS_HOUR, "a@b.org");
+	changed("tier", NOW - MS_HOUR, "Gold");
+	decide();
+	assert_int_equal(decisions("no-event", "the contact was created with this value"), 1);
+	changed("tier", NOW, "Silver");
+	property("tier")->cut = true;
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(db_integer(db, 0, "SELECT at_ms FROM issuance", ""), NOW);
+	take_down();
+}
+
 static void a_value_that_is_no_number_is_told(void **state)
 {
 	(void)state;
@@ -634,6 +652,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		stored(a_value_before_that_nobody_knows),
+		stored(created_with_a_value_before_the_history_was_full),
 		stored(a_value_that_is_no_number_is_told),
 		stored(many_rules_on_one_value),
 		stored(facts_older_than_the_history),

@@ -132,6 +132,31 @@ static void accounts_come_and_go(void **state)
 	assert_int_equal(mails(), 3);
 }
 
+/* Somebody on the way answers for the source, without the time. */
+static struct sim_fate details_from_elsewhere(void *ctx, const struct sim_request *request)
+{
+	const struct sim_fate theirs = { .how = SIM_ANSWERED, .status = 200, .body = "{\"id\":7}" };
+
+	(void)ctx;
+	return strstr(request->path, "/details") ? theirs
+						 : (struct sim_fate){ .delay_ms = MS_SECOND };
+}
+
+/* What counts as from the source alone tells that ours must do: with two hours too much, nothing would count. */
+static void a_clock_that_nobody_told(void **state)
+{
+	(void)state;
+	sim.skew_ms = 2 * MS_HOUR;
+	sim.fate = details_from_elsewhere;
+	load("account: one\nhubspot:\n  token: \"${ONE}\"\n"
+	     "  webhook: { public-url: \"https://h.example.org/\", secret: \"${HOOK}\" }\n---\n"
+	     "account: certifier\ncertifier: { token: \"${C}\" }\n---\n" RULE("a", "one"));
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	set_tier("Silver");
+	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
+	assert_int_equal(mails(), 1);
+}
+
 static void a_reload_amid_a_look(void **state)
 {
 	(void)state;
@@ -222,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		lived(accounts_come_and_go),
+		lived(a_clock_that_nobody_told),
 		lived(a_reload_amid_a_look),
 		lived(secrets_that_are_missing_and_come),
 		lived(a_start_that_is_not_written_is_tried_again),
