@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/flat.h"
 #include "base/json.h"
 #include "engine/hubspot/hub.h"
 
@@ -54,43 +55,118 @@ static void add_tip(struct reading *r, struct slice contact, int64_t at_ms, bool
 }
 
 /* An id that an object holds under this key. */
-static bool add_id(struct reading *r, const struct json *object, const char *key, int64_t at_ms,
-		   bool stamped)
+static bool add_id_of(struct reading *r, const struct json *object, const char *key)
 {
 	char room[24];
 	struct slice id = hub_id_of(object, key, room);
 
 	if (id.len)
-		add_tip(r, id, at_ms, stamped);
+		add_tip(r, id, 0, false);
 	return id.len != 0;
 }
 
 /* ---- one event ------------------------------------------------------------ */
 
-/* Each takes the ids of its type; false where it has none. */
-static bool take_object(struct reading *r, const struct json *e, int64_t at_ms)
+/* What is read of an event. */
+enum event_field {
+	KIND,
+	OLDER_KIND, /* as older deliveries call it */
+	PORTAL,
+	AT,
+	PROPERTY,
+	OBJECT,
+	OBJECT_TYPE,
+	NEW_OBJECT,
+	PRIMARY_OBJECT,
+	ASSOCIATION,
+	FROM_TYPE,
+	TO_TYPE,
+	FROM_OBJECT,
+	TO_OBJECT,
+	FIELDS,
+};
+
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+static const struct slice field_names[FIELDS] = {
+	[KIND] = NAME("subscriptionType"),
+	[OLDER_KIND] = NAME("eventType"),
+	[PORTAL] = NAME("portalId"),
+	[AT] = NAME("occurredAt"),
+	[PROPERTY] = NAME("propertyName"),
+	[OBJECT] = NAME("objectId"),
+	[OBJECT_TYPE] = NAME("objectTypeId"),
+	[NEW_OBJECT] = NAME("newObjectId"),
+	[PRIMARY_OBJECT] = NAME("primaryObjectId"),
+	[ASSOCIATION] = NAME("associationType"),
+	[FROM_TYPE] = NAME("fromObjectTypeId"),
+	[TO_TYPE] = NAME("toObjectTypeId"),
+	[FROM_OBJECT] = NAME("fromObjectId"),
+	[TO_OBJECT] = NAME("toObjectId"),
+};
+
+struct event {
+	struct slice text[FIELDS]; /* texts, and integers as they are written */
+	bool is_text[FIELDS];
+	const struct json *merged; /* mergedObjectIds, where there are some */
+};
+
+static struct slice text_of(const struct event *e, enum event_field f)
 {
-	return add_id(r, e, "objectId", at_ms, false);
+	return e->is_text[f] ? e->text[f] : (struct slice){ 0 };
+}
+
+static int64_t number_of(const struct event *e, enum event_field f)
+{
+	int64_t n = 0;
+
+	if (e->text[f].len == 0 || e->text[f].len > 18)
+		return 0;
+	for (size_t i = 0; i < e->text[f].len; i++) {
+		char c = e->text[f].ptr[i];
+		if (c < '0' || c > '9')
+			return 0;
+		n = n * 10 + (c - '0');
+	}
+	return n;
+}
+
+static bool add_id(struct reading *r, const struct event *e, enum event_field f, int64_t at_ms,
+		   bool stamped)
+{
+	bool valid = hub_id_valid(e->text[f]);
+
+	if (valid)
+		add_tip(r, e->text[f], at_ms, stamped);
+	return valid;
+}
+
+/* Each takes the ids of its type; false where it has none. */
+static bool take_object(struct reading *r, const struct event *e, int64_t at_ms)
+{
+	return add_id(r, e, OBJECT, at_ms, false);
 }
 
 /* The change itself gave the contact its stamp. */
-static bool take_change(struct reading *r, const struct json *e, int64_t at_ms)
+static bool take_change(struct reading *r, const struct event *e, int64_t at_ms)
 {
-	return add_id(r, e, "objectId", at_ms, true);
+	return add_id(r, e, OBJECT, at_ms, true);
 }
 
 /* Whichever of them lives now shows what the merge made. */
-static bool take_merge(struct reading *r, const struct json *e, int64_t at_ms)
+static bool take_merge(struct reading *r, const struct event *e, int64_t at_ms)
 {
-	static const char *const keys[] = { "objectId", "newObjectId", "primaryObjectId" };
-	const struct json *merged = json_get(e, "mergedObjectIds");
+	static const enum event_field ids[] = { OBJECT, NEW_OBJECT, PRIMARY_OBJECT };
 	bool any = false;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		any |= add_id(r, e, keys[i], at_ms, false);
-	for (size_t i = 0; i < json_count(merged) && i < LIMIT_HOOK_EVENTS; i++) {
-		struct slice id = json_slice(json_at(merged, i));
-		int64_t n = json_int(json_at(merged, i), -1);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		any |= add_id(r, e, ids[i], at_ms, false);
+	for (size_t i = 0; i < json_count(e->merged) && i < LIMIT_HOOK_EVENTS; i++) {
+		struct slice id = json_slice(json_at(e->merged, i));
+		int64_t n = json_int(json_at(e->merged, i), -1);
 		char *text = n < 0 ? NULL : arena_printf(r->memory, "%lld", (long long)n);
 		id = text ? slice_of(text) : id;
 		if (hub_id_valid(id))
@@ -106,24 +182,23 @@ static bool ends_with(struct slice text, const char *end)
 	return text.len >= len && memcmp(text.ptr + text.len - len, end, len) == 0;
 }
 
-static bool take_association(struct reading *r, const struct json *e, int64_t at_ms)
+static bool take_association(struct reading *r, const struct event *e, int64_t at_ms)
 {
-	struct slice type = json_get_slice(e, "associationType");
+	struct slice type = text_of(e, ASSOCIATION);
 	bool from = slice_starts(type, slice_of("CONTACT_TO_")) ||
-		    slice_is(json_get_slice(e, "fromObjectTypeId"), CONTACT_TYPE);
-	bool to = ends_with(type, "_TO_CONTACT") ||
-		  slice_is(json_get_slice(e, "toObjectTypeId"), CONTACT_TYPE);
+		    slice_is(text_of(e, FROM_TYPE), CONTACT_TYPE);
+	bool to = ends_with(type, "_TO_CONTACT") || slice_is(text_of(e, TO_TYPE), CONTACT_TYPE);
 
 	if (!from && !to)
-		return add_id(r, e, "fromObjectId", at_ms, false);
-	from = from && add_id(r, e, "fromObjectId", at_ms, false);
-	to = to && add_id(r, e, "toObjectId", at_ms, false);
+		return add_id(r, e, FROM_OBJECT, at_ms, false);
+	from = from && add_id(r, e, FROM_OBJECT, at_ms, false);
+	to = to && add_id(r, e, TO_OBJECT, at_ms, false);
 	return from || to;
 }
 
 static const struct {
 	const char *kind;
-	bool (*take)(struct reading *r, const struct json *e, int64_t at_ms);
+	bool (*take)(struct reading *r, const struct event *e, int64_t at_ms);
 	bool of_property;
 } kinds[] = {
 	{ "propertyChange", take_change, true },
@@ -136,7 +211,7 @@ static const struct {
 };
 
 /* Whether the event is about contacts; *known: its object is one of the facts' list. */
-static bool about_contacts(struct slice object, const struct json *e, bool *known)
+static bool about_contacts(struct slice object, const struct event *e, bool *known)
 {
 	static const char *const others[] = { "company", "deal",	 "ticket", "line_item",
 					      "product", "conversation", "event" };
@@ -145,7 +220,7 @@ static bool about_contacts(struct slice object, const struct json *e, bool *know
 	if (slice_is(object, "contact"))
 		return true;
 	if (slice_is(object, "object"))
-		return slice_is(json_get_slice(e, "objectTypeId"), CONTACT_TYPE);
+		return slice_is(text_of(e, OBJECT_TYPE), CONTACT_TYPE);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (slice_is(object, others[i]))
 			return false;
@@ -154,17 +229,17 @@ static bool about_contacts(struct slice object, const struct json *e, bool *know
 }
 
 /* When it happened; 0 where that is not said, or cannot be. */
-static int64_t happened_ms(const struct reading *r, const struct json *e)
+static int64_t happened_ms(const struct reading *r, const struct event *e)
 {
-	int64_t at = json_int(json_get(e, "occurredAt"), 0);
+	int64_t at = number_of(e, AT);
 
 	return at > 0 && at - HOOK_WINDOW_MS <= r->view->now_ms ? at : 0;
 }
 
 static enum hook_tally read_contact_event(struct reading *r, struct slice kind,
-					  const struct json *e)
+					  const struct event *e)
 {
-	struct slice property = json_get_slice(e, "propertyName");
+	struct slice property = text_of(e, PROPERTY);
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (!slice_is(kind, kinds[i].kind))
@@ -177,14 +252,14 @@ static enum hook_tally read_contact_event(struct reading *r, struct slice kind,
 	return HOOK_UNKNOWN;
 }
 
-static enum hook_tally read_event(struct reading *r, const struct json *e)
+static enum hook_tally read_event(struct reading *r, const struct event *e)
 {
-	struct slice kind = json_get_slice(e, "subscriptionType"), object;
-	int64_t portal = json_int(json_get(e, "portalId"), 0);
+	struct slice kind = text_of(e, KIND), object;
+	int64_t portal = number_of(e, PORTAL);
 	bool known;
 
 	if (!kind.len)
-		kind = json_get_slice(e, "eventType"); /* as older deliveries call it */
+		kind = text_of(e, OLDER_KIND);
 	if (!kind.len)
 		return HOOK_SHAPELESS;
 	if (r->view->portal && portal && portal != r->view->portal)
@@ -207,28 +282,95 @@ static void set_tallies(struct heard *out, const uint64_t count[HOOK_TALLIES])
 	out->foreign = count[HOOK_FOREIGN];
 }
 
-void hook_read(struct slice body, const struct hook_view *view, struct arena *memory,
-	       struct heard *out)
+/* False: something that is read is said in a way that only json.h reads. */
+static bool flat_event(const struct flat_object *o, struct event *e)
 {
-	struct reading r = { .view = view, .memory = memory, .out = out };
-	uint64_t count[HOOK_TALLIES] = { 0 };
+	*e = (struct event){ 0 };
+	for (size_t i = 0; i < o->members; i++) {
+		const struct flat_member *m = &o->member[i];
+		size_t f = 0;
+		while (f < FIELDS && !slice_eq(m->key, field_names[f]))
+			f++;
+		if (f == FIELDS || m->kind == FLAT_WORD)
+			continue;
+		if (m->kind == FLAT_ESCAPED)
+			return false;
+		e->text[f] = m->text;
+		e->is_text[f] = m->kind == FLAT_TEXT;
+	}
+	return true;
+}
+
+/*
+ * Events as HubSpot sends them, one after the other, with nothing built: twenty times as fast as
+ * the tree. False: it is not so plain, and what was counted does not count.
+ */
+static bool read_flat(struct reading *r, struct slice body, uint64_t count[HOOK_TALLIES])
+{
+	struct flat_object object;
+	struct event event;
+	struct flat f;
+	enum flat_step step = FLAT_REFUSED;
+
+	flat_begin(&f, body);
+	while (f.read <= LIMIT_HOOK_EVENTS && (step = flat_next(&f, &object)) == FLAT_OBJECT)
+		if (flat_event(&object, &event))
+			count[read_event(r, &event)]++;
+		else
+			return false;
+	return step == FLAT_END && f.read <= LIMIT_HOOK_EVENTS;
+}
+
+static void tree_event(struct reading *r, const struct json *json, struct event *e)
+{
+	*e = (struct event){ .merged = json_get(json, "mergedObjectIds") };
+	for (size_t f = 0; f < FIELDS; f++) {
+		const struct json *v = json_get(json, field_names[f].ptr);
+		e->is_text[f] = json_kind(v) == IS_TEXT;
+		e->text[f] = json_slice(v);
+		if (json_kind(v) == IS_NUMBER)
+			e->text[f] = slice_of(
+				arena_printf(r->memory, "%lld", (long long)json_int(v, -1)));
+	}
+}
+
+static void read_tree(struct reading *r, struct slice body, uint64_t count[HOOK_TALLIES])
+{
 	struct err ignored;
+	struct event event;
 	struct json *json = json_parse(body, &ignored);
 	bool one = json_kind(json) == IS_OBJECT;
 	size_t n = one ? 1 : json_count(json);
 
 	if (!one && json_kind(json) != IS_ARRAY) {
-		answer(out, 400, "no-json", "the body is no JSON array of events");
+		answer(r->out, 400, "no-json", "the body is no JSON array of events");
 	} else if (n > LIMIT_HOOK_EVENTS) {
-		answer(out, 413, "too-many-events", "too many events in one request");
+		answer(r->out, 413, "too-many-events", "too many events in one request");
 	} else {
-		for (size_t i = 0; i < n; i++)
-			count[read_event(&r, one ? json : json_at(json, i))]++;
+		for (size_t i = 0; i < n; i++) {
+			tree_event(r, one ? json : json_at(json, i), &event);
+			count[read_event(r, &event)]++;
+		}
+		answer(r->out, 204, NULL, NULL);
+	}
+	json_free(json);
+}
+
+void hook_read(struct slice body, const struct hook_view *view, struct arena *memory,
+	       struct heard *out)
+{
+	struct reading r = { .view = view, .memory = memory, .out = out };
+	uint64_t count[HOOK_TALLIES] = { 0 };
+
+	if (read_flat(&r, body, count)) {
 		answer(out, 204, NULL, NULL);
+	} else {
+		memset(count, 0, sizeof(count));
+		out->tips = 0;
+		read_tree(&r, body, count);
 	}
 	set_tallies(out, count);
 	keep_tips(&r);
-	json_free(json);
 }
 
 /* ---- any JSON ------------------------------------------------------------- */
@@ -240,8 +382,8 @@ static const char *const id_keys[] = { "vid", "objectId", "hs_object_id", "conta
 static bool add_direct(struct reading *r, const struct json *object)
 {
 	for (size_t i = 0; i < sizeof(id_keys) / sizeof(id_keys[0]); i++)
-		if (add_id(r, object, id_keys[i], 0, false) ||
-		    add_id(r, json_get(object, id_keys[i]), "value", 0, false))
+		if (add_id_of(r, object, id_keys[i]) ||
+		    add_id_of(r, json_get(object, id_keys[i]), "value"))
 			return true;
 	return false;
 }

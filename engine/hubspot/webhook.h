@@ -53,7 +53,10 @@ void hook_decode_uri(struct slice uri, struct str *out);
 struct hook_view {
 	int64_t portal; /* 0: not known, any */
 	int64_t now_ms; /* no event is from later than this and the window */
-	/* Called for each change of a property: whether somebody reads it. NULL: every one is. */
+	/*
+	 * Called for each change of a property, perhaps twice, and perhaps before the body turns out to be
+	 * broken behind it: whether somebody reads it. NULL: every one is.
+	 */
 	bool (*reads)(void *ctx, struct slice property);
 	void *ctx;
 };

@@ -416,6 +416,14 @@ static void events_name_contacts(void **state)
 		  "\"contact.creation\",\"objectId\":1.5},{" P
 		  "\"contact.creation\",\"objectId\":\"1/../2\"}]",
 		  "shapeless=3 204 " },
+		/* What is said with escapes is what they stand for, where it matters or not. */
+		{ "[{" P "\"contact.creation\",\"objectId\":1,\"propertyValue\":\"\\n\\\"\"},"
+		  "{" P "\"contact\\u002ecreation\",\"objectId\":2},"
+		  "{" P "\"contact.propertyChange\",\"propertyName\":\"\\/tier\",\"objectId\":3}]",
+		  "1@ 2@ told=2 unread-property=1 204 " },
+		{ "[{" P "\"contact.creation\",\"objectId\":1},{" P
+		  "\"contact.creation\",\"objectId\":2},]",
+		  "400 no-json" },
 		{ "[{" P "\"contact.creation\",\"objectId\":12", "400 no-json" },
 		{ "", "400 no-json" },
 		{ "7", "400 no-json" },
