@@ -28,10 +28,7 @@
 #include "base/clock.h"
 
 #define HOLD_MS (2 * MS_MINUTE)
-/*
- * So long a request may take where room is short, and where there is none. We are behind a proxy, which
- * hands on what it has whole: an honest request is here a few ms after its connection.
- */
+/* So long a request may take where room is short, or there is none. A proxy hands on whole ones. */
 #define HURRY_MS (MS_SECOND / 2)
 #define HURRY_MORE_MS (MS_SECOND / 10)
 
