@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BLOCK_BYTES (16u * 1024)
+#define ALIGN_MOST _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;
@@ -78,28 +79,37 @@ void arena_release(struct arena *a)
 	arena_init(a);
 }
 
-void *arena_alloc(struct arena *a, size_t bytes)
+/* `align` is a power of two. */
+static void *take(struct arena *a, size_t bytes, size_t align)
 {
-	size_t align = _Alignof(max_align_t);
-	size_t need = (bytes + align - 1) / align * align;
 	struct arena_block *block = a->block;
+	size_t gap = block ? -block->used & (align - 1) : 0;
 
-	if (!block || block->cap - block->used < need) {
-		size_t cap = need > BLOCK_BYTES ? need : BLOCK_BYTES;
+	if (!block || block->cap - block->used < bytes + gap) {
+		size_t cap = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
 		block = mem_alloc(sizeof(*block) + cap);
 		block->cap = cap;
 		block->next = a->block;
 		a->block = block;
+		gap = 0;
 	}
-	void *got = block->bytes + block->used;
-	block->used += need;
-	a->used += need;
+	void *got = block->bytes + block->used + gap;
+	block->used += gap + bytes;
+	a->used += gap + bytes;
 	return got;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+	/* A type's size is a multiple of what it must be aligned to. */
+	size_t align = bytes & -bytes;
+
+	return take(a, bytes, align < 1 || align > ALIGN_MOST ? ALIGN_MOST : align);
 }
 
 char *arena_text(struct arena *a, struct slice part)
 {
-	char *copy = arena_alloc(a, part.len + 1);
+	char *copy = take(a, part.len + 1, 1);
 
 	if (part.len)
 		memcpy(copy, part.ptr, part.len);
@@ -120,7 +130,7 @@ char *arena_printf(struct arena *a, const char *format, ...)
 	va_end(args);
 	if (len < 0) /* defensive: more than 2 GiB */
 		return arena_text(a, (struct slice){ 0 });
-	char *text = arena_alloc(a, (size_t)len + 1);
+	char *text = take(a, (size_t)len + 1, 1);
 	va_start(args, format);
 	vsnprintf(text, (size_t)len + 1, format, args);
 	va_end(args);

@@ -43,8 +43,8 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_release(struct arena *a);
-void *arena_alloc(struct arena *a, size_t bytes);     /* zeroed, aligned for any type */
-char *arena_text(struct arena *a, struct slice part); /* copy with a NUL */
+void *arena_alloc(struct arena *a, size_t bytes); /* zeroed, aligned for any type of that size */
+char *arena_text(struct arena *a, struct slice part); /* copy with a NUL, packed */
 struct slice arena_slice(struct arena *a, struct slice part);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -104,7 +104,7 @@ static void rehash(struct map *m)
 	}
 }
 
-void *map_put(struct map *m, struct slice key, void *value)
+static void *put(struct map *m, struct slice key, void *value, bool lent)
 {
 	uint64_t hash = hash_bytes(0, key.ptr, key.len);
 
@@ -118,7 +118,18 @@ void *map_put(struct map *m, struct slice key, void *value)
 		return before;
 	}
 	m->entry = mem_grow(m->entry, &m->cap, m->count + 1, sizeof(*m->entry));
-	m->entry[m->count++] = (struct map_entry){ arena_slice(&m->keys, key), value, hash };
+	m->entry[m->count++] = (struct map_entry){ lent ? key : arena_slice(&m->keys, key), value,
+						   hash };
 	m->slot[i] = (uint32_t)m->count;
 	return NULL;
+}
+
+void *map_put(struct map *m, struct slice key, void *value)
+{
+	return put(m, key, value, false);
+}
+
+void *map_put_lent(struct map *m, struct slice key, void *value)
+{
+	return put(m, key, value, true);
 }

@@ -36,6 +36,8 @@ void map_release(struct map *m);
 void *map_get(const struct map *m, struct slice key); /* NULL where absent */
 /* Sets key to value (not NULL); answers the value that was there before, or NULL. */
 void *map_put(struct map *m, struct slice key, void *value);
+/* The same, but a new key's bytes are lent for the map's life. */
+void *map_put_lent(struct map *m, struct slice key, void *value);
 
 /* Differs between machines of different byte order. */
 uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len);

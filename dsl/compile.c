@@ -3,7 +3,9 @@
  *
  * Cannot fail: what it would refuse was refused with a place before. Accounts
  * and rules come out in the order of their names, so that the same rules make
- * the same table however they are spread over files. Every text is kept once.
+ * the same table however they are spread over files. What many rules have alike is kept once:
+ * texts, lists of values, tests, the steps of filters, fields, policies. That is what makes a rule
+ * small.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +23,12 @@ struct compiler {
 	struct map properties;	   /* "source name" to index + 1 */
 	struct property *property; /* heap */
 	size_t cap_property;
-	struct map defaults;	 /* "source field" to struct template */
-	struct map plain;	 /* source to the struct field array of rules that give none */
-	struct map steps;	 /* the steps of a filter to their one copy */
+	struct map defaults; /* "source field" to struct template */
+	struct map plain;    /* source to the struct field array of rules that give none */
+	struct map shared;   /* bytes of what is kept once to their one copy */
+	struct map tests;    /* struct test_key to struct test */
+	struct slice *value; /* heap; values of one test or rule */
+	size_t cap_value;
 	uint32_t *account_index; /* draft's index to table's */
 };
 
@@ -35,7 +40,7 @@ static struct slice keep(struct compiler *c, struct slice text)
 
 	if (!copy) {
 		copy = arena_text(c->arena, text);
-		map_put(&c->strings, text, copy);
+		map_put_lent(&c->strings, (struct slice){ copy, text.len }, copy);
 	}
 	return (struct slice){ copy, text.len };
 }
@@ -43,6 +48,20 @@ static struct slice keep(struct compiler *c, struct slice text)
 static const char *keep_text(struct compiler *c, const char *text)
 {
 	return text ? keep(c, slice_of(text)).ptr : NULL;
+}
+
+/* Frozen bytes may be shared by whatever has the same. */
+static const void *keep_bytes(struct compiler *c, const void *from, size_t len)
+{
+	struct slice bytes = { from, len };
+	void *kept = map_get(&c->shared, bytes);
+
+	if (!kept) {
+		kept = arena_alloc(c->arena, len);
+		memcpy(kept, from, len);
+		map_put_lent(&c->shared, (struct slice){ kept, len }, kept);
+	}
+	return kept;
 }
 
 /* Longer than any name of a property or a field. */
@@ -131,61 +150,84 @@ static int by_bytes(const void *a, const void *b)
 	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+/* Room for a list of values that is then kept by keep_values. */
+static struct slice *values_begin(struct compiler *c, size_t count)
+{
+	c->value = mem_grow(c->value, &c->cap_value, count, sizeof(*c->value));
+	return c->value;
+}
+
+/* A text is kept once, so that equal lists have equal bytes. */
+static const struct slice *keep_values(struct compiler *c, size_t count)
+{
+	return count ? keep_bytes(c, c->value, count * sizeof(*c->value)) : NULL;
+}
+
 /* `from:` and `to:`: sorted, each value once. */
-static const struct slice *compile_values(struct compiler *c, const struct node *n, size_t *count)
+static const struct slice *compile_values(struct compiler *c, const struct node *n, uint32_t *count)
 {
 	size_t all = !n ? 0 : n->kind == NODE_LIST ? n->count : 1, i = 0;
-	struct slice *value;
+	struct slice *value = values_begin(c, all);
 
 	*count = 0;
-	if (!all)
-		return NULL;
-	value = arena_alloc(c->arena, all * sizeof(*value));
-	if (n->kind == NODE_TEXT)
+	if (n && n->kind == NODE_TEXT)
 		value[i++] = keep(c, n->text);
-	for (const struct node *e = n->first; e; e = e->next)
+	for (const struct node *e = n ? n->first : NULL; e; e = e->next)
 		value[i++] = keep(c, e->text);
-	qsort(value, all, sizeof(*value), by_bytes);
+	if (all > 1)
+		qsort(value, all, sizeof(*value), by_bytes);
 	for (i = 0; i < all; i++)
 		if (!*count || !slice_eq(value[*count - 1], value[i]))
 			value[(*count)++] = value[i];
-	return value;
+	return keep_values(c, *count);
 }
 
 /* ---- filters ----------------------------------------------------------- */
 
-static struct test compile_test(struct compiler *c, const struct test *draft, uint32_t source)
-{
-	struct test t = *draft;
-	struct slice *value = arena_alloc(c->arena, t.n_value * sizeof(*value));
+/* What a test is known by, in texts and lists of which there is one; no bytes between. */
+struct test_key {
+	const struct operator* op;
+	const struct slice *value;
+	const char *what;
+	uint32_t n_value, property;
+};
 
-	for (size_t i = 0; i < t.n_value; i++)
-		value[i] = keep(c, draft->value[i]);
-	t.value = value;
-	t.property = property_index(c, source, draft->property_name);
-	t.property_name = keep(c, draft->property_name);
-	c->property[t.property].history = true;
-	t.pattern = keep(c, draft->pattern);
-	t.what = keep_text(c, draft->what);
-	t.file = keep_text(c, draft->file);
+static struct test *make_test(struct compiler *c, const struct test *draft,
+			      const struct test_key *key)
+{
+	struct test *t = arena_alloc(c->arena, sizeof(*t));
+
+	*t = *draft;
+	t->value = key->value;
+	t->property = key->property;
+	t->property_name = keep(c, draft->property_name);
+	t->pattern = keep(c, draft->pattern);
+	t->what = key->what;
 	/* The number was parsed from the node's text; parse it again from the kept one. */
-	if (t.quantity.kind == QUANTITY_NUMBER && t.n_value)
-		(void)decimal_parse(t.value[0], &t.quantity.number);
+	if (t->quantity.kind == QUANTITY_NUMBER && t->n_value)
+		(void)decimal_parse(t->value[0], &t->quantity.number);
 	return t;
 }
 
-/* Most filters have one of few shapes. */
-static const struct step *keep_steps(struct compiler *c, const struct step *step, size_t n)
+/* Its wording says whether it stands under `not`. */
+static const struct test *compile_test(struct compiler *c, const struct test *draft,
+				       uint32_t source)
 {
-	struct slice bytes = { (const char *)step, n * sizeof(*step) };
-	struct step *kept = map_get(&c->steps, bytes);
+	struct slice *value = values_begin(c, draft->n_value);
 
-	if (!kept) {
-		kept = arena_alloc(c->arena, bytes.len);
-		memcpy(kept, step, bytes.len);
-		map_put(&c->steps, bytes, kept);
+	for (size_t i = 0; i < draft->n_value; i++)
+		value[i] = keep(c, draft->value[i]);
+	struct test_key key = { draft->op, keep_values(c, draft->n_value),
+				keep_text(c, draft->what), (uint32_t)draft->n_value,
+				property_index(c, source, draft->property_name) };
+	struct slice bytes = { (const char *)&key, sizeof(key) };
+	struct test *t = map_get(&c->tests, bytes);
+	if (!t) {
+		t = make_test(c, draft, &key);
+		map_put(&c->tests, bytes, t);
 	}
-	return kept;
+	c->property[t->property].history = true;
+	return t;
 }
 
 static const struct filter *compile_filter(struct compiler *c, const struct filter_draft *draft,
@@ -193,13 +235,17 @@ static const struct filter *compile_filter(struct compiler *c, const struct filt
 {
 	if (!draft->n_step)
 		return NULL;
-	struct filter *filter = arena_alloc(c->arena, sizeof(*filter));
-	const struct step *step = keep_steps(c, draft->step, draft->n_step);
-	struct test *test = arena_alloc(c->arena, draft->n_test * sizeof(*test));
+	struct filter *filter = arena_alloc(
+		c->arena, sizeof(*filter) + draft->n_test * sizeof(filter->entry[0]));
 
-	for (size_t i = 0; i < draft->n_test; i++)
-		test[i] = compile_test(c, &draft->test[i], source);
-	*filter = (struct filter){ step, draft->n_step, test, draft->n_test };
+	/* Most filters have one of few shapes. */
+	filter->step = keep_bytes(c, draft->step, draft->n_step * sizeof(*draft->step));
+	filter->n_step = (uint32_t)draft->n_step;
+	filter->n_test = (uint32_t)draft->n_test;
+	for (size_t i = 0; i < draft->n_test; i++) {
+		filter->entry[i].test = compile_test(c, &draft->test[i], source);
+		filter->entry[i].at = draft->place[i];
+	}
 	return filter;
 }
 
@@ -315,7 +361,7 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 			map_put(&c->plain, key, field);
 	}
 	rule->field = field;
-	rule->n_field = draft->n_field;
+	rule->n_field = (uint32_t)draft->n_field;
 }
 
 /* ---- rules ------------------------------------------------------------- */
@@ -354,11 +400,24 @@ static struct rule_place place_of(const struct rule_draft *draft)
 	return p;
 }
 
+static const struct policy *compile_policy(struct compiler *c, const struct rule_draft *draft)
+{
+	struct policy policy;
+
+	memset(&policy, 0, sizeof(policy)); /* what lies between is zero, too */
+	policy.repeat = (enum repeat)draft->repeat;
+	policy.hold_email_ms = draft->hold_email_ms;
+	policy.brake_count = draft->brake_rate.count;
+	policy.brake_per_ms = draft->brake_rate.per_ms;
+	policy.since_ms = draft->since_ms;
+	return keep_bytes(c, &policy, sizeof(policy));
+}
+
 static struct rule compile_rule(struct compiler *c, const struct rule_draft *draft, uint32_t id)
 {
 	struct rule rule = {
 		.id = id,
-		.name = keep_text(c, draft->name),
+		.name = arena_text(c->arena, slice_of(draft->name)), /* there is no other */
 		.description = draft->description
 				       ? keep(c, slice_trim(draft->description->text)).ptr
 				       : "",
@@ -369,11 +428,7 @@ static struct rule compile_rule(struct compiler *c, const struct rule_draft *dra
 		.group = keep(c, draft->group->text).ptr,
 		.issue = draft->issue,
 		.send = draft->send,
-		.repeat = (enum repeat)draft->repeat,
-		.hold_email_ms = draft->hold_email_ms,
-		.brake_count = draft->brake_rate.count,
-		.brake_per_ms = draft->brake_rate.per_ms,
-		.since_ms = draft->since_ms,
+		.policy = compile_policy(c, draft),
 	};
 
 	compile_trigger(c, draft, &rule);
@@ -426,8 +481,10 @@ static void keep_files(struct compiler *c)
 	struct rule_file *file = arena_alloc(c->arena, (n + 1) * sizeof(*file));
 
 	for (size_t i = 0; i < n; i++)
-		file[i] = (struct rule_file){ keep_text(c, c->sources->file[i].path),
-					      arena_slice(c->arena, c->sources->file[i].text) };
+		file[i] = (struct rule_file){
+			.path = keep_text(c, c->sources->file[i].path),
+			.text = arena_slice(&c->t->memory->texts, c->sources->file[i].text),
+		};
 	c->t->file = file;
 	c->t->n_file = n;
 }
@@ -456,11 +513,13 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	struct compiler c = { .d = d, .sources = sources, .arena = &memory->arena };
 
 	arena_init(&memory->arena);
+	arena_init(&memory->texts);
 	map_init(&c.strings);
 	map_init(&c.properties);
 	map_init(&c.defaults);
 	map_init(&c.plain);
-	map_init(&c.steps);
+	map_init(&c.shared);
+	map_init(&c.tests);
 	c.t = arena_alloc(c.arena, sizeof(*c.t));
 	c.t->memory = memory;
 	c.t->refs = 1;
@@ -476,7 +535,9 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	map_release(&c.properties);
 	map_release(&c.defaults);
 	map_release(&c.plain);
-	map_release(&c.steps);
+	map_release(&c.shared);
+	map_release(&c.tests);
+	mem_free(c.value);
 	mem_free(c.account_index);
 	return c.t;
 }

@@ -102,7 +102,7 @@ static void dump_filter(const struct table *t, const struct filter *filter, stru
 		add_number(out, "  ", i, 3);
 		str_add_texts(out, " ", step_names[step->op], NULL);
 		if (step->op == STEP_TEST)
-			dump_test(t, &filter->test[step->arg], out);
+			dump_test(t, filter->entry[step->arg].test, out);
 		else if (step->op == STEP_JOIN)
 			add_number(out, " ", step->arg, 1);
 		str_add_char(out, '\n');
@@ -173,18 +173,22 @@ static void dump_policy(const struct rule *rule, struct str *out)
 {
 	char text[CLOCK_TEXT];
 
-	str_add_texts(out, "  repeat ", repeat_names[rule->repeat], "\n  missing-email", NULL);
-	if (rule->hold_email_ms)
-		str_addf(out, " hold %s\n", clock_format_duration(rule->hold_email_ms, text));
+	str_add_texts(out, "  repeat ", repeat_names[rule->policy->repeat], "\n  missing-email",
+		      NULL);
+	if (rule->policy->hold_email_ms)
+		str_addf(out, " hold %s\n",
+			 clock_format_duration(rule->policy->hold_email_ms, text));
 	else
 		str_add_text(out, " skip\n");
-	if (rule->brake_count)
-		str_addf(out, "  brake %" PRId64 " in %s\n", rule->brake_count,
-			 clock_format_duration(rule->brake_per_ms, text));
+	if (rule->policy->brake_count)
+		str_addf(out, "  brake %" PRId64 " in %s\n", rule->policy->brake_count,
+			 clock_format_duration(rule->policy->brake_per_ms, text));
 	else
 		str_add_text(out, "  brake off\n");
 	str_add_texts(out, "  since ",
-		      rule->since_ms == SINCE_NOW ? "now" : clock_format(rule->since_ms, text),
+		      rule->policy->since_ms == SINCE_NOW
+			      ? "now"
+			      : clock_format(rule->policy->since_ms, text),
 		      "\n", NULL);
 }
 

@@ -34,6 +34,7 @@ void filter_draft_release(struct filter_draft *d)
 {
 	mem_free(d->step);
 	mem_free(d->test);
+	mem_free(d->place);
 	*d = (struct filter_draft){ 0 };
 }
 
@@ -182,10 +183,9 @@ static void emit_test(struct walk *w, const struct operator* op, const struct no
 	struct span at = fault_span(w->f, entry);
 	t.property_name = property->text;
 	t.what = describe(w, property->text, operand);
-	t.file = w->f->sources->file[entry->file].path;
-	t.line = at.line;
-	t.column = at.column;
 	d->test = mem_grow(d->test, &d->cap_test, d->n_test + 1, sizeof(*d->test));
+	d->place = mem_grow(d->place, &d->cap_place, d->n_test + 1, sizeof(*d->place));
+	d->place[d->n_test] = (struct test_place){ at.line, at.column };
 	d->test[d->n_test++] = t;
 	emit(w, STEP_TEST, d->n_test - 1);
 }

@@ -17,6 +17,8 @@ struct filter_draft {
 	size_t n_step, cap_step;
 	struct test *test; /* heap */
 	size_t n_test, cap_test;
+	struct test_place *place; /* heap; by test */
+	size_t cap_place;
 };
 
 /* An entry is a test, which names a property and an operator of dsl/operator.c, or one of these. */

@@ -57,7 +57,8 @@ static void tell(const struct machine *m, struct match_step step)
 
 static void run_test(struct machine *m, uint32_t i)
 {
-	const struct test *t = &m->filter->test[i];
+	const struct test *t = m->filter->entry[i].test;
+	const struct test_place *at = &m->filter->entry[i].at;
 	struct slice value = { 0 };
 
 	m->last = (struct finding){ ANSWER_UNSURE, i, "could not be read now" };
@@ -66,8 +67,9 @@ static void run_test(struct machine *m, uint32_t i)
 		m->last.answer = test_run(t, value, &m->moment, &m->last.note);
 	else
 		value = (struct slice){ 0 };
-	tell(m, (struct match_step){ MATCH_TEST, m->last.answer, i, t->negated, t->what, t->file,
-				     t->line, t->column, m->last.note, value, known });
+	tell(m,
+	     (struct match_step){ MATCH_TEST, m->last.answer, i, t->negated, t->what, m->rule->file,
+				  at->line, at->column, m->last.note, value, known });
 }
 
 static void open_group(struct machine *m, bool any, bool negated)
@@ -226,8 +228,8 @@ enum answer rule_match_watched(const struct table *t, const struct rule *rule,
 	if (rule->filter && (fit || watcher))
 		found = run(&m);
 	if (fit && found.answer != ANSWER_YES) {
-		const struct test *test = &rule->filter->test[found.test];
-		ours = (struct match_note){ test->what, test->file, test->line, test->column,
+		struct rule_test test = rule_test_at(rule, found.test);
+		ours = (struct match_note){ test.what, test.file, test.line, test.column,
 					    found.note };
 	}
 	if (note && (!fit || found.answer != ANSWER_YES))
@@ -256,7 +258,8 @@ size_t rule_test_count(const struct rule *rule)
 
 struct rule_test rule_test_at(const struct rule *rule, size_t i)
 {
-	const struct test *t = &rule->filter->test[i];
+	const struct test *t = rule->filter->entry[i].test;
+	const struct test_place *at = &rule->filter->entry[i].at;
 
-	return (struct rule_test){ t->what, t->file, t->line, t->column, t->property };
+	return (struct rule_test){ t->what, rule->file, at->line, at->column, t->property };
 }

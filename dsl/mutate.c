@@ -122,7 +122,8 @@ static size_t step_of(const struct filter *f, uint32_t test)
 static const struct filter *mutate_filter(struct arena *arena, const struct filter *f,
 					  const struct mutation *m)
 {
-	struct filter *out = arena_alloc(arena, sizeof(*out));
+	size_t entries = f->n_test * sizeof(f->entry[0]);
+	struct filter *out = arena_alloc(arena, sizeof(*out) + entries);
 	struct step *step = arena_alloc(arena, (f->n_step + 1) * sizeof(*step));
 	size_t at = step_of(f, m->index);
 
@@ -138,17 +139,18 @@ static const struct filter *mutate_filter(struct arena *arena, const struct filt
 		step[at] = (struct step){ neutral(f, at + 1) ? STEP_ALL : STEP_ANY, 0 };
 		step[at + 1] = (struct step){ STEP_CLOSE, 0 };
 	}
-	*out = (struct filter){ step, f->n_step + 1, f->test, f->n_test };
+	*out = (struct filter){ step, f->n_step + 1, f->n_test };
+	memcpy(out->entry, f->entry, entries);
 	return out;
 }
 
 /* ---- the table ----------------------------------------------------------------------- */
 
-static const struct slice *without(struct arena *arena, const struct slice *value, size_t *n,
+static const struct slice *without(struct arena *arena, const struct slice *value, uint32_t *n,
 				   uint32_t index)
 {
 	struct slice *out = arena_alloc(arena, *n * sizeof(*out));
-	size_t kept = 0;
+	uint32_t kept = 0;
 
 	for (size_t i = 0; i < *n; i++)
 		if (i != index)

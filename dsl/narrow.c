@@ -155,7 +155,7 @@ static void read_needs(struct index_maker *m, const struct rule *rule, struct ne
 		depth += op == STEP_ALL || op == STEP_ANY;
 		depth -= op == STEP_CLOSE;
 		if (op == STEP_TEST && depth == 1 && f->step[i + 1].op == STEP_JOIN)
-			add_need(m, out, &f->test[f->step[i].arg]);
+			add_need(m, out, f->entry[f->step[i].arg].test);
 		else if (op == STEP_TEST || op == STEP_NOT)
 			out->all = false;
 	}

@@ -31,20 +31,26 @@ struct quantity {
 
 struct operator;
 
-/* One test. Operands are what the operator's row says. */
+/*
+ * One test. Operands are what the operator's row says. A table holds it once for all rules that ask
+ * the same in the same words.
+ */
 struct test {
 	const struct operator* op;
 	uint32_t property; /* index in table->property */
+	bool flag;	   /* of `known` */
+	bool negated;	   /* it stands under an odd number of `not` */
 	struct slice property_name;
 	const struct slice *value; /* texts; of `in`: sorted, each once */
 	size_t n_value;
 	struct quantity quantity;
-	bool flag;		   /* of `known` */
-	bool negated;		   /* it stands under an odd number of `not` */
 	const struct regex *regex; /* lent by the table */
 	struct slice pattern;	   /* what regex was compiled from */
 	const char *what;	   /* for notes */
-	const char *file;
+};
+
+/* Where a test stands in its rule's file. */
+struct test_place {
 	uint32_t line, column;
 };
 
@@ -69,9 +75,11 @@ struct step {
 
 struct filter {
 	const struct step *step;
-	size_t n_step;
-	const struct test *test;
-	size_t n_test;
+	uint32_t n_step, n_test;
+	struct {
+		const struct test *test;
+		struct test_place at;
+	} entry[];
 };
 
 /* Groups open at one time: filters nest as YAML does. */
@@ -217,6 +225,7 @@ struct rule_place {
 
 struct table_memory {
 	struct arena arena;
+	struct arena texts;   /* of the files */
 	struct regex **regex; /* heap; owned */
 	size_t n_regex, cap_regex;
 	size_t regex_bytes;

@@ -26,8 +26,21 @@ void table_unref(struct table *t)
 		regex_free(memory->regex[i]);
 	mem_free(memory->regex);
 	arena_release(&memory->arena);
+	arena_release(&memory->texts);
 	table_unref(memory->base);
 	mem_free(memory);
+}
+
+void table_forget_texts(const struct table *t)
+{
+	for (size_t i = 0; i < t->n_file; i++) {
+		struct rule_file *f = &t->file[i];
+		if (f->digest[0])
+			continue;
+		digest_sha256(f->text, f->digest);
+		f->text = (struct slice){ 0 };
+	}
+	arena_release(&t->memory->texts);
 }
 
 /* ---- names ------------------------------------------------------------- */

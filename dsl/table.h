@@ -79,34 +79,40 @@ struct field {
 
 #define SINCE_NOW INT64_MIN
 
-struct rule {
-	uint32_t id; /* index in table->rule */
-	const char *name;
-	const char *description; /* "" where there is none */
-	enum rule_mode mode;
-	const char *file; /* place of the rule's first line */
-	uint32_t line;
-
-	enum event_kind event;
-	uint32_t source;     /* index in table->account */
-	const char *target;  /* property name, list id, or list name */
-	bool target_is_name; /* list-added: target is a list's name, not its id */
-	int64_t settle_ms;
-	const struct slice *from, *to; /* NULL and 0: any */
-	size_t n_from, n_to;
-	const struct filter *filter; /* NULL: none */
-
-	uint32_t action; /* index in table->account */
-	const char *group;
-	bool issue, send;
-	const struct field
-		*field; /* all: the four with defaults and every custom.* that is given */
-	size_t n_field;
-
+/* What most rules say alike, or do not say: once for all that say the same. */
+struct policy {
 	enum repeat repeat;
 	int64_t hold_email_ms;		   /* missing-email: 0 is skip */
 	int64_t brake_count, brake_per_ms; /* brake_count 0: off */
 	int64_t since_ms;		   /* or SINCE_NOW */
+};
+
+/* Texts, values and fields that are the same in many rules are there once; 120 bytes. */
+struct rule {
+	const char *name;
+	const char *description; /* "" where there is none */
+	const char *file;	 /* place of the rule's first line */
+	uint32_t line;
+	uint32_t id; /* index in table->rule */
+
+	uint32_t source;	       /* index in table->account */
+	uint32_t action;	       /* likewise */
+	const char *target;	       /* property name, list id, or list name */
+	const struct slice *from, *to; /* NULL and 0: any */
+	uint32_t n_from, n_to;
+	const struct filter *filter; /* NULL: none */
+	int64_t settle_ms;
+
+	const char *group;
+	const struct field
+		*field; /* all: the four with defaults and every custom.* that is given */
+	const struct policy *policy;
+	uint32_t n_field;
+
+	enum event_kind event : 8;
+	enum rule_mode mode : 8;
+	bool target_is_name : 1; /* list-added: target is a list's name, not its id */
+	bool issue : 1, send : 1;
 };
 
 /* ---- the properties that a source must read ---------------------------- */
@@ -128,7 +134,8 @@ struct property {
 /* A rule file as it was read. */
 struct rule_file {
 	const char *path;
-	struct slice text;
+	struct slice text;	 /* empty once it was forgotten */
+	char digest[DIGEST_HEX]; /* of a forgotten text, else "" */
 };
 
 struct table {
@@ -138,10 +145,10 @@ struct table {
 	size_t n_rule;
 	const struct property *property;
 	size_t n_property;
-	const struct rule_file *file; /* what it was made from */
+	struct rule_file *file; /* what it was made from */
 	size_t n_file;
 	char hash[DIGEST_HEX]; /* of what the rules mean, not of how they are written */
-	size_t bytes;	       /* memory that it holds */
+	size_t bytes;	       /* memory that it holds, but for the texts of its files */
 	struct table_index *index;
 	int refs;
 	struct table_memory *memory;
@@ -149,6 +156,12 @@ struct table {
 
 struct table *table_ref(struct table *t); /* answers t */
 void table_unref(struct table *t);	  /* NULL does nothing; the last one frees */
+
+/*
+ * Lets go of the texts of the files, which are more than all the rest of a table: for who keeps it for
+ * long, once they are on record (engine/record.h). Their digests stay.
+ */
+void table_forget_texts(const struct table *t);
 
 /* NULL where there is none. */
 const struct account *table_account(const struct table *t, const char *name);

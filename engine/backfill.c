@@ -254,8 +254,8 @@ static bool plan(struct judging *j, const struct match_note *limit, enum backfil
 		.began_ms = j->look->began_ms,
 		.wall_ms = wall_ms(b),
 	};
-	enum plan_result result = plan_late(&in, b->rule, limit, b->rule->brake_count - b->made,
-					    j->memory, &j->plan);
+	enum plan_result result = plan_late(
+		&in, b->rule, limit, b->rule->policy->brake_count - b->made, j->memory, &j->plan);
 
 	if (result == PLAN_MADE)
 		*out = known_before_merge(j) ? BACKFILL_KNOWN : outcome_of(&j->plan.is);
@@ -453,7 +453,7 @@ static void count_others(struct backfill *b)
 
 	if (newest > b->newest)
 		b->made += ledger_backfilled(b->db, b->rule->name,
-					     wall_ms(b) - b->rule->brake_per_ms, b->newest);
+					     wall_ms(b) - b->rule->policy->brake_per_ms, b->newest);
 	b->newest = newest;
 }
 

@@ -15,9 +15,9 @@ static bool is_too_full(const struct rule *rule, int64_t at_ms, const int64_t *b
 	/* Spans that begin ever earlier reach ever less far ahead. */
 	for (size_t i = 0; i <= n; i++) {
 		int64_t begin_ms = i == 0 ? at_ms : back[i - 1];
-		while (end > 0 && ahead[end - 1] >= begin_ms + rule->brake_per_ms)
+		while (end > 0 && ahead[end - 1] >= begin_ms + rule->policy->brake_per_ms)
 			end--;
-		if ((int64_t)(i + 1 + end) > rule->brake_count)
+		if ((int64_t)(i + 1 + end) > rule->policy->brake_count)
 			return true;
 	}
 	return false;
@@ -25,10 +25,10 @@ static bool is_too_full(const struct rule *rule, int64_t at_ms, const int64_t *b
 
 bool brake_holds(struct db *db, const struct rule *rule, const struct issuance *is)
 {
-	int64_t most = rule->brake_count, reach_ms = rule->brake_per_ms - 1;
+	int64_t most = rule->policy->brake_count, reach_ms = rule->policy->brake_per_ms - 1;
 	int64_t *back, *ahead = NULL;
 
-	if (rule->brake_count == 0)
+	if (rule->policy->brake_count == 0)
 		return false;
 	size_t n = ledger_events(db, rule->name, is->at_ms, is->at_ms - reach_ms, most, &back);
 	size_t m = 0;

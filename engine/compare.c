@@ -243,10 +243,10 @@ static bool is_of_trigger(const struct table *t, const struct rule *rule,
 /* Whether `repeat:` allows it: beside what was compared, by what the ledger has from before. */
 static bool is_repeated(struct compare *c, const struct side *s, const struct compare_event *e)
 {
-	bool value = s->rule->repeat == REPEAT_ONCE_PER_VALUE;
+	bool value = s->rule->policy->repeat == REPEAT_ONCE_PER_VALUE;
 	struct str key;
 
-	if (s->rule->repeat == REPEAT_EVERY_CHANGE)
+	if (s->rule->policy->repeat == REPEAT_EVERY_CHANGE)
 		return false;
 	str_init(&key, LIMIT_VALUE_BYTES);
 	str_addf(&key, "%s %s %s %s", s->name, s->rule->name, e->account, e->contact);

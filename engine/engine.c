@@ -275,8 +275,6 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	if (old)
 		watches_release(&old_watches);
 	table_unref(old);
-	/* Reading rules takes several times what their table holds. */
-	mem_give_back();
 	return rc;
 }
 

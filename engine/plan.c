@@ -71,9 +71,10 @@ static enum plan_result check_email(const struct plan_input *in, const struct ru
 
 static bool repeats(const struct plan_input *in, const struct rule *rule, const struct issuance *is)
 {
-	if (rule->repeat == REPEAT_EVERY_CHANGE)
+	if (rule->policy->repeat == REPEAT_EVERY_CHANGE)
 		return false;
-	return ledger_has_repeat(in->db, is, rule->repeat == REPEAT_ONCE_PER_VALUE ? is->to : NULL);
+	return ledger_has_repeat(in->db, is,
+				 rule->policy->repeat == REPEAT_ONCE_PER_VALUE ? is->to : NULL);
 }
 
 /*
@@ -172,8 +173,8 @@ static void miss_address(const struct plan_input *in, int64_t from_ms, int64_t w
 
 static const char *repeat_reason(const struct rule *rule)
 {
-	return rule->repeat == REPEAT_ONCE_PER_VALUE ? "repeat: once-per-value"
-						     : "repeat: once-per-contact";
+	return rule->policy->repeat == REPEAT_ONCE_PER_VALUE ? "repeat: once-per-value"
+							     : "repeat: once-per-contact";
 }
 
 /* What the brake holds and cannot be issued as it is has no fields: it is planned anew. */
@@ -194,17 +195,17 @@ static void apply_brake(const struct plan_input *in, const struct rule *rule, st
 
 	if (rule->mode != MODE_LIVE || is->state == STATE_SKIPPED || !brake_holds(in->db, rule, is))
 		return;
-	hold_by_brake(is,
-		      arena_printf(memory, "brake: more than %lld event%s within %s",
-				   (long long)rule->brake_count, rule->brake_count == 1 ? "" : "s",
-				   clock_format_duration(rule->brake_per_ms, span)));
+	hold_by_brake(is, arena_printf(memory, "brake: more than %lld event%s within %s",
+				       (long long)rule->policy->brake_count,
+				       rule->policy->brake_count == 1 ? "" : "s",
+				       clock_format_duration(rule->policy->brake_per_ms, span)));
 }
 
 /* `from_ms`: from when on it waits for an address, where the rule says so. */
 static enum plan_result plan_fresh(const struct plan_input *in, const struct rule *rule,
 				   int64_t from_ms, struct arena *memory, struct plan *out)
 {
-	int64_t wait_ms = rule->hold_email_ms ? from_ms + rule->hold_email_ms : 0;
+	int64_t wait_ms = rule->policy->hold_email_ms ? from_ms + rule->policy->hold_email_ms : 0;
 	bool valid = false;
 	enum plan_result result = find_address(in, rule, wait_ms, &valid);
 
@@ -267,19 +268,19 @@ enum plan_result plan_late(const struct plan_input *in, const struct rule *rule,
 		return result;
 	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
 		decide_state(&out->is, STATE_SHADOW, NULL);
-	else if (rule->mode == MODE_LIVE && rule->brake_count && room <= 0)
+	else if (rule->mode == MODE_LIVE && rule->policy->brake_count && room <= 0)
 		hold_by_brake(&out->is,
 			      arena_printf(memory, "brake: more than %lld in one backfill",
-					   (long long)rule->brake_count));
+					   (long long)rule->policy->brake_count));
 	return result;
 }
 
 enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
 			    const struct issuance *is, struct arena *memory, struct plan *out)
 {
-	int64_t wait_ms = is->expire_ms		? is->expire_ms
-			  : rule->hold_email_ms ? is->at_ms + rule->hold_email_ms
-						: 0;
+	int64_t wait_ms = is->expire_ms			? is->expire_ms
+			  : rule->policy->hold_email_ms ? is->at_ms + rule->policy->hold_email_ms
+							: 0;
 	bool valid = false;
 	struct str address;
 

@@ -39,7 +39,9 @@ static int64_t digest_of(const struct table *t, const char *watches, char out[DI
 	str_init(&text, SIZE_MAX / 4);
 	str_addf(&text, "%s %s %s\n", t->hash, clock_zone(), watches);
 	for (size_t i = 0; i < t->n_file; i++) {
-		str_addf(&text, "%s %s\n", digest_sha256(t->file[i].text, one), t->file[i].path);
+		const struct rule_file *f = &t->file[i];
+		str_addf(&text, "%s %s\n", f->digest[0] ? f->digest : digest_sha256(f->text, one),
+			 f->path);
 		bytes += (int64_t)t->file[i].text.len;
 	}
 	digest_sha256(str_slice(&text), out);
@@ -76,7 +78,9 @@ enum rc record_ruleset(struct db *db, const struct table *table, const struct wa
 		db, 0,
 		"SELECT id FROM ruleset WHERE id = (SELECT max(id) FROM ruleset) AND digest = ?1",
 		"t", digest);
-	if (!*out) {
+	if (!*out && table->n_file && table->file[0].digest[0]) {
+		rc = err_set(err, RC_BROKEN, "it does not hold the rules in force: reload them");
+	} else if (!*out) {
 		db_begin(db, "ruleset");
 		*out = insert_ruleset(db, table, str_text(&text), digest, bytes, now_ms);
 		rc = db_commit(db, err);

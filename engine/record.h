@@ -35,7 +35,8 @@ struct record_keep {
 
 /*
  * The id under which a table with its watches is on record. Writes it in a transaction of its own
- * where the last one on record differs: in the text of a file, the time zone or a watch.
+ * where the last one on record differs: in the text of a file, the time zone or a watch. RC_BROKEN
+ * where it differs and the table has forgotten its texts: the state is not the one they were written to.
  */
 enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
 		       int64_t now_ms, int64_t *out, struct err *err) MUST_CHECK;

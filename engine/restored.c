@@ -73,9 +73,9 @@ static int64_t earliest_since(const struct table *table, uint32_t account)
 
 	for (size_t i = 0; i < table->n_rule; i++) {
 		const struct rule *rule = &table->rule[i];
-		if (is_live(rule, account) && rule->since_ms != SINCE_NOW &&
-		    rule->since_ms < earliest)
-			earliest = rule->since_ms;
+		if (is_live(rule, account) && rule->policy->since_ms != SINCE_NOW &&
+		    rule->policy->since_ms < earliest)
+			earliest = rule->policy->since_ms;
 	}
 	return earliest;
 }

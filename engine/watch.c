@@ -76,10 +76,10 @@ static void reach_back(struct sync *s, const char *account, int64_t since_ms)
 /* A watch that begins now, or at `since:`; one for all rules of this load that are alike. */
 static int64_t new_watch(struct sync *s, const struct rule *rule, const char *key, bool first)
 {
-	bool since = first && rule->since_ms != SINCE_NOW;
+	bool since = first && rule->policy->since_ms != SINCE_NOW;
 	const char *name = arena_printf(&s->memory, "%s settle %lld since %lld", key,
 					(long long)rule->settle_ms,
-					since ? (long long)rule->since_ms : -1);
+					since ? (long long)rule->policy->since_ms : -1);
 	const int64_t *box = map_get(&s->made, slice_of(name));
 
 	if (box)
@@ -92,9 +92,9 @@ static int64_t new_watch(struct sync *s, const struct rule *rule, const char *ke
 	int64_t id = db_last_id(s->db);
 	if (since) {
 		db_run(s->db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii", id,
-		       rule->since_ms - 1);
+		       rule->policy->since_ms - 1);
 		if (rule->event == EVENT_PROPERTY_CHANGED)
-			reach_back(s, account_name(s, rule), rule->since_ms);
+			reach_back(s, account_name(s, rule), rule->policy->since_ms);
 	}
 	return remember(s, name, id);
 }
@@ -213,7 +213,7 @@ static void load_watch(struct query *q, const struct table *t, const struct rule
 /* Watches in order of id, and which of them each rule has. */
 static void load_watches(struct sync *s, struct watches *out)
 {
-	size_t *at = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(*at));
+	size_t *at = arena_alloc(&s->memory, (s->table->n_rule + 1) * sizeof(*at));
 	size_t n = 0;
 	struct query *q = db_select(
 		s->db,
@@ -221,15 +221,16 @@ static void load_watches(struct sync *s, struct watches *out)
 		" JOIN rule r ON r.watch = w.id ORDER BY w.id, r.name",
 		"");
 
-	out->watch = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(*out->watch));
 	out->of_rule = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(struct watch *));
 	while (query_next(q)) {
 		char *name = arena_text(&s->memory, query_slice(q, 4));
 		const struct rule *rule = table_rule(s->table, name);
 		if (!rule) /* defensive: the others were deactivated just now */
 			continue;
-		if (!n || out->watch[n - 1].id != query_integer(q, 0))
+		if (!n || out->watch[n - 1].id != query_integer(q, 0)) {
+			out->watch = mem_grow(out->watch, &out->cap, n + 1, sizeof(*out->watch));
 			load_watch(q, s->table, rule, &out->watch[n++]);
+		}
 		at[rule->id] = n;
 	}
 	out->count = n;
@@ -274,6 +275,7 @@ enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
 void watches_release(struct watches *w)
 {
 	arena_release(&w->memory);
+	mem_free(w->watch);
 	matcher_free(w->matcher);
 	*w = (struct watches){ 0 };
 }

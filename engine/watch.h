@@ -30,8 +30,8 @@ struct watch {
 };
 
 struct watches {
-	struct watch *watch; /* in order of id */
-	size_t count;
+	struct watch *watch; /* in order of id; heap */
+	size_t count, cap;
 	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
 	int64_t synced_ms; /* our clock at watches_sync: the loaded_ms of what was activated then */
 	char tag[17];	   /* changes when property watches do: which watches a read served */

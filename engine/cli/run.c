@@ -43,10 +43,13 @@ static const char *count_text(size_t n, char out[24])
 	return out;
 }
 
-static void tell_loaded(struct run *r, const struct table *table)
+/* Of a table that is in force: its files are on record, and reading them took several times what it holds. */
+static void come_into_force(struct run *r, const struct table *table)
 {
 	char rules[24], accounts[24], status[160];
 
+	table_forget_texts(table);
+	mem_give_back();
 	log_line(&r->ground.log, LOG_INFO, "rules loaded", "rules",
 		 count_text(table->n_rule, rules), "accounts",
 		 count_text(table->n_account, accounts), "table", table->hash, NULL);
@@ -94,7 +97,7 @@ static void try_to_stand(struct run *r)
 	if (!unfit_try(&r->unfit, &r->ground, r->engine))
 		return;
 	endpoint_look_anew(&r->endpoint, &r->ground);
-	tell_loaded(r, engine_table(r->engine));
+	come_into_force(r, engine_table(r->engine));
 }
 
 /* Takes it into use. Where the store fails it comes into force when the daemon is fit again. */
@@ -103,7 +106,7 @@ static enum rc take(struct run *r, struct table *table, const char **reason, str
 	enum rc rc = r->unfit.is ? RC_BROKEN : engine_load(r->engine, table, err);
 
 	if (rc == RC_OK) {
-		tell_loaded(r, table);
+		come_into_force(r, table);
 		return RC_OK;
 	}
 	*reason = "the state cannot be written: these rules come into force when it can";
@@ -353,7 +356,7 @@ static int start_engine(struct run *r, struct table *table)
 	if (status != EXIT_FINE)
 		return status;
 	listen_begin(r->listen, &r->ground, r->engine);
-	tell_loaded(r, table);
+	come_into_force(r, table);
 	return loop(r);
 }
 

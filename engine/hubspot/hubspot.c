@@ -58,7 +58,7 @@ static bool needs_walk(const struct table *table, uint32_t account, const struct
 			return true;
 	for (size_t i = 0; i < table->n_rule; i++)
 		if (table->rule[i].source == account && table->rule[i].mode != MODE_OFF &&
-		    table->rule[i].hold_email_ms)
+		    table->rule[i].policy->hold_email_ms)
 			return true;
 	return false;
 }

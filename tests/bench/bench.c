@@ -68,6 +68,7 @@ static void idle(void)
 {
 	bench_idle(program, 10);
 	bench_idle(program, 10000);
+	bench_idle(program, 100000);
 }
 
 static const struct {

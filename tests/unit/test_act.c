@@ -197,16 +197,16 @@ static void the_brake_is_what_counting_says(void **state)
 
 	(void)state;
 	for (int round = 0; round < 40; round++) {
-		struct rule rule = { .name = "tier",
-				     .brake_count = 1 + round % 5,
-				     .brake_per_ms = 20 + round % 7 };
+		struct policy policy = { .brake_count = 1 + round % 5,
+					 .brake_per_ms = 20 + round % 7 };
+		struct rule rule = { .name = "tier", .policy = &policy };
 		db_run(db, "DELETE FROM trail", "");
 		db_run(db, "DELETE FROM issuance", "");
 		for (size_t n = 0; n < 40; n++) {
 			chance = chance * 6364136223846793005u + 1442695040888963407u;
 			at[n] = (int64_t)(chance >> 33) % 150;
 			struct issuance is = { .rule = "tier", .at_ms = at[n] };
-			bool want = too_many(at, n, at[n], rule.brake_per_ms, rule.brake_count);
+			bool want = too_many(at, n, at[n], policy.brake_per_ms, policy.brake_count);
 			assert_int_equal(brake_holds(db, &rule, &is), want);
 			held += want;
 			db_run(db,
@@ -222,7 +222,8 @@ static void the_brake_is_what_counting_says(void **state)
 
 static void what_earned_nothing_does_not_count(void **state)
 {
-	struct rule rule = { .name = "tier", .brake_count = 1, .brake_per_ms = MS_HOUR };
+	struct policy policy = { .brake_count = 1, .brake_per_ms = MS_HOUR };
+	struct rule rule = { .name = "tier", .policy = &policy };
 	struct issuance is = { .rule = "tier", .at_ms = NOW + MS_HOUR - 1 };
 	static const bool counts[STATE_COUNT] = {
 		[STATE_PLANNED] = true, [STATE_CREATING] = true, [STATE_DRAFT] = true,
@@ -239,7 +240,7 @@ static void what_earned_nothing_does_not_count(void **state)
 	}
 	is.at_ms = NOW + MS_HOUR;
 	assert_false(brake_holds(db, &rule, &is)); /* an hour apart is no more one hour */
-	rule.brake_count = 0;
+	policy.brake_count = 0;
 	is.at_ms = NOW;
 	assert_false(brake_holds(db, &rule, &is));
 }

@@ -212,6 +212,32 @@ static const struct property *property_of(const struct table *t, const char *nam
 	return found;
 }
 
+/* Whoever keeps a table for long pays for what rules do not have alike, and no more. */
+static void test_rules_are_small(void **state)
+{
+	struct str text;
+
+	(void)state;
+	str_init(&text, 1 << 20);
+	for (int i = 0; i < 1000; i++)
+		str_addf(
+			&text,
+			"---\nrule: r%d\ntrigger:\n  event: property-changed\n  property: p%d\n  to: v%d\n"
+			"  filters:\n    - { property: email, ends-with: '@example.org' }\n"
+			"    - { property: score, at-least: %d }\n"
+			"action: { do: issue-credential, group: g }\n",
+			i, i % 20, i % 5, i % 50);
+	struct table *t = table_of(str_text(&text));
+	table_forget_texts(t);
+	assert_in_range(t->bytes, 1000, 1000 * 300);
+	/* What is told of a rule does not need them. */
+	assert_string_equal(rule_test_at(table_rule(t, "r7"), 1).what, "score at-least 7");
+	assert_int_equal(rule_test_at(table_rule(t, "r7"), 1).line, 7 * 10 + 9);
+	assert_int_equal(t->file[0].text.len, 0);
+	table_unref(t);
+	str_release(&text);
+}
+
 static void check_property(const struct table *t, const char *name, bool history, bool label)
 {
 	const struct property *p = property_of(t, name);
@@ -334,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_texts_are_kept_once),
+		cmocka_unit_test(test_rules_are_small),
 		cmocka_unit_test(test_properties),
 		cmocka_unit_test(test_hash),
 	};

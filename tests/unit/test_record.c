@@ -98,6 +98,28 @@ static void a_table_is_recorded_once_while_it_stays_the_same(void **state)
 	assert_true(load(RULES, NOW + 3) > second);
 }
 
+static void forgotten_texts_stay_on_record(void **state)
+{
+	struct table *table = table_of(RULES);
+	struct watches watches;
+	struct err err;
+	int64_t id, again;
+
+	(void)state;
+	assert_int_equal(watches_sync(db, table, NOW, &silent, &watches, &err), RC_OK);
+	assert_int_equal(record_ruleset(db, table, &watches, NOW, &id, &err), RC_OK);
+	table_forget_texts(table);
+	table_forget_texts(table); /* twice does no harm */
+	assert_int_equal(record_ruleset(db, table, &watches, NOW + 1, &again, &err), RC_OK);
+	assert_int_equal(again, id);
+	db_run(db, "DELETE FROM ruleset_file", "");
+	db_run(db, "DELETE FROM ruleset", "");
+	assert_int_equal(record_ruleset(db, table, &watches, NOW + 2, &again, &err), RC_BROKEN);
+	assert_int_equal(db_integer(db, -1, "SELECT count(*) FROM ruleset", ""), 0);
+	watches_release(&watches);
+	table_unref(table);
+}
+
 static void what_is_not_on_record_is_refused(void **state)
 {
 	struct ruleset r;
@@ -255,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		stored(a_table_is_recorded_once_while_it_stays_the_same),
+		stored(forgotten_texts_stay_on_record),
 		stored(what_is_not_on_record_is_refused),
 		stored(an_event_says_what_was_seen),
 		stored(events_are_found_under_every_id_of_a_contact),
