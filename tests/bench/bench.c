@@ -1,10 +1,13 @@
 #include "tests/bench/bench.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -40,6 +43,46 @@ double bench_median(double *runs, size_t n)
 	return runs[n / 2];
 }
 
+/* ---- the daemon ---------------------------------------------------------------- */
+
+static char folder[64], before[4096];
+
+void bench_enter(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/hs2cert-bench-XXXXXX");
+	if (!getcwd(before, sizeof(before)) || !mkdtemp(folder) || chdir(folder) != 0 ||
+	    mkdir("rules.d", 0700) != 0)
+		exit(3);
+	setenv("HUBSPOT_TOKEN", "none", 1);
+	setenv("CERTIFIER_TOKEN", "none", 1);
+}
+
+void bench_leave(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	if (chdir(before) != 0 || system(command) != 0)
+		exit(3);
+}
+
+pid_t bench_start(const char *program, const char *const *arguments)
+{
+	char *argv[8] = { (char *)program };
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	for (size_t i = 0; i < 6 && arguments[i]; i++)
+		argv[i + 1] = (char *)arguments[i];
+	int log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(log, STDERR_FILENO);
+	execv(program, argv);
+	_exit(127);
+}
+
+/* ---- the parts ----------------------------------------------------------------- */
+
 static void match(void)
 {
 	static const size_t sizes[] = { 10, 1000, 10000, 100000 };
@@ -64,6 +107,11 @@ static void decide(void)
 
 static char program[4096];
 
+static void wire(void)
+{
+	bench_wire(program);
+}
+
 static void idle(void)
 {
 	bench_idle(program, 10);
@@ -74,11 +122,8 @@ static void idle(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
-} parts[] = { { "match", match },
-	      { "load", load },
-	      { "decide", decide },
-	      { "webhook", bench_webhook },
-	      { "idle", idle } };
+} parts[] = { { "match", match },	    { "load", load }, { "decide", decide },
+	      { "webhook", bench_webhook }, { "wire", wire }, { "idle", idle } };
 
 /* The program stands two folders above; without words all of it, else the parts that are named. */
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "dsl/table.h"
 
@@ -18,6 +19,14 @@
 double bench_cpu_s(void);  /* processor time of this thread */
 double bench_wall_s(void); /* for what waits for a disk */
 double bench_median(double *runs, size_t n);
+
+/* ---- the daemon ---------------------------------------------------------------- */
+
+/* Goes to an empty folder with a rules.d in it, and sets tokens; bench_leave removes it and comes back. */
+void bench_enter(void);
+void bench_leave(void);
+/* The program, its log in the file `log`. `arguments` are ended by NULL. */
+pid_t bench_start(const char *program, const char *const *arguments);
 
 /* ---- the workload: 200 properties, 5 values, 45 pairs of domains, 5 numbers -- */
 
@@ -91,6 +100,7 @@ void bench_match(size_t rules, bool own);
 void bench_load(size_t rules, bool own);
 void bench_decide(size_t rules);
 void bench_webhook(void);
+void bench_wire(const char *program);
 void bench_idle(const char *program, size_t rules);
 
 #endif

@@ -4,7 +4,6 @@
  * It is started in a folder of its own, on a state that is there already, with accounts that nobody
  * answers for; an answer is that of its admin endpoint to GET /health.
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,18 +51,6 @@ static void write_rules(size_t rules)
 	work_free(&work);
 }
 
-static pid_t start(const char *program)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	int log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
-	dup2(log, STDERR_FILENO);
-	execl(program, program, "run", (char *)NULL);
-	_exit(127);
-}
-
 static bool answers(void)
 {
 	static const char ask[] =
@@ -100,7 +87,8 @@ static double memory_of(pid_t pid, const char *what)
 static double once(const char *program, double *rss_mb, double *own_mb)
 {
 	double from = bench_wall_s();
-	pid_t pid = start(program);
+	const char *const arguments[] = { "run", NULL };
+	pid_t pid = bench_start(program, arguments);
 
 	while (!answers() && bench_wall_s() - from < PATIENCE_S)
 		usleep(200);
@@ -114,22 +102,14 @@ static double once(const char *program, double *rss_mb, double *own_mb)
 
 void bench_idle(const char *program, size_t rules)
 {
-	char folder[] = "/tmp/hs2cert-bench-XXXXXX", here[4096], command[64];
 	double took[STARTS], rss, own;
 
-	if (!getcwd(here, sizeof(here)) || !mkdtemp(folder) || chdir(folder) != 0)
-		exit(3);
-	setenv("HUBSPOT_TOKEN", "none", 1);
-	setenv("CERTIFIER_TOKEN", "none", 1);
-	if (system("mkdir rules.d") != 0)
-		exit(3);
+	bench_enter();
 	write_rules(rules);
 	(void)once(program, &rss, &own); /* makes the state */
 	for (size_t i = 0; i < STARTS; i++)
 		took[i] = once(program, &rss, &own);
 	printf("  idle    %7zu rules %9.1f ms to the first answer; %.1f MB resident, %.1f MB of it private\n",
 	       rules, bench_median(took, STARTS) * 1e3, rss, own);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	if (chdir(here) != 0 || system(command) != 0)
-		exit(3);
+	bench_leave();
 }
