@@ -5,8 +5,8 @@
  * 2. A request that is not answered at once is suspended. Its client is looked at again only when
  *    the answer is there, so a ticket is good until it is used or the server closes.
  * 3. A connection on which a request has been on its way for too long is shut down. Between two
- *    requests of a connection only its silence counts. Where all connections are taken, who takes
- *    long makes room.
+ *    requests of a connection only its silence counts. Where few connections are left, who takes
+ *    long makes room, so that there is always one left for who comes next.
  * 4. One that is never to be answered is ended HOLD_MS later: longer than any client waits.
  */
 #include "base/server.h"
@@ -28,7 +28,9 @@
 #include "base/clock.h"
 
 #define HOLD_MS (2 * MS_MINUTE)
-#define HURRY_MS (2 * MS_SECOND) /* so long a request may take where others wait for room */
+/* So long a request may take where room is short, or there is none. A proxy hands on whole ones. */
+#define HURRY_MS (MS_SECOND / 2)
+#define HURRY_MORE_MS (MS_SECOND / 10)
 
 /* One request on its way; con_cls of microhttpd. */
 struct server_ticket {
@@ -146,18 +148,41 @@ static int64_t request_ms(const struct server *s)
 	return s->limits.request_seconds * MS_SECOND;
 }
 
+/* A quarter is kept for those who come next: they need not wait until somebody is ended. */
+static bool is_crowded(const struct server *s)
+{
+	return s->limits.request_seconds &&
+	       s->peers >= s->limits.connections - s->limits.connections / 4;
+}
+
 static bool is_full(const struct server *s)
 {
 	return s->peers >= s->limits.connections;
 }
 
+static int64_t hurry_ms(const struct server *s)
+{
+	return is_full(s) ? HURRY_MORE_MS : HURRY_MS;
+}
+
+/* When the next one is to be ended so that there is room; INT64_MAX: none is. */
+static int64_t crowd_ends_ms(const struct server *s)
+{
+	int64_t first = INT64_MAX;
+
+	for (const struct peer *p = is_crowded(s) ? s->peer : NULL; p; p = p->next)
+		if (p->since_ms != INT64_MAX && p->since_ms + hurry_ms(s) < first)
+			first = p->since_ms + hurry_ms(s);
+	return first;
+}
+
 /*
- * Where there is no room left, those who dawdle make some: else few could keep everybody out.
+ * Where room is short, those who dawdle make some: else few could keep everybody out.
  * microhttpd sees the end of the connection, and ends it as any other.
  */
 static void end_slow(struct server *s)
 {
-	int64_t begun_by = is_full(s) ? s->now_ms - HURRY_MS : INT64_MIN;
+	int64_t begun_by = is_crowded(s) ? s->now_ms - hurry_ms(s) : INT64_MIN;
 
 	for (struct peer *p = s->peer; s->limits.request_seconds && p; p = p->next)
 		if (p->until_ms <= s->now_ms || p->since_ms <= begun_by) {
@@ -544,16 +569,19 @@ int server_fd(const struct server *s)
 
 int server_wait_ms(const struct server *s)
 {
+	int64_t crowd = crowd_ends_ms(s), most = 1000;
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	if (s->resumed)
 		return 0;
+	if (crowd < s->now_ms + most)
+		most = crowd > s->now_ms ? crowd - s->now_ms : 0;
 	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
-		return ms > 1000 ? 1000 : (int)ms;
+		return (int64_t)ms > most ? (int)most : (int)ms;
 	for (const struct server_ticket *t = s->held; t; t = t->next_held)
 		if (t->held_until_ms != INT64_MAX)
-			return 1000;
-	return -1;
+			return (int)most;
+	return most < 1000 ? (int)most : -1;
 }
 
 void server_work(struct server *s, int64_t now_ms)

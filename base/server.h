@@ -51,8 +51,9 @@ typedef void server_handler(void *ctx, const struct server_request *request,
 			    struct server_answer *answer);
 
 struct server_limits {
-	size_t body_bytes;     /* of one request; more is answered with 413 */
-	unsigned connections;  /* at a time; when all are taken, those that take long make room */
+	size_t body_bytes; /* of one request; more is answered with 413 */
+	unsigned
+		connections; /* at a time; when three quarters are taken, those that take long make room */
 	unsigned idle_seconds; /* a connection on which nothing moves ends */
 	unsigned
 		request_seconds; /* so long may a request take to arrive, however it drips; 0: any */

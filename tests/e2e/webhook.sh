@@ -105,6 +105,15 @@ act join '{"list":4711,"contact":101}'
 check 'a look at who joined a list' is 204 "$(post /hubspot/main/look '{"objectId":"101"}' "X-Hs2cert-Secret: $HOOK_SECRET")"
 check 'lets the list be looked at' soon state_is graduates sent 1
 
+# who drips keeps nobody out
+node "$here/slow.js" "$address" 400 >slow.out &
+slow=$!
+check '400 connections are held by those who drip' soon grep -q held slow.out
+for i in 1 2 3 4 5; do
+	check 'a genuine request is taken all the same' is 204 "$(genuine "$(change 101)")"
+done
+kill $slow
+
 curl -s -o metrics --unix-socket hs2cert.db.sock http://localhost/metrics
 check 'metrics tell of those that were genuine' grep -q '^hs2cert_webhook_requests_total{account="[a-z-]*",outcome="genuine"} [1-9]' metrics
 check 'and are well formed' awk -f "$metrics_awk" metrics

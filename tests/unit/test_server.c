@@ -332,12 +332,37 @@ static void test_room(void **state)
 		assert_true(turns < 1000);
 		turn(-1);
 	}
-	now_ms += MS_SECOND;
+	now_ms += MS_SECOND / 20;
 	server_work(server, now_ms);
 	assert_int_equal(server_connections(server), 16);
-	now_ms += 2 * MS_SECOND;
+	assert_in_range(server_wait_ms(server), 1, MS_SECOND / 20); /* nothing else would wake it */
+	now_ms += server_wait_ms(server);
 	assert_non_null(strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "207"));
 	for (size_t i = 0; i < 16; i++)
+		close(slow[i]);
+}
+
+/* Room is kept: where three quarters are taken, another one is heard at once, and those who dawdle soon end. */
+static void test_reserve(void **state)
+{
+	int slow[12];
+
+	(void)state;
+	for (size_t i = 0; i < 12; i++) {
+		slow[i] = connect_client();
+		send_all(slow[i], "GET / HT", 8);
+	}
+	for (int turns = 0; server_connections(server) < 12; turns++) {
+		assert_true(turns < 1000);
+		turn(-1);
+	}
+	assert_non_null(strstr(ask("GET / HTTP/1.1\r\n" END "\r\n"), "207"));
+	assert_int_equal(server_connections(server), 12);
+	assert_in_range(server_wait_ms(server), 1, MS_SECOND / 2);
+	now_ms += server_wait_ms(server);
+	while (server_connections(server))
+		turn(-1);
+	for (size_t i = 0; i < 12; i++)
 		close(slow[i]);
 }
 
@@ -427,6 +452,7 @@ int main(void)
 		CASE(test_body_ceiling),
 		CASE(test_slow_drip),
 		CASE(test_room),
+		CASE(test_reserve),
 		CASE(test_room_again),
 		CASE(test_headers_are_counted),
 		CASE(test_header_flood),
