@@ -6,8 +6,7 @@
 #include "engine/names.h"
 #include "engine/registry.h"
 
-#define SKEW_SEEN_MS (5 * MS_SECOND) /* less is what clocks do */
-#define SKEW_BAD_MS (5 * MS_MINUTE)  /* signatures and certificates are refused from here on */
+#define SKEW_BAD_MS (5 * MS_MINUTE) /* signatures and certificates are refused from here on */
 
 /* Somebody looks at the terminal: a dead network is said within a quarter of a minute. */
 static const struct patience patience = {
@@ -84,21 +83,18 @@ static void heard(void *arg, int64_t sent_ms, const struct http_response *r)
 static void tell_clock(struct exam *e)
 {
 	int64_t theirs = skew_offset(&e->vitals.skew), apart = theirs < 0 ? -theirs : theirs;
-	char text[CLOCK_TEXT], line[CLOCK_TEXT + 64];
+	char line[SKEW_TEXT];
 
 	if (!e->vitals.skew.known) {
 		add(e, REMARK_OK, "clock", NULL, "not compared: no answer has a date");
 		return;
 	}
-	snprintf(line, sizeof(line), "ours is about %s %s the account's",
-		 clock_format_duration(apart / MS_SECOND * MS_SECOND, text),
-		 theirs > 0 ? "behind" : "ahead of");
 	add(e,
-	    apart < SKEW_SEEN_MS  ? REMARK_OK
+	    !skew_is_seen(theirs) ? REMARK_OK
 	    : apart < SKEW_BAD_MS ? REMARK_WARNING
 				  : REMARK_ERROR,
-	    "clock", apart < SKEW_SEEN_MS ? NULL : "set this machine's clock, best by NTP",
-	    apart < MS_SECOND ? "as the account's" : line);
+	    "clock", skew_is_seen(theirs) ? "set this machine's clock, best by NTP" : NULL,
+	    skew_say(theirs, line));
 }
 
 static void tell_counts(struct exam *e, const struct lock_account *a)

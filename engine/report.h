@@ -41,6 +41,8 @@ struct account_report {
 	int64_t failures; /* in a row */
 	int64_t waits_ms; /* before it is asked again; 0: it does not wait */
 	struct calls calls;
+	bool clock_known;
+	int64_t clock_ms; /* its service's clock less ours, as far as its answers tell */
 	int64_t unheard; /* changes that it found and that no message told of in time, since the start */
 	struct budget_report budget[REPORT_BUDGETS];
 	size_t budgets;
@@ -51,7 +53,7 @@ struct engine_report {
 	const struct table *table; /* in force; NULL before the first load */
 	const struct watches *watches;
 	bool stopping;
-	const char *failed; /* why the state cannot be written; NULL: it can */
+	const char *failed;		/* why the state cannot be written; NULL: it can */
 	size_t in_flight;		/* requests that issue */
 	struct account_report *account; /* in order of the table */
 	size_t accounts;

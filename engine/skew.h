@@ -24,4 +24,11 @@ void skew_shift(struct skew *s, int64_t by_ms);
 /* Their clock less ours; 0 while nothing is known. */
 int64_t skew_offset(const struct skew *s);
 
+/* So much apart that somebody should set a clock: 5 s, less is what clocks do. */
+bool skew_is_seen(int64_t offset_ms);
+
+#define SKEW_TEXT 96
+/* Such an offset in words for people: "ours is about 2h behind the account's". */
+const char *skew_say(int64_t offset_ms, char out[SKEW_TEXT]);
+
 #endif

@@ -64,6 +64,18 @@ static void add_account(const struct account_report *a, struct str *out)
 	str_addf(out, ":\"%s\"", account_health_names[a->health]);
 }
 
+int64_t view_clock_ms(const struct engine_report *r)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < r->accounts; i++) {
+		int64_t ms = r->account[i].clock_known ? r->account[i].clock_ms : 0;
+		if ((ms < 0 ? -ms : ms) > (most < 0 ? -most : most))
+			most = ms;
+	}
+	return most;
+}
+
 /* A failure that passes by itself is no reason to call for help. */
 static bool works(const struct account_report *a)
 {
@@ -89,7 +101,7 @@ int view_ready(const struct admin_view *v, struct str *out)
 		str_add_text(out, i ? "," : "");
 		add_account(&r->account[i], out);
 	}
-	str_add_text(out, "},\"unfit\":");
+	str_addf(out, "},\"clock_ms\":%lld,\"unfit\":", (long long)view_clock_ms(r));
 	if (unfit)
 		str_add_json(out, slice_of(unfit));
 	else

@@ -180,6 +180,28 @@ static void add_health(const struct engine_report *r, struct str *out)
 			       r->account[i].failures);
 }
 
+/* Of those whose answers tell. */
+static void add_clocks(const struct engine_report *r, struct str *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->accounts; i++) {
+		int64_t ms = r->account[i].clock_ms;
+		if (!r->account[i].clock_known)
+			continue;
+		if (!any)
+			family(out, "clock_skew_seconds", "gauge",
+			       "The clock of an account's service less ours.");
+		any = true;
+		str_add_text(out, "hs2cert_clock_skew_seconds{account=");
+		add_quoted(out, slice_of(r->account[i].name));
+		str_add_text(out, ms < 0 ? "} -" : "} ");
+		ms = ms < 0 ? -ms : ms;
+		str_addf(out, "%lld.%03lld\n", (long long)(ms / MS_SECOND),
+			 (long long)(ms % MS_SECOND));
+	}
+}
+
 static void add_requests(const struct engine_report *r, struct str *out)
 {
 	family(out, "requests_total", "counter",
@@ -288,6 +310,7 @@ int view_metrics(const struct admin_view *v, struct str *out)
 	add_events(v->scope->world->counts, out);
 	add_issuances(v, out);
 	add_health(&v->report, out);
+	add_clocks(&v->report, out);
 	add_requests(&v->report, out);
 	add_waiting(v, out);
 	add_heard(engine_tallies(v->scope->engine), &v->report, out);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "engine/ledger.h"
+#include "engine/skew.h"
 #include "engine/status.h"
 
 #define HASH_SHOWN 12
@@ -47,9 +48,10 @@ static void add_verdict(const struct admin_view *v, int64_t parked, struct str *
 		stopped += h == ACCOUNT_STOPPED || h == ACCOUNT_RESTORED;
 		failing += h == ACCOUNT_WAITING;
 	}
-	const char *kind = stopped || v->report.failed		     ? "bad"
-			   : parked || failing || v->reload->refused ? "warn"
-								     : "good";
+	bool wrong = skew_is_seen(view_clock_ms(&v->report));
+	const char *kind = stopped || v->report.failed			      ? "bad"
+			   : parked || failing || wrong || v->reload->refused ? "warn"
+									      : "good";
 	html_rawf(out, "<p class=\"verdict %s\">", kind);
 	if (v->report.stopping)
 		html_raw(out, "The daemon is stopping. ");
@@ -63,6 +65,8 @@ static void add_verdict(const struct admin_view *v, int64_t parked, struct str *
 		html_count(out, (int64_t)failing, "account");
 		html_raw(out, failing == 1 ? " waits after a failure. " : " wait after failures. ");
 	}
+	if (wrong)
+		html_raw(out, "This machine's clock is wrong. ");
 	if (v->reload->refused)
 		html_raw(out, "The last reload was refused. ");
 	if (parked) {
@@ -197,7 +201,9 @@ static void add_calls(const struct account_report *a, struct str *out)
 
 static void add_account(const struct admin_view *v, const struct account_report *a, struct str *out)
 {
-	const char *means = health_means(a->health);
+	/* While nothing is done an account's own health is not known. */
+	const char *means = v->report.failed ? NULL : health_means(a->health);
+	char clock[SKEW_TEXT];
 
 	html_rawf(out, "<article class=\"card\"><h3><span class=\"pill %s\">%s</span> ",
 		  health_class(a->health), account_health_names[a->health]);
@@ -205,6 +211,11 @@ static void add_account(const struct admin_view *v, const struct account_report 
 	html_raw(out, "</h3>");
 	if (means)
 		html_rawf(out, "<p>%s</p>", means);
+	if (skew_is_seen(a->clock_ms))
+		html_rawf(out,
+			  "<p>This machine's clock is wrong: %s. <b>Next:</b> set it, best by NTP; "
+			  "webhooks and certificates are judged by the time</p>",
+			  skew_say(a->clock_ms, clock));
 	html_raw(out, "<dl>");
 	if (a->waits_ms) {
 		html_raw(out, "<dt>asked again in</dt><dd>");

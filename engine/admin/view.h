@@ -63,6 +63,8 @@ struct state_file {
 
 struct state_file state_file_look(const char *path);
 
+/* Of all accounts' clocks less ours, the one that is farthest off; 0 where none is known. */
+int64_t view_clock_ms(const struct engine_report *r);
 /* By account of the report: news that wait to be looked at, or bursts that wait for their due time. */
 int64_t view_count_news(const struct admin_view *v, const char *account);
 int64_t view_count_pending(const struct admin_view *v, const char *account);

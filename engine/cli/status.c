@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "dsl/build.h"
 #include "engine/cli/daemon.h"
+#include "engine/skew.h"
 
 #define HASH_SHOWN 12
 
@@ -169,13 +170,16 @@ static void tell_health(struct telling *t, const struct json *a)
 {
 	const struct json *budgets = json_get(a, "budgets");
 	int64_t wait_ms = json_int(json_get(a, "again_in_ms"), 0);
-	char span[CLOCK_TEXT];
+	int64_t clock_ms = json_int(json_get(a, "clock_ms"), 0);
+	char span[CLOCK_TEXT], clock[SKEW_TEXT];
 
 	str_add_text(&t->out, "account   ");
 	str_add_shown(&t->out, json_get_slice(a, "account"));
 	str_addf(&t->out, ": %.*s", SLICE_FMT(json_get_slice(a, "health")));
 	if (wait_ms)
 		str_addf(&t->out, ", again in %s", say_span(wait_ms + 999, span));
+	if (skew_is_seen(clock_ms))
+		str_addf(&t->out, ", clock: %s", skew_say(clock_ms, clock));
 	for (size_t i = 0; i < json_count(budgets); i++) {
 		const struct json *b = json_at(budgets, i);
 		int64_t most = json_int(json_get(b, "most"), 0);

@@ -265,6 +265,27 @@ static bool is_good(const struct call *c, const struct http_response *r, const s
 	return !c->spec.member || kind >= IS_ARRAY || (c->spec.number && kind == IS_NUMBER);
 }
 
+/* A clock that is set to and fro is told of at most once an hour each way. */
+static void tell_clock(struct source *s)
+{
+	int64_t theirs = hub_now_ms(s) - hub_wall_ms(s), now = hub_mono_ms(s);
+	bool wrong = skew_is_seen(theirs);
+	char text[SKEW_TEXT];
+
+	if (wrong == s->clock_wrong ||
+	    (s->clock_told_ms && now - s->clock_told_ms < MS_HOUR && wrong))
+		return;
+	s->clock_wrong = wrong;
+	s->clock_told_ms = now;
+	if (wrong)
+		log_line(s->world->log, LOG_WARN,
+			 "this machine's clock is wrong: set it, best by NTP", "account", s->name,
+			 "clock", skew_say(theirs, text), NULL);
+	else
+		log_line(s->world->log, LOG_INFO, "this machine's clock is right again", "account",
+			 s->name, NULL);
+}
+
 static void observe(struct source *s, const struct call *c, const struct http_response *r)
 {
 	int64_t now = hub_wall_ms(s), took = hub_mono_ms(s) - c->sent_mono_ms;
@@ -277,6 +298,7 @@ static void observe(struct source *s, const struct call *c, const struct http_re
 		s->skew.known = true;
 	}
 	s->ahead_ms = now - hub_mono_ms(s);
+	tell_clock(s);
 	if (r->rate_max != HTTP_ABSENT && c->spec.budget == BUDGET_GENERAL) {
 		int64_t window = r->rate_interval_ms != HTTP_ABSENT ? r->rate_interval_ms
 								    : 10 * MS_SECOND;

@@ -105,6 +105,8 @@ struct source {
 
 	/* across loads */
 	struct skew skew;
+	bool clock_wrong;      /* ours, as it was last told in the log */
+	int64_t clock_told_ms; /* monotonic; 0: never */
 	int64_t ahead_ms; /* our wall clock less the monotonic one, when skew was last observed */
 	struct limiter search, general;
 	struct calls ended; /* since the process began */

@@ -243,6 +243,8 @@ static void hubspot_report(const struct source *s, struct account_report *out)
 	out->waits_ms = hubspot_waits_ms(s);
 	out->calls = s->ended;
 	out->unheard = s->push.missed;
+	out->clock_known = s->skew.known;
+	out->clock_ms = hub_now_ms(s) - hub_wall_ms(s);
 	out->budget[0] = budget_of(s, "requests", &s->general);
 	out->budget[1] = budget_of(s, "searches", &s->search);
 	out->budgets = 2;

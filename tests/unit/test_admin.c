@@ -248,6 +248,36 @@ static void readiness_is_that_every_account_works(void **state)
 	assert_true(shows("\"stopping\":true"));
 }
 
+static void a_wrong_clock_and_a_full_disk_are_shown(void **state)
+{
+	const struct err why = { "no <room>" };
+	struct house *h = *state;
+
+	live(h, MS_MINUTE);
+	assert_int_equal(look(h, view_metrics, ""), 200);
+	assert_true(shows("hs2cert_clock_skew_seconds{account=\"hubspot\"} 0.000\n"));
+	assert_true(shows("hs2cert_state_writable 1\n"));
+	h->sim.skew_ms = MS_HOUR;
+	live(h, 10 * MS_MINUTE);
+	assert_int_equal(look(h, view_page, ""), 200);
+	assert_true(shows("ours is about 1h ahead of the account's"));
+	assert_false(shows("All is well."));
+	assert_int_equal(look(h, view_metrics, ""), 200);
+	assert_true(shows("hs2cert_clock_skew_seconds{account=\"hubspot\"} -3600."));
+	assert_int_equal(look(h, view_ready, ""), 200); /* HubSpot's clock is what counts */
+	assert_true(shows("\"clock_ms\":-3600"));
+	engine_abandon(h->engine, &why);
+	assert_int_equal(look(h, view_health, ""), 503);
+	assert_true(shows("no <room>"));
+	assert_int_equal(look(h, view_ready, ""), 503);
+	assert_int_equal(look(h, view_page, ""), 200);
+	assert_true(shows("no &lt;room&gt;"));
+	assert_int_equal(look(h, view_metrics, ""), 200);
+	assert_true(shows("hs2cert_state_writable 0\n"));
+	assert_int_equal(look(h, view_live, ""), 200);
+	assert_true(shows("\"unfit\":\"no <room>\""));
+}
+
 static void the_page_tells_what_to_do(void **state)
 {
 	struct house *h = *state;
@@ -510,6 +540,7 @@ int main(void)
 		CASE(queries_are_decoded_strictly),
 		CASE(what_happened_is_counted),
 		CASE(readiness_is_that_every_account_works),
+		CASE(a_wrong_clock_and_a_full_disk_are_shown),
 		CASE(the_page_tells_what_to_do),
 		CASE(why_is_answered_on_a_page),
 		CASE(only_a_post_asks_for_a_reload),

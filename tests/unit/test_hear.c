@@ -295,6 +295,53 @@ static void our_own_clock_is_not_the_judge(void **state)
 	assert_int_equal(tell("/hub", "HOOK", CREATED, 6 * MS_MINUTE), 401);
 }
 
+/* How many lines of the log so far hold the words. */
+static int told_of(FILE *log, const char *words)
+{
+	char line[1024];
+	int n = 0;
+
+	rewind(log);
+	while (fgets(line, sizeof(line), log))
+		n += strstr(line, words) != NULL;
+	return n;
+}
+
+static void a_wrong_clock_is_told_once_for_each_change(void **state)
+{
+	struct engine_report report;
+	struct arena memory;
+	FILE *file = tmpfile();
+	struct log log = {
+		.out = file, .level = LOG_INFO, .now_ms = sim.world.wall_ms, .ctx = sim.world.ctx
+	};
+
+	(void)state;
+	assert_non_null(file);
+	sim.world.log = &log;
+	sim.skew_ms = 2 * MS_HOUR;
+	load(POLLED("60s", "one", "HOOK") CERTIFIER TIER("a", "one"));
+	live(MS_HOUR);
+	assert_int_equal(told_of(file, "clock is wrong"), 1);
+	assert_int_equal(told_of(file, "ours is about 2h ahead of the account's"), 1);
+	arena_init(&memory);
+	engine_report(engine, &memory, &report);
+	int64_t ahead = 0;
+	for (size_t i = 0; i < report.accounts; i++)
+		ahead -= report.account[i].clock_known ? report.account[i].clock_ms : 0;
+	assert_in_range(ahead, 2 * MS_HOUR - MS_SECOND, 2 * MS_HOUR + MS_SECOND);
+	arena_release(&memory);
+	for (int i = 0; i < 6; i++) { /* to and fro */
+		sim.skew_ms = i % 2 ? 2 * MS_HOUR : 0;
+		live(9 * MS_MINUTE);
+	}
+	assert_int_equal(told_of(file, "right again"), 1);
+	assert_int_equal(told_of(file, "clock is wrong"), 1);
+	live(2 * MS_HOUR);
+	assert_int_equal(told_of(file, "clock is wrong"), 2);
+	fclose(file);
+}
+
 static void without_the_secret_nobody_is_judged(void **state)
 {
 	(void)state;
@@ -481,6 +528,7 @@ int main(void)
 		CASE(what_is_no_news_is_counted),
 		CASE(bad_requests_are_refused_and_counted),
 		CASE(our_own_clock_is_not_the_judge),
+		CASE(a_wrong_clock_is_told_once_for_each_change),
 		CASE(without_the_secret_nobody_is_judged),
 		CASE(what_is_not_stored_is_not_taken),
 		CASE(who_is_unfit_says_so_until_its_store_is_opened_anew),
