@@ -40,7 +40,6 @@ static __attribute__((format(printf, 2, 0))) char *print_text(struct diags *d, c
 struct diag *diags_add(struct diags *d, enum severity severity, const char *code, struct span at,
 		       const char *format, ...)
 {
-	static struct diag unkept;
 	va_list args;
 
 	if (severity == SEVERITY_ERROR)
@@ -49,8 +48,8 @@ struct diag *diags_add(struct diags *d, enum severity severity, const char *code
 		d->warnings++;
 	if (d->count == LIMIT_DIAGNOSTICS) {
 		d->dropped++;
-		unkept = (struct diag){ 0 };
-		return &unkept;
+		d->unkept = (struct diag){ 0 };
+		return &d->unkept;
 	}
 	d->list = mem_grow(d->list, &d->cap, d->count + 1, sizeof(*d->list));
 	struct diag *diag = &d->list[d->count++];

@@ -39,7 +39,8 @@ struct diags {
 	struct diag *list;
 	size_t count, cap;
 	size_t errors, warnings;
-	size_t dropped; /* past LIMIT_DIAGNOSTICS: counted, not kept */
+	size_t dropped;	    /* past LIMIT_DIAGNOSTICS: counted, not kept … */
+	struct diag unkept; /* … but here, until the next one */
 	struct arena text;
 };
 

@@ -12,13 +12,13 @@
 
 struct table *table_ref(struct table *t)
 {
-	t->refs++;
+	atomic_fetch_add(&t->refs, 1);
 	return t;
 }
 
 void table_unref(struct table *t)
 {
-	if (!t || --t->refs > 0)
+	if (!t || atomic_fetch_sub(&t->refs, 1) > 1)
 		return;
 	/* The table lives in its own arena. */
 	struct table_memory *memory = t->memory;

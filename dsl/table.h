@@ -10,6 +10,7 @@
 #ifndef DSL_TABLE_H
 #define DSL_TABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -150,7 +151,7 @@ struct table {
 	char hash[DIGEST_HEX]; /* of what the rules mean, not of how they are written */
 	size_t bytes;	       /* memory that it holds, but for the texts of its files */
 	struct table_index *index;
-	int refs;
+	atomic_int refs; /* the last one may be given up on another thread than the loop's */
 	struct table_memory *memory;
 };
 

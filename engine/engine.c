@@ -288,6 +288,11 @@ const struct table *engine_table(const struct engine *e)
 	return e->table;
 }
 
+struct table *engine_share_table(struct engine *e)
+{
+	return table_ref(e->table);
+}
+
 struct outbox *engine_outbox(struct engine *e)
 {
 	return e->outbox;

@@ -34,7 +34,8 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST
 /* How long events are kept on record; engine/record.h has what holds without it. Before the first load. */
 void engine_keep(struct engine *e, struct record_keep keep);
 const struct table *engine_table(const struct engine *e);
-struct outbox *engine_outbox(struct engine *e); /* lent: for a reconcile */
+struct table *engine_share_table(struct engine *e); /* the same, with a reference for the caller */
+struct outbox *engine_outbox(struct engine *e);	    /* lent: for a reconcile */
 
 /* How it is doing right now; what it makes lies in `memory`. */
 void engine_report(const struct engine *e, struct arena *memory, struct engine_report *out);

@@ -12,6 +12,7 @@
 
 #define TEXT_MOST (16u * 1024 * 1024)
 #define REST_FACTOR 20
+#define STOPPING "the daemon is stopping"
 #define WAITING_MOST LIMIT_ADMIN_CONNECTIONS
 
 struct route {
@@ -48,6 +49,7 @@ struct admin {
 	struct admin_reload reload;
 	struct server_ticket *waiting[WAITING_MOST]; /* for a reload */
 	size_t waits;
+	size_t begun; /* the first so many of them wait for the one that is under way */
 	struct kept kept[ROUTES];
 };
 
@@ -158,7 +160,7 @@ static void ask_reload(struct admin *a, const struct server_request *request,
 	arena_init(&memory);
 	engine_report(a->scope->engine, &memory, &report);
 	if (report.stopping) {
-		refuse(answer, 503, "the daemon is stopping");
+		refuse(answer, 503, STOPPING);
 	} else if (a->waits == WAITING_MOST) {
 		refuse(answer, 503, "too many wait for a reload");
 	} else {
@@ -206,6 +208,16 @@ static void add_outcome(const struct admin *a, const struct admin_outcome *o, st
 	str_add_char(out, '\n');
 }
 
+/* The same answer to the first so many who wait. */
+static void answer_first(struct admin *a, size_t n, const struct server_answer *answer)
+{
+	for (size_t i = 0; i < n; i++)
+		server_answer(a->waiting[i], answer);
+	a->waits -= n;
+	memmove(a->waiting, a->waiting + n, a->waits * sizeof(a->waiting[0]));
+	a->begun = 0;
+}
+
 void admin_tell_reload(struct admin *a, const struct admin_outcome *outcome)
 {
 	struct server_answer answer = { .status = outcome->taken ? 200 : 422 };
@@ -216,14 +228,30 @@ void admin_tell_reload(struct admin *a, const struct admin_outcome *outcome)
 	add_fences(&answer);
 	str_init(&answer.body, TEXT_MOST);
 	add_outcome(a, outcome, &answer.body);
-	while (a->waits)
-		server_answer(a->waiting[--a->waits], &answer);
+	answer_first(a, a->begun, &answer);
 	str_release(&answer.body);
+}
+
+void admin_stop(struct admin *a)
+{
+	struct server_answer answer = { 0 };
+
+	add_fences(&answer);
+	str_init(&answer.body, TEXT_MOST);
+	refuse(&answer, 503, STOPPING);
+	answer_first(a, a->waits, &answer);
+	str_release(&answer.body);
+	admin_work(a);
 }
 
 bool admin_asks_reload(const struct admin *a)
 {
-	return a->waits > 0;
+	return a->waits > a->begun;
+}
+
+void admin_begin_reload(struct admin *a)
+{
+	a->begun = a->waits;
 }
 
 /* ---- requests --------------------------------------------------------------- */

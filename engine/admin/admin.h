@@ -36,8 +36,10 @@ int admin_fd(const struct admin *a);
 int admin_wait_ms(const struct admin *a); /* -1: as long as one likes */
 void admin_work(struct admin *a);
 
-/* Somebody waits for a reload. */
+/* Somebody waits for a reload that has not begun. */
 bool admin_asks_reload(const struct admin *a);
+/* One begins: it is theirs who have asked until now. Whoever asks from now on may have edited since, and waits for the next. */
+void admin_begin_reload(struct admin *a);
 
 /* How a reload ended, whoever asked for it. Lent. */
 struct admin_outcome {
@@ -48,7 +50,9 @@ struct admin_outcome {
 	struct slice findings_text; /* as `validate` does */
 };
 
-/* Notes it, and answers all who wait. */
+/* Notes it, and answers all whose it was. */
 void admin_tell_reload(struct admin *a, const struct admin_outcome *outcome);
+/* The daemon stops: all who wait for a reload are told so. */
+void admin_stop(struct admin *a);
 
 #endif

@@ -138,6 +138,18 @@ bool endpoint_asks_reload(const struct endpoint *e)
 	return e->admin && admin_asks_reload(e->admin);
 }
 
+void endpoint_begin_reload(struct endpoint *e)
+{
+	if (e->admin)
+		admin_begin_reload(e->admin);
+}
+
+void endpoint_stop(struct endpoint *e)
+{
+	if (e->admin)
+		admin_stop(e->admin);
+}
+
 void endpoint_tell_reload(struct endpoint *e, const struct ground_findings *findings, bool taken,
 			  const char *reason)
 {

@@ -28,9 +28,14 @@ void endpoint_close(struct endpoint *e); /* also where it was never opened */
 void endpoint_work(struct endpoint *e);
 int64_t endpoint_wait_ms(const struct endpoint *e); /* INT64_MAX: as long as one likes */
 bool endpoint_asks_reload(const struct endpoint *e);
+/* One begins now, for all who have asked. */
+void endpoint_begin_reload(struct endpoint *e);
 /* A reload has ended; `reason` is NULL where it was not refused, or for the rules. */
 void endpoint_tell_reload(struct endpoint *e, const struct ground_findings *findings, bool taken,
 			  const char *reason);
+
+/* There will be none any more: who waits is told. */
+void endpoint_stop(struct endpoint *e);
 
 #define ENDPOINT_OPTION_ADMIN                                                                                                        \
 	{                                                                                                                            \

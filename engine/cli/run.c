@@ -9,7 +9,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "engine/cli/builder.h"
 #include "engine/cli/endpoint.h"
 #include "engine/cli/ground.h"
 #include "engine/cli/guard.h"
@@ -24,6 +26,8 @@
 struct run {
 	struct ground ground;
 	struct engine *engine;
+	struct table *table; /* of the start, until the engine has it */
+	struct builder *builder;
 	struct endpoint endpoint;
 	struct record_keep keep;
 	struct listen *listen; /* NULL without --listen */
@@ -43,13 +47,12 @@ static const char *count_text(size_t n, char out[24])
 	return out;
 }
 
-/* Of a table that is in force: its files are on record, and reading them took several times what it holds. */
+/* Of a table that is in force: its files are on record. */
 static void come_into_force(struct run *r, const struct table *table)
 {
 	char rules[24], accounts[24], status[160];
 
 	table_forget_texts(table);
-	mem_give_back();
 	log_line(&r->ground.log, LOG_INFO, "rules loaded", "rules",
 		 count_text(table->n_rule, rules), "accounts",
 		 count_text(table->n_account, accounts), "table", table->hash, NULL);
@@ -100,45 +103,60 @@ static void try_to_stand(struct run *r)
 	come_into_force(r, engine_table(r->engine));
 }
 
-/* Takes it into use. Where the store fails it comes into force when the daemon is fit again. */
-static enum rc take(struct run *r, struct table *table, const char **reason, struct err *err)
+static void refuse(struct run *r, const struct ground_findings *findings, const char *reason)
 {
-	enum rc rc = r->unfit.is ? RC_BROKEN : engine_load(r->engine, table, err);
-
-	if (rc == RC_OK) {
-		come_into_force(r, table);
-		return RC_OK;
-	}
-	*reason = "the state cannot be written: these rules come into force when it can";
-	return give_way(r, table, err);
+	log_refused(r, findings->errors, reason);
+	endpoint_tell_reload(&r->endpoint, findings, false, reason);
 }
 
-/* Everything is built beside the table in force; any error leaves that as it is. */
-static enum rc reload(struct run *r, struct err *err)
+/* What is asked for from now on is another reload: the folder is being read. */
+static void begin_reload(struct run *r)
 {
-	struct ground_findings findings;
-	enum rc rc = RC_OK;
+	struct ground_findings none = { 0 };
+	struct err err;
 
+	r->reload = false;
 	unfit_hurry(&r->unfit);
 	try_to_stand(r);
-
 	notify_reloading(&r->notify);
-	ground_findings_init(&findings);
-	struct table *table = ground_table(&r->ground, &findings, err);
-	if (table && (not_emptied(r, table, err) != RC_OK ||
-		      (!r->unfit.is && ground_secrets(&r->ground, table, err) != RC_OK))) {
-		table_unref(table);
-		table = NULL;
+	endpoint_begin_reload(&r->endpoint);
+	if (builder_begin(r->builder, &err) != RC_OK)
+		refuse(r, &none, err.text);
+}
+
+/*
+ * Takes what was built into use, unless something is wrong with it. Where the store fails it comes into force
+ * when the daemon is fit again.
+ */
+static enum rc take(struct run *r, struct built *built, struct err *err)
+{
+	struct table *table = built->table;
+
+	if (!table || not_emptied(r, table, &built->err) != RC_OK ||
+	    (!r->unfit.is && ground_secrets(&r->ground, table, &built->err) != RC_OK)) {
+		refuse(r, &built->findings, built->findings.errors ? NULL : built->err.text);
+		return RC_OK;
 	}
-	const char *reason = table || findings.errors ? NULL : err->text;
-	if (table)
-		rc = take(r, table, &reason, err);
-	else
-		log_refused(r, findings.errors, reason);
+	enum rc rc = r->unfit.is ? RC_BROKEN : engine_load(r->engine, table, err);
+	const char *reason = NULL;
+	if (rc == RC_OK) {
+		come_into_force(r, table);
+	} else {
+		reason = "the state cannot be written: these rules come into force when it can";
+		rc = give_way(r, table, err);
+	}
 	if (rc == RC_OK)
-		endpoint_tell_reload(&r->endpoint, &findings, table && !reason, reason);
-	ground_findings_release(&findings);
-	table_unref(table);
+		endpoint_tell_reload(&r->endpoint, &built->findings, !reason, reason);
+	return rc;
+}
+
+/* The table of before is freed beside the loop, too. */
+static enum rc end_reload(struct run *r, struct built *built, struct err *err)
+{
+	struct table *old = engine_share_table(r->engine);
+	enum rc rc = take(r, built, err);
+
+	builder_give(r->builder, old);
 	return rc;
 }
 
@@ -188,16 +206,20 @@ static int64_t mono_ms(const struct run *r)
 /* What signals asked for. True: the loop is to end. */
 static bool obey(struct run *r, enum rc *rc, struct err *err)
 {
+	struct built *built = builder_take(r->builder);
+
 	endpoint_work(&r->endpoint);
-	if ((r->reload || endpoint_asks_reload(&r->endpoint)) && !r->stops) {
-		r->reload = false;
-		*rc = reload(r, err);
-	}
+	if (built && !r->stops)
+		*rc = end_reload(r, built, err);
+	if ((r->reload || endpoint_asks_reload(&r->endpoint)) && !r->stops &&
+	    builder_is_free(r->builder))
+		begin_reload(r);
 	if (r->stops && !r->stop_by_ms) {
 		log_line(&r->ground.log, LOG_INFO, "stopping: requests in flight get their answer",
 			 NULL);
 		notify_stopping(&r->notify);
 		engine_stop(r->engine);
+		endpoint_stop(&r->endpoint);
 		r->stop_by_ms = mono_ms(r) + STOP_MS;
 	}
 	return *rc != RC_OK || r->stops > 1 ||
@@ -259,7 +281,7 @@ static int loop(struct run *r)
 		rc = work(r, &err);
 		if (rc != RC_OK)
 			break;
-		state = once ? engine_once(r->engine) : ONCE_WORKING;
+		state = once && builder_is_free(r->builder) ? engine_once(r->engine) : ONCE_WORKING;
 		if (state != ONCE_WORKING)
 			break;
 		rc = net_turn(r->ground.net, turn_timeout_ms(r), &err);
@@ -330,16 +352,33 @@ static bool trace_keep(const struct cli *cli, struct record_keep *out)
 	return false;
 }
 
-static int start_engine(struct run *r, struct table *table)
+static void ready(void *unused)
+{
+	(void)unused;
+}
+
+/* The turn that it brings is all. */
+static enum rc watch_builder(struct run *r, struct err *err)
+{
+	r->builder = builder_new(&r->ground, err);
+	if (!r->builder)
+		return RC_BROKEN;
+	net_watch(r->ground.net, builder_fd(r->builder), ready, NULL);
+	return RC_OK;
+}
+
+static int start_engine(struct run *r)
 {
 	struct err err;
 	enum rc rc = watch_signals(r, &err);
 	const char *state = cli_value_or(r->ground.cli, "state", "HS2CERT_STATE", "hs2cert.db");
 
 	if (rc == RC_OK)
+		rc = watch_builder(r, &err);
+	if (rc == RC_OK)
 		rc = db_open(state, DB_OWN, &r->ground.world.db, &err);
 	if (rc == RC_OK)
-		rc = ground_secrets(&r->ground, table, &err);
+		rc = ground_secrets(&r->ground, r->table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
 	log_line(&r->ground.log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules",
@@ -349,34 +388,37 @@ static int start_engine(struct run *r, struct table *table)
 			 "runs as root, which it never needs: give it a user of its own", NULL);
 	r->engine = engine_new(&r->ground.world);
 	engine_keep(r->engine, r->keep);
-	rc = engine_load(r->engine, table, &err);
+	rc = engine_load(r->engine, r->table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
+	table_unref(r->table);
+	r->table = NULL;
 	int status = endpoint_open(&r->endpoint, &r->ground, r->engine);
 	if (status != EXIT_FINE)
 		return status;
 	listen_begin(r->listen, &r->ground, r->engine);
-	come_into_force(r, table);
+	come_into_force(r, engine_table(r->engine));
+	/* Reading rules takes several times what their table holds. */
+	mem_give_back();
 	return loop(r);
 }
 
 static int with_ground(struct run *r)
 {
-	struct table *table;
-	int status = ground_rules(&r->ground, &table);
+	int status = ground_rules(&r->ground, &r->table);
 
 	if (status != EXIT_FINE)
 		return status;
 	status = endpoint_prepare(&r->endpoint, &r->ground);
 	if (status == EXIT_FINE)
-		status = start_engine(r, table);
+		status = start_engine(r);
 	listen_close(r->listen);
 	r->listen = NULL;
 	endpoint_close(&r->endpoint);
 	engine_free(r->engine);
 	unfit_release(&r->unfit);
 	db_close(r->ground.world.db);
-	table_unref(table);
+	table_unref(r->table);
 	return status;
 }
 
@@ -394,6 +436,7 @@ static int run_run(const struct cli *cli)
 	if (status == EXIT_FINE)
 		status = with_ground(&r);
 	listen_close(r.listen);
+	builder_free(r.builder);
 	ground_close(&r.ground);
 	notify_close(&r.notify);
 	if (r.signals >= 0)

@@ -406,11 +406,12 @@ static void only_a_post_asks_for_a_reload(void **state)
 	int fd = send_request("POST /reload" END JSON "\r\n");
 	assert_string_equal(read_answer(fd), "");
 	assert_true(admin_asks_reload(admin));
+	admin_begin_reload(admin);
+	assert_false(admin_asks_reload(admin));
 	admin_tell_reload(admin, &(struct admin_outcome){
 					 .errors = 1,
 					 .findings = slice_of("{\"diagnostics\":[],\"errors\":1}"),
 					 .findings_text = slice_of("a.yaml:1:1: error") });
-	assert_false(admin_asks_reload(admin));
 	const char *answer = read_answer(fd);
 	close(fd);
 	assert_non_null(strstr(answer, "HTTP/1.1 422"));
@@ -427,6 +428,47 @@ static void only_a_post_asks_for_a_reload(void **state)
 	assert_true(admin_asks_reload(admin));
 	admin_close(admin);
 	close(fd);
+}
+
+/* Somebody may have edited since the folder was read. */
+static void who_asks_while_rules_are_built_waits_for_the_next(void **state)
+{
+	struct house *h = *state;
+	struct admin_place place;
+	struct gate gate = { 0 };
+	struct err err;
+
+	assert_true(admin_place_of("127.0.0.1:0", &place));
+	assert_int_equal(admin_open(&admin, &place, &gate, &h->scope, &err), RC_OK);
+	int first = send_request("POST /reload" END JSON "\r\n");
+	(void)read_answer(first);
+	admin_begin_reload(admin);
+	int second = send_request("POST /reload" END JSON "\r\n");
+	(void)read_answer(second);
+	assert_true(admin_asks_reload(admin));
+
+	admin_tell_reload(admin, &(struct admin_outcome){ .taken = true });
+	assert_true(admin_asks_reload(admin));
+	admin_begin_reload(admin);
+	assert_non_null(strstr(read_answer(first), "HTTP/1.1 200"));
+	admin_tell_reload(admin, &(struct admin_outcome){ .errors = 1 });
+	assert_non_null(strstr(read_answer(second), "HTTP/1.1 422"));
+	close(first);
+	close(second);
+
+	/* Both kinds are told that there will be none. */
+	first = send_request("POST /reload" END JSON "\r\n");
+	(void)read_answer(first);
+	admin_begin_reload(admin);
+	second = send_request("POST /reload" END JSON "\r\n");
+	(void)read_answer(second);
+	admin_stop(admin);
+	assert_false(admin_asks_reload(admin));
+	assert_non_null(strstr(read_answer(first), "HTTP/1.1 503"));
+	assert_non_null(strstr(read_answer(second), "the daemon is stopping"));
+	close(first);
+	close(second);
+	admin_close(admin);
 }
 
 static void a_stopping_engine_takes_no_reload(void **state)
@@ -544,6 +586,7 @@ int main(void)
 		CASE(the_page_tells_what_to_do),
 		CASE(why_is_answered_on_a_page),
 		CASE(only_a_post_asks_for_a_reload),
+		CASE(who_asks_while_rules_are_built_waits_for_the_next),
 		CASE(a_stopping_engine_takes_no_reload),
 		CASE(places_are_told_apart),
 		CASE(seven_days_are_read_from_where_they_begin),

@@ -1,0 +1,237 @@
+/*
+ * Rules that are built beside the loop: what the loop gets, when, and what is left to the thread.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/cli/builder.h"
+
+#define RULES                                                                                      \
+	"account: hubspot\nhubspot: { token: '${H}' }\n---\n"                                      \
+	"account: certifier\ncertifier: { token: '${C}' }\n---\n"                                  \
+	"rule: a\ntrigger: { event: property-changed, property: tier }\n"                          \
+	"action: { do: issue-credential, group: g }\n"
+#define PATIENCE_MS 20000
+
+static struct house {
+	char folder[32], file[48];
+	struct ground ground;
+	struct builder *builder;
+} house;
+
+static void write_rules(const char *text)
+{
+	FILE *out = fopen(house.file, "w");
+
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+}
+
+static int set_up(void **state)
+{
+	struct err err;
+
+	(void)state;
+	strcpy(house.folder, "/tmp/hs2cert-builder-XXXXXX");
+	assert_non_null(mkdtemp(house.folder));
+	snprintf(house.file, sizeof(house.file), "%s/a.yaml", house.folder);
+	write_rules(RULES);
+	house.ground.rules = house.folder;
+	house.builder = builder_new(&house.ground, &err);
+	assert_non_null(house.builder);
+	assert_true(builder_is_free(house.builder));
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	builder_free(house.builder);
+	unlink(house.file);
+	rmdir(house.folder);
+	return 0;
+}
+
+static void begin(void)
+{
+	struct err err;
+
+	assert_int_equal(builder_begin(house.builder, &err), RC_OK);
+	assert_false(builder_is_free(house.builder));
+}
+
+static void wait_for_news(void)
+{
+	struct pollfd on = { .fd = builder_fd(house.builder), .events = POLLIN };
+
+	assert_int_equal(poll(&on, 1, PATIENCE_MS), 1);
+}
+
+static struct built *take(void)
+{
+	struct built *built;
+
+	for (wait_for_news(); !(built = builder_take(house.builder)); wait_for_news())
+		continue;
+	return built;
+}
+
+static void give(struct table *old)
+{
+	builder_give(house.builder, old);
+	while (!builder_is_free(house.builder)) {
+		wait_for_news();
+		assert_null(builder_take(house.builder));
+	}
+}
+
+/* The thread beside this one; 0: there is none. */
+static int other_thread(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int other = 0;
+
+	assert_non_null(tasks);
+	for (struct dirent *d; (d = readdir(tasks));)
+		if (atoi(d->d_name) > 0 && atoi(d->d_name) != getpid())
+			other = atoi(d->d_name);
+	closedir(tasks);
+	return other;
+}
+
+/* A thread that was joined may be seen for a moment still. */
+static void assert_alone(void)
+{
+	int64_t tries = 0;
+
+	while (other_thread()) {
+		assert_true(tries++ < 1000);
+		poll(NULL, 0, 10);
+	}
+}
+
+static void rules_are_built_on_a_thread_of_their_own(void **state)
+{
+	(void)state;
+	assert_alone();
+	begin();
+	assert_int_not_equal(other_thread(), 0);
+	struct built *built = take();
+	assert_non_null(built->table);
+	assert_int_equal(built->table->n_rule, 1);
+	assert_int_equal(built->findings.errors, 0);
+	assert_ptr_equal(builder_take(house.builder), built);
+	assert_false(builder_is_free(house.builder));
+	give(NULL);
+	assert_alone();
+}
+
+static void signals_are_for_the_loop(void **state)
+{
+	static const int ours[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+	char path[64], line[128];
+	unsigned long long blocked = 0;
+	sigset_t mine;
+
+	(void)state;
+	begin();
+	(void)take();
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", other_thread());
+	FILE *in = fopen(path, "r");
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in))
+		if (strncmp(line, "SigBlk:", 7) == 0)
+			blocked = strtoull(line + 7, NULL, 16);
+	fclose(in);
+	pthread_sigmask(SIG_BLOCK, NULL, &mine);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		assert_true(blocked >> (ours[i] - 1) & 1);
+		assert_false(sigismember(&mine, ours[i]));
+	}
+	give(NULL);
+}
+
+static void what_is_kept_outlives_the_build(void **state)
+{
+	(void)state;
+	begin();
+	struct built *built = take();
+	struct table *table = built->table;
+	built->table = NULL;
+	give(NULL);
+	assert_non_null(table_rule(table, "a"));
+
+	/* The next one takes its place; the thread gives up our reference. */
+	table_ref(table);
+	begin();
+	(void)take();
+	give(table);
+	assert_int_equal(table->refs, 1);
+	table_unref(table);
+}
+
+static void a_refusal_says_why(void **state)
+{
+	(void)state;
+	write_rules(RULES "mode: lve\n");
+	begin();
+	struct built *built = take();
+	assert_null(built->table);
+	assert_int_equal(built->findings.errors, 1);
+	assert_non_null(strstr(str_text(&built->findings.text), "a.yaml:10:7: error: "));
+	assert_non_null(strstr(str_text(&built->findings.json), "\"errors\":1"));
+	give(NULL);
+
+	unlink(house.file);
+	rmdir(house.folder);
+	begin();
+	built = take();
+	assert_null(built->table);
+	assert_int_equal(built->findings.errors, 0);
+	assert_non_null(strstr(built->err.text, house.folder));
+	give(NULL);
+}
+
+/* It may end while rules are read, or while nobody has taken what was built. */
+static void a_build_that_nobody_takes_is_dropped(void **state)
+{
+	struct err err;
+
+	(void)state;
+	begin();
+	builder_free(house.builder);
+	assert_alone();
+
+	house.builder = builder_new(&house.ground, &err);
+	begin();
+	(void)take();
+	builder_free(house.builder);
+	assert_alone();
+	house.builder = NULL;
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(rules_are_built_on_a_thread_of_their_own), CASE(signals_are_for_the_loop),
+		CASE(what_is_kept_outlives_the_build),		CASE(a_refusal_says_why),
+		CASE(a_build_that_nobody_takes_is_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
