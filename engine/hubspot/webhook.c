@@ -356,6 +356,14 @@ static void read_tree(struct reading *r, struct slice body, uint64_t count[HOOK_
 	json_free(json);
 }
 
+static bool is_alone(const uint64_t count[HOOK_TALLIES], enum hook_tally one)
+{
+	for (size_t i = 0; i < HOOK_TALLIES; i++)
+		if (i != one && count[i])
+			return false;
+	return true;
+}
+
 void hook_read(struct slice body, const struct hook_view *view, struct arena *memory,
 	       struct heard *out)
 {
@@ -369,6 +377,10 @@ void hook_read(struct slice body, const struct hook_view *view, struct arena *me
 		out->tips = 0;
 		read_tree(&r, body, count);
 	}
+	/* Where not one of them can be an event, the sender is wrong; one good one beside others is taken. */
+	if (out->status == 204 && count[HOOK_SHAPELESS] && is_alone(count, HOOK_SHAPELESS))
+		answer(out, 400, "no-events",
+		       "nothing in it is an event: it has no type or no object");
 	set_tallies(out, count);
 	keep_tips(&r);
 }

@@ -73,7 +73,7 @@ enum hook_tally {
 };
 
 /*
- * Reads a genuine body. Sets out->status to 204, 400 (no JSON, or no events) or 413 (too many), and
+ * Reads a genuine body. Sets out->status to 204, 400 (no JSON, or nothing in it is an event) or 413 (too many), and
  * the tips and tallies.
  */
 void hook_read(struct slice body, const struct hook_view *view, struct arena *memory,

@@ -415,7 +415,18 @@ static void events_name_contacts(void **state)
 		{ "[{" P "\"contact.creation\",\"objectId\":-1},{" P
 		  "\"contact.creation\",\"objectId\":1.5},{" P
 		  "\"contact.creation\",\"objectId\":\"1/../2\"}]",
-		  "shapeless=3 204 " },
+		  "shapeless=3 400 no-events" },
+		{ "{}", "shapeless=1 400 no-events" },
+		{ "[{}]", "shapeless=1 400 no-events" },
+		{ "[7,\"a\",null,[[]]]", "shapeless=4 400 no-events" },
+		{ "[{},{" P "\"contact.creation\",\"objectId\":9}]", "9@ told=1 shapeless=1 204 " },
+		{ "[{" P "\"contact.creation\",\"objectId\":123456789012345678901234567890}]",
+		  "400 no-json" }, /* a number that nothing here can hold */
+		{ "[{" P "\"contact.creation\",\"objectId\":1e400}]", "400 no-json" },
+		{ "[{" P "\"contact.creation\",\"objectId\":1,\"propertyValue\":\"\377\"}]",
+		  "1@ told=1 204 " /* a value that was cut amid a character loses no news */ },
+		{ "\377\376", "400 no-json" },
+		{ "[{" P "\"contact.creation\",\"objectId\":1}]x", "400 no-json" },
 		/* What is said with escapes is what they stand for, where it matters or not. */
 		{ "[{" P "\"contact.creation\",\"objectId\":1,\"propertyValue\":\"\\n\\\"\"},"
 		  "{" P "\"contact\\u002ecreation\",\"objectId\":2},"
