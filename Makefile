@@ -82,7 +82,7 @@ $(LIB): $(LIB_OBJECTS)
 
 # SQL files as C strings, so that the readable file is the one in force.
 SQL_HEADERS := $(B)/gen/schema_sql.h $(B)/gen/schema_2_sql.h $(B)/gen/schema_3_sql.h \
-	$(B)/gen/schema_4_sql.h $(B)/gen/schema_5_sql.h $(B)/gen/schema_6_sql.h
+	$(B)/gen/schema_4_sql.h $(B)/gen/schema_5_sql.h $(B)/gen/schema_6_sql.h $(B)/gen/schema_7_sql.h
 $(B)/gen/%_sql.h: engine/store/%.sql
 	@mkdir -p $(@D)
 	$(Q){ echo 'static const char $*_sql[] ='; \

@@ -108,7 +108,8 @@ static void write_move(struct db *db, enum act act, const struct act_by *by,
 	(void)ledger_act(db, result->is, &after, by->now_ms, act_names[act], by->who);
 	/* modified 0: news of any age, so that the contact is read whatever was read before. */
 	if (result->replan)
-		inbox_add(db, after.source_account, slice_of(after.contact), 0);
+		inbox_add(db, after.source_account, slice_of(after.contact), 0,
+			  (struct came){ CAME_ASKED, by->now_ms });
 }
 
 static const char *why_not(enum act act, const struct issuance *is)

@@ -39,12 +39,15 @@ static bool is_creation(const struct burst_input *in, const struct entry *e)
 	return !in->cut && !in->from_merge && after >= -1000 && after <= in->creation_window_ms;
 }
 
-/* Whether the entry continues the burst that began at first_ms. */
-static bool continues(const struct burst_input *in, const struct burst *b, int64_t first_ms,
-		      const struct entry *e)
+/* Whether the entry is so near to the burst that it belongs to it, unless that is too long. */
+static bool is_near(const struct burst_input *in, const struct burst *b, const struct entry *e)
 {
-	return b && in->settle_ms > 0 && e->at_ms - b->last_ms < in->settle_ms &&
-	       e->at_ms - first_ms <= LONGEST_SETTLES * in->settle_ms;
+	return b && in->settle_ms > 0 && e->at_ms - b->last_ms < in->settle_ms;
+}
+
+static bool is_long(const struct burst_input *in, const struct burst *b, const struct entry *e)
+{
+	return e->at_ms - in->entry[b->first].at_ms > LONGEST_SETTLES * in->settle_ms;
 }
 
 void burst_find(const struct burst_input *in, struct arena *memory, struct burst_output *out)
@@ -52,7 +55,6 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 	struct reign reign = value_at_first(in);
 	size_t done = decided_entries(in), real = 0;
 	struct burst *open = NULL;
-	int64_t first_ms = 0;
 
 	*out = (struct burst_output){ .burst = arena_alloc(memory, (in->entries + 1) *
 									   sizeof(struct burst)) };
@@ -66,8 +68,12 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 			open = NULL;
 			continue;
 		}
-		if (reign.known && slice_eq(e->value, reign.value))
+		bool near = is_near(in, open, e);
+		if (reign.known && slice_eq(e->value, reign.value)) {
+			if (near)
+				open->entries = i + 1 - open->first;
 			continue;
+		}
 		struct reign before = reign;
 		reign = (struct reign){ e->value, true };
 		bool creation = real++ == 0 && is_creation(in, e);
@@ -79,11 +85,14 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 			out->created_at_ms = e->at_ms;
 			continue;
 		}
-		if (!continues(in, open, first_ms, e)) {
+		if (!near || is_long(in, open, e)) {
 			open = &out->burst[out->bursts++];
-			*open = (struct burst){ .from = before.value, .from_known = before.known };
-			first_ms = e->at_ms;
+			*open = (struct burst){ .from = before.value,
+						.from_known = before.known,
+						.first = i,
+						.afresh = near };
 		}
+		open->entries = i + 1 - open->first;
 		open->last_ms = e->at_ms;
 		open->to = e->value;
 		open->change = !open->from_known || !slice_eq(open->from, open->to);

@@ -28,6 +28,9 @@ struct burst {
 	struct slice from, to;
 	bool from_known;
 	bool change; /* from differs from to: it is an event once decided */
+	/* Its entries, with those that repeat a value among them and soon after. */
+	size_t first, entries;
+	bool afresh; /* it would have continued the one before, which had lasted as long as one may */
 };
 
 struct burst_output {

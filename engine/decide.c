@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/burst.h"
+#include "engine/changes.h"
 #include "engine/counts.h"
 #include "engine/ledger.h"
 #include "engine/merge.h"
@@ -20,6 +21,7 @@
 #define STALE_LOOKS 4
 /* Where more rules than this name a value, those that do not match are counted, not named. */
 #define REASONS_MOST 20
+#define VALUE_CAME_BACK "the value came back to what it was"
 
 /* One contact being decided. */
 struct deciding {
@@ -29,6 +31,9 @@ struct deciding {
 	int64_t began_ms, wall_ms;
 	int64_t merged_ms;
 	struct arena *memory;
+	const struct news *news;
+	struct pending *pending; /* what waited before this look … */
+	size_t n_pending;
 	bool unsure; /* something could not be decided now */
 };
 
@@ -40,6 +45,8 @@ struct happening {
 	bool from_known;
 	const char *list_id, *list_name; /* list-added */
 	const char *skip;		 /* it earns nothing in any case, and why; else NULL */
+	struct slice changes;		 /* what the burst was made of (engine/changes.h) … */
+	const char *came;		 /* … and how news of it came (engine/came.h) */
 	int64_t recorded;		 /* its id on record; 0: it is not */
 	size_t passed_over; /* rules that name the value, do not fit, and are too many to be named */
 };
@@ -195,8 +202,8 @@ static void count_event(const struct deciding *g, const struct happening *h)
 		delays_note(&counts->to_decision, now_ms - h->at_ms);
 }
 
-/* What the rules saw, for questions asked afterwards. Answers its id; 0: nothing is kept. */
-static int64_t record_seen(struct deciding *g, const struct happening *h)
+/* For questions asked afterwards: what the rules saw, or what was no event. Answers its id; 0: nothing is kept. */
+static int64_t record_seen(struct deciding *g, const struct happening *h, const char *rule)
 {
 	struct event_facts event = event_facts(h);
 	struct view then = { g->c, g->d->ops, g->d->origin, false, event.as_of_ms, false };
@@ -207,9 +214,11 @@ static int64_t record_seen(struct deciding *g, const struct happening *h)
 				  .contact = g->c->id,
 				  .event = &event,
 				  .source = g->d->source,
-				  .facts = g->c->gone ? NULL : &facts };
+				  .facts = g->c->gone ? NULL : &facts,
+				  .rule = rule,
+				  .changes = h->changes,
+				  .came = h->came };
 
-	count_event(g, h);
 	return e.ruleset ? record_write(g->d->db, g->d->table, &e) : 0;
 }
 
@@ -266,7 +275,10 @@ static bool decide_event(struct deciding *g, struct happening *h)
 
 	for (size_t i = 0; i < n; i++)
 		sure &= j[i].answer != ANSWER_UNSURE;
-	h->recorded = sure ? record_seen(g, h) : 0;
+	if (sure) {
+		count_event(g, h);
+		h->recorded = record_seen(g, h, NULL);
+	}
 	for (size_t i = 0; sure && i < n; i++)
 		write_judgement(g, h, &j[i]);
 	for (size_t i = 0; i < n; i++)
@@ -285,7 +297,37 @@ static bool decide_event(struct deciding *g, struct happening *h)
 	return true;
 }
 
+/* What looked like one, and is none. */
+static void no_event(struct deciding *g, struct happening *h, const char *reason)
+{
+	h->recorded = record_seen(g, h, RECORD_NO_EVENT);
+	record(g, h, NULL, "no-event", reason);
+}
+
 /* ---- property changes -------------------------------------------------- */
+
+/* How news of what a watch sees came: what its burst knew of it while it waited, once, and what there is now. */
+static const char *came_of(struct deciding *g, const struct watch *w)
+{
+	const char *before = NULL;
+
+	for (size_t i = 0; i < g->n_pending; i++) {
+		struct pending *p = &g->pending[i];
+		if (p->watch != w->id || p->frozen)
+			continue;
+		before = p->came;
+		p->came = NULL;
+	}
+	return came_join(before, g->news->came, g->memory);
+}
+
+/* As above, and now it was looked at. */
+static const char *came_until_now(struct deciding *g, const char *came)
+{
+	char word[CAME_TEXT];
+
+	return came_join(came, came_text(CAME_LOOK, g->wall_ms, word), g->memory);
+}
 
 /*
  * Counts as decided: once the source keeps no more of a history that is full, nothing else tells
@@ -297,7 +339,8 @@ static void note_creation(struct deciding *g, const struct watch *w,
 	struct happening h = { .watch = w,
 			       .at_ms = bursts->created_at_ms,
 			       .to = bursts->created_value,
-			       .from_known = true };
+			       .from_known = true,
+			       .came = g->news->came };
 
 	mark_decided(g, w, h.at_ms, h.to);
 	if (db_exists(g->d->db,
@@ -305,7 +348,7 @@ static void note_creation(struct deciding *g, const struct watch *w,
 		      " AND at_ms = ?4 AND outcome = 'no-event'",
 		      "ttti", g->account, g->c->id, w->target, h.at_ms))
 		return;
-	record(g, &h, NULL, "no-event", "the contact was created with this value");
+	no_event(g, &h, "the contact was created with this value");
 }
 
 /* Its identity is that of an earlier one: the same time and value of its last entry. */
@@ -320,7 +363,7 @@ static bool same_as_before(const struct burst_output *bursts, size_t i)
 
 /* Bursts in order of time: those that are due are decided, the first that is not waits. */
 static void decide_bursts(struct deciding *g, const struct watch *w,
-			  const struct burst_output *bursts)
+			  const struct burst_output *bursts, const struct entry *entry)
 {
 	for (size_t i = 0; i < bursts->bursts; i++) {
 		const struct burst *b = &bursts->burst[i];
@@ -328,7 +371,8 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 				       .at_ms = b->last_ms,
 				       .from = b->from,
 				       .to = b->to,
-				       .from_known = b->from_known };
+				       .from_known = b->from_known,
+				       .changes = changes_text(b, entry, g->memory) };
 		struct pending wait = { .watch = w->id,
 					.at_ms = b->last_ms,
 					.due_ms = b->last_ms + w->settle_ms,
@@ -339,12 +383,14 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 			mark_decided(g, w, b->last_ms, b->to);
 			continue;
 		}
+		h.came = came_of(g, w);
 		if (g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h))) {
+			wait.came = came_until_now(g, h.came);
 			inbox_wait(g->d->db, g->account, slice_of(g->c->id), &wait);
 			return;
 		}
 		if (!b->change) {
-			record(g, &h, NULL, "no-event", "the value came back to what it was");
+			no_event(g, &h, VALUE_CAME_BACK);
 			mark_decided(g, w, b->last_ms, b->to);
 		}
 	}
@@ -377,7 +423,9 @@ static void skip_unseen(struct deciding *g, const struct watch *w, struct burst_
 				       .from = b->from,
 				       .to = b->to,
 				       .from_known = b->from_known,
-				       .skip = "merged before seen" };
+				       .skip = "merged before seen",
+				       .changes = changes_text(b, in.entry, g->memory),
+				       .came = g->news->came };
 		if (b->change && b->last_ms > g->began_ms - DECISIONS_KEPT_MS &&
 		    !merge_was_seen(g->d->db, g->account, g->c->id, w->target, b->last_ms) &&
 		    !decide_event(g, &h))
@@ -421,19 +469,20 @@ static void decide_property(struct deciding *g, const struct watch *w)
 			 g->account, "contact", g->c->id, "property", w->target, NULL);
 	if (bursts.created_with)
 		note_creation(g, w, &bursts);
-	decide_bursts(g, w, &bursts);
+	decide_bursts(g, w, &bursts, in.entry);
 }
 
 /*
  * Bursts are cut anew from the history at each look; what waited from the last one is out of
  * date.
  */
-static void forget_bursts(struct deciding *g, const struct pending *p, size_t n)
+static void forget_bursts(struct deciding *g)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct watch *w = find_watch(g->d, p[i].watch);
-		if (!p[i].frozen && w && w->event == EVENT_PROPERTY_CHANGED)
-			inbox_forget(g->d->db, g->c->id, &p[i]);
+	for (size_t i = 0; i < g->n_pending; i++) {
+		const struct pending *p = &g->pending[i];
+		const struct watch *w = find_watch(g->d, p->watch);
+		if (!p->frozen && w && w->event == EVENT_PROPERTY_CHANGED)
+			inbox_forget(g->d->db, g->c->id, p);
 	}
 }
 
@@ -461,7 +510,8 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 			       .at_ms = p->at_ms,
 			       .from = p->from,
 			       .to = p->to,
-			       .from_known = p->from_known };
+			       .from_known = p->from_known,
+			       .came = came_join(p->came, g->news->came, g->memory) };
 
 	if (!w || p->due_ms > g->began_ms)
 		return;
@@ -470,64 +520,16 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 	struct join join = { g->c->id, h.list_id, p->at_ms };
 	if (h.list_id && g->merged_ms &&
 	    merge_carried_over(g->d->db, g->account, &join, g->merged_ms)) {
-		record(g, &h, NULL, "no-event", "a merge carried the membership over");
+		no_event(g, &h, "a merge carried the membership over");
 		mark_decided(g, w, h.at_ms, h.to);
 	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED &&
 		   slice_eq(p->from, p->to)) {
+		no_event(g, &h, VALUE_CAME_BACK);
 		mark_decided(g, w, h.at_ms, h.to);
 	} else if (!decide_event(g, &h)) {
 		return;
 	}
 	inbox_forget(g->d->db, g->c->id, p);
-}
-
-/* ---- in which order ----------------------------------------------------- */
-
-struct turn {
-	int64_t at_ms;
-	size_t index;
-};
-
-static int by_time(const void *a, const void *b)
-{
-	const struct turn *x = a, *y = b;
-
-	if (x->at_ms != y->at_ms)
-		return x->at_ms < y->at_ms ? -1 : 1;
-	return (x->index > y->index) - (x->index < y->index);
-}
-
-/* What waits tells when it happened; else the last change of what is watched does. */
-static int64_t first_event_ms(const struct decide *d, const struct contact *c)
-{
-	int64_t first = db_integer(
-		d->db, INT64_MAX,
-		"SELECT min(at_ms) FROM pending WHERE account = ?1 AND contact = ?2", "tt",
-		d->table->account[d->source].name, c->id);
-
-	for (size_t i = 0; !c->gone && i < d->watches->count; i++) {
-		const struct watch *w = &d->watches->watch[i];
-		if (w->source != d->source || w->event != EVENT_PROPERTY_CHANGED)
-			continue;
-		const struct contact_property *p = &c->property[w->property];
-		if (p->read && p->entries && p->entry[p->entries - 1].at_ms < first)
-			first = p->entry[p->entries - 1].at_ms;
-	}
-	return first;
-}
-
-const size_t *decide_order(const struct decide *d, const struct contact *contact, size_t contacts,
-			   struct arena *memory)
-{
-	struct turn *turn = arena_alloc(memory, (contacts + 1) * sizeof(*turn));
-	size_t *out = arena_alloc(memory, (contacts + 1) * sizeof(*out));
-
-	for (size_t i = 0; i < contacts; i++)
-		turn[i] = (struct turn){ first_event_ms(d, &contact[i]), i };
-	qsort(turn, contacts, sizeof(*turn), by_time);
-	for (size_t i = 0; i < contacts; i++)
-		out[i] = turn[i].index;
-	return out;
 }
 
 /* ---- a contact --------------------------------------------------------- */
@@ -561,8 +563,8 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 			      .account = d->table->account[d->source].name,
 			      .began_ms = began_ms,
 			      .wall_ms = d->world->wall_ms(d->world->ctx),
-			      .memory = memory };
-	struct pending *pending;
+			      .memory = memory,
+			      .news = news };
 
 	if (!c->gone && c->modified_ms < news->modified_ms && news->failures < STALE_LOOKS) {
 		inbox_again(d->db, g.account, news, g.wall_ms, d->world->random(d->world->ctx));
@@ -571,16 +573,16 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 	if (!c->gone)
 		g.merged_ms = merge_note(d->db, g.account, c, d->table->n_property, memory);
 	g.unsure = !replan_contact(d, c, began_ms, memory);
-	size_t n = inbox_pending(d->db, g.account, c->id, memory, &pending);
+	g.n_pending = inbox_pending(d->db, g.account, c->id, memory, &g.pending);
 	if (!c->gone)
-		forget_bursts(&g, pending, n);
-	else if (n == 0)
+		forget_bursts(&g);
+	else if (g.n_pending == 0)
 		log_line(d->world->log, LOG_INFO, "contact deleted before it was read", "account",
 			 g.account, "contact", c->id, NULL);
-	for (size_t i = 0; i < n; i++) {
-		const struct watch *w = find_watch(d, pending[i].watch);
-		if (c->gone || pending[i].frozen || (w && w->event == EVENT_LIST_ADDED))
-			decide_pending(&g, &pending[i]);
+	for (size_t i = 0; i < g.n_pending; i++) {
+		const struct watch *w = find_watch(d, g.pending[i].watch);
+		if (c->gone || g.pending[i].frozen || (w && w->event == EVENT_LIST_ADDED))
+			decide_pending(&g, &g.pending[i]);
 	}
 	for (size_t i = 0; !c->gone && i < d->watches->count; i++) {
 		const struct watch *w = &d->watches->watch[i];

@@ -394,7 +394,7 @@ static enum rc promote(struct origin *o, struct err *err)
 	if (rc != RC_OK || inbox_next_due(e->db, o->name) > now)
 		return rc;
 	db_begin(e->db, "promote");
-	inbox_promote(e->db, o->name, now);
+	inbox_promote(e->db, o->name, now, wall_ms(e));
 	return db_commit(e->db, err);
 }
 

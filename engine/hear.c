@@ -138,11 +138,12 @@ enum rc hearing_store(struct hearing *h, struct db *db, const char *tag, struct 
 		tallies_add(&h->tallies, "heard_busy", "", "", 1);
 		goto out;
 	}
+	int64_t wall_ms = h->world->wall_ms(h->world->ctx);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct told *t = &h->told[i];
 		if (!was_read(db, t, tag))
 			inbox_tell(db, t->account, t->tip.contact,
-				   t->tip.stamped ? t->tip.at_ms - STAMP_SLACK_MS : 0);
+				   t->tip.stamped ? t->tip.at_ms - STAMP_SLACK_MS : 0, wall_ms);
 	}
 	rc = db_commit(db, err);
 out:

@@ -2,15 +2,24 @@
 
 #include "engine/backoff.h"
 
-void inbox_add(struct db *db, const char *account, struct slice contact, int64_t modified_ms)
+/* What is there already, and ?4; the text has its bound. */
+#define CAME_TOO                                                                                   \
+	"CASE WHEN length(news.came) < " CAME_BOUND " THEN news.came || ?4 ELSE news.came END"
+#define CAME_BOUND "160"
+_Static_assert(CAME_BYTES == 160, "the bound is written in CAME_BOUND as well");
+
+void inbox_add(struct db *db, const char *account, struct slice contact, int64_t modified_ms,
+	       struct came came)
 {
+	char word[CAME_TEXT];
+
 	/* What is known to be older than, or the same as, what waits already brings nothing. */
 	db_run(db,
-	       "INSERT INTO news (account, contact, modified_ms) VALUES (?1, ?2, ?3)"
+	       "INSERT INTO news (account, contact, modified_ms, came) VALUES (?1, ?2, ?3, ?4)"
 	       " ON CONFLICT (account, contact) DO UPDATE"
-	       " SET seq = seq + 1, modified_ms = max(modified_ms, excluded.modified_ms)"
+	       " SET seq = seq + 1, modified_ms = max(modified_ms, excluded.modified_ms), came = " CAME_TOO
 	       " WHERE excluded.modified_ms = 0 OR excluded.modified_ms > news.modified_ms",
-	       "tsi", account, contact, modified_ms);
+	       "tsit", account, contact, modified_ms, came_text(came.by, came.at_ms, word));
 }
 
 #define WAITS_FOR_ADDRESS "source_account = ?1 AND state = 'held' AND hold = 'missing-email'"
@@ -21,22 +30,27 @@ bool inbox_waits_for_address(struct db *db, const char *account)
 			 account);
 }
 
-void inbox_add_waiting(struct db *db, const char *account)
+void inbox_add_waiting(struct db *db, const char *account, int64_t wall_ms)
 {
+	char word[CAME_TEXT];
+
 	db_run(db,
-	       "INSERT INTO news (account, contact, modified_ms) SELECT DISTINCT source_account, contact, 0"
-	       " FROM issuance WHERE " WAITS_FOR_ADDRESS
+	       "INSERT INTO news (account, contact, modified_ms, came)"
+	       " SELECT DISTINCT source_account, contact, 0, ?2 FROM issuance WHERE " WAITS_FOR_ADDRESS
 	       " ON CONFLICT (account, contact) DO NOTHING",
-	       "t", account);
+	       "tt", account, came_text(CAME_RECALL, wall_ms, word));
 }
 
-void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms)
+void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms,
+		int64_t wall_ms)
 {
+	char word[CAME_TEXT];
+
 	db_run(db,
-	       "INSERT INTO news (account, contact, modified_ms) VALUES (?1, ?2, ?3)"
+	       "INSERT INTO news (account, contact, modified_ms, came) VALUES (?1, ?2, ?3, ?4)"
 	       " ON CONFLICT (account, contact) DO UPDATE"
-	       " SET seq = seq + 1, modified_ms = max(modified_ms, excluded.modified_ms)",
-	       "tsi", account, contact, since_ms);
+	       " SET seq = seq + 1, modified_ms = max(modified_ms, excluded.modified_ms), came = " CAME_TOO,
+	       "tsit", account, contact, since_ms, came_text(CAME_MESSAGE, wall_ms, word));
 }
 
 size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t most,
@@ -46,14 +60,15 @@ size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t mo
 	size_t n = 0;
 	struct query *q = db_select(
 		db,
-		"SELECT contact, seq, modified_ms, failures FROM news"
+		"SELECT contact, seq, modified_ms, failures, came FROM news"
 		" WHERE account = ?1 AND not_before_ms <= ?2 ORDER BY not_before_ms, id LIMIT ?3",
 		"tii", account, wall_ms, (int64_t)most);
 
 	while (query_next(q))
 		list[n++] = (struct news){ arena_text(memory, query_slice(q, 0)),
 					   query_integer(q, 1), query_integer(q, 2),
-					   query_integer(q, 3) };
+					   query_integer(q, 3),
+					   arena_text(memory, query_slice(q, 4)) };
 	*out = list;
 	return n;
 }
@@ -67,28 +82,33 @@ void inbox_recall(struct db *db, const char *account, const char *contact, int64
 }
 
 /* A look that is under way began too early to count: it shall not do away with this news. */
-static void promote_recalls(struct db *db, const char *account, int64_t source_now_ms)
+static void promote_recalls(struct db *db, const char *account, int64_t source_now_ms,
+			    int64_t wall_ms)
 {
+	char word[CAME_TEXT];
+
 	db_run(db,
-	       "INSERT INTO news (account, contact, modified_ms) SELECT DISTINCT account, contact, 0"
+	       "INSERT INTO news (account, contact, modified_ms, came) SELECT DISTINCT account, contact, 0, ?3"
 	       " FROM recall WHERE account = ?1 AND due_ms <= ?2"
 	       " ON CONFLICT (account, contact) DO UPDATE SET seq = seq + 1",
-	       "ti", account, source_now_ms);
+	       "tit", account, source_now_ms, came_text(CAME_RECALL, wall_ms, word));
 	db_run(db, "DELETE FROM recall WHERE account = ?1 AND due_ms <= ?2", "ti", account,
 	       source_now_ms);
 }
 
-void inbox_promote(struct db *db, const char *account, int64_t source_now_ms)
+void inbox_promote(struct db *db, const char *account, int64_t source_now_ms, int64_t wall_ms)
 {
+	char word[CAME_TEXT];
+
 	db_run(db,
-	       "INSERT INTO news (account, contact, modified_ms) SELECT DISTINCT account, contact, 0"
+	       "INSERT INTO news (account, contact, modified_ms, came) SELECT DISTINCT account, contact, 0, ?3"
 	       " FROM pending WHERE account = ?1 AND promoted = 0 AND due_ms <= ?2"
 	       " ON CONFLICT (account, contact) DO NOTHING",
-	       "ti", account, source_now_ms);
+	       "tit", account, source_now_ms, came_text(CAME_DUE, wall_ms, word));
 	db_run(db,
 	       "UPDATE pending SET promoted = 1 WHERE account = ?1 AND promoted = 0 AND due_ms <= ?2",
 	       "ti", account, source_now_ms);
-	promote_recalls(db, account, source_now_ms);
+	promote_recalls(db, account, source_now_ms, wall_ms);
 }
 
 void inbox_demote(struct db *db, const char *account, const char *contact)
@@ -102,6 +122,11 @@ void inbox_done(struct db *db, const char *account, const struct news *news)
 {
 	db_run(db, "DELETE FROM news WHERE account = ?1 AND contact = ?2 AND seq = ?3", "tti",
 	       account, news->contact, news->seq);
+	if (!db_changed(db) && news->came)
+		db_run(db,
+		       "UPDATE news SET came = substr(came, 1 + length(?3)) WHERE account = ?1"
+		       " AND contact = ?2 AND substr(came, 1, length(?3)) = ?3",
+		       "ttt", account, news->contact, news->came);
 }
 
 void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
@@ -151,22 +176,25 @@ int64_t inbox_pending_count(struct db *db, const char *account)
 void inbox_wait(struct db *db, const char *account, struct slice contact, const struct pending *p)
 {
 	static const char with_from[] =
-		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen)"
+		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, from_value)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
+		" from_value = excluded.from_value, to_value = excluded.to_value, promoted = 0,"
+		" came = excluded.came";
+	static const char without_from[] =
+		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = excluded.from_value, to_value = excluded.to_value, promoted = 0";
-	static const char without_from[] =
-		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = NULL, to_value = excluded.to_value, promoted = 0";
+		" from_value = NULL, to_value = excluded.to_value, promoted = 0, came = excluded.came";
+
+	const char *came = p->came ? p->came : "";
 
 	if (p->from_known)
-		db_run(db, with_from, "itsiissi", p->watch, account, contact, p->at_ms, p->due_ms,
-		       p->from, p->to, (int64_t)p->frozen);
+		db_run(db, with_from, "itsiisits", p->watch, account, contact, p->at_ms, p->due_ms,
+		       p->to, (int64_t)p->frozen, came, p->from);
 	else
-		db_run(db, without_from, "itsiisi", p->watch, account, contact, p->at_ms, p->due_ms,
-		       p->to, (int64_t)p->frozen);
+		db_run(db, without_from, "itsiisit", p->watch, account, contact, p->at_ms,
+		       p->due_ms, p->to, (int64_t)p->frozen, came);
 }
 
 size_t inbox_pending(struct db *db, const char *account, const char *contact, struct arena *memory,
@@ -176,7 +204,7 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 	size_t n = 0, cap = 0;
 	struct query *q = db_select(
 		db,
-		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen FROM pending"
+		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen, came FROM pending"
 		" WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms",
 		"tt", account, contact);
 
@@ -190,6 +218,7 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 			.from = arena_slice(memory, query_slice(q, 3)),
 			.to = arena_slice(memory, query_slice(q, 4)),
 			.frozen = query_integer(q, 5) != 0,
+			.came = arena_text(memory, query_slice(q, 6)),
 		};
 	}
 	*out = arena_alloc(memory, (n + 1) * sizeof(*list));

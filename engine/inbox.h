@@ -12,25 +12,28 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "engine/came.h"
 #include "engine/store/db.h"
 
 /*
  * Something changed at the contact; modified_ms 0 where it is not known when. Older news than
- * what is there is nothing new.
+ * what is there is nothing new. `came`: how, and when by our clock.
  */
-void inbox_add(struct db *db, const char *account, struct slice contact, int64_t modified_ms);
+void inbox_add(struct db *db, const char *account, struct slice contact, int64_t modified_ms,
+	       struct came came);
 
 /* Whether some issuance of the account's contacts is held until there is an address. */
 bool inbox_waits_for_address(struct db *db, const char *account);
 /* The contacts of all of these are to be looked at. */
-void inbox_add_waiting(struct db *db, const char *account);
+void inbox_add_waiting(struct db *db, const char *account, int64_t wall_ms);
 
 /*
  * The same told by a message, whose time is not always the contact's own: a look that is under way
  * may have begun before it, whatever it shows. `since_ms`: a look that shows nothing as new as
  * this is out of date; 0: none is.
  */
-void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms);
+void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms,
+		int64_t wall_ms);
 
 /* One contact that is to be looked at. */
 struct news {
@@ -38,6 +41,7 @@ struct news {
 	int64_t seq;
 	int64_t modified_ms;
 	int64_t failures;
+	const char *came; /* engine/came.h */
 };
 
 /*
@@ -50,12 +54,12 @@ size_t inbox_take(struct db *db, const char *account, int64_t wall_ms, size_t mo
 /* The contact is to be looked at when the source's clock has reached due_ms. */
 void inbox_recall(struct db *db, const char *account, const char *contact, int64_t due_ms);
 /* Pending bursts and recalls that have fallen due by the source's clock become news, once. */
-void inbox_promote(struct db *db, const char *account, int64_t source_now_ms);
+void inbox_promote(struct db *db, const char *account, int64_t source_now_ms, int64_t wall_ms);
 /* The contact was looked at: what is still pending of it may fall due again. */
 void inbox_demote(struct db *db, const char *account, const char *contact);
 /* Lets what waits longer than any wait can be (a clock was set back) wait no more. */
 void inbox_forget_waits(struct db *db, int64_t after_ms);
-/* The contact was looked at: the news is done, unless more came meanwhile. */
+/* The contact was looked at: the news is done, unless more came meanwhile: then that alone is left. */
 void inbox_done(struct db *db, const char *account, const struct news *news);
 /* The look failed: again not before a back-off. */
 void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
@@ -78,6 +82,7 @@ struct pending {
 	struct slice from, to;
 	bool from_known;
 	bool frozen;
+	const char *came; /* how and when news of it came, so far: engine/came.h */
 };
 
 void inbox_wait(struct db *db, const char *account, struct slice contact, const struct pending *p);

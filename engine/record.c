@@ -91,15 +91,22 @@ enum rc record_ruleset(struct db *db, const struct table *table, const struct wa
 
 /* ---- events: writing ----------------------------------------------------- */
 
-/* Every property of the source that was read, with its value. */
+static bool is_no_event(const char *rule)
+{
+	return rule && strcmp(rule, RECORD_NO_EVENT) == 0;
+}
+
+/* Every property of the source that was read, with its value; of what was no event, by whom it is found. */
 static void add_seen(const struct table *t, const struct record_event *e, struct str *out)
 {
 	const char *comma = "";
+	bool all = !is_no_event(e->rule);
 	struct slice value;
 
 	str_add_char(out, '{');
 	for (uint32_t i = 0; e->facts && i < t->n_property; i++) {
 		if (t->property[i].source != e->source ||
+		    (!all && strcmp(t->property[i].name, "email") != 0) ||
 		    e->facts->value(e->facts->ctx, i, &value) != FACT_KNOWN)
 			continue;
 		str_add_text(out, comma);
@@ -142,21 +149,23 @@ int64_t record_write(struct db *db, const struct table *table, const struct reco
 		str_clear(&seen);
 		str_add_text(&seen, "{}");
 	}
-	int64_t bytes = (int64_t)(seen.len + f->from.len + f->to.len) + ROW_BYTES;
+	struct slice came = slice_of(e->came);
+	size_t texts = seen.len + f->from.len + f->to.len + e->changes.len + came.len;
+	int64_t bytes = (int64_t)texts + ROW_BYTES;
 	bool known = e->once && is_recorded(db, table, e, str_slice(&seen));
 	/* Its size is counted on from the last row: not INSERT with SELECT, which makes a table first. */
 	if (!known)
 		db_run(db,
 		       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
-		       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, rule)"
+		       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, rule, changes, came)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?14 <> 0 THEN ?9 END, ?10, ?11,"
 		       " ?12, ?13, ?15 + coalesce((SELECT size FROM event ORDER BY id DESC LIMIT 1), 0), ?16,"
-		       " ?17)",
-		       "iiitttssssiiiiist", e->ruleset, e->watch, e->made_ms,
+		       " ?17, nullif(?18, ''), nullif(?19, ''))",
+		       "iiitttssssiiiiistss", e->ruleset, e->watch, e->made_ms,
 		       table->account[e->source].name, e->contact, event_kind_names[f->kind],
 		       target_of(f), list ? f->list_name : slice_of(""), f->from, f->to, f->at_ms,
 		       f->as_of_ms, (int64_t)(e->facts == NULL), (int64_t)f->from_known, bytes,
-		       str_slice(&seen), e->rule);
+		       str_slice(&seen), e->rule, e->changes, came);
 	str_release(&seen);
 	return known ? 0 : db_last_id(db);
 }
@@ -292,7 +301,7 @@ int64_t ruleset_watch(const struct ruleset *r, const char *rule)
 
 #define EVENT_COLUMNS                                                                               \
 	"e.id, e.ruleset, e.watch, e.made_ms, e.account, e.contact, e.kind, e.target, e.list_name," \
-	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen, e.rule FROM event e"
+	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen, e.rule, e.changes, e.came FROM event e"
 
 struct query *record_of_contact(struct db *db, const char *contact)
 {
@@ -358,6 +367,8 @@ bool record_next(struct db *db, struct query *q, struct arena *memory, struct re
 				  .rule = query_null(q, 15)
 						  ? NULL
 						  : arena_text(memory, query_slice(q, 15)),
+				  .changes = kept(memory, q, 16),
+				  .came = kept(memory, q, 17),
 				  .seen = json_parse(query_slice(q, 14), &err) };
 	if (out->seen && json_kind(out->seen) == IS_OBJECT &&
 	    (list || slice_is(kind, event_kind_names[EVENT_PROPERTY_CHANGED])))

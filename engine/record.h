@@ -41,6 +41,13 @@ struct record_keep {
 enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
 		       int64_t now_ms, int64_t *out, struct err *err) MUST_CHECK;
 
+/*
+ * What is said to be the rule of what was no event: a burst whose value came back, what a contact was created
+ * with, what a merge carried over. It is on record for explaining only, and so short that many of them
+ * displace few events: of the contact, its address is kept.
+ */
+#define RECORD_NO_EVENT ""
+
 /* An event that is being decided, or that a backfill looks at. */
 struct record_event {
 	int64_t ruleset, watch;
@@ -49,7 +56,10 @@ struct record_event {
 	const struct event_facts *event;
 	uint32_t source;	   /* index in table->account */
 	const struct facts *facts; /* as of event->as_of_ms; NULL: the contact is gone */
-	const char *rule; /* a backfill looks at it for this rule; NULL: the engine, for all */
+	const char *
+		rule; /* a backfill looks at it for this rule; RECORD_NO_EVENT; NULL: the engine, for all */
+	struct slice changes; /* engine/changes.h; empty: of this change alone */
+	const char *came;     /* engine/came.h; NULL: not known */
 	bool once; /* only where the same event with the same values is not on record for `rule` */
 };
 
@@ -111,8 +121,10 @@ struct recorded {
 	struct event_facts event;
 	const char *target; /* property, or the list's id */
 	bool gone;	    /* the contact was deleted before it was decided */
-	const char *rule;   /* the only one that looked: a backfill's; NULL: all of the watch */
-	struct json *seen;  /* property to value, of all that was read; owned */
+	const char *
+		rule; /* the only one that looked: a backfill's; RECORD_NO_EVENT: none; NULL: all of the watch */
+	struct slice changes, came; /* as they were written */
+	struct json *seen;	    /* property to value, of all that was read; owned */
 };
 
 /* Events of a contact under any of its ids, the oldest first. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "engine/came.h"
 
 /* One run of watches_sync. */
 struct sync {
@@ -105,6 +106,7 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	const char *name = arena_printf(&s->memory, "heir of %lld settle %lld", (long long)old,
 					(long long)rule->settle_ms);
 	const int64_t *box = map_get(&s->made, slice_of(name));
+	char came[CAME_TEXT];
 
 	if (box)
 		return *box;
@@ -122,15 +124,15 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	 * looked at.
 	 */
 	db_run(s->db,
-	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen)"
-	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen FROM pending"
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, came)"
+	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen, came FROM pending"
 	       " WHERE watch = ?1 AND (frozen <> 0 OR ?4 <> 0)",
 	       "iiii", old, id, rule->settle_ms, (int64_t)(rule->event == EVENT_LIST_ADDED));
 	db_run(s->db,
-	       "INSERT INTO news (account, contact, modified_ms)"
-	       " SELECT DISTINCT account, contact, 0 FROM pending WHERE watch = ?1"
+	       "INSERT INTO news (account, contact, modified_ms, came)"
+	       " SELECT DISTINCT account, contact, 0, ?2 FROM pending WHERE watch = ?1"
 	       " ON CONFLICT (account, contact) DO UPDATE SET seq = seq + 1",
-	       "i", old);
+	       "it", old, came_text(CAME_RULES, s->now_ms, came));
 	return remember(s, name, id);
 }
 

@@ -210,6 +210,27 @@ static void trace_rules(struct why *w, const struct why_person *p, const struct 
 	e->look = e->rules ? rule[0].look : look_of(w, of->made_ms, set->hash, NULL);
 }
 
+/* What was no event: that, and why, said of the watch as a whole. */
+static void read_no_event(struct why *w, const struct recorded *of, struct why_entry *e)
+{
+	struct why_rule *r = arena_alloc(&w->memory, sizeof(*r));
+	struct query *q = db_select(w->db,
+				    "SELECT outcome, reason, table_hash FROM decision"
+				    " WHERE account = ?1 AND contact = ?2 AND event_id = ?3",
+				    "tti", of->account, of->contact, of->id);
+
+	*r = (struct why_rule){ .outcome = "no-event" };
+	if (query_next(q)) {
+		r->outcome = text_of(w, q, 0);
+		r->reason = text_of(w, q, 1);
+		r->look = e->look = look_of(w, of->made_ms, text_of(w, q, 2), NULL);
+		query_end(q);
+	}
+	e->kind = WHY_DECISION;
+	e->rule = r;
+	e->rules = 1;
+}
+
 /* Without the table: what is on record of the rules' outcomes. */
 static void read_outcomes(struct why *w, const struct why_person *p, const struct recorded *of,
 			  struct why_entry *e)
@@ -260,6 +281,26 @@ static const char *kept(struct gathering *g, struct slice text)
 	return arena_text(&g->w->memory, text);
 }
 
+static void read_came(struct why *w, struct slice text, struct why_entry *e)
+{
+	size_t most = text.len / 3 + 1; /* a letter, a digit, a blank */
+	struct came *came = arena_alloc(&w->memory, most * sizeof(*came));
+
+	e->came = came;
+	e->came_more = came_is_full(text);
+	while (e->n_came < most && came_next(&text, &came[e->n_came]))
+		e->n_came++;
+}
+
+/* Whether the rule that is asked for watched when that was no event. */
+static bool watched(struct why *w, const struct recorded *of)
+{
+	const char *untold;
+	const struct ruleset *set = w->only ? ruleset_of(w, of->ruleset, &untold) : NULL;
+
+	return !set || ruleset_watch(set, w->only) == of->watch;
+}
+
 static void add_event(struct gathering *g, const struct recorded *of)
 {
 	struct why *w = g->w;
@@ -274,8 +315,19 @@ static void add_event(struct gathering *g, const struct recorded *of)
 			       .to = kept(g, f->to),
 			       .look = { .made_ms = of->made_ms },
 			       .gone = of->gone,
-			       .id = of->id };
+			       .id = of->id,
+			       .settle_ms = f->as_of_ms - f->at_ms };
+	struct change *change;
 
+	e.changes = changes_read(of->changes, &w->memory, &change);
+	e.change = change;
+	read_came(w, of->came, &e);
+	if (of->rule && strcmp(of->rule, RECORD_NO_EVENT) == 0) {
+		read_no_event(w, of, &e);
+		if (watched(w, of))
+			add_entry(g, e);
+		return;
+	}
 	trace_rules(w, g->p, of, &e);
 	if (e.untold)
 		read_outcomes(w, g->p, of, &e);
@@ -408,25 +460,32 @@ static void gather_pending(struct gathering *g)
 	struct why *w = g->w;
 	struct query *q = db_select(
 		w->db,
-		"SELECT w.event, w.target, p.from_value, p.to_value, p.at_ms, p.due_ms FROM pending p"
+		"SELECT w.event, w.target, p.from_value, p.to_value, p.at_ms, p.due_ms, p.came FROM pending p"
 		" JOIN watch w ON w.id = p.watch WHERE p.account = ?1 AND p.contact = ?2"
 		" AND (?3 IS NULL OR w.id = (SELECT watch FROM rule WHERE name = ?3)) ORDER BY p.at_ms",
 		"ttt", g->p->account, g->p->contact, w->only);
 
-	while (query_next(q))
-		add_entry(g, (struct why_entry){ .kind = WHY_PENDING,
-						 .event = text_of(w, q, 0),
-						 .target = text_of(w, q, 1),
-						 .from = text_of(w, q, 2),
-						 .to = text_of(w, q, 3),
-						 .at_ms = query_integer(q, 4),
-						 .look = { .made_ms = query_integer(q, 5) } });
-	q = db_select(w->db, "SELECT not_before_ms FROM news WHERE account = ?1 AND contact = ?2",
+	while (query_next(q)) {
+		struct why_entry e = { .kind = WHY_PENDING,
+				       .event = text_of(w, q, 0),
+				       .target = text_of(w, q, 1),
+				       .from = text_of(w, q, 2),
+				       .to = text_of(w, q, 3),
+				       .at_ms = query_integer(q, 4),
+				       .look = { .made_ms = query_integer(q, 5) } };
+		read_came(w, query_slice(q, 6), &e);
+		add_entry(g, e);
+	}
+	q = db_select(w->db,
+		      "SELECT not_before_ms, came FROM news WHERE account = ?1 AND contact = ?2",
 		      "tt", g->p->account, g->p->contact);
-	while (query_next(q))
-		add_entry(g, (struct why_entry){ .kind = WHY_NEWS,
-						 .at_ms = INT64_MAX,
-						 .look = { .made_ms = query_integer(q, 0) } });
+	while (query_next(q)) {
+		struct why_entry e = { .kind = WHY_NEWS,
+				       .at_ms = INT64_MAX,
+				       .look = { .made_ms = query_integer(q, 0) } };
+		read_came(w, query_slice(q, 1), &e);
+		add_entry(g, e);
+	}
 }
 
 static int by_time(const void *a, const void *b)

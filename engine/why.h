@@ -9,6 +9,8 @@
 #ifndef ENGINE_WHY_H
 #define ENGINE_WHY_H
 
+#include "engine/came.h"
+#include "engine/changes.h"
 #include "engine/issuance.h"
 #include "engine/record.h"
 #include "engine/trace.h"
@@ -51,7 +53,7 @@ struct why_rule {
 
 enum why_kind {
 	WHY_EVENT,    /* decided, and on record with what was seen */
-	WHY_DECISION, /* what is left of it without that: no event, or no longer kept */
+	WHY_DECISION, /* what was no event; or what is left of one that is no longer kept */
 	WHY_ISSUANCE, /* an issuance of which nothing else is kept */
 	WHY_PENDING,  /* it waits for its due time */
 	WHY_NEWS,     /* the contact is to be looked at */
@@ -70,6 +72,14 @@ struct why_entry {
 	bool gone;	    /* the contact was deleted before */
 	const char *untold; /* why there are no traces; NULL: there are */
 	int64_t id;	    /* WHY_EVENT: of the event on record */
+	/* What its burst was made of, in order; none where it was this change alone, or that is not kept. */
+	const struct change *change;
+	size_t changes;
+	int64_t settle_ms; /* that held for it; known where there are changes */
+	/* How and when news of it came, by our clock; none where that is not kept. */
+	const struct came *came;
+	size_t n_came;
+	bool came_more; /* these are the first ones */
 	/* In order: those that matched, then those that did not, the nearest first. */
 	const struct why_rule *rule;
 	size_t rules;

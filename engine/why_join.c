@@ -85,6 +85,16 @@ static void join(struct arena *memory, struct why_entry *a, const struct why_ent
 	for (size_t i = 0; i < b->rules; i++)
 		if (!is_said(a, &b->rule[i]))
 			rule[n++] = b->rule[i];
+	if (!a->changes) {
+		a->change = b->change;
+		a->changes = b->changes;
+		a->settle_ms = b->settle_ms;
+	}
+	if (!a->n_came) {
+		a->came = b->came;
+		a->n_came = b->n_came;
+		a->came_more = b->came_more;
+	}
 	a->apart |= n > a->rules && !same_look(&a->look, &b->look);
 	a->rule = rule;
 	a->rules = n;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "engine/ledger.h"
 
@@ -80,4 +81,99 @@ void why_add_seen(struct str *out, const struct trace_line *l)
 	str_add_text(out, cut.len < l->value.len ? "...'" : "'");
 	if (l->value_note && l->answer != ANSWER_YES)
 		str_addf(out, ", %s", l->value_note);
+}
+
+/* ---- the burst ------------------------------------------------------------ */
+
+#define BURST_SHOWN 8 /* values of a burst that its line names */
+
+static bool is_made(const struct change *c)
+{
+	return c->kind != CHANGE_SAME;
+}
+
+static void add_value(struct str *out, struct slice value)
+{
+	if (value.len)
+		str_add_shown(out, value);
+	else
+		str_add_text(out, "(empty)");
+}
+
+void why_add_burst(struct str *out, const struct why_entry *e, const char *arrow)
+{
+	bool event = e->kind == WHY_EVENT;
+	char settle[CLOCK_TEXT];
+	size_t made = 0;
+
+	if (e->from)
+		add_value(out, slice_of(e->from));
+	else
+		str_add_char(out, '?');
+	for (size_t i = 0; i < e->changes; i++) {
+		if (!is_made(&e->change[i]))
+			continue;
+		if (made++ == BURST_SHOWN)
+			str_addf(out, " %s ...", arrow);
+		if (made > BURST_SHOWN)
+			continue;
+		str_addf(out, " %s ", arrow);
+		add_value(out, e->change[i].value);
+	}
+	if (made > 1)
+		str_addf(out, " within settle %s", clock_format_duration(e->settle_ms, settle));
+	str_add_text(out, event ? ": one event" : ": no event");
+}
+
+/* "32ms", "1.7s", "40s", "12m". */
+static void add_gap(struct str *out, int64_t ms)
+{
+	if (ms < MS_SECOND)
+		str_addf(out, "%lldms", (long long)ms);
+	else if (ms < 10 * MS_SECOND)
+		str_addf(out, "%lld.%llds", (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+	else if (ms < 2 * MS_MINUTE)
+		str_addf(out, "%llds", (long long)(ms / 1000));
+	else
+		str_addf(out, "%lldm", (long long)(ms / MS_MINUTE));
+}
+
+void why_add_change(struct str *out, const struct why_entry *e, size_t i)
+{
+	size_t next = i + 1;
+
+	if (!is_made(&e->change[i])) {
+		str_add_text(out, "the same value again: no change");
+		return;
+	}
+	while (next < e->changes && !is_made(&e->change[next]))
+		next++;
+	if (next < e->changes) {
+		str_add_text(out, "passed over: it changed again ");
+		add_gap(out, e->change[next].at_ms - e->change[i].at_ms);
+		str_add_text(out, " later");
+	} else if (e->kind == WHY_EVENT) {
+		str_add_text(out, "the last one: it counts");
+	} else {
+		str_add_text(out, "changed back: the value of before");
+	}
+	if (e->change[i].kind == CHANGE_AFRESH)
+		str_add_text(out,
+			     "; a burst of its own, as the one before had lasted ten times settle");
+}
+
+const char *why_came(enum came_by by)
+{
+	static const char *const words[CAME_KINDS] = {
+		[CAME_POLL] = "found by a poll",
+		[CAME_MESSAGE] = "told by a webhook",
+		[CAME_LIST] = "found in the list",
+		[CAME_LOOK] = "looked at before it settled",
+		[CAME_DUE] = "due",
+		[CAME_RECALL] = "looked at again for its address",
+		[CAME_ASKED] = "asked for by a retry",
+		[CAME_RULES] = "looked at again for edited rules",
+	};
+
+	return words[by];
 }

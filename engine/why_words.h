@@ -22,4 +22,14 @@ void why_add_verdict(struct str *out, const struct why_rule *r, bool nearest);
 /* The value that a test saw, in quotes, cut at 60 bytes; "empty", "was not read". */
 void why_add_seen(struct str *out, const struct trace_line *l);
 
+/*
+ * "Bronze -> Gold -> Bronze within settle 60s: no event": what became of a burst of several entries, with
+ * this arrow. For entries with changes.
+ */
+void why_add_burst(struct str *out, const struct why_entry *e, const char *arrow);
+/* What became of one change of it: whether it counted, and why not. */
+void why_add_change(struct str *out, const struct why_entry *e, size_t i);
+/* What it means that news came so: "a poll found it". */
+const char *why_came(enum came_by by);
+
 #endif

@@ -217,6 +217,43 @@ static void add_look(struct str *out, const struct why_entry *e)
 	html_raw(out, "</p>");
 }
 
+/* What the burst was made of. */
+static void add_burst(struct str *out, const struct why_entry *e)
+{
+	struct str text;
+
+	str_init(&text, LIMIT_VALUE_BYTES);
+	why_add_burst(&text, e, "→");
+	html_raw(out, "<p>");
+	html_text(out, str_slice(&text));
+	html_raw(out, "</p><div class=\"trail\">");
+	for (size_t i = 0; i < e->changes; i++) {
+		html_time(out, e->change[i].at_ms, 0);
+		html_raw(out, "<span>");
+		html_text(out, e->change[i].value.len ? e->change[i].value : slice_of("empty"));
+		html_raw(out, "</span><span class=\"dim\">");
+		str_clear(&text);
+		why_add_change(&text, e, i);
+		html_text(out, str_slice(&text));
+		html_raw(out, "</span>");
+	}
+	html_raw(out, "</div>");
+	str_release(&text);
+}
+
+/* How news of it came. */
+static void add_news(struct str *out, const struct why_entry *e)
+{
+	html_raw(out, "<p class=\"dim\">News: ");
+	for (size_t i = 0; i < e->n_came; i++) {
+		html_raw(out, i ? ", " : "");
+		html_text(out, slice_of(why_came(e->came[i].by)));
+		html_raw(out, " ");
+		html_time(out, e->came[i].at_ms, 0);
+	}
+	html_raw(out, e->came_more ? ", and more.</p>" : ".</p>");
+}
+
 static void add_entry(struct str *out, const struct why_entry *e)
 {
 	html_raw(out, "<article class=\"card event\">");
@@ -228,6 +265,10 @@ static void add_entry(struct str *out, const struct why_entry *e)
 	add_change(out, e);
 	html_raw(out, "</h3>");
 	add_look(out, e);
+	if (e->changes)
+		add_burst(out, e);
+	if (e->n_came)
+		add_news(out, e);
 	if (e->kind != WHY_PENDING)
 		add_rules(out, e);
 	html_raw(out, "</article>\n");

@@ -146,17 +146,25 @@ enum rc ground_grants(struct ground *g, const struct table *table, struct err *e
 	return rc;
 }
 
+/* All that is missing is said at once: nobody wants to be sent back for one after the other. */
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err)
 {
 	enum rc rc = ground_grants(g, table, err);
 	struct bearer *bearer = bearer_new(&g->world);
+	struct err before = { "" };
 
 	for (size_t i = 0; rc == RC_OK && i < table->n_account; i++) {
-		rc = bearer_load(bearer, &table->account[i], err);
+		struct err one;
+		rc = bearer_load(bearer, &table->account[i], &one);
 		warn_of_open_files(g, &table->account[i]);
+		if (rc == RC_OK)
+			continue;
+		err_set(err, rc, "%s%s%s", before.text, before.text[0] ? "; " : "", one.text);
+		before = *err;
+		rc = rc == RC_REFUSED ? RC_OK : rc;
 	}
 	bearer_free(bearer);
-	return rc;
+	return rc == RC_OK && before.text[0] ? RC_REFUSED : rc;
 }
 
 int ground_rules(struct ground *g, struct table **out)

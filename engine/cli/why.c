@@ -85,6 +85,16 @@ static void add_time(struct str *out, int64_t at_ms)
 	str_addf(out, "%.19sZ", clock_format(at_ms, text));
 }
 
+/* The time alone where the day is that of another one. */
+static void add_time_near(struct str *out, int64_t at_ms, int64_t near_ms)
+{
+	char text[CLOCK_TEXT], near[CLOCK_TEXT];
+
+	clock_format(at_ms, text);
+	bool same = memcmp(text, clock_format(near_ms, near), strlen("2026-01-01")) == 0;
+	str_addf(out, "%.*sZ", same ? 8 : 19, same ? text + 11 : text);
+}
+
 static size_t columns_of(const struct str *text)
 {
 	size_t n = 0;
@@ -315,6 +325,52 @@ static void draw_rules(struct pen *p, const struct why_entry *e, bool all)
 	}
 }
 
+static void shown_value(struct str *out, struct slice value)
+{
+	str_clear(out);
+	str_add_shown(out, value.len ? value : slice_of("(empty)"));
+}
+
+/* What the burst was made of. */
+static void draw_burst(struct pen *p, const struct why_entry *e, bool more)
+{
+	branch(p, 1, more);
+	why_add_burst(p->out, e, p->glyphs->arrow);
+	str_add_char(p->out, '\n');
+	struct str value;
+	size_t width = 0;
+	str_init(&value, LIMIT_VALUE_BYTES);
+	for (size_t i = 0; i < e->changes; i++) {
+		shown_value(&value, e->change[i].value);
+		width = columns_of(&value) > width ? columns_of(&value) : width;
+	}
+	for (size_t i = 0; i < e->changes; i++) {
+		branch(p, 2, i + 1 < e->changes);
+		add_time_near(p->out, e->change[i].at_ms, e->at_ms);
+		str_add_text(p->out, "  ");
+		shown_value(&value, e->change[i].value);
+		str_add_slice(p->out, str_slice(&value));
+		pad(p->out, columns_of(&value), width > 28 ? 28 : width);
+		why_add_change(p->out, e, i);
+		str_add_char(p->out, '\n');
+	}
+	str_release(&value);
+}
+
+/* How news of it came, in one line. */
+static void draw_news(struct pen *p, const struct why_entry *e, bool more)
+{
+	int64_t near_ms = e->kind == WHY_NEWS ? 0 : e->at_ms;
+
+	branch(p, 1, more);
+	str_add_text(p->out, "news: ");
+	for (size_t i = 0; i < e->n_came; i++) {
+		str_addf(p->out, "%s%s ", i ? ", " : "", why_came(e->came[i].by));
+		add_time_near(p->out, e->came[i].at_ms, near_ms);
+	}
+	str_add_text(p->out, e->came_more ? ", and more\n" : "\n");
+}
+
 static void draw_entry(struct pen *p, const struct why *w, const struct why_entry *e, bool more)
 {
 	branch(p, 0, more);
@@ -325,6 +381,8 @@ static void draw_entry(struct pen *p, const struct why *w, const struct why_entr
 			add_time(p->out, e->look.made_ms);
 		}
 		str_add_char(p->out, '\n');
+		if (e->n_came)
+			draw_news(p, e, false);
 		return;
 	}
 	add_time(p->out, e->at_ms);
@@ -335,7 +393,16 @@ static void draw_entry(struct pen *p, const struct why *w, const struct why_entr
 	if (!e->apart)
 		add_look(p, &e->look, e->kind == WHY_PENDING);
 	str_add_char(p->out, '\n');
-	if (e->kind != WHY_PENDING)
+	bool rules = e->kind != WHY_PENDING;
+	if (!rules && e->from && e->event[0] == 'p' && strcmp(e->from, e->to) == 0) {
+		branch(p, 1, e->n_came > 0);
+		str_add_text(p->out, "changed back so far: no event if it stays so\n");
+	}
+	if (e->changes)
+		draw_burst(p, e, e->n_came || rules);
+	if (e->n_came)
+		draw_news(p, e, rules);
+	if (rules)
 		draw_rules(p, e, w->only != NULL);
 }
 

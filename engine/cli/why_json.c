@@ -109,6 +109,34 @@ static void add_rules(struct str *out, const struct why_entry *e, bool all)
 	str_addf(out, "],\"others\":%zu", e->rules - shown);
 }
 
+/* What the burst was made of, and how news of it came. */
+static void add_story(struct str *out, const struct why_entry *e)
+{
+	char settle[CLOCK_TEXT];
+
+	if (e->changes)
+		str_addf(out, ",\"settle\":\"%s\",\"changes\":[",
+			 clock_format_duration(e->settle_ms, settle));
+	for (size_t i = 0; i < e->changes; i++) {
+		struct str note;
+		str_init(&note, LIMIT_VALUE_BYTES);
+		why_add_change(&note, e, i);
+		str_add_text(out, i ? ",{\"value\":" : "{\"value\":");
+		str_add_json(out, e->change[i].value);
+		add_time(out, "at", e->change[i].at_ms);
+		add_text(out, "note", str_text(&note));
+		str_add_char(out, '}');
+		str_release(&note);
+	}
+	str_add_text(out, e->changes ? "],\"news\":[" : ",\"news\":[");
+	for (size_t i = 0; i < e->n_came; i++) {
+		str_addf(out, "%s{\"by\":\"%s\"", i ? "," : "", came_words[e->came[i].by]);
+		add_time(out, "at", e->came[i].at_ms);
+		str_add_char(out, '}');
+	}
+	str_add_char(out, ']');
+}
+
 static void add_event(struct str *out, const struct why_entry *e)
 {
 	static const char *const kinds[] = { "event", "decision", "issuance", "pending", "news" };
@@ -134,6 +162,7 @@ static void add_event(struct str *out, const struct why_entry *e)
 	}
 	if (e->untold)
 		add_text(out, "untold", e->untold);
+	add_story(out, e);
 }
 
 void why_json(const struct why *w, const struct why_person *p, struct str *out)

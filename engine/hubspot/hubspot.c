@@ -140,7 +140,7 @@ static void ask_for_addresses(struct source *s)
 	if (!inbox_waits_for_address(s->db, s->name))
 		return;
 	db_begin(s->db, "ask-addresses");
-	inbox_add_waiting(s->db, s->name);
+	inbox_add_waiting(s->db, s->name, hub_wall_ms(s));
 	hub_commit(s);
 }
 

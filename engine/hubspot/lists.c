@@ -406,10 +406,12 @@ struct member {
 
 static void add_join(struct source *s, const struct watch *w, const struct member *m)
 {
+	char came[CAME_TEXT];
 	struct pending join = { .watch = w->id,
 				.at_ms = m->joined_ms,
 				.due_ms = m->joined_ms + w->settle_ms,
-				.from_known = true };
+				.from_known = true,
+				.came = came_text(CAME_LIST, hub_wall_ms(s), came) };
 
 	if (db_exists(s->db,
 		      "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3",

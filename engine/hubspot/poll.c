@@ -165,7 +165,8 @@ static void store_page(struct source *s, const struct json *rows, int64_t from_m
 		 * are news all the same.
 		 */
 		if (!modified || !was_read(s, id, modified))
-			inbox_add(s->db, s->name, id, modified);
+			inbox_add(s->db, s->name, id, modified,
+				  (struct came){ CAME_POLL, hub_wall_ms(s) });
 	}
 }
 

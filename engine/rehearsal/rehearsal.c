@@ -38,7 +38,7 @@ static void gather_events(struct stage *s)
 {
 	struct rehearsal *r = s->out;
 	struct db *db = s->sim.world.db;
-	size_t most = (size_t)db_integer(db, 0, "SELECT count(*) FROM event", ""), n = most;
+	size_t most = (size_t)db_integer(db, 0, "SELECT count(*) FROM event WHERE rule IS NULL", ""), n = most;
 
 	r->event = arena_alloc(&r->memory, (most + 1) * sizeof(*r->event));
 	struct query *q = record_since(db, INT64_MIN, (int64_t)most);

@@ -1,4 +1,4 @@
--- The state of hs2cert, version 6. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 7. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -43,6 +43,7 @@ CREATE TABLE news (
 	modified_ms   INTEGER NOT NULL,       -- the change that was seen, 0 where it is not known
 	not_before_ms INTEGER NOT NULL DEFAULT 0, -- our clock: after a failed look
 	failures      INTEGER NOT NULL DEFAULT 0,
+	came          TEXT NOT NULL DEFAULT '', -- how and when it came (engine/came.h)
 	UNIQUE (account, contact)
 );
 CREATE INDEX news_wait ON news (account, not_before_ms, id);
@@ -58,6 +59,7 @@ CREATE TABLE pending (
 	to_value   TEXT NOT NULL,
 	frozen     INTEGER NOT NULL DEFAULT 0, -- a merge took its history: decided as it stands here
 	promoted   INTEGER NOT NULL DEFAULT 0, -- it fell due, and its contact is among the news
+	came       TEXT NOT NULL DEFAULT '',  -- how and when news of it came
 	PRIMARY KEY (watch, contact, at_ms)
 );
 CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
@@ -140,7 +142,7 @@ CREATE TABLE decision (
 	outcome    TEXT NOT NULL,             -- fired, held, skipped, no-match, no-event
 	reason     TEXT,
 	table_hash TEXT NOT NULL,
-	event_id   INTEGER,                   -- the event as it was recorded; NULL: it was not, or was no event
+	event_id   INTEGER,                   -- the event as it was recorded; NULL: it was not
 	who        TEXT                       -- the person whose backfill it was; NULL: the engine
 );
 CREATE INDEX decision_contact ON decision (account, contact);
@@ -165,7 +167,8 @@ CREATE TABLE ruleset_file (
 	PRIMARY KEY (ruleset, position)
 ) WITHOUT ROWID;
 
--- Events that were decided, with what the rules could see: for questions asked afterwards.
+-- Events that were decided, with what the rules could see: for questions asked afterwards. Also what was
+-- none, for the person who asks alone: of such a contact the address is all that is kept.
 CREATE TABLE event (
 	id         INTEGER PRIMARY KEY,       -- in the order in which they were decided
 	ruleset    INTEGER NOT NULL,          -- the rules that decided it
@@ -183,7 +186,9 @@ CREATE TABLE event (
 	gone       INTEGER NOT NULL,          -- 1: the contact was deleted before
 	size       INTEGER NOT NULL,          -- bytes of all events up to this one
 	seen       TEXT NOT NULL,             -- JSON: every property that was read, and its value then
-	rule       TEXT                       -- a backfill of this rule looked, as the contact was then; NULL: the engine
+	rule       TEXT,                      -- a backfill of this rule looked, as the contact was then; '': it was no event; NULL: the engine
+	changes    TEXT,                      -- JSON: what the burst was made of; NULL: of this change alone
+	came       TEXT                       -- how and when news of it came; NULL: not known
 );
 CREATE INDEX event_contact ON event (contact);
 CREATE INDEX event_watch ON event (watch, made_ms, rule) WHERE rule IS NULL;

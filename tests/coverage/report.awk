@@ -12,6 +12,7 @@
 BEGIN {
 	stage["engine/inbox.c"] = "inbox"
 	stage["engine/decide.c"] = "decide"
+	stage["engine/decide_order.c"] = "decide"
 	stage["engine/outbox.c"] = "outbox"
 	stage["engine/certifier/issue.c"] = "issue"
 	stage["engine/watch.c"] = "reload"

@@ -111,6 +111,8 @@ act fault '{"call":"properties","fault":"status","status":429,"retry_after":3600
 fails 'a limit that lasts' "account 'hubspot': .*asks to come back in 1h"
 check 'no secret: 3' status 3 env -u HUBSPOT_TOKEN "$program" pull
 check 'is told' grep -q HUBSPOT_TOKEN err
+check 'none at all: 3' status 3 env -u HUBSPOT_TOKEN -u CERTIFIER_TOKEN "$program" pull
+check 'each is told' grep -q "'CERTIFIER_TOKEN' is not set; account .*'HUBSPOT_TOKEN' is not set" err
 act fault '{"call":"properties","fault":"cut-after","times":1}'
 act fault '{"call":"groups","fault":"garbage","times":1}'
 act fault '{"call":"list-search","fault":"status","status":429,"times":1}'

@@ -77,6 +77,11 @@ cat >>rules.d/10-rules.yaml <<-END
 	mode: shadow
 	trigger: { event: property-changed, property: membership_tier, to: Gold, settle: 0s }
 	action: { do: issue-credential, group: 01g90279gp5sbmfek7wymcsvec }
+	---
+	rule: title
+	mode: shadow
+	trigger: { event: property-changed, property: jobtitle, settle: 1s }
+	action: { do: issue-credential, group: 01g90279gp5sbmfek7wymcsvec }
 END
 start_daemon
 check 'the daemon has loaded them' soon grep -q 'rules loaded' log
@@ -91,11 +96,33 @@ check 'it is told once, whenever its rules were activated' [ "$(grep -c 'Bronze 
 check 'with all of them' sh -c "sed '1,/Bronze → Gold/d' out >last; grep -q 'late (shadow)  fired' last && grep -q 'watched (shadow)  fired' last"
 check 'told by the new ones: 0' status 0 "$program" why 102 --rule tier
 check 'at its new place' grep -q '✓ country in \[PL, US\]  *.US.  *rules.d/10-rules.yaml:10:7$' out
+
+# What is told of a burst, of what was no event, and of how the news came.
+says() {	# WHO WORDS…: whether why says that of somebody
+	"$program" why "$1" >out && shift && grep -q "$@" out
+}
+act set '{"contact":103,"property":"jobtitle","value":"Chair"}'
+act set '{"contact":103,"property":"jobtitle","value":""}'
+act create '{"id":801,"email":"dora@example.org","jobtitle":"Chair"}'
+act set '{"contact":801,"property":"jobtitle","value":"Treasurer"}'
+act set '{"contact":801,"property":"jobtitle","value":"President"}'
+check 'what was no event is found by the address' soon says dora@example.org 'no-event: the contact was created with this value'
+check 'a value that came back' soon says 103 '(empty) → Chair → (empty) within settle 1s: no event$'
+check 'each change, and why it did not count' sh -c "grep -q '│  ├─ [0-9:]*Z  Chair    passed over: it changed again .* later$' out && grep -q '│  └─ [0-9:]*Z  (empty)  changed back: the value of before$' out"
+check 'how the news came' grep -q '├─ news: found by a poll .*Z' out
+check 'and that it was none' grep -q '└─ no-event: the value came back to what it was$' out
+check 'of several the last' soon says dora@example.org 'Chair → Treasurer → President within settle 1s: one event$'
+check 'is the one that counts' grep -q 'President  the last one: it counts$' out
+check 'as JSON' sh -c "'$program' why 801 --json | grep -q '\"settle\":\"1s\",\"changes\":\[{\"value\":\"Treasurer\",\"at\":\"20[^\"]*\",\"note\":\"passed over: .*\"news\":\[{\"by\":\"poll\",\"at\":\"20'"
+check 'of a rule that did not watch it: 1' status 1 "$program" why 103 --rule tier
 kill "$daemon"
 wait "$daemon" 2>/dev/null
 daemon=
 
 check 'nothing is to be kept: 0' sh -c "'$program' run --once --trace-keep 0 2>>log; [ \$? -lt 2 ]"
+check 'what is left is told: 0' status 0 "$program" why 102
+check 'of no event that it was none' says 103 'no-event: the value came back'
+check 'and not how it came about' sh -c "! grep -qE 'news|settle' out"
 check 'what is left is told: 0' status 0 "$program" why 102
 check 'decisions, without tests' sh -c "grep -q 'tier  no-match: country in \[PL, DE, FR\] does not hold (rules.d/10-rules.yaml:8)' out && ! grep -q 'to match' out"
 check 'a size as well' sh -c "'$program' run --once --trace-keep 7d,20MB 2>>log; [ \$? -lt 2 ]"

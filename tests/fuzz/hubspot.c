@@ -278,7 +278,7 @@ static void look_arrived(void *arg, const struct look *look)
 	must(look->contacts <= 2);
 	arena_init(&memory);
 	for (size_t i = 0; i < look->contacts; i++) {
-		struct news news = { look->contact[i].asked, 0, 0, 0 };
+		struct news news = { .contact = look->contact[i].asked };
 		check_contact(t, &look->contact[i]);
 		db_begin(t->db, "decide");
 		decide_contact(&d, &look->contact[i], &news, look->began_ms, &memory);

@@ -8,7 +8,9 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "base/clock.h"
+#include "engine/came.h"
 #include "engine/certifier/certifier.h"
+#include "engine/changes.h"
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/record.h"
@@ -90,19 +92,19 @@ static void insert_row(struct db *db, const struct row *row)
 	       c[8], c[9], c[10], c[11], c[12], c[13], c[14], c[15], c[16], c[17], c[18], c[19],
 	       c[20], c[21], c[22], c[23], c[24], c[25], c[26], c[27], c[28], c[29]);
 	db_run(db,
-	       "INSERT INTO news (id, account, contact, seq, modified_ms, not_before_ms, failures)"
-	       " VALUES (1, 'hubspot', ?1, ?2, ?3, ?4, ?5)",
-	       "ttttt", c[3], c[19], c[8], c[24], c[25]);
+	       "INSERT INTO news (id, account, contact, seq, modified_ms, not_before_ms, failures, came)"
+	       " VALUES (1, 'hubspot', ?1, ?2, ?3, ?4, ?5, coalesce(?6, ''))",
+	       "tttttt", c[3], c[19], c[8], c[24], c[25], c[26]);
 	db_run(db,
-	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value)"
-	       " VALUES (1, 'hubspot', '101', ?1, ?2, ?3, ?4)",
-	       "tttt", c[8], c[20], c[6], c[7]);
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, came)"
+	       " VALUES (1, 'hubspot', '101', ?1, ?2, ?3, ?4, coalesce(?5, ''))",
+	       "ttttt", c[8], c[20], c[6], c[7], c[26]);
 	db_run(db,
 	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
-	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen)"
-	       " VALUES (?1, 1, ?2, ?3, '101', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-	       "ttttttttttttt", c[19], c[20], c[2], c[4], c[5], c[9], c[6], c[7], c[8], c[28],
-	       c[21], c[22], c[14]);
+	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, changes, came)"
+	       " VALUES (?1, 1, ?2, ?3, '101', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	       "ttttttttttttttt", c[19], c[20], c[2], c[4], c[5], c[9], c[6], c[7], c[8], c[28],
+	       c[21], c[22], c[14], c[17], c[26]);
 }
 
 /* Whatever went wrong is broken, with a reason, and over with the transaction. */
@@ -179,10 +181,26 @@ static void read_inbox(struct db *db, struct row *row)
 	must(n <= 1);
 	n = inbox_pending(db, "hubspot", "101", &row->memory, &pending);
 	must(n <= 1);
-	inbox_promote(db, "hubspot", NOW);
+	inbox_promote(db, "hubspot", NOW, NOW);
 	inbox_forget_waits(db, NOW);
 	(void)inbox_next(db, "hubspot", NOW);
 	(void)inbox_next_due(db, "hubspot");
+}
+
+/* How it came about: whatever the columns hold, what is read of them can be told. */
+static void read_story(struct row *row, const struct recorded *e)
+{
+	struct slice came = e->came;
+	struct change *change;
+	struct came one;
+	size_t n = changes_read(e->changes, &row->memory, &change);
+
+	for (size_t i = 0; i < n; i++)
+		must(change[i].at_ms >= 0 && change[i].kind < CHANGE_KINDS);
+	for (n = 0; came_next(&came, &one); n++)
+		must(one.by < CAME_KINDS && one.at_ms >= 0);
+	must(3 * n <= e->came.len);
+	(void)came_join(arena_text(&row->memory, e->came), "p1 k2 ", &row->memory);
 }
 
 /* An event says what its columns say, or the store is broken. */
@@ -196,6 +214,7 @@ static void read_event(struct db *db, struct row *row)
 	}
 	must(strcmp(event_kind_names[e.event.kind], row->column[EVENT]) == 0);
 	must(json_kind(e.seen) == IS_OBJECT && e.event.from_known == (row->column[6] != NULL));
+	read_story(row, &e);
 	recorded_release(&e);
 }
 

@@ -12,6 +12,7 @@
 #include "engine/store/db.h"
 
 #define NOW INT64_C(1795435220000)
+#define POLLED ((struct came){ CAME_POLL, NOW })
 
 static struct db *db;
 static struct arena memory;

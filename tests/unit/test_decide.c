@@ -70,7 +70,7 @@ static void put_up(const char *text)
 				      .modified_ms = NOW,
 				      .property = s.property };
 	s.news = (struct news){ .contact = "1", .modified_ms = NOW };
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
 }
 
 static void take_down(void)
@@ -648,6 +648,115 @@ static void two_portals_are_decided_apart(void **state)
 	take_down();
 }
 
+/* ---- what is kept for a person who asks ------------------------------------ */
+
+/* The text of a column of the only event on record; NULL where that is NULL. */
+static const char *only_text(struct query *q)
+{
+	assert_true(query_next(q));
+	const char *text = query_null(q, 0) ? NULL : arena_text(&memory, query_slice(q, 0));
+	assert_false(query_next(q));
+	return text;
+}
+#define of_event(column) only_text(db_select(db, "SELECT " column " FROM event", ""))
+
+#define WITH_ADDRESS                                                                               \
+	"rule: any\ntrigger: { event: property-changed, property: tier, settle: 60s }\n"           \
+	"action: { do: issue-credential, group: g, fields: { recipient.email: \"{{ contact.email }}\" } }\n"
+
+static void a_value_that_came_back_leaves_its_changes_and_whose_they_were(void **state)
+{
+	(void)state;
+	put_up(WITH_ADDRESS);
+	s.decide.ruleset = 1;
+	s.news.came = "p1 ";
+	changed("email", NOW - MS_DAY * 2, "ana@example.org");
+	changed("tier", NOW - MS_DAY * 2, "Gold");
+	changed("tier", NOW - 3000, "Silver");
+	changed("tier", NOW - 1000, "Gold");
+	decide();
+	assert_int_equal(decisions("no-event", "the value came back"), 1);
+	assert_string_equal(of_event("rule"), RECORD_NO_EVENT);
+	assert_string_equal(of_event("seen"), "{\"email\":\"ana@example.org\"}");
+	assert_string_equal(of_event("came"), "p1 ");
+	assert_non_null(strstr(of_event("changes"), ",\"Silver\",0],["));
+	assert_int_equal(db_integer(db, 0, "SELECT d.event_id = e.id FROM decision d, event e", ""),
+			 1);
+	take_down();
+}
+
+static void a_contact_created_with_its_value_is_found_by_its_address(void **state)
+{
+	(void)state;
+	put_up(WITH_ADDRESS);
+	s.decide.ruleset = 1;
+	s.contact.created_ms = NOW - MS_MINUTE;
+	changed("email", NOW - MS_MINUTE, "ana@example.org");
+	changed("tier", NOW - MS_MINUTE, "Gold");
+	decide();
+	assert_int_equal(decisions("no-event", "the contact was created with"), 1);
+	assert_string_equal(of_event("seen"), "{\"email\":\"ana@example.org\"}");
+	assert_null(of_event("changes"));
+	assert_null(of_event("came"));
+	/* A second look tells nothing new. */
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM event", ""), 1);
+	take_down();
+}
+
+static void news_goes_with_what_waits_and_is_told_once(void **state)
+{
+	(void)state;
+	put_up(WITH_ADDRESS);
+	s.decide.ruleset = 1;
+	s.news.came = "p1 ";
+	/* The first burst was looked at before. */
+	struct pending first = { .watch = s.watches.watch[0].id,
+				 .at_ms = BEGAN - 70000,
+				 .due_ms = BEGAN - 10000,
+				 .to = slice_of("Silver"),
+				 .from_known = true,
+				 .came = "m0 k0 " };
+	inbox_wait(db, "hubspot", slice_of("1"), &first);
+	changed("email", NOW - MS_DAY * 2, "ana@example.org");
+	changed("tier", BEGAN - 70000, "Silver");
+	changed("tier", BEGAN - 1000, "Gold");
+	decide();
+	/* Two bursts: the first is decided, the second waits. */
+	assert_string_equal(of_event("came"), "m0 k0 p1 ");
+	struct pending *waiting;
+	assert_int_equal(inbox_pending(db, "hubspot", "1", &memory, &waiting), 1);
+	char wanted[64], look[CAME_TEXT];
+	snprintf(wanted, sizeof(wanted), "p1 %s", came_text(CAME_LOOK, BEGAN, look));
+	assert_string_equal(waiting->came, wanted);
+	/* It changes again: what is known so far, and what is new. */
+	s.news.came = "m7 ";
+	changed("tier", BEGAN - 500, "Bronze");
+	decide();
+	assert_int_equal(inbox_pending(db, "hubspot", "1", &memory, &waiting), 1);
+	snprintf(wanted, sizeof(wanted), "p1 %sm7 %s", look, look);
+	assert_memory_equal(waiting->came, wanted, strlen("p1 ") + strlen(look) + strlen("m7 "));
+	take_down();
+}
+
+static void a_frozen_burst_that_came_back_is_told(void **state)
+{
+	struct pending frozen = { .at_ms = NOW - MS_HOUR,
+				  .due_ms = NOW,
+				  .from = slice_of("Gold"),
+				  .to = slice_of("Gold"),
+				  .from_known = true,
+				  .frozen = true };
+
+	(void)state;
+	put_up(WITH_ADDRESS);
+	frozen.watch = s.watches.watch[0].id;
+	inbox_wait(db, "hubspot", slice_of("1"), &frozen);
+	decide();
+	assert_int_equal(decisions("no-event", "the value came back"), 1);
+	take_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -677,6 +786,10 @@ int main(void)
 		stored(gone_before_anything_was_known),
 		stored(gone_while_something_waited),
 		stored(two_portals_are_decided_apart),
+		stored(a_value_that_came_back_leaves_its_changes_and_whose_they_were),
+		stored(a_contact_created_with_its_value_is_found_by_its_address),
+		stored(news_goes_with_what_waits_and_is_told_once),
+		stored(a_frozen_burst_that_came_back_is_told),
 	};
 
 	json_start();

@@ -8,11 +8,11 @@
 static void news_in_order_of_arrival(void **state)
 {
 	(void)state;
-	inbox_add(db, "hubspot", slice_of("9"), NOW);
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
-	inbox_add(db, "another", slice_of("5"), NOW);
-	inbox_add(db, "hubspot", slice_of("5"), NOW);
-	inbox_add(db, "hubspot", slice_of("9"), NOW + 1); /* keeps its place */
+	inbox_add(db, "hubspot", slice_of("9"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
+	inbox_add(db, "another", slice_of("5"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("5"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("9"), NOW + 1, POLLED); /* keeps its place */
 	struct news *list = take(NOW, 10, 3);
 	assert_string_equal(list[0].contact, "9");
 	assert_int_equal(list[0].modified_ms, NOW + 1);
@@ -27,12 +27,12 @@ static void news_in_order_of_arrival(void **state)
 static void older_news_is_nothing_new(void **state)
 {
 	(void)state;
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
 	int64_t seq = take(NOW, 1, 1)->seq;
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
-	inbox_add(db, "hubspot", slice_of("1"), NOW - 1);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("1"), NOW - 1, POLLED);
 	assert_int_equal(take(NOW, 1, 1)->seq, seq);
-	inbox_add(db, "hubspot", slice_of("1"), 0); /* not known when: it may be newer */
+	inbox_add(db, "hubspot", slice_of("1"), 0, POLLED); /* not known when: it may be newer */
 	assert_true(take(NOW, 1, 1)->seq > seq);
 	assert_int_equal(take(NOW, 1, 1)->modified_ms, NOW);
 }
@@ -40,10 +40,10 @@ static void older_news_is_nothing_new(void **state)
 static void done_unless_more_came_meanwhile(void **state)
 {
 	(void)state;
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
-	inbox_add(db, "hubspot", slice_of("2"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("2"), NOW, POLLED);
 	struct news *list = take(NOW, 2, 2);
-	inbox_add(db, "hubspot", slice_of("1"), NOW + 1);
+	inbox_add(db, "hubspot", slice_of("1"), NOW + 1, POLLED);
 	inbox_done(db, "hubspot", &list[0]);
 	inbox_done(db, "hubspot", &list[1]);
 	assert_string_equal(take(NOW, 2, 1)->contact, "1");
@@ -56,8 +56,8 @@ static void done_unless_more_came_meanwhile(void **state)
 static void a_failed_look_waits_longer_each_time(void **state)
 {
 	(void)state;
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
-	inbox_add(db, "hubspot", slice_of("2"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("2"), NOW, POLLED);
 	inbox_again(db, "hubspot", take(NOW, 1, 1), NOW, 0);
 	assert_string_equal(take(NOW + 499, 2, 1)->contact, "2");
 	assert_int_equal(inbox_next(db, "hubspot", NOW), NOW + 500);
@@ -68,7 +68,7 @@ static void a_failed_look_waits_longer_each_time(void **state)
 	assert_int_equal(inbox_next(db, "hubspot", NOW + 500), NOW + 1500);
 	assert_int_equal(inbox_next(db, "hubspot", NOW + 1500), INT64_MAX);
 	assert_int_equal(inbox_next(db, "another", NOW), INT64_MAX);
-	inbox_add(db, "hubspot", slice_of("1"), NOW + 9); /* news do not shorten the wait */
+	inbox_add(db, "hubspot", slice_of("1"), NOW + 9, POLLED); /* news do not shorten the wait */
 	(void)take(NOW + 1499, 2, 1);
 }
 
@@ -124,13 +124,13 @@ static void what_falls_due_becomes_news(void **state)
 	wait_for(one, "1", NOW, "", "x");
 	wait_for(two, "1", NOW, "", "x");
 	wait_for(one, "2", NOW + 1, "", "x");
-	inbox_promote(db, "hubspot", NOW + 59999);
-	inbox_promote(db, "another", NOW + 60000);
+	inbox_promote(db, "hubspot", NOW + 59999, NOW);
+	inbox_promote(db, "another", NOW + 60000, NOW);
 	assert_int_equal(inbox_count(db, "hubspot"), 0);
-	inbox_promote(db, "hubspot", NOW + 60000);
+	inbox_promote(db, "hubspot", NOW + 60000, NOW);
 	assert_string_equal(take(NOW, 9, 1)->contact, "1"); /* one contact, however many watches */
 	assert_int_equal(inbox_next_due(db, "hubspot"), NOW + 60001);
-	inbox_promote(db, "hubspot", NOW + 60001);
+	inbox_promote(db, "hubspot", NOW + 60001, NOW);
 	assert_int_equal(inbox_count(db, "hubspot"), 2);
 	assert_int_equal(inbox_next_due(db, "hubspot"), INT64_MAX);
 	inbox_demote(db, "hubspot", "1"); /* looked at, and not decided */
@@ -167,9 +167,9 @@ static void a_new_record_out_of_a_merge(void **state)
 
 	(void)state;
 	wait_for(watch, "1", NOW - 9, "", "x");
-	inbox_add(db, "hubspot", slice_of("1"), NOW);
-	inbox_add(db, "hubspot", slice_of("2"), NOW);
-	inbox_add(db, "hubspot", slice_of("3"), NOW);
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("2"), NOW, POLLED);
+	inbox_add(db, "hubspot", slice_of("3"), NOW, POLLED);
 	assert_int_equal(note("1", "3", merged, 2), NOW); /* its creation is the merge */
 	struct pending *p = pending("3", 1);
 	assert_true(p->frozen);

@@ -38,11 +38,15 @@ static int64_t write_seen(int64_t ruleset, const char *contact, const char *cons
 				     .to = slice_of("Gold"),
 				     .at_ms = NOW,
 				     .as_of_ms = NOW + 60000 };
-	struct record_event e = { ruleset, 1,
-				  made_ms, contact,
-				  &event,  table->rule[0].source,
-				  &facts,  backfill ? "a" : NULL,
-				  backfill };
+	struct record_event e = { .ruleset = ruleset,
+				  .watch = 1,
+				  .made_ms = made_ms,
+				  .contact = contact,
+				  .event = &event,
+				  .source = table->rule[0].source,
+				  .facts = &facts,
+				  .rule = backfill ? "a" : NULL,
+				  .once = backfill };
 
 	db_begin(db, "event");
 	int64_t id = record_write(db, table, &e);
@@ -252,6 +256,59 @@ static void a_backfill_is_on_record_once_and_for_why_only(void **state)
 	db_run(db, "DELETE FROM event", "");
 }
 
+/* What was no event is found by the address, which is all that is kept of the contact, and counts for nothing. */
+static void what_was_no_event_is_short_and_for_why_only(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold",  "country",
+					    "PL",   "email", "ana@example.org",
+					    NULL };
+	struct table *table = table_of(RULES);
+	struct pairs pairs = { table, pair, 0 };
+	struct facts facts = { &pairs, pairs_value, NULL };
+	struct event_facts event = { .property = slice_of("tier"),
+				     .from_known = true,
+				     .from = slice_of("Gold"),
+				     .to = slice_of("Gold"),
+				     .at_ms = NOW,
+				     .as_of_ms = NOW + 60000 };
+	struct record_event r = { .ruleset = load(RULES, NOW),
+				  .watch = 1,
+				  .made_ms = NOW,
+				  .contact = "9",
+				  .event = &event,
+				  .source = table->rule[0].source,
+				  .facts = &facts,
+				  .rule = RECORD_NO_EVENT,
+				  .changes = slice_of("[[1,\"Silver\",0],[2,\"Gold\",0]]"),
+				  .came = "p1 " };
+	struct recorded e;
+
+	(void)state;
+	db_begin(db, "event");
+	(void)record_write(db, table, &r);
+	assert_int_equal(db_commit(db, NULL), RC_OK);
+	assert_false(record_next(db, record_since(db, 0, 10), &memory, &e));
+	struct query *q = record_of_contact(db, "9");
+	assert_true(record_next(db, q, &memory, &e));
+	assert_string_equal(e.rule, RECORD_NO_EVENT);
+	assert_int_equal(json_count(e.seen), 1);
+	assert_true(slice_is(json_get_slice(e.seen, "email"), "ana@example.org"));
+	assert_true(slice_eq(e.changes, r.changes));
+	assert_true(slice_is(e.came, "p1 "));
+	recorded_release(&e);
+	query_end(q);
+	/* What it takes counts: a longer one is more. */
+	int64_t size = db_integer(db, 0, "SELECT max(size) FROM event", "");
+	r.changes = slice_of("[[1,\"Silver\",0],[2,\"Gold\",0],[2,\"Gold\",1]]");
+	db_begin(db, "event");
+	(void)record_write(db, table, &r);
+	assert_int_equal(db_commit(db, NULL), RC_OK);
+	assert_int_equal(db_integer(db, 0, "SELECT max(size) FROM event", ""),
+			 2 * size + (int64_t)strlen(",[2,\"Gold\",1]"));
+	db_run(db, "DELETE FROM event", "");
+	table_unref(table);
+}
+
 static void a_damaged_event_breaks_the_store(void **state)
 {
 	static const char *const pair[] = { "tier", "Gold", NULL };
@@ -283,6 +340,7 @@ int main(void)
 		stored(events_are_found_under_every_id_of_a_contact),
 		stored(events_are_kept_for_a_time_and_a_size),
 		stored(a_backfill_is_on_record_once_and_for_why_only),
+		stored(what_was_no_event_is_short_and_for_why_only),
 		stored(a_damaged_event_breaks_the_store),
 	};
 
