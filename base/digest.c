@@ -19,14 +19,47 @@ void digest_sha256_raw(struct slice bytes, unsigned char out[DIGEST_BYTES])
 	must(EVP_Digest(slice_start(bytes), bytes.len, out, NULL, EVP_sha256(), NULL) == 1);
 }
 
+static const char *in_hex(const unsigned char raw[DIGEST_BYTES], char out[DIGEST_HEX])
+{
+	for (size_t i = 0; i < DIGEST_BYTES; i++)
+		snprintf(out + 2 * i, 3, "%02x", raw[i]);
+	return out;
+}
+
 const char *digest_sha256(struct slice bytes, char out[DIGEST_HEX])
 {
 	unsigned char raw[DIGEST_BYTES];
 
 	digest_sha256_raw(bytes, raw);
-	for (size_t i = 0; i < DIGEST_BYTES; i++)
-		snprintf(out + 2 * i, 3, "%02x", raw[i]);
-	return out;
+	return in_hex(raw, out);
+}
+
+struct digest {
+	EVP_MD_CTX *context;
+};
+
+struct digest *digest_begin(void)
+{
+	struct digest *d = mem_alloc(sizeof(*d));
+
+	d->context = EVP_MD_CTX_new();
+	must(d->context && EVP_DigestInit_ex(d->context, EVP_sha256(), NULL) == 1);
+	return d;
+}
+
+void digest_add(struct digest *d, struct slice bytes)
+{
+	must(EVP_DigestUpdate(d->context, slice_start(bytes), bytes.len) == 1);
+}
+
+const char *digest_end(struct digest *d, char out[DIGEST_HEX])
+{
+	unsigned char raw[DIGEST_BYTES];
+
+	must(EVP_DigestFinal_ex(d->context, raw, NULL) == 1);
+	EVP_MD_CTX_free(d->context);
+	mem_free(d);
+	return in_hex(raw, out);
 }
 
 void digest_hmac(struct slice key, struct slice bytes, unsigned char out[DIGEST_BYTES])

@@ -18,6 +18,11 @@
 const char *digest_sha256(struct slice bytes, char out[DIGEST_HEX]);
 /* The same, raw. */
 void digest_sha256_raw(struct slice bytes, unsigned char out[DIGEST_BYTES]);
+/* The same of bytes that come one after the other. */
+struct digest;
+struct digest *digest_begin(void);
+void digest_add(struct digest *d, struct slice bytes);
+const char *digest_end(struct digest *d, char out[DIGEST_HEX]); /* frees d */
 /* HMAC with SHA-256 (RFC 2104). */
 void digest_hmac(struct slice key, struct slice bytes, unsigned char out[DIGEST_BYTES]);
 /*

@@ -12,21 +12,38 @@ struct build {
 	struct lock lock; /* what the file says */
 };
 
-static void begin(struct build *b, const struct sources *s, struct diags *diags)
+static void read_document(void *ctx, const struct node *root)
 {
-	*b = (struct build){ .f = { .sources = s, .diags = diags } };
+	struct build *b = ctx;
+
+	drafts_read(&b->f, &b->drafts, root);
+}
+
+static void read_account(void *ctx, const struct node *root)
+{
+	struct build *b = ctx;
+
+	drafts_read_account(&b->f, &b->drafts, root);
+}
+
+/* Every document goes to `each`. */
+static void begin(struct build *b, const struct sources *s, struct diags *diags,
+		  void (*each)(void *ctx, const struct node *root))
+{
+	*b = (struct build){ .f = { .sources = s, .diags = diags },
+			     .documents = { .each = each, .ctx = b } };
 	drafts_init(&b->drafts);
 	lock_init(&b->lock);
+	/* What sources_add_path refused is missing here too. */
+	b->drafts.incomplete = diags->errors > 0;
 	for (size_t i = 0; i < s->count; i++)
 		if (!s->file[i].lock)
 			node_read_file(&b->f, (uint32_t)i, &b->drafts.arena, &b->documents);
-	/* What sources_add_path refused is missing here too. */
-	b->drafts.incomplete = b->documents.incomplete || diags->errors > 0;
+	b->drafts.incomplete |= b->documents.incomplete;
 }
 
 static void end(struct build *b)
 {
-	documents_release(&b->documents);
 	drafts_release(&b->drafts);
 	lock_release(&b->lock);
 }
@@ -77,9 +94,7 @@ struct table *table_build_online(const struct sources *s, const struct lock *liv
 	struct table *table = NULL;
 	struct build b;
 
-	begin(&b, s, diags);
-	for (size_t i = 0; i < b.documents.count; i++)
-		drafts_read(&b.f, &b.drafts, b.documents.root[i]);
+	begin(&b, s, diags, read_document);
 	drafts_check(&b.f, &b.drafts);
 	check_names(&b, live);
 	if (diags->errors == 0)
@@ -103,9 +118,7 @@ struct table *table_build_accounts(const struct sources *s, struct diags *diags)
 	struct table *table = NULL;
 	struct build b;
 
-	begin(&b, s, diags);
-	for (size_t i = 0; i < b.documents.count; i++)
-		drafts_read_account(&b.f, &b.drafts, b.documents.root[i]);
+	begin(&b, s, diags, read_account);
 	drafts_check(&b.f, &b.drafts);
 	diags_sort(diags);
 	if (diags->errors == 0)

@@ -497,16 +497,6 @@ static void take_patterns(struct drafts *d, struct table_memory *memory)
 	d->patterns.count = d->patterns.cap = 0;
 }
 
-static void hash_table(struct table *t)
-{
-	struct str dump;
-
-	str_init(&dump, SIZE_MAX / 4);
-	table_dump(t, &dump);
-	digest_sha256(str_slice(&dump), t->hash);
-	str_release(&dump);
-}
-
 struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 {
 	struct table_memory *memory = mem_alloc(sizeof(*memory));
@@ -529,7 +519,7 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	keep_files(&c);
 	take_patterns(d, memory);
 	table_index_build(c.t);
-	hash_table(c.t);
+	table_hash(c.t);
 	c.t->bytes = memory->arena.used;
 	map_release(&c.strings);
 	map_release(&c.properties);

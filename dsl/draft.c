@@ -13,8 +13,6 @@ void drafts_init(struct drafts *d)
 
 void drafts_release(struct drafts *d)
 {
-	for (size_t i = 0; i < d->n_rule; i++)
-		rule_draft_release(&d->rule[i]);
 	mem_free(d->rule);
 	mem_free(d->account);
 	patterns_release(&d->patterns);

@@ -217,12 +217,37 @@ static void dump_property(const struct table *t, const struct property *p, struc
 		 p->history ? ", history" : "", p->label ? ", label" : "");
 }
 
+/* Accounts, rules, properties, one behind the other; false at the end. */
+static bool dump_part_of_table(const struct table *t, size_t i, struct str *out)
+{
+	if (i < t->n_account)
+		dump_account(&t->account[i], out);
+	else if ((i -= t->n_account) < t->n_rule)
+		rule_dump(t, &t->rule[i], out);
+	else if ((i -= t->n_rule) < t->n_property)
+		dump_property(t, &t->property[i], out);
+	else
+		return false;
+	return true;
+}
+
 void table_dump(const struct table *t, struct str *out)
 {
-	for (size_t i = 0; i < t->n_account; i++)
-		dump_account(&t->account[i], out);
-	for (size_t i = 0; i < t->n_rule; i++)
-		rule_dump(t, &t->rule[i], out);
-	for (size_t i = 0; i < t->n_property; i++)
-		dump_property(t, &t->property[i], out);
+	for (size_t i = 0; dump_part_of_table(t, i, out); i++)
+		;
+}
+
+/* The digest of the dump, of which a part at a time is there. */
+void table_hash(struct table *t)
+{
+	struct digest *d = digest_begin();
+	struct str part;
+
+	str_init(&part, SIZE_MAX / 4);
+	for (size_t i = 0; dump_part_of_table(t, i, &part); i++) {
+		digest_add(d, str_slice(&part));
+		str_clear(&part);
+	}
+	str_release(&part);
+	digest_end(d, t->hash);
 }

@@ -30,19 +30,10 @@ struct walk {
 
 static void read_entry(struct walk *w, const struct node *entry);
 
-void filter_draft_release(struct filter_draft *d)
-{
-	mem_free(d->step);
-	mem_free(d->test);
-	mem_free(d->place);
-	*d = (struct filter_draft){ 0 };
-}
-
 static size_t emit(struct walk *w, enum step_op op, size_t arg)
 {
 	struct filter_draft *d = w->out;
 
-	d->step = mem_grow(d->step, &d->cap_step, d->n_step + 1, sizeof(*d->step));
 	d->step[d->n_step] = (struct step){ op, (uint32_t)arg };
 	return d->n_step++;
 }
@@ -149,8 +140,11 @@ static const char *describe(struct walk *w, struct slice property, const struct 
 	size_t shown = 0;
 
 	str_init(&s, LIMIT_YAML_SCALAR_BYTES);
-	str_addf(&s, "%s%.*s %.*s ", w->negated ? "not " : "", SLICE_FMT(property),
-		 SLICE_FMT(operand->key->text));
+	str_add_text(&s, w->negated ? "not " : "");
+	str_add_slice(&s, property);
+	str_add_char(&s, ' ');
+	str_add_slice(&s, operand->key->text);
+	str_add_char(&s, ' ');
 	if (operand->kind == NODE_TEXT)
 		add_shown(&s, operand->text);
 	else
@@ -183,8 +177,6 @@ static void emit_test(struct walk *w, const struct operator* op, const struct no
 	struct span at = fault_span(w->f, entry);
 	t.property_name = property->text;
 	t.what = describe(w, property->text, operand);
-	d->test = mem_grow(d->test, &d->cap_test, d->n_test + 1, sizeof(*d->test));
-	d->place = mem_grow(d->place, &d->cap_place, d->n_test + 1, sizeof(*d->place));
 	d->place[d->n_test] = (struct test_place){ at.line, at.column };
 	d->test[d->n_test++] = t;
 	emit(w, STEP_TEST, d->n_test - 1);
@@ -326,11 +318,27 @@ static void read_entry(struct walk *w, const struct node *entry)
 		read_test(w, entry);
 }
 
+/* No more tests and groups than this can be there. */
+static size_t count_entries(const struct node *n)
+{
+	size_t count = n->kind == NODE_MAP;
+
+	for (const struct node *m = n->first; m; m = m->next)
+		count += m->kind == NODE_TEXT ? 0 : count_entries(m);
+	return count;
+}
+
 void filter_read(struct faults *f, struct patterns *patterns, struct arena *arena,
 		 const struct node *filters, struct filter_draft *out)
 {
 	struct walk w = { f, patterns, arena, out, false };
 
-	if (check_list(f, filters, "filters"))
-		read_group(&w, filters, STEP_ALL);
+	if (!check_list(f, filters, "filters"))
+		return;
+	/* Each is a test, or opens and closes a group, and is joined or turned; so is the outermost. */
+	size_t most = count_entries(filters);
+	out->test = arena_alloc(arena, most * sizeof(*out->test));
+	out->place = arena_alloc(arena, most * sizeof(*out->place));
+	out->step = arena_alloc(arena, (3 * most + 2) * sizeof(*out->step));
+	read_group(&w, filters, STEP_ALL);
 }

@@ -13,12 +13,11 @@
 #include "dsl/program.h"
 
 struct filter_draft {
-	struct step *step; /* heap */
-	size_t n_step, cap_step;
-	struct test *test; /* heap */
-	size_t n_test, cap_test;
-	struct test_place *place; /* heap; by test */
-	size_t cap_place;
+	struct step *step;
+	size_t n_step;
+	struct test *test;
+	size_t n_test;
+	struct test_place *place; /* by test */
 };
 
 /* An entry is a test, which names a property and an operator of dsl/operator.c, or one of these. */
@@ -35,9 +34,7 @@ extern const struct filter_property {
 	struct about about;
 } filter_property;
 
-void filter_draft_release(struct filter_draft *d);
-
-/* Reads the value of `filters:`. */
+/* Reads the value of `filters:`; what comes out is in the arena. */
 void filter_read(struct faults *f, struct patterns *patterns, struct arena *arena,
 		 const struct node *filters, struct filter_draft *out);
 

@@ -50,6 +50,7 @@ struct reader {
 	struct node *root;
 	struct place stopped; /* where it could not be read on */
 	size_t events;	      /* of the whole file */
+	size_t elsewhere;     /* errors that out->each found */
 };
 
 void documents_release(struct documents *d)
@@ -407,8 +408,12 @@ static void on_document(struct reader *r, const yaml_event_t *e)
 static void finish_document(struct reader *r)
 {
 	struct documents *out = r->out;
+	size_t errors = r->faults->diags->errors;
 
-	if (r->root && !node_is_missing(r->root)) {
+	if (r->root && !node_is_missing(r->root) && out->each) {
+		out->each(out->ctx, r->root);
+		r->elsewhere += r->faults->diags->errors - errors;
+	} else if (r->root && !node_is_missing(r->root)) {
 		out->root = mem_grow(out->root, &out->cap, out->count + 1,
 				     sizeof(const struct node *));
 		out->root[out->count++] = r->root;
@@ -541,7 +546,7 @@ void node_read_file(struct faults *f, uint32_t file, struct arena *arena, struct
 			break;
 		r.base = next_document(&r, r.stopped, r.base.at);
 	}
-	out->incomplete |= f->diags->errors > errors;
+	out->incomplete |= f->diags->errors - r.elsewhere > errors;
 }
 
 /* ---- reading trees ----------------------------------------------------- */

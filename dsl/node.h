@@ -44,6 +44,12 @@ struct documents {
 	const struct node **root; /* heap */
 	size_t count, cap;
 	bool incomplete; /* a file or a document could not be read whole */
+	/*
+	 * Where it is set, documents are told as soon as they end, while they are still in the
+	 * processor's caches, and not kept in `root`.
+	 */
+	void (*each)(void *ctx, const struct node *root);
+	void *ctx;
 };
 
 void documents_release(struct documents *d);

@@ -236,6 +236,9 @@ struct table_memory {
 /* Whether `wanted` is among sorted values: of a rule's from or to. */
 bool rule_has_value(const struct slice *value, size_t count, struct slice wanted);
 
+/* Sets t->hash: what its dump is known by. */
+void table_hash(struct table *t);
+
 /* Builds t->index from the rules. */
 void table_index_build(struct table *t);
 

@@ -280,8 +280,3 @@ void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
 	fields_read(f, arena, r);
 	f->rule = NULL;
 }
-
-void rule_draft_release(struct rule_draft *d)
-{
-	filter_draft_release(&d->filter);
-}

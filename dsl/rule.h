@@ -58,7 +58,6 @@ const char *action_account_type(int act);
 
 void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
 	       const struct node *doc, struct rule_draft *out);
-void rule_draft_release(struct rule_draft *d);
 
 /* True for an unquoted number: a list's id. */
 bool rule_list_is_id(const struct node *list);

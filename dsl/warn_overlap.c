@@ -15,6 +15,7 @@
 /* Rules of one group, trigger and value, in the order of the files. */
 struct shelf {
 	const struct demands *list[OTHERS_MOST];
+	uint64_t asked[OTHERS_MOST]; /* which properties their filters test */
 	size_t count;
 };
 
@@ -53,6 +54,21 @@ static struct slice key_of(struct overlaps *o, const struct rule_draft *r,
 	return str_slice(&o->key);
 }
 
+/*
+ * A bit for each property that tests from `first` on ask for; two may have the same. What a rule asks of
+ * a property, only one that asks something of it, too, can imply: most pairs need no closer look.
+ */
+static uint64_t asked_by(const struct demands *d, size_t first)
+{
+	uint64_t asked = 0;
+
+	for (size_t i = first; i < d->must.count; i++) {
+		struct slice name = d->must.list[i].test->property_name;
+		asked |= UINT64_C(1) << (hash_bytes(0, name.ptr, name.len) & 63);
+	}
+	return asked;
+}
+
 static void shelve_under(struct overlaps *o, const struct demands *d, const struct slice *value)
 {
 	struct slice key = key_of(o, d->rule, value);
@@ -63,8 +79,10 @@ static void shelve_under(struct overlaps *o, const struct demands *d, const stru
 		*shelf = (struct shelf){ .count = 0 };
 		map_put(&o->shelves, key, shelf);
 	}
-	if (shelf->count < OTHERS_MOST)
-		shelf->list[shelf->count++] = d;
+	if (shelf->count == OTHERS_MOST)
+		return;
+	shelf->list[shelf->count] = d;
+	shelf->asked[shelf->count++] = asked_by(d, d->own);
 }
 
 static void shelve(struct overlaps *o, const struct demands *d)
@@ -158,11 +176,12 @@ static bool look_among(struct overlaps *o, const struct demands *d, const struct
 {
 	const struct shelf *shelf = map_get(&o->shelves, key_of(o, d->rule, value));
 	struct faults *f = o->f;
+	uint64_t asked = asked_by(d, 0);
 
 	for (size_t i = 0; shelf && i < shelf->count; i++) {
-		const struct rule_draft *other = shelf->list[i]->rule;
-		if (!is_told(shelf->list[i], d))
+		if ((shelf->asked[i] & ~asked) || !is_told(shelf->list[i], d))
 			continue;
+		const struct rule_draft *other = shelf->list[i]->rule;
 		f->rule = d->rule->shown;
 		fault(f, CODE_ISSUED_TWICE, d->rule->name_node,
 		      "whoever earns %s earns %s too, of the same group",
