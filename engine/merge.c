@@ -61,7 +61,10 @@ static int64_t oldest_entry(const struct contact *c, size_t properties)
 	return oldest;
 }
 
-/* Whether changes of the contact were decided that are later than a time: it lived then. */
+/*
+ * Whether changes of the contact were decided, or still wait, that are later than a time: it lived then, and was read.
+ * (A list shows joins of contacts that nobody has read.)
+ */
 static bool lived_after(struct db *db, const char *account, const char *contact, int64_t after_ms)
 {
 	return db_exists(
@@ -69,7 +72,9 @@ static bool lived_after(struct db *db, const char *account, const char *contact,
 		"SELECT 1 FROM decided d JOIN watch w ON w.id = d.watch WHERE w.account = ?1"
 		" AND d.contact = ?2 AND d.at_ms > ?3"
 		" UNION ALL SELECT 1 FROM issuance WHERE source_account = ?1 AND contact = ?2"
-		" AND at_ms > ?3",
+		" AND at_ms > ?3"
+		" UNION ALL SELECT 1 FROM pending p JOIN watch w ON w.id = p.watch WHERE p.account = ?1"
+		" AND p.contact = ?2 AND w.event = 'property-changed' AND p.at_ms > ?3",
 		"tti", account, contact, after_ms);
 }
 
@@ -130,16 +135,19 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 		before.merged_ms = query_integer(q, 1);
 		query_end(q);
 	}
+	/* A look that does not say whom the contact absorbed takes nothing back. */
+	bool news = !same && c->n_merged > 0;
+	if (news) { /* told by what is on record under each id: before that is one */
+		/* What was read is forgotten after a while, what was decided never. */
+		before.read = before.read || lived_after(db, account, c->id, INT64_MIN);
+		before.kept = was_kept(db, account, c);
+	}
 	if (strcmp(c->asked, c->id) != 0)
 		take_over(db, account, c->asked, c->id);
-	/* A look that does not say whom the contact absorbed takes nothing back. */
-	if (same || c->n_merged == 0)
+	if (!news)
 		return before.merged_ms;
 	for (size_t i = 0; i < c->n_merged; i++)
 		take_over(db, account, c->merged[i], c->id);
-	/* What was read is forgotten after a while, what was decided never. */
-	before.read = before.read || lived_after(db, account, c->id, INT64_MIN);
-	before.kept = was_kept(db, account, c);
 	int64_t merged_ms = merge_time(c, properties, &before);
 	freeze_pending(db, account, c->id, merged_ms);
 	db_run(db,

@@ -285,27 +285,26 @@ static void take_probe(struct hub_list *l, const struct json *list)
 }
 
 /*
- * A list that was being built when its rule was activated: its members will be the baseline. Its activation moves on
- * for as long as it is seen to be built, so that a row which shows up later than its own time is none either.
+ * A list that was being built when its rule was activated: what it holds when it is complete is no news, so its
+ * activation moves on until then. Rows may show up later than their own times, hence no snapshot.
  */
 static void note_building(struct source *s, const struct hub_list *l, int64_t seen_ms)
 {
 	for (size_t i = 0; i < l->n_served; i++) {
 		struct watch *w = l->served[i];
-		if (!w->building || !l->processing)
+		if (!w->building || (w->building == 2 && !l->processing))
 			continue;
-		bool first = w->building == 2;
-		w->building = 1;
+		if (w->building == 2)
+			log_line(s->world->log, LOG_INFO,
+				 "list is still being built: its members will be the baseline",
+				 "account", s->name, "list", l->target, NULL);
+		/* Until there is an activation, none can be moved. */
+		w->building = l->processing || w->start_ms == INT64_MAX;
 		if (w->start_ms < seen_ms)
 			w->start_ms = seen_ms;
 		db_run(s->db,
-		       "UPDATE watch SET building = 1, start_ms = max(start_ms, ?2) WHERE id = ?1",
-		       "ii", w->id, seen_ms);
-		if (!first)
-			continue;
-		log_line(s->world->log, LOG_INFO,
-			 "list is still being built: its members will be the baseline", "account",
-			 s->name, "list", l->target, NULL);
+		       "UPDATE watch SET building = ?2, start_ms = max(start_ms, ?3) WHERE id = ?1",
+		       "iii", w->id, (int64_t)w->building, seen_ms);
 	}
 }
 
@@ -420,14 +419,6 @@ static void add_join(struct source *s, const struct watch *w, const struct membe
 	inbox_wait(s->db, s->name, m->contact, &join);
 }
 
-static void add_baseline(struct source *s, const struct watch *w, const struct member *m)
-{
-	db_run(s->db,
-	       "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, ?2, ?3, '')"
-	       " ON CONFLICT (watch, contact) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
-	       "isi", w->id, m->contact, m->joined_ms);
-}
-
 /* Notes the member; true where it was not known, or had joined before and joins again. */
 static bool store_member(struct source *s, const struct hub_list *l, const struct member *m)
 {
@@ -459,9 +450,7 @@ static void take_member(struct source *s, struct hub_list *l, const struct membe
 		const struct watch *w = l->served[i];
 		if (m->joined_ms <= w->start_ms)
 			continue;
-		if (w->building == 1)
-			add_baseline(s, w, m);
-		else if (fresh || w->building == 2)
+		if (fresh || w->building)
 			add_join(s, w, m);
 	}
 }

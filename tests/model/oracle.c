@@ -267,6 +267,19 @@ static bool same_as_before(const struct model_burst *burst, size_t i)
 	return false;
 }
 
+/* Whether there was a quiet time between in which the contact was to be seen. */
+static bool was_seen(const struct model_story *s, const struct model_record *r, int64_t from_ms,
+		     int64_t until_ms)
+{
+	for (size_t i = 0; i < r->gones && r->gone[i].from_ms < until_ms; i++) {
+		if (made_sure(s, from_ms, r->gone[i].from_ms))
+			return true;
+		if (from_ms < r->gone[i].until_ms)
+			from_ms = r->gone[i].until_ms;
+	}
+	return from_ms < until_ms && made_sure(s, from_ms, until_ms);
+}
+
 /*
  * Where a merge keeps an id, nothing need say when it was: until a quiet time after it a change
  * may be taken for one from before.
@@ -274,7 +287,7 @@ static bool same_as_before(const struct model_burst *burst, size_t i)
 static bool hides_behind_merge(const struct model_story *s, const struct model_record *r,
 			       int64_t at_ms)
 {
-	return r->merged_ms > r->created_ms && !made_sure(s, r->merged_ms, at_ms);
+	return r->merged_ms > r->created_ms && !was_seen(s, r, r->merged_ms, at_ms);
 }
 
 /*

@@ -468,6 +468,24 @@ static void a_backfill_has_not_seen_what_a_merge_hid(void **state)
 	take_down();
 }
 
+/* Contact 1 kept its id and absorbed 7, of which a change still waited: 7 lived when 1 was there already. */
+static void a_burst_under_the_absorbed_id_tells_the_kind_of_merge(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", ""));
+	wait_for(s.watches.watch[0].id, "7", NOW - MS_HOUR, "Bronze", "Silver");
+	merged_now();
+	s.contact.created_ms = NOW - 2 * MS_HOUR;
+	s.contact.modified_ms = NOW + MS_MINUTE;
+	decide();
+	assert_int_equal(issuances("planned"), 1); /* as it was known */
+	assert_int_equal(
+		db_integer(db, 0, "SELECT at_ms FROM issuance WHERE state = 'planned'", ""),
+		NOW - MS_HOUR);
+	assert_int_equal(decisions("skipped", "merged before seen"), 2);
+	take_down();
+}
+
 static void changes_that_a_merge_hid_and_a_slow_pattern(void **state)
 {
 	static const char slow[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
@@ -775,6 +793,7 @@ int main(void)
 		stored(joins_fall_due_one_by_one),
 		stored(a_join_that_a_merge_carried_over),
 		stored(changes_that_a_merge_hid),
+		stored(a_burst_under_the_absorbed_id_tells_the_kind_of_merge),
 		stored(changes_that_a_merge_hid_and_a_slow_pattern),
 		stored(a_backfill_has_not_seen_what_a_merge_hid),
 		stored(changes_that_a_merge_hid_and_facts_that_are_not_read),
