@@ -247,13 +247,15 @@ static void drop_undeclared(struct engine *e)
 
 enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 {
+	const struct watches *before = e->in_step ? &e->watches : NULL;
 	struct watches watches;
 	enum rc rc = RC_OK;
 
+	e->in_step = false;
 	if (!e->recovered)
 		rc = outbox_recover(e->outbox, err);
 	if (rc == RC_OK)
-		rc = watches_sync(e->db, table, wall_ms(e), e->world->log, &watches, err);
+		rc = watches_sync(e->db, table, before, wall_ms(e), e->world->log, &watches, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = record_ruleset(e->db, table, &watches, wall_ms(e), &e->ruleset, err);
@@ -272,6 +274,7 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 		if (registry_source(table->account[i].type))
 			origin_load(origin_of(e, &table->account[i]), i);
 	rc = outbox_load(e->outbox, e->table, err);
+	e->in_step = rc == RC_OK;
 	if (old)
 		watches_release(&old_watches);
 	table_unref(old);
@@ -324,7 +327,7 @@ enum rc engine_revive(struct engine *e, struct table *table, struct err *err)
 	e->db = e->world->db;
 	e->outbox = outbox_new(e->world);
 	e->failed = RC_OK;
-	e->recovered = false;
+	e->recovered = e->in_step = false;
 	e->housekeeping_ms = e->trim_ms = e->secrets_ms = 0;
 	return engine_load(e, table ? table : e->table, err);
 }

@@ -1,17 +1,24 @@
 #include "engine/watch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "engine/came.h"
 
+/* So many activations are named in the log, the others counted. */
+#define NAMED_MOST 20
+
 /* One run of watches_sync. */
 struct sync {
 	struct db *db;
 	const struct table *table;
+	const struct watches *before; /* as the store has it; NULL: it must be asked */
 	const struct log *log;
+	int64_t *watch; /* by rule id; 0: it is off */
+	size_t activated, deactivated;
 	int64_t now_ms;
 	struct map made; /* key of a new or inherited watch -> its id, boxed in memory */
 	struct arena memory;
@@ -136,37 +143,92 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	return remember(s, name, id);
 }
 
-static void activate_rule(struct sync *s, const struct rule *rule)
+/* Answers the rule's watch. */
+static int64_t activate_rule(struct sync *s, const struct rule *rule)
 {
 	const char *key = watch_trigger_key(s->table, rule, &s->memory);
 	struct known k = find_known(s, rule, key);
 	int64_t watch = k.watch;
 
 	if (k.active && k.same_trigger && k.settle_ms == rule->settle_ms)
-		return;
+		return watch;
 	if (k.active && k.same_trigger) {
 		watch = inherit_watch(s, rule, k.watch);
 	} else {
 		watch = new_watch(s, rule, key, !k.exists);
-		log_line(s->log, LOG_INFO, "rule activated", "rule", rule->name, "mode",
-			 rule_mode_names[rule->mode], NULL);
+		if (++s->activated <= NAMED_MOST)
+			log_line(s->log, LOG_INFO, "rule activated", "rule", rule->name, "mode",
+				 rule_mode_names[rule->mode], NULL);
 	}
 	db_run(s->db,
 	       "INSERT INTO rule (name, watch, trigger_key) VALUES (?1, ?2, ?3)"
 	       " ON CONFLICT (name) DO UPDATE SET watch = excluded.watch, trigger_key = excluded.trigger_key",
 	       "tit", rule->name, watch, key);
+	return watch;
 }
 
-/* Rules that are off or absent, and watches that nobody is left to use. */
-static void deactivate_others(struct sync *s)
+/* The watch that a rule had and keeps; NULL: there is something to do about it, or nobody knows. */
+static const struct watch *kept_watch(const struct sync *s, const struct rule *rule,
+				      const struct rule *was)
+{
+	const struct watch *w = was ? s->before->of_rule[was->id] : NULL;
+
+	return w && was->event == rule->event && was->settle_ms == rule->settle_ms &&
+			       was->target_is_name == rule->target_is_name &&
+			       strcmp(was->target, rule->target) == 0 &&
+			       strcmp(s->before->table->account[was->source].name,
+				      account_name(s, rule)) == 0
+		       ? w
+		       : NULL;
+}
+
+static void deactivate_rule(struct sync *s, const char *name)
+{
+	db_run(s->db, "UPDATE rule SET watch = NULL WHERE name = ?1", "t", name);
+	if (++s->deactivated <= NAMED_MOST)
+		log_line(s->log, LOG_INFO, "rule deactivated", "rule", name, NULL);
+}
+
+/* By the table of before, in the order of names, as both are. Whether there was anything to do. */
+static bool sync_with_before(struct sync *s)
+{
+	const struct table *before = s->before->table, *now = s->table;
+	bool any = false;
+
+	for (size_t i = 0, k = 0; i < now->n_rule || k < before->n_rule;) {
+		const struct rule *rule = i < now->n_rule ? &now->rule[i] : NULL;
+		const struct rule *was = k < before->n_rule ? &before->rule[k] : NULL;
+		int order = !was ? -1 : !rule ? 1 : strcmp(rule->name, was->name);
+		rule = order <= 0 ? rule : NULL;
+		was = order >= 0 ? was : NULL;
+		i += rule != NULL;
+		k += was != NULL;
+		bool on = rule && rule->mode != MODE_OFF;
+		const struct watch *kept = on ? kept_watch(s, rule, was) : NULL;
+		if (on)
+			s->watch[rule->id] = kept ? kept->id : activate_rule(s, rule);
+		else if (was && s->before->of_rule[was->id])
+			deactivate_rule(s, was->name);
+		else
+			continue;
+		any |= !kept;
+	}
+	return any;
+}
+
+/* By what the store says of every rule. */
+static void sync_with_store(struct sync *s)
 {
 	struct names_of_rules {
 		char *name;
 		struct names_of_rules *next;
 	} *gone = NULL;
+
+	for (size_t i = 0; i < s->table->n_rule; i++)
+		if (s->table->rule[i].mode != MODE_OFF)
+			s->watch[i] = activate_rule(s, &s->table->rule[i]);
 	struct query *q = db_select(
 		s->db, "SELECT name FROM rule WHERE watch IS NOT NULL ORDER BY name DESC", "");
-
 	while (query_next(q)) {
 		char *name = arena_text(&s->memory, query_slice(q, 0));
 		const struct rule *rule = table_rule(s->table, name);
@@ -176,13 +238,34 @@ static void deactivate_others(struct sync *s)
 		*g = (struct names_of_rules){ name, gone };
 		gone = g;
 	}
-	for (; gone; gone = gone->next) {
-		db_run(s->db, "UPDATE rule SET watch = NULL WHERE name = ?1", "t", gone->name);
-		log_line(s->log, LOG_INFO, "rule deactivated", "rule", gone->name, NULL);
-	}
-	db_run(s->db,
-	       "DELETE FROM watch WHERE id NOT IN (SELECT watch FROM rule WHERE watch IS NOT NULL)",
-	       "");
+	for (; gone; gone = gone->next)
+		deactivate_rule(s, gone->name);
+}
+
+static void say_the_rest(const struct sync *s, const char *fact, size_t n)
+{
+	char count[24];
+
+	snprintf(count, sizeof(count), "%zu", n - NAMED_MOST);
+	if (n > NAMED_MOST)
+		log_line(s->log, LOG_INFO, fact, "count", count, NULL);
+}
+
+/* Rules that are new, edited, off or absent, and watches that nobody is left to use. */
+static void sync_rules(struct sync *s)
+{
+	bool any = true;
+
+	if (s->before)
+		any = sync_with_before(s);
+	else
+		sync_with_store(s);
+	if (any)
+		db_run(s->db,
+		       "DELETE FROM watch WHERE id NOT IN (SELECT watch FROM rule WHERE watch IS NOT NULL)",
+		       "");
+	say_the_rest(s, "more rules activated", s->activated);
+	say_the_rest(s, "more rules deactivated", s->deactivated);
 }
 
 static uint32_t property_index(const struct table *t, uint32_t source, const char *name)
@@ -212,32 +295,51 @@ static void load_watch(struct query *q, const struct table *t, const struct rule
 		w->property = property_index(t, rule->source, rule->target);
 }
 
+/* A rule and its watch. */
+struct pair {
+	int64_t watch;
+	size_t rule;
+};
+
+static int by_watch(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	if (x->watch != y->watch)
+		return x->watch < y->watch ? -1 : 1;
+	return x->rule < y->rule ? -1 : 1;
+}
+
 /* Watches in order of id, and which of them each rule has. */
 static void load_watches(struct sync *s, struct watches *out)
 {
-	size_t *at = arena_alloc(&s->memory, (s->table->n_rule + 1) * sizeof(*at));
-	size_t n = 0;
-	struct query *q = db_select(
-		s->db,
-		"SELECT w.id, w.loaded_ms, w.start_ms, w.building, r.name FROM watch w"
-		" JOIN rule r ON r.watch = w.id ORDER BY w.id, r.name",
-		"");
+	size_t rules = s->table->n_rule, pairs = 0, at = 0;
+	struct pair *pair = arena_alloc(&s->memory, (rules + 1) * sizeof(*pair));
 
-	out->of_rule = arena_alloc(&out->memory, (s->table->n_rule + 1) * sizeof(struct watch *));
+	for (size_t i = 0; i < rules; i++)
+		if (s->watch[i])
+			pair[pairs++] = (struct pair){ s->watch[i], i };
+	qsort(pair, pairs, sizeof(*pair), by_watch);
+	struct query *q = db_select(
+		s->db, "SELECT id, loaded_ms, start_ms, building FROM watch ORDER BY id", "");
 	while (query_next(q)) {
-		char *name = arena_text(&s->memory, query_slice(q, 4));
-		const struct rule *rule = table_rule(s->table, name);
-		if (!rule) /* defensive: the others were deactivated just now */
+		while (at < pairs &&
+		       pair[at].watch < query_integer(q, 0)) /* defensive: it is there */
+			at++;
+		if (at == pairs || pair[at].watch != query_integer(q, 0))
 			continue;
-		if (!n || out->watch[n - 1].id != query_integer(q, 0)) {
-			out->watch = mem_grow(out->watch, &out->cap, n + 1, sizeof(*out->watch));
-			load_watch(q, s->table, rule, &out->watch[n++]);
-		}
-		at[rule->id] = n;
+		out->watch = mem_grow(out->watch, &out->cap, out->count + 1, sizeof(*out->watch));
+		load_watch(q, s->table, &s->table->rule[pair[at].rule], &out->watch[out->count++]);
+		while (at < pairs && pair[at].watch == query_integer(q, 0))
+			at++;
 	}
-	out->count = n;
-	for (size_t i = 0; i < s->table->n_rule; i++)
-		out->of_rule[i] = at[i] ? &out->watch[at[i] - 1] : NULL;
+	out->of_rule = arena_alloc(&out->memory, (rules + 1) * sizeof(struct watch *));
+	for (size_t i = 0, w = 0; i < pairs; i++) {
+		while (w < out->count && out->watch[w].id < pair[i].watch)
+			w++;
+		if (w < out->count)
+			out->of_rule[pair[i].rule] = &out->watch[w];
+	}
 }
 
 static void make_tag(struct watches *w)
@@ -250,20 +352,22 @@ static void make_tag(struct watches *w)
 	snprintf(w->tag, sizeof(w->tag), "%016llx", (unsigned long long)hash);
 }
 
-enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
-		     const struct log *log, struct watches *out, struct err *err)
+enum rc watches_sync(struct db *db, const struct table *table, const struct watches *before,
+		     int64_t now_ms, const struct log *log, struct watches *out, struct err *err)
 {
-	struct sync s = { .db = db, .table = table, .log = log, .now_ms = now_ms };
+	struct sync s = {
+		.db = db, .table = table, .before = before, .log = log, .now_ms = now_ms
+	};
 
-	*out = (struct watches){ .synced_ms = now_ms, .matcher = matcher_new(table) };
+	*out = (struct watches){ .table = table,
+				 .synced_ms = now_ms,
+				 .matcher = matcher_new(table) };
 	map_init(&s.made);
 	arena_init(&s.memory);
 	arena_init(&out->memory);
 	db_begin(db, "activate");
-	for (size_t i = 0; i < table->n_rule; i++)
-		if (table->rule[i].mode != MODE_OFF)
-			activate_rule(&s, &table->rule[i]);
-	deactivate_others(&s);
+	s.watch = arena_alloc(&s.memory, (table->n_rule + 1) * sizeof(*s.watch));
+	sync_rules(&s);
 	load_watches(&s, out);
 	make_tag(out);
 	enum rc rc = db_commit(db, err);

@@ -35,16 +35,20 @@ struct watches {
 	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
 	int64_t synced_ms; /* our clock at watches_sync: the loaded_ms of what was activated then */
 	char tag[17];	   /* changes when property watches do: which watches a read served */
-	struct matcher *matcher; /* of the table that they were loaded for */
+	const struct table *table; /* that they were loaded for; lent */
+	struct matcher *matcher;   /* of it */
 	struct arena memory;
 };
 
 /*
  * Writes activations of `table` into the store in one transaction and loads the
- * watches. `now_ms` is our clock. Logs what was activated and deactivated.
+ * watches. `before` (NULL: nobody knows) are those that the store has now, as this function or watches_start
+ * left them, with their table: then only rules that differ cost a look into the store. `now_ms` is our
+ * clock. Logs what was activated and deactivated.
  */
-enum rc watches_sync(struct db *db, const struct table *table, int64_t now_ms,
-		     const struct log *log, struct watches *out, struct err *err) MUST_CHECK;
+enum rc watches_sync(struct db *db, const struct table *table, const struct watches *before,
+		     int64_t now_ms, const struct log *log, struct watches *out,
+		     struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
 /*
  * What a rule's trigger is, as the store keeps it, in `memory`: two rules with the same have the same

@@ -123,7 +123,7 @@ static void measure(struct table *t)
 		snprintf(path, sizeof(path), "/tmp/hs2cert-bench-%d.db", (int)getpid());
 		remove_state(path);
 		if (db_open(path, DB_OWN, &world.db, &err) != RC_OK ||
-		    watches_sync(world.db, t, 1000000000, &silent, &watches, &err) != RC_OK ||
+		    watches_sync(world.db, t, NULL, 1000000000, &silent, &watches, &err) != RC_OK ||
 		    watches_start(world.db, &watches, t->rule[0].source, &clock, &err) != RC_OK) {
 			fprintf(stderr, "bench: %s\n", err.text);
 			return;

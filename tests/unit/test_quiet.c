@@ -29,7 +29,7 @@ static void load(const char *rules, int64_t at_ms)
 	struct err err;
 
 	table = table_of(rules);
-	assert_int_equal(watches_sync(db, table, at_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(watches_sync(db, table, NULL, at_ms, &silent, &watches, &err), RC_OK);
 	assert_int_equal(record_ruleset(db, table, &watches, at_ms, &ruleset, &err), RC_OK);
 	for (size_t i = 0; i < table->n_rule; i++)
 		watch[i] = watches.of_rule[i] ? watches.of_rule[i]->id : 0;

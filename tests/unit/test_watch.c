@@ -18,7 +18,7 @@ static struct table *sync(const char *text, int64_t now_ms, struct watches *w)
 	struct err err;
 	struct table *table = table_of(text);
 
-	if (watches_sync(db, table, now_ms, &silent, w, &err) != RC_OK)
+	if (watches_sync(db, table, NULL, now_ms, &silent, w, &err) != RC_OK)
 		fail_msg("%s", err.text);
 	return table;
 }
@@ -324,11 +324,104 @@ static void an_activation_that_is_not_written_is_none(void **state)
 
 	(void)state;
 	db_hook(db, refuse, NULL);
-	assert_int_equal(watches_sync(db, t, NOW, &silent, &w, &err), RC_BROKEN);
+	assert_int_equal(watches_sync(db, t, NULL, NOW, &silent, &w, &err), RC_BROKEN);
 	db_hook(db, NULL, NULL);
 	assert_false(db_exists(db, "SELECT 1 FROM watch", ""));
 	assert_false(db_exists(db, "SELECT 1 FROM rule", ""));
 	table_unref(t);
+}
+
+/* ---- by the load before ---------------------------------------------------- */
+
+#define JOINED(list) "trigger: { event: list-added, " list " }\n"
+
+/* All that a load leaves in the store. */
+static void add_rows(struct db *of, struct str *out)
+{
+	struct query *q = db_select(
+		of,
+		"SELECT r.name, r.trigger_key, coalesce(r.watch, 0) FROM rule r ORDER BY r.name",
+		"");
+
+	while (query_next(q))
+		str_addf(out, "%.*s: %.*s %lld\n", SLICE_FMT(query_slice(q, 0)),
+			 SLICE_FMT(query_slice(q, 1)), (long long)query_integer(q, 2));
+	q = db_select(
+		of, "SELECT id, target, settle_ms, loaded_ms, building FROM watch ORDER BY id", "");
+	while (query_next(q))
+		str_addf(out, "%lld: %.*s %lld %lld %lld\n", (long long)query_integer(q, 0),
+			 SLICE_FMT(query_slice(q, 1)), (long long)query_integer(q, 2),
+			 (long long)query_integer(q, 3), (long long)query_integer(q, 4));
+}
+
+static void add_loaded(const struct watches *w, struct str *out)
+{
+	for (size_t i = 0; i < w->table->n_rule; i++) {
+		const struct watch *of = w->of_rule[i];
+		str_addf(out, "%s -> %lld\n", w->table->rule[i].name, of ? (long long)of->id : 0LL);
+	}
+	for (size_t i = 0; i < w->count; i++)
+		str_addf(out, "%lld: %s %d %u %lld %lld\n", (long long)w->watch[i].id,
+			 w->watch[i].target, w->watch[i].event, w->watch[i].property,
+			 (long long)w->watch[i].settle_ms, (long long)w->watch[i].loaded_ms);
+	str_addf(out, "%s\n", w->tag);
+}
+
+/* Any rule in any of its forms, or absent, after any other: as a start would have it, which asks the store. */
+static void a_load_after_another_is_as_one_at_a_start(void **state)
+{
+	static const char *const forms[] = {
+		"",
+		CHANGED("tier", ""),
+		CHANGED("tier", "  settle: 5m\n"),
+		CHANGED("tier", "  to: Gold\n") "mode: shadow\n",
+		CHANGED("rank", ""),
+		CHANGED("tier", "") "mode: off\n",
+		JOINED("list: 4711"),
+		JOINED("list: Graduates"),
+		JOINED("list: 4711, settle: 2m"),
+	};
+	struct watches before, w, other;
+	struct table *old = NULL;
+	struct db *fresh;
+	struct err err;
+	uint32_t dice = 4711;
+
+	(void)state;
+	assert_int_equal(db_open(":memory:", DB_OWN, &fresh, &err), RC_OK);
+	for (int64_t load = 0; load < 400; load++) {
+		struct str text, mine, theirs;
+		str_init(&text, 10000);
+		str_init(&mine, 100000);
+		str_init(&theirs, 100000);
+		for (int i = 0; i < 5; i++) {
+			dice = dice * 1664525 + 1013904223;
+			const char *form = forms[(dice >> 16) % (sizeof(forms) / sizeof(forms[0]))];
+			if (form[0])
+				str_addf(&text, RULE("r%d", "%s"), i, form);
+		}
+		struct table *t = table_of(str_text(&text));
+		assert_int_equal(
+			watches_sync(db, t, old ? &before : NULL, load + 1, &silent, &w, &err),
+			RC_OK);
+		assert_int_equal(watches_sync(fresh, t, NULL, load + 1, &silent, &other, &err),
+				 RC_OK);
+		add_rows(db, &mine);
+		add_loaded(&w, &mine);
+		add_rows(fresh, &theirs);
+		add_loaded(&other, &theirs);
+		assert_string_equal(str_text(&mine), str_text(&theirs));
+		watches_release(&other);
+		if (old)
+			done(old, &before);
+		old = t;
+		before = w;
+		str_release(&text);
+		str_release(&mine);
+		str_release(&theirs);
+	}
+	done(old, &before);
+	db_close(fresh);
 }
 
 int main(void)
@@ -349,6 +442,7 @@ int main(void)
 		stored(a_start_that_an_earlier_process_left_open),
 		stored(the_tag_changes_with_property_watches),
 		stored(an_activation_that_is_not_written_is_none),
+		stored(a_load_after_another_is_as_one_at_a_start),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
