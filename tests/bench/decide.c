@@ -80,7 +80,11 @@ static double decide_contacts(const struct world *world, const struct table *t, 
 		for (size_t k = i; k < i + BATCH; k++) {
 			struct contact c;
 			fill_contact(t, k, &memory, &c);
-			struct news news = { c.id, 0, c.modified_ms, 0 };
+			struct news news = {
+				.contact = c.id,
+				.modified_ms = c.modified_ms,
+				.came = "p1795961211626 k1795961212626 d1795961272626 "
+			};
 			decide_contact(&d, &c, &news, fixed_now(NULL), &memory);
 		}
 		if (db_commit(world->db, &err) != RC_OK)
