@@ -201,7 +201,6 @@ static struct test *make_test(struct compiler *c, const struct test *draft,
 	t->value = key->value;
 	t->property = key->property;
 	t->property_name = keep(c, draft->property_name);
-	t->pattern = keep(c, draft->pattern);
 	t->what = key->what;
 	/* The number was parsed from the node's text; parse it again from the kept one. */
 	if (t->quantity.kind == QUANTITY_NUMBER && t->n_value)
@@ -491,10 +490,9 @@ static void keep_files(struct compiler *c)
 
 static void take_patterns(struct drafts *d, struct table_memory *memory)
 {
-	memory->regex = d->patterns.list;
-	memory->n_regex = d->patterns.count;
-	d->patterns.list = NULL;
-	d->patterns.count = d->patterns.cap = 0;
+	patterns_close(&d->patterns);
+	memory->patterns = d->patterns;
+	patterns_init(&d->patterns);
 }
 
 struct table *drafts_compile(struct drafts *d, const struct sources *sources)
@@ -520,7 +518,7 @@ struct table *drafts_compile(struct drafts *d, const struct sources *sources)
 	take_patterns(d, memory);
 	table_index_build(c.t);
 	table_hash(c.t);
-	c.t->bytes = memory->arena.used;
+	c.t->bytes = memory->arena.used + memory->patterns.arena.used;
 	map_release(&c.strings);
 	map_release(&c.properties);
 	map_release(&c.defaults);

@@ -197,6 +197,7 @@ struct table *table_mutate(struct table *t, const struct mutation *m)
 	size_t bytes = t->n_rule * sizeof(struct rule);
 
 	arena_init(&memory->arena);
+	patterns_init(&memory->patterns);
 	memory->base = table_ref(t);
 	memory->place = t->memory->place;
 	struct table *out = arena_alloc(&memory->arena, sizeof(*out));

@@ -64,8 +64,6 @@ struct standing {
 struct index_maker {
 	const struct table *t;
 	struct arena *arena; /* the table's */
-	struct arena memory; /* until all is laid out */
-	struct map known;    /* pattern to struct literals; those of no count are none */
 	struct map literals_kept, numbers_kept, patterns_kept, paths_kept,
 		gates_kept; /* to index + 1 */
 	struct pile entry, number, literals, test, pattern, gate, path, standing;
@@ -85,8 +83,6 @@ struct index_maker *index_maker_new(struct table *t)
 				   .gate = { .each = sizeof(struct gate) },
 				   .path = { .each = sizeof(struct path) },
 				   .standing = { .each = sizeof(struct standing) } };
-	arena_init(&m->memory);
-	map_init(&m->known);
 	map_init(&m->literals_kept);
 	map_init(&m->numbers_kept);
 	map_init(&m->patterns_kept);
@@ -117,32 +113,18 @@ static struct slice bytes_of(const void *p, size_t len)
 
 /* ---- what a rule needs ------------------------------------------------------- */
 
-/* NULL where the pattern is more than texts. */
-static const struct literals *known_literals(struct index_maker *m, struct slice pattern)
-{
-	struct literals *l = map_get(&m->known, pattern);
-
-	if (!l) {
-		l = arena_alloc(&m->memory, sizeof(*l));
-		if (!literals_of(pattern, &m->memory, l))
-			l->count = 0;
-		map_put(&m->known, pattern, l);
-	}
-	return l->count ? l : NULL;
-}
-
-static void add_need(struct index_maker *m, struct needs *out, const struct test *test)
+static void add_need(struct needs *out, const struct test *test)
 {
 	if (out->count == NEEDS_MOST) {
 		out->all = false;
 		return;
 	}
-	const struct literals *l = test->pattern.len ? known_literals(m, test->pattern) : NULL;
+	const struct literals *l = test->pattern ? test->pattern->texts : NULL;
 	out->need[out->count++] = (struct need){ test, l };
 }
 
 /* The tests that stand by themselves in the outermost group, in which all must hold. */
-static void read_needs(struct index_maker *m, const struct rule *rule, struct needs *out)
+static void read_needs(const struct rule *rule, struct needs *out)
 {
 	const struct filter *f = rule->filter;
 	bool flat = f && f->n_step && f->step[0].op == STEP_ALL;
@@ -155,7 +137,7 @@ static void read_needs(struct index_maker *m, const struct rule *rule, struct ne
 		depth += op == STEP_ALL || op == STEP_ANY;
 		depth -= op == STEP_CLOSE;
 		if (op == STEP_TEST && depth == 1 && f->step[i + 1].op == STEP_JOIN)
-			add_need(m, out, f->entry[f->step[i].arg].test);
+			add_need(out, f->entry[f->step[i].arg].test);
 		else if (op == STEP_TEST || op == STEP_NOT)
 			out->all = false;
 	}
@@ -216,14 +198,14 @@ static struct tally *find_tally(struct tallies *t, const struct gate *gate)
 	return NULL;
 }
 
-static void weigh_rule(struct index_maker *m, struct tallies *t, const struct rule *rule)
+static void weigh_rule(struct tallies *t, const struct rule *rule)
 {
 	struct needs needs;
 	struct gate gate;
 	const struct slice *text;
 	size_t count;
 
-	read_needs(m, rule, &needs);
+	read_needs(rule, &needs);
 	for (size_t i = 0; i < needs.count; i++) {
 		if (!gate_of(&needs.need[i], &gate, &text, &count))
 			continue;
@@ -252,7 +234,7 @@ static void choose_gates(struct index_maker *m, struct bucket *b, const uint32_t
 {
 	t->count = 0;
 	for (size_t i = 0; b->ids.count >= GATE_RULES && i < b->ids.count; i++)
-		weigh_rule(m, t, &m->t->rule[id[i]]);
+		weigh_rule(t, &m->t->rule[id[i]]);
 	qsort(t->tally, t->count, sizeof(t->tally[0]), by_rules);
 	while (t->count && (t->count > BUCKET_GATES || t->tally[t->count - 1].rules < GATE_RULES))
 		t->count--;
@@ -301,7 +283,7 @@ static void stand(struct index_maker *m, struct tallies *t, uint32_t bucket, uin
 	const struct slice *text, *texts = NULL;
 	size_t count, n = 0;
 
-	read_needs(m, &m->t->rule[rule], &needs);
+	read_needs(&m->t->rule[rule], &needs);
 	for (uint32_t i = 0; t->count && i < needs.count; i++) {
 		struct tally *found = gate_of(&needs.need[i], &gate, &text, &count)
 					      ? find_tally(t, &gate)
@@ -325,17 +307,9 @@ static void stand(struct index_maker *m, struct tallies *t, uint32_t bucket, uin
 
 static uint32_t keep_literals(struct index_maker *m, const struct literals *l)
 {
-	size_t before = m->literals.count;
 	uint32_t at;
-	struct literals *kept = keep_once(&m->literals_kept, &m->literals, bytes_of(&l, sizeof(l)),
-					  l, &at);
 
-	if (m->literals.count == before)
-		return at;
-	struct slice *text = arena_alloc(m->arena, l->count * sizeof(*text));
-	for (size_t i = 0; i < l->count; i++)
-		text[i] = arena_slice(m->arena, l->text[i]);
-	kept->text = text;
+	(void)keep_once(&m->literals_kept, &m->literals, bytes_of(&l, sizeof(l)), l, &at);
 	return at;
 }
 
@@ -343,9 +317,9 @@ static uint32_t keep_literals(struct index_maker *m, const struct literals *l)
 static uint32_t keep_pattern(struct index_maker *m, const struct test *t)
 {
 	struct {
-		const struct regex *regex;
+		const struct pattern *pattern;
 		uint64_t property;
-	} key = { t->regex, t->property };
+	} key = { t->pattern, t->property };
 	uint32_t at;
 
 	(void)keep_once(&m->patterns_kept, &m->pattern, bytes_of(&key, sizeof(key)), &t, &at);
@@ -363,7 +337,7 @@ static struct check check_of(struct index_maker *m, const struct need *n)
 	if (n->literals) {
 		c.kind = CHECK_LITERALS;
 		c.of = keep_literals(m, n->literals);
-	} else if (t->pattern.len) {
+	} else if (t->pattern) {
 		c.kind = CHECK_PATTERN;
 		c.of = keep_pattern(m, t);
 	} else if (t->op->form == OPERAND_QUANTITY && t->quantity.kind == QUANTITY_NUMBER &&
@@ -400,7 +374,7 @@ static void add_candidate(struct index_maker *m, const struct standing *s)
 	size_t at = m->entry.count;
 	struct needs needs;
 
-	read_needs(m, rule, &needs);
+	read_needs(rule, &needs);
 	head.candidate.exact = needs.all;
 	(void)pile_add(&m->entry, &head);
 	for (size_t i = 0; i < needs.count; i++) {
@@ -481,12 +455,10 @@ void index_maker_end(struct index_maker *m, struct table_index *x)
 	x->gate = pile_keep(&m->gate, m->arena);
 	keep_paths(m, x);
 	mem_free(m->standing.ptr);
-	map_release(&m->known);
 	map_release(&m->literals_kept);
 	map_release(&m->numbers_kept);
 	map_release(&m->patterns_kept);
 	map_release(&m->paths_kept);
 	map_release(&m->gates_kept);
-	arena_release(&m->memory);
 	mem_free(m);
 }

@@ -119,9 +119,8 @@ static bool read_pattern(struct reading *r, const struct node *n)
 		fault_hint(r->f, "did you mean 'known: true'?");
 		return false;
 	}
-	r->t->pattern = n->text;
-	r->t->regex = patterns_compile(r->patterns, n->text, &offset, &err);
-	if (r->t->regex)
+	r->t->pattern = patterns_read(r->patterns, n->text, &offset, &err);
+	if (r->t->pattern)
 		return keep_one(r, n->text);
 	if (n->text.len > LIMIT_PATTERN_BYTES)
 		fault(r->f, CODE_TOO_LARGE, n, "the pattern is longer than %u bytes",
@@ -138,9 +137,9 @@ static bool read_piece(struct reading *r, const struct node *n)
 
 	if (!read_one(r, n))
 		return false;
-	r->t->pattern = pattern_literal(r->arena, r->op->before, n->text, r->op->behind);
-	r->t->regex = patterns_compile(r->patterns, r->t->pattern, &offset, &err);
-	if (r->t->regex)
+	struct slice text = pattern_literal(r->arena, r->op->before, n->text, r->op->behind);
+	r->t->pattern = patterns_read(r->patterns, text, &offset, &err);
+	if (r->t->pattern)
 		return keep_one(r, n->text);
 	fault(r->f, CODE_TOO_LARGE, n, "the text is too long to look for");
 	return false;

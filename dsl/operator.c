@@ -61,7 +61,7 @@ static enum answer run_pattern(const struct test *t, struct slice value,
 			       const struct test_moment *m, const char **note)
 {
 	(void)m;
-	switch (regex_match(t->regex, value)) {
+	switch (pattern_match(t->pattern, value)) {
 	case REGEX_YES:
 		return ANSWER_YES;
 	case REGEX_NO:

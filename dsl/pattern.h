@@ -1,5 +1,8 @@
 /*
- * pattern - regular expressions of a table: equal ones are compiled once.
+ * pattern - regular expressions of a table: equal ones are there once.
+ *
+ * A pattern that means no more than a choice of texts (dsl/literals.h) is kept as those and never
+ * compiled: it is right as it stands, and compiling costs more than reading all the rest of a rule.
  */
 #ifndef DSL_PATTERN_H
 #define DSL_PATTERN_H
@@ -7,17 +10,31 @@
 #include "base/map.h"
 #include "base/regex.h"
 
+struct literals;
+
+struct pattern {
+	struct slice text;
+	const struct literals *texts; /* all that it means; NULL where it is more than texts */
+	struct regex *regex;	      /* where there are no texts; owned */
+};
+
 struct patterns {
-	struct map by_text;  /* pattern to struct regex */
-	struct regex **list; /* heap, owned */
+	struct map by_text;    /* pattern to struct pattern */
+	struct pattern **list; /* heap; in the arena */
 	size_t count, cap;
+	struct arena arena;
+	struct arena scratch; /* what reading leaves behind */
 };
 
 void patterns_init(struct patterns *p);
 void patterns_release(struct patterns *p);
-/* The compiled pattern, lent; NULL where it is wrong, as regex_compile says. */
-const struct regex *patterns_compile(struct patterns *p, struct slice pattern, size_t *offset,
-				     struct err *err);
+/* No more patterns will come: what is only needed for that goes. */
+void patterns_close(struct patterns *p);
+/* The pattern, lent; NULL where it is wrong, as regex_compile says. */
+const struct pattern *patterns_read(struct patterns *p, struct slice text, size_t *offset,
+				    struct err *err);
+/* Whether it matches somewhere in a value that is not empty, as PCRE2 would say. */
+enum regex_answer pattern_match(const struct pattern *p, struct slice value);
 /* A pattern that matches `text` itself, case ignored, between two pieces of syntax. */
 struct slice pattern_literal(struct arena *arena, const char *before, struct slice text,
 			     const char *behind);

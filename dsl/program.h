@@ -11,10 +11,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/regex.h"
 #include "dsl/about.h"
 #include "dsl/decimal.h"
 #include "dsl/eval.h"
+#include "dsl/pattern.h"
 #include "dsl/table.h"
 
 /* ---- filters ----------------------------------------------------------- */
@@ -44,9 +44,8 @@ struct test {
 	const struct slice *value; /* texts; of `in`: sorted, each once */
 	size_t n_value;
 	struct quantity quantity;
-	const struct regex *regex; /* lent by the table */
-	struct slice pattern;	   /* what regex was compiled from */
-	const char *what;	   /* for notes */
+	const struct pattern *pattern; /* of what looks for one; lent by the table */
+	const char *what;	       /* for notes */
 };
 
 /* Where a test stands in its rule's file. */
@@ -225,10 +224,8 @@ struct rule_place {
 
 struct table_memory {
 	struct arena arena;
-	struct arena texts;   /* of the files */
-	struct regex **regex; /* heap; owned */
-	size_t n_regex, cap_regex;
-	size_t regex_bytes;
+	struct arena texts; /* of the files */
+	struct patterns patterns;
 	const struct rule_place *place; /* by rule id */
 	struct table *base;		/* a mutant's: what it lends from; else NULL */
 };

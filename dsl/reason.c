@@ -7,7 +7,7 @@
 
 enum held { HELD_NO, HELD_YES, HELD_PERHAPS };
 
-void literals_add(struct literals *l, struct literal one)
+void literal_list_add(struct literal_list *l, struct literal one)
 {
 	l->list = mem_grow(l->list, &l->cap, l->count + 1, sizeof(*l->list));
 	l->list[l->count++] = one;
@@ -38,7 +38,7 @@ static enum held held_by(const struct literal *l, struct slice value, bool patte
 	const struct test *t = l->test;
 	const char *note;
 
-	if (t->regex && value.len && !patterns)
+	if (t->pattern && value.len && !patterns)
 		return HELD_PERHAPS;
 	if (t->quantity.kind == QUANTITY_DAYS && t->op->order && value.len)
 		return HELD_PERHAPS;
@@ -48,7 +48,7 @@ static enum held held_by(const struct literal *l, struct slice value, bool patte
 	return (answer == ANSWER_YES) != l->negated ? HELD_YES : HELD_NO;
 }
 
-static bool passes_all(const struct literals *l, struct slice value, bool patterns)
+static bool passes_all(const struct literal_list *l, struct slice value, bool patterns)
 {
 	for (size_t i = 0; i < l->count; i++)
 		if (held_by(&l->list[i], value, patterns) == HELD_NO)
@@ -64,7 +64,7 @@ static bool names_values(const struct literal *l)
 	return (form == OPERAND_TEXT || form == OPERAND_TEXTS) && !is_contrary(l);
 }
 
-static const struct literal *fewest_values(const struct literals *l)
+static const struct literal *fewest_values(const struct literal_list *l)
 {
 	const struct literal *best = NULL;
 
@@ -75,7 +75,7 @@ static const struct literal *fewest_values(const struct literals *l)
 	return best;
 }
 
-static bool one_passes(const struct literals *l, const struct test *values)
+static bool one_passes(const struct literal_list *l, const struct test *values)
 {
 	bool patterns = values->n_value <= PATTERN_VALUES;
 
@@ -121,7 +121,7 @@ static bool leaves_nothing(const struct literal *a, const struct literal *b)
 }
 
 /* Some test demands a value of this kind, and two leave none between them. */
-static bool no_quantity(const struct literals *l, enum quantity_kind kind)
+static bool no_quantity(const struct literal_list *l, enum quantity_kind kind)
 {
 	bool demanded = false, nothing = false;
 
@@ -176,8 +176,8 @@ static bool ask_the_same(const struct test *a, const struct test *b)
 {
 	if (a->op->run != b->op->run || a->op->form != b->op->form || a->op->order != b->op->order)
 		return false;
-	if (a->regex || b->regex)
-		return a->regex == b->regex;
+	if (a->pattern || b->pattern)
+		return a->pattern == b->pattern;
 	return a->n_value == 1 && b->n_value == 1 && slice_eq(a->value[0], b->value[0]);
 }
 
@@ -193,7 +193,7 @@ static bool demands_empty(const struct literal *l)
 }
 
 /* No value but perhaps the empty one passes all. They test one property. */
-static bool no_value(const struct literals *l)
+static bool no_value(const struct literal_list *l)
 {
 	const struct literal *values = fewest_values(l);
 
@@ -210,19 +210,19 @@ static bool no_value(const struct literals *l)
 	       no_quantity(l, QUANTITY_DAYS);
 }
 
-static bool none_passes(const struct literals *l)
+static bool none_passes(const struct literal_list *l)
 {
 	return !passes_all(l, slice_of(""), true) && no_value(l);
 }
 
-bool reason_excludes(const struct literals *others, struct literal l)
+bool reason_excludes(const struct literal_list *others, struct literal l)
 {
-	struct literals same = { 0 };
+	struct literal_list same = { 0 };
 
 	for (size_t i = 0; i < others->count; i++)
 		if (literal_same_property(&others->list[i], &l))
-			literals_add(&same, others->list[i]);
-	literals_add(&same, l);
+			literal_list_add(&same, others->list[i]);
+	literal_list_add(&same, l);
 	bool none = none_passes(&same);
 	mem_free(same.list);
 	return none;
@@ -230,12 +230,12 @@ bool reason_excludes(const struct literals *others, struct literal l)
 
 bool reason_excludes_pair(struct literal a, struct literal b)
 {
-	struct literals one = { &a, 1, 1 };
+	struct literal_list one = { &a, 1, 1 };
 
 	return literal_same_property(&a, &b) && reason_excludes(&one, b);
 }
 
-bool reason_implies(const struct literals *premises, struct literal l)
+bool reason_implies(const struct literal_list *premises, struct literal l)
 {
 	return reason_excludes(premises, literal_contrary(l));
 }

@@ -19,21 +19,21 @@ struct literal {
 };
 
 /* The tests that must all hold at one place of a filter. */
-struct literals {
+struct literal_list {
 	struct literal *list; /* heap */
 	size_t count, cap;
 };
 
-void literals_add(struct literals *l, struct literal one);
+void literal_list_add(struct literal_list *l, struct literal one);
 
 bool literal_same_property(const struct literal *a, const struct literal *b);
 struct literal literal_contrary(struct literal l);
 
 /* No value of the property of `l` passes it and those of `others` that test the same property. */
-bool reason_excludes(const struct literals *others, struct literal l);
+bool reason_excludes(const struct literal_list *others, struct literal l);
 /* No value passes both. */
 bool reason_excludes_pair(struct literal a, struct literal b);
 /* Whatever passes all of `premises` passes `l`. */
-bool reason_implies(const struct literals *premises, struct literal l);
+bool reason_implies(const struct literal_list *premises, struct literal l);
 
 #endif

@@ -22,9 +22,7 @@ void table_unref(struct table *t)
 		return;
 	/* The table lives in its own arena. */
 	struct table_memory *memory = t->memory;
-	for (size_t i = 0; i < memory->n_regex; i++)
-		regex_free(memory->regex[i]);
-	mem_free(memory->regex);
+	patterns_release(&memory->patterns);
 	arena_release(&memory->arena);
 	arena_release(&memory->texts);
 	table_unref(memory->base);

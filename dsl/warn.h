@@ -19,10 +19,10 @@ void drafts_warn(struct faults *f, struct drafts *d);
 /* A rule with what its trigger and its filters demand. */
 struct demands {
 	const struct rule_draft *rule;
-	struct literals must; /* all hold when it fires; the first may be the trigger's own */
-	size_t own;	      /* of them, those that no test of the filters stands for: 0 or 1 */
-	bool whole;	      /* they are all that the filters ask for */
-	bool never;	      /* it cannot fire: this was said */
+	struct literal_list must; /* all hold when it fires; the first may be the trigger's own */
+	size_t own; /* of them, those that no test of the filters stands for: 0 or 1 */
+	bool whole; /* they are all that the filters ask for */
+	bool never; /* it cannot fire: this was said */
 };
 
 /* Fills *out, freed by demands_release, and warns of the rule's filters. */

@@ -26,10 +26,10 @@ struct tree {
 	struct faults *f;
 	struct arena *arena;
 	const struct rule_draft *rule;
-	size_t tests;	      /* met so far: they stand in the order of the file */
-	struct literals must; /* what holds wherever we are */
-	size_t own;	      /* of them, the trigger's: it has no words, `what` is NULL */
-	bool never;	      /* something was found that cannot hold */
+	size_t tests;		  /* met so far: they stand in the order of the file */
+	struct literal_list must; /* what holds wherever we are */
+	size_t own;		  /* of them, the trigger's: it has no words, `what` is NULL */
+	bool never;		  /* something was found that cannot hold */
 };
 
 /* ---- the tree ------------------------------------------------------------------ */
@@ -71,12 +71,12 @@ static bool is_leafy(const struct branch *b)
 }
 
 /* The tests that hold wherever it holds; false where they are not all that it asks for. */
-static bool collect(const struct branch *b, struct literals *out)
+static bool collect(const struct branch *b, struct literal_list *out)
 {
 	bool whole = true;
 
 	if (b->kind == BRANCH_TEST)
-		literals_add(out, b->literal);
+		literal_list_add(out, b->literal);
 	else if (!is_leafy(b))
 		return false;
 	for (const struct branch *c = b->first; c; c = c->next)
@@ -128,7 +128,7 @@ static void demand_change(struct tree *t)
 			       .flag = !empty };
 	if (known && !n)
 		value[test->n_value++] = slice_of("true");
-	literals_add(&t->must, (struct literal){ test, false, to ? to : r->property });
+	literal_list_add(&t->must, (struct literal){ test, false, to ? to : r->property });
 	t->own = 1;
 }
 
@@ -169,7 +169,7 @@ static bool may_repeat(const struct literal *l)
 
 static bool implies(struct literal a, struct literal b)
 {
-	struct literals one = { &a, 1, 1 };
+	struct literal_list one = { &a, 1, 1 };
 
 	return literal_same_property(&a, &b) && reason_implies(&one, b);
 }
@@ -207,7 +207,7 @@ static void add_tests(struct tree *t, const struct branch *b)
 	if (b->kind == BRANCH_TEST && reason_excludes(&t->must, b->literal))
 		say_never(t, &b->literal);
 	else if (b->kind == BRANCH_TEST)
-		literals_add(&t->must, b->literal);
+		literal_list_add(&t->must, b->literal);
 	else if (is_leafy(b))
 		for (const struct branch *c = b->first; c; c = c->next)
 			add_tests(t, c);
@@ -241,7 +241,7 @@ static void walk(struct tree *t, const struct branch *b)
 /* Whatever passes all tests of `a` passes `b`. */
 static bool covers(const struct branch *b, const struct branch *a)
 {
-	struct literals narrow = { 0 }, wide = { 0 };
+	struct literal_list narrow = { 0 }, wide = { 0 };
 	bool covered = collect(b, &wide);
 
 	(void)collect(a, &narrow);
@@ -319,7 +319,7 @@ void warn_filters(struct faults *f, struct arena *arena, const struct rule_draft
 	demand_change(&t);
 	if (r->filters && !is_too_much(&r->filter)) {
 		const struct branch *root = plant_group(&t, r->filters, true, false);
-		struct literals all = { 0 };
+		struct literal_list all = { 0 };
 		out->whole = collect(root, &all);
 		mem_free(all.list);
 		walk(&t, root);
