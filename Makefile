@@ -81,8 +81,7 @@ $(LIB): $(LIB_OBJECTS)
 	$(Q)rm -f $@ && ar rcsT $@ $^
 
 # SQL files as C strings, so that the readable file is the one in force.
-SQL_HEADERS := $(B)/gen/schema_sql.h $(B)/gen/schema_2_sql.h $(B)/gen/schema_3_sql.h \
-	$(B)/gen/schema_4_sql.h $(B)/gen/schema_5_sql.h $(B)/gen/schema_6_sql.h $(B)/gen/schema_7_sql.h
+SQL_HEADERS := $(patsubst engine/store/%.sql,$(B)/gen/%_sql.h,$(wildcard engine/store/*.sql))
 $(B)/gen/%_sql.h: engine/store/%.sql
 	@mkdir -p $(@D)
 	$(Q){ echo 'static const char $*_sql[] ='; \

@@ -54,6 +54,12 @@
 #define LIMIT_HOOK_BYTES (1024u * 1024)
 #define LIMIT_HOOK_EVENTS 1000u
 
+/*
+ * Messages that are stored and not yet news: a million events, of 3 KB each at 100 events. Who sends more
+ * is told to send it again later.
+ */
+#define LIMIT_HEARD_MESSAGES 10000
+
 /* Ids from outside go into paths and keys. */
 #define LIMIT_ID_BYTES 64u
 

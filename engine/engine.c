@@ -264,6 +264,7 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 		return rc;
 	}
 	e->recovered = true;
+	hearing_open(&e->hearing);
 	e->loaded_ms = mono_ms(e);
 	struct table *old = e->table;
 	struct watches old_watches = e->watches;
@@ -357,7 +358,9 @@ void engine_hear(struct engine *e, const struct message *m, struct arena *memory
 		tallies_add(&e->hearing.tallies, "heard_requests", "", out->reason, 1);
 		return;
 	}
-	e->hearing.unfit = e->stopping ? "stopping" : NULL;
+	e->hearing.unfit = e->stopping			  ? "stopping"
+			   : hearing_is_full(&e->hearing) ? "backlog"
+							  : NULL;
 	for (const struct origin *o = e->origin; o; o = o->next) {
 		listener = mem_grow(listener, &cap, n + 1, sizeof(*listener));
 		listener[n++] = (struct listener){ o->name, o->ops, o->source };
@@ -368,9 +371,8 @@ void engine_hear(struct engine *e, const struct message *m, struct arena *memory
 
 enum rc engine_heard(struct engine *e, struct err *err)
 {
-	enum rc rc = e->failed != RC_OK
-			     ? e->failed
-			     : hearing_store(&e->hearing, e->db, e->watches.tag, &e->why);
+	enum rc rc = e->failed != RC_OK ? e->failed
+					: hearing_store(&e->hearing, e->watches.tag, &e->why);
 
 	e->failed = rc == RC_BROKEN ? rc : e->failed;
 	*err = e->why;
@@ -453,6 +455,8 @@ enum rc engine_step(struct engine *e, struct err *err)
 	}
 	if (rc == RC_OK && now >= e->trim_ms)
 		rc = trim(e, err);
+	if (rc == RC_OK && !e->stopping)
+		rc = hearing_catch_up(&e->hearing, e->watches.tag, err);
 	for (struct origin *o = e->origin; rc == RC_OK && o && !e->stopping; o = o->next)
 		rc = origin_step(o, err);
 	if (rc == RC_OK)
@@ -502,6 +506,8 @@ int64_t engine_wake_ms(struct engine *e)
 
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
 		wake = earlier(wake, e->secrets_ms);
+	if (!e->stopping && e->hearing.rows)
+		wake = mono_ms(e);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
 		if (origin_is_stopped(o))
 			wake = earlier(wake, e->secrets_ms);

@@ -1,5 +1,7 @@
 #include "engine/hear.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "engine/inbox.h"
 
@@ -9,9 +11,16 @@
  */
 #define STAMP_SLACK_MS (2 * MS_SECOND)
 
+/* Tips become news in one transaction until there are so many: some milliseconds. */
+#define TIPS_A_TURN 1000
+
+/*
+ * What one message told one account: a line for each tip, as it is stored. The contact, when it was,
+ * and `!` where that is the contact's stamp. It holds no more than ids and times.
+ */
 struct told {
 	const char *account;
-	struct tip tip;
+	struct str lines;
 };
 
 void hearing_init(struct hearing *h, const struct world *world)
@@ -20,11 +29,30 @@ void hearing_init(struct hearing *h, const struct world *world)
 	arena_init(&h->memory);
 }
 
+static void forget(struct hearing *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		str_release(&h->told[i].lines);
+	h->count = 0;
+	arena_release(&h->memory);
+	arena_init(&h->memory);
+}
+
 void hearing_release(struct hearing *h)
 {
 	tallies_release(&h->tallies);
-	arena_release(&h->memory);
+	forget(h);
 	mem_free(h->told);
+}
+
+void hearing_open(struct hearing *h)
+{
+	h->rows = db_integer(h->world->db, 0, "SELECT count(*) FROM heard", "");
+}
+
+bool hearing_is_full(const struct hearing *h)
+{
+	return h->rows >= LIMIT_HEARD_MESSAGES;
 }
 
 static void count(struct tallies *tallies, const char *account, const struct heard *heard)
@@ -36,18 +64,61 @@ static void count(struct tallies *tallies, const char *account, const struct hea
 			    (int64_t)heard->tally[i].count);
 }
 
+/* ---- lines ------------------------------------------------------------------ */
+
+/* Digits; times are never below 0. */
+static void add_time(struct str *out, int64_t ms)
+{
+	char room[20];
+	size_t at = sizeof(room);
+
+	do
+		room[--at] = (char)('0' + ms % 10);
+	while (ms /= 10);
+	str_add(out, room + at, sizeof(room) - at);
+}
+
+static void add_line(struct str *out, const struct tip *tip)
+{
+	str_add_slice(out, tip->contact);
+	str_add_char(out, ' ');
+	add_time(out, tip->at_ms);
+	if (tip->stamped)
+		str_add_char(out, '!');
+	str_add_char(out, '\n');
+}
+
+/* False: it is none that we wrote. */
+static bool read_line(struct slice line, struct tip *out)
+{
+	struct slice time = line;
+	bool cut = slice_cut(&time, ' ', &out->contact);
+
+	out->stamped = time.len && time.ptr[time.len - 1] == '!';
+	time.len -= out->stamped;
+	out->at_ms = 0;
+	for (size_t i = 0; i < time.len && i < 18; i++) {
+		if (time.ptr[i] < '0' || time.ptr[i] > '9')
+			return false;
+		out->at_ms = out->at_ms * 10 + (time.ptr[i] - '0');
+	}
+	return cut && out->contact.len && time.len && time.len < 18;
+}
+
 /* Copies what one account was told. */
 static void keep(struct hearing *h, const char *account, const struct heard *heard)
 {
-	const char *name = heard->tips ? arena_text(&h->memory, slice_of(account)) : NULL;
-
-	h->told = mem_grow(h->told, &h->cap, h->count + heard->tips, sizeof(*h->told));
-	for (size_t i = 0; i < heard->tips; i++) {
-		struct tip tip = heard->tip[i];
-		tip.contact = arena_slice(&h->memory, tip.contact);
-		h->told[h->count++] = (struct told){ name, tip };
-	}
+	if (!heard->tips)
+		return;
+	h->told = mem_grow(h->told, &h->cap, h->count + 1, sizeof(*h->told));
+	struct told *t = &h->told[h->count++];
+	t->account = arena_text(&h->memory, slice_of(account));
+	str_init(&t->lines, SIZE_MAX);
+	for (size_t i = 0; i < heard->tips; i++)
+		add_line(&t->lines, &heard->tip[i]);
 }
+
+/* ---- one message -------------------------------------------------------------- */
 
 /* Several accounts may listen at one address: the message is good if one of them takes it. */
 static int rank(int status)
@@ -111,24 +182,46 @@ void hearing_judge(struct hearing *h, const struct listener *listener, size_t li
 		warn_of_foreign(h, foreign_to);
 }
 
+/* ---- the store ---------------------------------------------------------------- */
+
 /* The contact was read since, for the watches of today. */
-static bool was_read(struct db *db, const struct told *t, const char *tag)
+static bool was_read(struct db *db, const char *account, const struct tip *tip, const char *tag)
 {
-	return t->tip.at_ms && db_exists(db,
-					 "SELECT 1 FROM contact WHERE account = ?1 AND contact = ?2"
-					 " AND modified_ms >= ?3 AND watches = ?4",
-					 "tsit", t->account, t->tip.contact, t->tip.at_ms, tag);
+	return tip->at_ms && db_exists(db,
+				       "SELECT 1 FROM contact WHERE account = ?1 AND contact = ?2"
+				       " AND modified_ms >= ?3 AND watches = ?4",
+				       "tsit", account, tip->contact, tip->at_ms, tag);
 }
 
-static void forget(struct hearing *h)
+/* How many tips there are; they were heard at `wall_ms`. */
+static size_t tell(struct db *db, const char *account, struct slice lines, int64_t wall_ms,
+		   const char *tag)
 {
-	h->count = 0;
-	arena_release(&h->memory);
-	arena_init(&h->memory);
+	struct slice line;
+	struct tip tip;
+	size_t tips = 0;
+
+	for (; slice_cut(&lines, '\n', &line); tips++) {
+		if (!read_line(line, &tip)) {
+			db_damaged(db, "a row of 'heard' holds what was never written there");
+			break;
+		}
+		if (!was_read(db, account, &tip, tag))
+			inbox_tell(db, account, tip.contact,
+				   tip.stamped ? tip.at_ms - STAMP_SLACK_MS : 0, wall_ms);
+	}
+	return tips;
 }
 
-enum rc hearing_store(struct hearing *h, struct db *db, const char *tag, struct err *err)
+/* What comes alone is news at once: a second commit would only make it late. */
+static bool is_alone(const struct hearing *h)
 {
+	return h->count == 1 && h->rows == 0;
+}
+
+enum rc hearing_store(struct hearing *h, const char *tag, struct err *err)
+{
+	struct db *db = h->world->db;
 	enum rc rc = RC_OK;
 
 	if (h->count == 0)
@@ -141,12 +234,52 @@ enum rc hearing_store(struct hearing *h, struct db *db, const char *tag, struct 
 	int64_t wall_ms = h->world->wall_ms(h->world->ctx);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct told *t = &h->told[i];
-		if (!was_read(db, t, tag))
-			inbox_tell(db, t->account, t->tip.contact,
-				   t->tip.stamped ? t->tip.at_ms - STAMP_SLACK_MS : 0, wall_ms);
+		if (is_alone(h))
+			(void)tell(db, t->account, str_slice(&t->lines), wall_ms, tag);
+		else
+			db_run(db,
+			       "INSERT INTO heard (account, heard_ms, tips) VALUES (?1, ?2, ?3)",
+			       "tis", t->account, wall_ms, str_slice(&t->lines));
 	}
 	rc = db_commit(db, err);
+	if (rc == RC_OK && !is_alone(h))
+		h->rows += (int64_t)h->count;
 out:
 	forget(h);
+	return rc;
+}
+
+/* The oldest row. False: there is none left. */
+static bool catch_up_one(struct db *db, const char *tag, size_t *tips)
+{
+	struct arena memory;
+	struct query *q = db_select(
+		db, "SELECT id, account, heard_ms, tips FROM heard ORDER BY id LIMIT 1", "");
+
+	if (!query_next(q))
+		return false;
+	int64_t id = query_integer(q, 0);
+	arena_init(&memory);
+	*tips += tell(db, arena_text(&memory, query_slice(q, 1)), query_slice(q, 3),
+		      query_integer(q, 2), tag);
+	arena_release(&memory);
+	query_end(q);
+	db_run(db, "DELETE FROM heard WHERE id = ?1", "i", id);
+	return true;
+}
+
+enum rc hearing_catch_up(struct hearing *h, const char *tag, struct err *err)
+{
+	struct db *db = h->world->db;
+	int64_t rows = h->rows;
+	size_t tips = 0;
+
+	if (!rows || !db_begin_soon(db, "catch-up"))
+		return RC_OK;
+	while (tips < TIPS_A_TURN && rows > 0)
+		rows = catch_up_one(db, tag, &tips) ? rows - 1 : 0;
+	enum rc rc = db_commit(db, err);
+	if (rc == RC_OK)
+		h->rows = rows;
 	return rc;
 }

@@ -2,7 +2,9 @@
  * hear - what messages told, stored: many of them in one transaction.
  *
  * A message may be answered with 2xx only once hearing_store said RC_OK. A commit that reaches the
- * disk costs more than all the rest, so whatever arrived in one turn of the loop shares one.
+ * disk costs more than all the rest, so whatever arrived in one turn of the loop shares one. What a
+ * message told becomes news at once where it came alone. Of many, each is a row: that takes a tenth of
+ * the time, so that a burst gets its answers, and hearing_catch_up makes news of them in later turns.
  */
 #ifndef ENGINE_HEAR_H
 #define ENGINE_HEAR_H
@@ -28,12 +30,17 @@ struct hearing {
 	struct arena memory;
 	struct told *told;
 	size_t count, cap;
+	int64_t rows;		 /* stored, and not news yet */
 	bool foreign;		 /* somebody else's events were warned of … */
 	int64_t foreign_told_ms; /* … then, by our clock */
 };
 
 /* `world` is lent. */
 void hearing_init(struct hearing *h, const struct world *world);
+/* What a process before this one left for later is looked up in the world's db. */
+void hearing_open(struct hearing *h);
+/* So much is left for later that no more can be taken. */
+bool hearing_is_full(const struct hearing *h);
 void hearing_release(struct hearing *h);
 /*
  * Lets all judge a message who listen at its path, counts it, and keeps what it tells. *out is the
@@ -42,11 +49,16 @@ void hearing_release(struct hearing *h);
 void hearing_judge(struct hearing *h, const struct listener *listener, size_t listeners,
 		   const struct message *m, struct arena *memory, struct heard *out);
 /*
- * Stores all that was kept. What a contact showed already, read for the watches that `tag` names,
- * is no news. RC_AGAIN: another process writes just now; RC_BROKEN: the store fails. Either way
+ * Stores all that was kept, as news or for later. What a contact showed already, read for the watches
+ * that `tag` names, is no news. RC_AGAIN: another process writes just now; RC_BROKEN: the store fails. Either way
  * nothing was stored, and what was kept is forgotten: whoever sent it sends it again.
  */
-enum rc hearing_store(struct hearing *h, struct db *db, const char *tag,
-		      struct err *err) MUST_CHECK;
+enum rc hearing_store(struct hearing *h, const char *tag, struct err *err) MUST_CHECK;
+
+/*
+ * Makes news of what was left for later: of the oldest, a few messages in one transaction, so that
+ * the turn stays short. RC_BROKEN: the store fails, and nothing was changed.
+ */
+enum rc hearing_catch_up(struct hearing *h, const char *tag, struct err *err) MUST_CHECK;
 
 #endif

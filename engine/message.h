@@ -26,8 +26,8 @@ struct message {
 
 /* A contact to look at. */
 struct tip {
-	struct slice contact;
-	int64_t at_ms; /* what it tells of happened then; 0: not known */
+	struct slice contact; /* its id, without blanks */
+	int64_t at_ms;	      /* what it tells of happened then; 0: not known */
 	bool stamped; /* it gave the contact a new stamp, so a look that shows an older one is out of date */
 };
 

@@ -19,7 +19,7 @@ static bool origin_working(const struct origin *o)
 {
 	int64_t now, due = inbox_next_due(o->engine->db, o->name);
 
-	if (bearer_busy(o->bearer))
+	if (bearer_busy(o->bearer) || o->engine->hearing.rows)
 		return true;
 	if (origin_is_stopped(o))
 		return false;

@@ -340,12 +340,10 @@ static size_t find_header(const void *ctx, const char *name, const char **value)
 	return n;
 }
 
-/* The engine hears it, and answers once it is stored. */
 static int hear(struct engine *engine, const struct sandbox_delivery *d)
 {
 	struct arena memory;
 	struct heard heard;
-	struct err ignored; /* the engine's next step says it, too */
 
 	arena_init(&memory);
 	const char *host = strstr(d->url, "://");
@@ -360,23 +358,39 @@ static int hear(struct engine *engine, const struct sandbox_delivery *d)
 		.ctx = d,
 	};
 	engine_hear(engine, &m, &memory, &heard);
-	int status = heard.status;
-	if (status < 300 && engine_heard(engine, &ignored) != RC_OK)
-		status = 503;
 	arena_release(&memory);
-	return status;
+	return heard.status;
 }
 
-/* One that was due while nobody listened found nobody. */
-static void deliver_message(struct sim *sim, struct engine *engine)
-{
-	bool missed = sandbox_delivery_ms(sim->sandbox) < sim->now_ms - HOOK_PATIENCE_MS;
-	struct sandbox_delivery d;
+#define MESSAGES_A_TURN 8
 
-	if (!sandbox_deliver(sim->sandbox, sim->now_ms, &d))
-		return;
-	int status = missed || sim->ended ? 0 : hear(engine, &d);
-	sandbox_delivered(sim->sandbox, sim->now_ms, d.id, sim->ended ? 0 : status);
+/*
+ * All that are due come in one turn: the engine hears them, and answers once they are stored. What
+ * was due while nobody listened found nobody.
+ */
+static void deliver_messages(struct sim *sim, struct engine *engine)
+{
+	struct sandbox_delivery d;
+	uint64_t id[MESSAGES_A_TURN];
+	int status[MESSAGES_A_TURN];
+	size_t n = 0;
+	struct err ignored; /* the engine's next step says it, too */
+
+	while (n < MESSAGES_A_TURN) {
+		bool missed = sandbox_delivery_ms(sim->sandbox) < sim->now_ms - HOOK_PATIENCE_MS;
+		if (!sandbox_deliver(sim->sandbox, sim->now_ms, &d))
+			break;
+		id[n] = d.id;
+		status[n++] = missed || sim->ended ? 0 : hear(engine, &d);
+	}
+	bool stored = !sim->ended && engine_heard(engine, &ignored) == RC_OK;
+	for (size_t i = 0; i < n; i++) {
+		bool good = status[i] >= 200 && status[i] < 300;
+		sandbox_delivered(sim->sandbox, sim->now_ms, id[i],
+				  sim->ended	    ? 0
+				  : good && !stored ? 503
+						    : status[i]);
+	}
 }
 
 /* ---- time ------------------------------------------------------------------ */
@@ -410,7 +424,7 @@ static bool advance(struct sim *sim, const struct driven *d, int64_t until_ms)
 	else if (c)
 		deliver(sim, c);
 	else if (message <= to)
-		deliver_message(sim, d->listens);
+		deliver_messages(sim, d->listens);
 	return true;
 }
 

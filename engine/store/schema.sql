@@ -1,4 +1,4 @@
--- The state of hs2cert, version 7. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 8. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -47,6 +47,14 @@ CREATE TABLE news (
 	UNIQUE (account, contact)
 );
 CREATE INDEX news_wait ON news (account, not_before_ms, id);
+
+-- What messages told while many came, until it is news: a line for each contact, without any of its values.
+CREATE TABLE heard (
+	id       INTEGER PRIMARY KEY,         -- order of arrival
+	account  TEXT NOT NULL,
+	heard_ms INTEGER NOT NULL,            -- our clock
+	tips     TEXT NOT NULL                -- engine/hear.c has the lines
+);
 
 -- Bursts and joins that are known and not yet decided.
 CREATE TABLE pending (
