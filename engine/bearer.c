@@ -153,7 +153,7 @@ static enum rc read_grant(struct bearer *b, struct grant *g, struct err *err)
 
 	if (!db)
 		return err_set(err, RC_REFUSED,
-			       "account '%s' is connected over OAuth: its state is needed",
+			       "account '%s' is connected over OAuth, and no state is open that has its grant",
 			       b->name);
 	enum rc rc = grant_read(db, b->name, g, err);
 	if (rc == RC_OK && !g->serial)

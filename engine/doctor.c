@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/grant.h"
 #include "engine/names.h"
 #include "engine/registry.h"
 
@@ -174,7 +175,9 @@ static void exam_begin(struct exam *e)
 		rc = err_set(&err, RC_REFUSED, "%s", bearer_problem(e->bearer));
 	if (rc != RC_OK) {
 		add(e, REMARK_ERROR, "token",
-		    bearer_may_change(e->bearer)
+		    bearer_may_change(e->bearer) && !grant_db(e->patient.world)
+			    ? "mend what 'state open' says; where there is none yet, 'hs2cert connect' makes it"
+		    : bearer_may_change(e->bearer)
 			    ? "run 'hs2cert connect' for it"
 			    : "give it to this command as 'hs2cert run' has it",
 		    err.text);

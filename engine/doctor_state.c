@@ -159,9 +159,12 @@ static void tell_content(const char *url, const struct table *table, struct rema
 	struct err err;
 
 	tell_owner(owner, out);
-	if (db_open(url, DB_SHARE, &db, &err) != RC_OK) {
+	enum rc rc = db_open(url, DB_SHARE, &db, &err);
+	if (rc != RC_OK) {
 		remarks_add(out, REMARK_ERROR, "state", "open",
-			    "where it is damaged, put a backup back: " BACKUPS, "%s", err.text);
+			    rc == RC_INVALID ? "look at --state; docs/OPERATE.md#upgrading"
+					     : "where it is damaged, put a backup back: " BACKUPS,
+			    "%s", err.text);
 		return;
 	}
 	tell_whole(db, out);

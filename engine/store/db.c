@@ -134,14 +134,14 @@ static enum rc migrate(struct db *db, enum db_mode mode, struct err *err)
 		return RC_OK;
 	if (version > SCHEMA_VERSION)
 		return err_set(
-			err, RC_BROKEN,
-			"the state was written by a newer hs2cert (schema %lld, this one knows %d)",
+			err, RC_INVALID,
+			"the state was written by a newer hs2cert (schema %lld, this one knows %d): run that one, or put a backup of before back",
 			(long long)version, SCHEMA_VERSION);
 	if (version <= 0 && !db->driver->is_empty(db->handle))
-		return err_set(err, RC_BROKEN, "the state is a database of something else");
+		return err_set(err, RC_INVALID, "the state is a database of something else");
 	if (mode != DB_OWN)
 		return err_set(
-			err, RC_BROKEN, "%s",
+			err, RC_INVALID, "%s",
 			version > 0
 				? "the state was written by an older hs2cert: 'hs2cert run' upgrades it"
 				: "there is no state there yet: 'hs2cert run' makes it");

@@ -32,8 +32,9 @@ enum db_mode {
 
 /*
  * `url`: a path or sqlite:PATH. RC_REFUSED where another daemon owns it (the
- * text names its pid), RC_INVALID for a URL that is not understood, RC_BROKEN
- * where it cannot be opened or is no store of ours.
+ * text names its pid), RC_INVALID for a URL that is not understood and for a
+ * state that is whole but not for us (another version's, no state, somebody
+ * else's: the text says what to do), RC_BROKEN where it cannot be opened.
  */
 enum rc db_open(const char *url, enum db_mode mode, struct db **out, struct err *err) MUST_CHECK;
 void db_close(struct db *db); /* NULL does nothing */

@@ -75,6 +75,9 @@ check 'and says what to do' grep -q "run 'hs2cert connect academy'" err
 check 'nor does pull: 3' status 3 "$program" pull
 check 'with the same words' grep -q "run 'hs2cert connect academy'" err
 
+check 'a stdin that is closed is one that says nothing: 3' status 3 sh -c "exec '$program' connect academy --paste <&-"
+check 'which is said' grep -q 'nothing was pasted that helps' err
+
 # ---- by the callback ---------------------------------------------------------------
 connect --listen "127.0.0.1:$port"
 check 'a second one finds the port taken: 3' status 3 sh -c "'$program' connect academy --listen 127.0.0.1:$port </dev/null"

@@ -86,7 +86,7 @@ static void read_all(struct db *db)
 		json_free((struct json *)(uintptr_t)is.fields);
 	}
 	enum rc rc = db_failed(db, &err);
-	must(rc == RC_OK || (rc == RC_BROKEN && err.text[0]));
+	must(rc == RC_OK || ((rc == RC_BROKEN || rc == RC_INVALID) && err.text[0]));
 	arena_release(&memory);
 }
 

@@ -251,7 +251,7 @@ static void without_a_state_there_is_none(void **state)
 	(void)state;
 	s.world.db = NULL;
 	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
-	assert_non_null(strstr(s.err.text, "its state is needed"));
+	assert_non_null(strstr(s.err.text, "no state is open that has its grant"));
 	s.secret = NULL;
 	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
 	assert_non_null(strstr(s.err.text, "'SECRET' is not set"));

@@ -186,7 +186,7 @@ static void sharing_needs_a_state(void **state)
 		assert_int_not_equal(access(name, F_OK), 0); /* and makes none */
 	}
 	put(p->path, "");
-	assert_refused(p, p->path, DB_SHARE, RC_BROKEN, "hs2cert run");
+	assert_refused(p, p->path, DB_SHARE, RC_INVALID, "hs2cert run");
 }
 
 static void what_is_no_database_stays_as_it_is(void **state)
@@ -228,8 +228,8 @@ static void a_newer_state_is_refused(void **state)
 	db_run(db, "UPDATE meta SET value = '999' WHERE key = 'schema'", "");
 	commit(p, db);
 	db_close(db);
-	assert_refused(p, p->path, DB_OWN, RC_BROKEN, "newer hs2cert (schema 999");
-	assert_refused(p, p->path, DB_SHARE, RC_BROKEN, "newer");
+	assert_refused(p, p->path, DB_OWN, RC_INVALID, "newer hs2cert (schema 999");
+	assert_refused(p, p->path, DB_SHARE, RC_INVALID, "newer");
 }
 
 /* ---- the lock ------------------------------------------------------------- */

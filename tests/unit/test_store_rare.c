@@ -92,8 +92,8 @@ static void a_database_of_others_is_left_alone(void **state)
 	struct str before;
 	str_init(&before, 1u << 24);
 	str_add_slice(&before, disk_state());
-	assert_refused(disk_place(), DB_OWN, RC_BROKEN, "a database of something else");
-	assert_refused(disk_place(), DB_SHARE, RC_BROKEN, "a database of something else");
+	assert_refused(disk_place(), DB_OWN, RC_INVALID, "a database of something else");
+	assert_refused(disk_place(), DB_SHARE, RC_INVALID, "a database of something else");
 	assert_true(slice_eq(disk_state(), str_slice(&before)));
 	str_release(&before);
 }
