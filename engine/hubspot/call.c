@@ -181,6 +181,30 @@ bool hub_is_passing(int status)
 	return status == 408 || status == 423 || status == 429 || status == 477 || status >= 500;
 }
 
+struct slice hub_missing_scope(const struct json *answer)
+{
+	const struct json *first = json_at(json_get(answer, "errors"), 0);
+	const struct json *scopes = json_path(first, "context.requiredGranularScopes");
+	struct slice scope = json_slice(json_at(scopes, 0));
+
+	return utf8_valid(scope) ? mask_head(scope, MESSAGE_BYTES) : (struct slice){ 0 };
+}
+
+/* What was refused for a scope is said with the scope, and where to get it. */
+static const char *lacking(const struct call *c, const struct json *json, struct str *out)
+{
+	struct slice scope = hub_missing_scope(json);
+
+	if (!scope.len)
+		return said(c, json, out);
+	str_addf(out, "the token lacks a scope: %.*s: add it to the service key or app",
+		 SLICE_FMT(scope));
+	if (bearer_may_change(c->source->bearer))
+		str_addf(out, ", then 'hs2cert connect %s'", c->source->name);
+	mask_text(out, str_slice(&c->token));
+	return str_text(out);
+}
+
 static void account_waits(const struct call *c, int64_t least_ms, const char *fact,
 			  const char *status, const char *reason)
 {
@@ -217,7 +241,7 @@ static void note_refusal(const struct call *c, const struct http_response *r,
 
 	str_init(&text, LIMIT_FIELD_BYTES);
 	snprintf(status, sizeof(status), "%d", r->status);
-	const char *reason = said(c, json, &text);
+	const char *reason = r->status == 403 ? lacking(c, json, &text) : said(c, json, &text);
 	if (r->status == 401 && bearer_refused(s->bearer, str_slice(&c->token)))
 		log_line(s->world->log, LOG_INFO, "the access token is not taken any more",
 			 "account", s->name, NULL);

@@ -37,7 +37,12 @@ static const char *const scopes[SCOPES] = {
 	[SCOPE_SCHEMAS] = "crm.schemas.contacts.read",
 };
 
-static const char grant[] = "add it to the service key or app at HubSpot";
+static const char *grant(const struct patient *p)
+{
+	return bearer_may_change(p->bearer)
+		       ? "add it to the app at HubSpot, then run 'hs2cert connect' again"
+		       : "add it to the service key or app at HubSpot";
+}
 
 static const struct account *account_of(const struct patient *p)
 {
@@ -133,19 +138,19 @@ static void lacks(const struct patient *p, enum scope scope)
 	const char *name = account_of(p)->name;
 
 	if (scope == SCOPE_SCHEMAS)
-		remarks_add(p->out, REMARK_WARNING, name, "scopes", grant,
+		remarks_add(p->out, REMARK_WARNING, name, "scopes", grant(p),
 			    "%s is missing: HubSpot may refuse the names of properties to "
 			    "'hs2cert pull'%s",
 			    scopes[scope],
 			    needs_labels(p) ? ", and the labels that rules use" : "");
 	else if (rule)
-		remarks_add(p->out, REMARK_ERROR, name, "scopes", grant,
+		remarks_add(p->out, REMARK_ERROR, name, "scopes", grant(p),
 			    "%s is missing: rule '%s' needs it", scopes[scope], rule->name);
 	else if (!p->rules)
-		remarks_add(p->out, REMARK_ERROR, name, "scopes", grant, "%s is missing",
+		remarks_add(p->out, REMARK_ERROR, name, "scopes", grant(p), "%s is missing",
 			    scopes[scope]);
 	else
-		remarks_add(p->out, REMARK_WARNING, name, "scopes", grant,
+		remarks_add(p->out, REMARK_WARNING, name, "scopes", grant(p),
 			    "%s is missing: no rule needs it, 'hs2cert pull' does", scopes[scope]);
 }
 

@@ -191,6 +191,8 @@ char *hub_url(const struct source *s, enum area area, const char *rest, struct a
 char *hub_account_url(const struct account *account, enum area area, const char *rest,
 		      struct arena *memory);
 
+/* The scope that a 403 says is missing; empty where it says none. Lent by the answer. */
+struct slice hub_missing_scope(const struct json *answer);
 /* How long an answer of this status wants to be waited for: facts/hubspot.md 6.2 and 6.3; 0: no word of it. */
 int64_t hub_wait_ms(int status, const struct json *json);
 /* A failure that passes by itself. */

@@ -168,15 +168,14 @@ static bool take_lists(struct reader *r, const struct json *body)
 /* The scope that HubSpot says is missing, else the one that this is known to need. */
 static enum rc refuse_scope(const struct reader *r, const struct json *body, struct err *err)
 {
-	const struct json *first = json_at(json_get(body, "errors"), 0);
-	const struct json *scopes = json_path(first, "context.requiredGranularScopes");
-	struct slice scope = json_slice(json_at(scopes, 0));
+	struct slice scope = hub_missing_scope(body);
 
-	if (!scope.len || !utf8_valid(scope))
+	if (!scope.len)
 		scope = slice_of(rows[r->asks].scope);
 	return err_set(err, RC_REFUSED,
-		       "%s: 403, the token lacks a scope: %.*s: add it to the service key or app",
-		       rows[r->asks].what, SLICE_FMT(scope));
+		       "%s: 403, the token lacks a scope: %.*s: add it to the service key or app%s",
+		       rows[r->asks].what, SLICE_FMT(scope),
+		       bearer_may_change(r->bearer) ? ", then 'hs2cert connect'" : "");
 }
 
 static enum rc refuse(const struct reader *r, const struct http_response *response,

@@ -172,6 +172,27 @@ static void a_reload_amid_a_look(void **state)
 	assert_int_equal(mails(), 1);
 }
 
+/* What a 403 is about is said: which scope, and where it is to be had. */
+static void a_scope_that_is_taken_away_is_named(void **state)
+{
+	char text[4096] = "";
+	FILE *file = fmemopen(text, sizeof(text), "w");
+	struct log log = {
+		.out = file, .level = LOG_ERROR, .now_ms = sim.world.wall_ms, .ctx = sim.world.ctx
+	};
+
+	(void)state;
+	assert_non_null(file);
+	sim.world.log = &log;
+	load(one);
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	sandbox_options(sandbox)->no_contacts_scope = true;
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	fclose(file);
+	assert_non_null(strstr(text, "account stopped"));
+	assert_non_null(strstr(text, "the token lacks a scope: crm.objects.contacts.read: add it"));
+}
+
 static void secrets_that_are_missing_and_come(void **state)
 {
 	(void)state;
@@ -249,6 +270,7 @@ int main(void)
 		lived(accounts_come_and_go),
 		lived(a_clock_that_nobody_told),
 		lived(a_reload_amid_a_look),
+		lived(a_scope_that_is_taken_away_is_named),
 		lived(secrets_that_are_missing_and_come),
 		lived(a_start_that_is_not_written_is_tried_again),
 		lived(a_store_that_fails_ends_the_step),
