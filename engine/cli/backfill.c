@@ -144,6 +144,14 @@ static int64_t judged(const struct backfill_report *r)
 	return n;
 }
 
+/* What the number of those who were written means. */
+static const char *written_word(const struct filling *f)
+{
+	if (!f->preview)
+		return "in the ledger";
+	return f->rule->mode == MODE_SHADOW ? "would be recorded" : "would be issued";
+}
+
 static void draw_bar(const struct filling *f, const struct backfill_report *r)
 {
 	char a[NUMBER_TEXT], b[NUMBER_TEXT], c[NUMBER_TEXT], bar[BAR_WIDTH + 1];
@@ -159,7 +167,7 @@ static void draw_bar(const struct filling *f, const struct backfill_report *r)
 	bar[BAR_WIDTH] = '\0';
 	/* The cursor goes back to the start, where a line of the log takes the bar's place. */
 	fprintf(stderr, "  [%s] %s of %s, %s %s\033[K\r", bar, number(done, a), number(all, b),
-		number(written(r), c), f->preview ? "would be issued" : "in the ledger");
+		number(written(r), c), written_word(f));
 }
 
 static void show_progress(struct filling *f, const struct backfill_report *r)
@@ -173,7 +181,7 @@ static void show_progress(struct filling *f, const struct backfill_report *r)
 		f->told = done;
 		fprintf(stderr, "%s of %s looked at, %s %s\n", number(done, a),
 			number(r->total > done ? r->total : done, b), number(written(r), c),
-			f->preview ? "would be issued" : "in the ledger");
+			written_word(f));
 	}
 }
 

@@ -72,6 +72,8 @@ static int read_rules(struct testing *t)
 	return status;
 }
 
+#define SHOWS_ONE "'hs2cert validate --explain no-tests' shows a rule test"
+
 /* The files and folders that were named; else the folder tests of the rules. */
 static enum rc add_paths(struct testing *t, struct diags *diags, struct err *err)
 {
@@ -81,14 +83,20 @@ static enum rc add_paths(struct testing *t, struct diags *diags, struct err *err
 	snprintf(folder, sizeof(folder), "%s/tests", rules_folder(t));
 	if (!t->cli->operands)
 		rc = sources_add_path(&t->tests.sources, folder, diags, err);
+	if (rc != RC_OK) {
+		struct err said = *err;
+		err_set(err, rc, "%s: " SHOWS_ONE, said.text);
+	}
 	for (size_t i = 0; i < t->cli->operands && rc == RC_OK; i++)
 		rc = sources_add_path(&t->tests.sources, t->cli->operand[i], diags, err);
 	if (rc == RC_OK && !sources_rule_files(&t->tests.sources)) {
 		struct span at = { (uint32_t)t->tests.sources.count, 1, 1, 1, 1 };
 		const char *where = t->cli->operands ? t->cli->operand[0] : folder;
 		sources_add_text(&t->tests.sources, where, slice_of(""));
-		diags_add(diags, SEVERITY_ERROR, diag_codes[CODE_NO_TESTS].word, at,
-			  "no test files in '%s'", where);
+		diag_hint(diags,
+			  diags_add(diags, SEVERITY_ERROR, diag_codes[CODE_NO_TESTS].word, at,
+				    "no test files in '%s'", where),
+			  SHOWS_ONE);
 	}
 	return rc;
 }

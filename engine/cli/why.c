@@ -464,8 +464,9 @@ static void draw_nobody(struct pen *p, const struct why *w, const char *who)
 {
 	str_add_text(p->out, "nothing is on record of ");
 	str_add_shown(p->out, slice_of(who));
-	str_add_text(p->out, strchr(who, '@')
-				     ? ": no issuance and no event had this address\n"
+	str_add_text(p->out, strchr(who, '@') ? ": no issuance and no event had this address\n"
+			     : who[strspn(who, "0123456789")]
+				     ? ": ask by the contact's id or its e-mail address\n"
 				     : ": nothing that a rule watches was seen of this contact\n");
 	draw_active(p, w);
 }
@@ -505,6 +506,8 @@ static int why_run(const struct cli *cli)
 	struct why w;
 	size_t told = 0;
 
+	if (!slice_trim(slice_of(cli->operand[0])).len)
+		return cli_usage(cli, "a contact's id or e-mail address is missing");
 	if (db_open(cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE, &db,
 		    &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);

@@ -40,6 +40,7 @@ check 'rules that are not there' status 3 "$program" test --rules nowhere
 mkdir empty
 check 'a folder without tests' status 1 "$program" test empty
 check 'is an error' has "no test files in 'empty' [no-tests]"
+check 'and how one looks is said' has "'hs2cert validate --explain no-tests' shows a rule test"
 echo '# nothing' >empty/nothing.yaml
 check 'a file without tests' status 1 "$program" test empty
 check 'is one, too' has '[no-tests]'

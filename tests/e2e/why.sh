@@ -129,4 +129,7 @@ check 'a size as well' sh -c "'$program' run --once --trace-keep 7d,20MB 2>>log;
 check 'no such size: 2' status 2 "$program" run --once --trace-keep 7d,many
 check 'no such time: 2' status 2 "$program" run --once --trace-keep soon
 check 'nobody asked for: 2' status 2 "$program" why
+check 'nor with blanks: 2' status 2 "$program" why ' '
+check 'a name is none to ask by: 1' status 1 "$program" why Ana
+check 'says so' grep -q "^nothing is on record of Ana: ask by the contact's id or its e-mail address$" out
 conclude why
