@@ -442,10 +442,7 @@ int64_t compare_events(const struct compare *c)
 
 int64_t compare_releases(const struct compare *c)
 {
-	return db_integer(
-		c->db, 0,
-		"SELECT count(*) FROM issuance WHERE state = 'held' AND hold IN ('plan', 'group')",
-		"");
+	return db_integer(c->db, 0, "SELECT count(*) FROM issuance WHERE " LEDGER_OUTSIDE, "");
 }
 
 bool compare_differs(const struct compare *c)

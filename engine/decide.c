@@ -545,7 +545,8 @@ static void settle_news(struct deciding *g, const struct news *news)
 		return;
 	}
 	inbox_done(d->db, g->account, news);
-	inbox_demote(d->db, g->account, g->c->id);
+	if (g->n_pending)
+		inbox_demote(d->db, g->account, g->c->id);
 	if (g->c->gone)
 		return;
 	db_run(d->db,

@@ -23,9 +23,6 @@
 #include "engine/source.h"
 #include "engine/watch.h"
 
-/* How long a decision is on record. */
-#define DECISIONS_KEPT_MS (30 * MS_DAY)
-
 struct decide {
 	const struct world *world;
 	struct db *db;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "engine/doctor.h"
+#include "engine/ledger.h"
 #include "engine/record.h"
 #include "engine/store/db.h"
 
@@ -88,8 +89,7 @@ static void tell_waiting(struct db *db, struct remarks *out)
 	bool any = false;
 	struct query *q = db_select(db,
 				    "SELECT state, count(*) FROM issuance"
-				    " WHERE state IN ('held', 'refused', 'send-unknown')"
-				    " GROUP BY state ORDER BY state",
+				    " WHERE " LEDGER_PARKED " GROUP BY state ORDER BY state",
 				    "");
 
 	for (; query_next(q); any = true) {

@@ -450,8 +450,9 @@ enum rc engine_step(struct engine *e, struct err *err)
 		look_at_secrets(e);
 	}
 	if (rc == RC_OK && now >= e->housekeeping_ms) {
-		e->housekeeping_ms = now + HOUSEKEEPING_MS;
-		rc = house_keep(e->db, e->outbox, wall_ms(e), err);
+		bool more = false;
+		rc = house_keep(e->db, e->outbox, wall_ms(e), &more, err);
+		e->housekeeping_ms = now + (more ? TRIM_MORE_MS : HOUSEKEEPING_MS);
 	}
 	if (rc == RC_OK && now >= e->trim_ms)
 		rc = trim(e, err);

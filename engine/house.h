@@ -9,8 +9,11 @@
 #include "engine/outbox.h"
 #include "engine/store/db.h"
 
-/* `now_ms` is our clock. In a transaction of its own, with the accounts' signs of life. */
-enum rc house_keep(struct db *db, const struct outbox *outbox, int64_t now_ms,
+/*
+ * Some of it, in a transaction of its own that takes milliseconds, with the accounts' signs of life. `now_ms` is our clock.
+ * *more: there is more to remove.
+ */
+enum rc house_keep(struct db *db, const struct outbox *outbox, int64_t now_ms, bool *more,
 		   struct err *err) MUST_CHECK;
 
 #endif

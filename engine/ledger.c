@@ -109,17 +109,15 @@ int64_t ledger_newest(struct db *db)
 	return db_integer(db, 0, "SELECT max(id) FROM issuance", "");
 }
 
-/* What is planned or further, held included. */
-#define COUNTS "state NOT IN ('skipped', 'refused', 'dropped', 'shadow')"
-
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 {
 	struct slice value = slice_of(to);
 	struct query *q = db_select(
 		db,
-		"SELECT to_value" OF_PERSON("?2", "?3") " WHERE rule = ?1 AND source_account = ?2"
-							" AND (?4 IS NULL OR " OF_VALUE(
-								"?4") ") AND id <> ?5 AND " COUNTS,
+		"SELECT to_value" OF_PERSON("?2",
+					    "?3") " WHERE rule = ?1 AND source_account = ?2"
+						  " AND (?4 IS NULL OR " OF_VALUE(
+							  "?4") ") AND id <> ?5 AND " LEDGER_COUNTS,
 		"tttti", is->rule, is->source_account, is->contact, to, is->id);
 
 	return any_of_value(q, to ? &value : NULL);
@@ -132,7 +130,7 @@ bool ledger_gave_before(struct db *db, const char *rule, const char *account, co
 		db,
 		"SELECT to_value" OF_PERSON(
 			"?2", "?3") " WHERE rule = ?1 AND source_account = ?2 AND at_ms < ?4"
-				    " AND (?5 = 0 OR " OF_VALUE("?6") ") AND " COUNTS,
+				    " AND (?5 = 0 OR " OF_VALUE("?6") ") AND " LEDGER_COUNTS,
 		"tttiis", rule, account, contact, before_ms, (int64_t)(to != NULL),
 		to ? *to : slice_of(""));
 
@@ -143,10 +141,10 @@ size_t ledger_events(struct db *db, const char *rule, int64_t from_ms, int64_t t
 		     int64_t **out)
 {
 	static const char forward[] =
-		"SELECT at_ms FROM issuance WHERE rule = ?1 AND at_ms >= ?2 AND at_ms <= ?3 AND " COUNTS
+		"SELECT at_ms FROM issuance WHERE rule = ?1 AND at_ms >= ?2 AND at_ms <= ?3 AND " LEDGER_COUNTS
 		" ORDER BY at_ms LIMIT ?4";
 	static const char backward[] =
-		"SELECT at_ms FROM issuance WHERE rule = ?1 AND at_ms <= ?2 AND at_ms >= ?3 AND " COUNTS
+		"SELECT at_ms FROM issuance WHERE rule = ?1 AND at_ms <= ?2 AND at_ms >= ?3 AND " LEDGER_COUNTS
 		" ORDER BY at_ms DESC LIMIT ?4";
 	size_t n = 0, cap = 0;
 	struct query *q = db_select(db, from_ms <= to_ms ? forward : backward, "tiii", rule,
@@ -420,17 +418,13 @@ bool ledger_load_work(struct db *db, int64_t id, struct arena *memory, struct is
 	return false;
 }
 
-#define WORK_STATES "state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending')"
-#define WORK_LEFT                                                                                  \
-	" AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0)"
-
 size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, size_t most,
 		   int64_t *out)
 {
 	size_t n = 0;
 	struct query *q = db_select(
 		db,
-		"SELECT id FROM issuance WHERE action_account = ?1 AND " WORK_STATES WORK_LEFT
+		"SELECT id FROM issuance WHERE action_account = ?1 AND " LEDGER_WORK
 		" AND not_before_ms <= ?2 ORDER BY id LIMIT ?3",
 		"tii", action_account, now_ms, (int64_t)most);
 
@@ -443,14 +437,14 @@ int64_t ledger_next(struct db *db, const char *action_account, int64_t now_ms)
 {
 	return db_integer(
 		db, INT64_MAX,
-		"SELECT min(not_before_ms) FROM issuance WHERE action_account = ?1 AND " WORK_STATES
-			WORK_LEFT " AND not_before_ms > ?2",
+		"SELECT min(not_before_ms) FROM issuance WHERE action_account = ?1 AND " LEDGER_WORK
+		" AND not_before_ms > ?2",
 		"ti", action_account, now_ms);
 }
 
 int64_t ledger_work_count(struct db *db)
 {
-	return db_integer(db, 0, "SELECT count(*) FROM issuance WHERE " WORK_STATES WORK_LEFT, "");
+	return db_integer(db, 0, "SELECT count(*) FROM issuance WHERE " LEDGER_WORK, "");
 }
 
 bool ledger_credential_held(struct db *db, const char *action_account, const char *credential)
@@ -473,7 +467,7 @@ bool ledger_sent_elsewhere(struct db *db, const struct issuance *is, const char 
 		db,
 		"SELECT fields FROM issuance WHERE action_account = ?1 AND group_id = ?2 AND id <> ?3"
 		" AND lower(email) = lower(?4) AND credential IS NULL AND attempts > 0"
-		" AND " WORK_STATES WORK_LEFT
+		" AND " LEDGER_WORK
 		" UNION ALL SELECT s.fields FROM stray s JOIN issuance i ON i.id = s.issuance"
 		" WHERE s.action_account = ?1 AND s.group_id = ?2 AND s.issuance <> ?3"
 		" AND lower(i.email) = lower(?4)",
@@ -492,7 +486,7 @@ bool ledger_sent_elsewhere(struct db *db, const struct issuance *is, const char 
 }
 
 /* States without a request under way, from which one can be held. */
-#define RESTING "state IN ('planned', 'draft', 'issued')" WORK_LEFT
+#define RESTING LEDGER_WORK " AND state IN ('planned', 'draft', 'issued')"
 
 int64_t ledger_hold_all(struct db *db, const char *action_account, const char *group,
 			enum hold hold, const char *reason, int64_t now_ms)
@@ -517,8 +511,8 @@ void ledger_hold_as_others(struct db *db, struct issuance *is, struct arena *mem
 		return;
 	q = db_select(
 		db,
-		"SELECT h.hold, h.reason FROM issuance h WHERE h.state = 'held' AND h.action_account = ?1"
-		" AND (h.hold = 'plan' OR (h.hold = 'group' AND h.group_id = ?2)) AND NOT EXISTS"
+		"SELECT hold, reason FROM issuance h WHERE action_account = ?1 AND " LEDGER_OUTSIDE
+		" AND (hold = 'plan' OR group_id = ?2) AND NOT EXISTS"
 		" (SELECT 1 FROM issuance d WHERE d.id > h.id AND d.action_account = ?1"
 		" AND (h.hold = 'plan' OR d.group_id = ?2) AND d.credential IS NOT NULL"
 		" AND d.attempt_ms > h.updated_ms) LIMIT 1",
@@ -532,17 +526,15 @@ void ledger_hold_as_others(struct db *db, struct issuance *is, struct arena *mem
 	query_end(q);
 }
 
-#define HELD_OUTSIDE "state = 'held' AND hold IN ('plan', 'group')"
-
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms)
 {
 	db_run(db,
 	       "INSERT INTO trail (issuance, at_ms, state, note) SELECT id, ?2, held_from, 'released by a reload'"
-	       " FROM issuance WHERE action_account = ?1 AND " HELD_OUTSIDE,
+	       " FROM issuance WHERE action_account = ?1 AND " LEDGER_OUTSIDE,
 	       "ti", action_account, now_ms);
 	db_run(db,
 	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, replan = 0, reason = NULL, not_before_ms = 0,"
-	       " updated_ms = ?2 WHERE action_account = ?1 AND " HELD_OUTSIDE,
+	       " updated_ms = ?2 WHERE action_account = ?1 AND " LEDGER_OUTSIDE,
 	       "ti", action_account, now_ms);
 	return db_changed(db);
 }
@@ -550,8 +542,8 @@ int64_t ledger_release_held(struct db *db, const char *action_account, int64_t n
 void ledger_note_unknown(struct db *db, int64_t now_ms)
 {
 	db_run(db,
-	       "UPDATE issuance SET unknown_ms = ?1 WHERE state IN ('creating', 'issuing')"
-	       " AND unknown_ms = 0",
+	       "UPDATE issuance SET unknown_ms = ?1 WHERE " LEDGER_WORK
+	       " AND state IN ('creating', 'issuing') AND unknown_ms = 0",
 	       "i", now_ms);
 }
 
@@ -573,8 +565,7 @@ int64_t ledger_park_sending(struct db *db, int64_t now_ms)
 void ledger_forget_waits(struct db *db, int64_t after_ms)
 {
 	db_run(db,
-	       "UPDATE issuance SET not_before_ms = 0 WHERE " WORK_STATES WORK_LEFT
-	       " AND not_before_ms > ?1",
+	       "UPDATE issuance SET not_before_ms = 0 WHERE " LEDGER_WORK " AND not_before_ms > ?1",
 	       "i", after_ms);
 }
 

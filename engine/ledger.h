@@ -14,6 +14,19 @@
 #include "engine/store/db.h"
 
 /*
+ * Conditions on rows of `issuance`, word for word as the indexes of schema.sql have them: an index is used
+ * only where a query says the same. Rows that have a step to take; that a person has to look at; that
+ * count as given; that the service's plan or an unknown group holds.
+ */
+#define LEDGER_WORK                                                                                \
+	"(state = 'planned' OR state = 'creating' OR state = 'issuing' OR state = 'sending'"       \
+	" OR (state = 'draft' AND do_issue <> 0) OR (state = 'issued' AND do_send <> 0))"
+#define LEDGER_PARKED "(state = 'held' OR state = 'refused' OR state = 'send-unknown')"
+#define LEDGER_COUNTS                                                                              \
+	"state <> 'skipped' AND state <> 'refused' AND state <> 'dropped' AND state <> 'shadow'"
+#define LEDGER_OUTSIDE "state = 'held' AND (hold = 'plan' OR hold = 'group')"
+
+/*
  * Whether this event of this rule is in the ledger already, under any id that
  * was merged into the contact's.
  */

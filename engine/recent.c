@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/ledger.h"
 
 /* ---- rules ------------------------------------------------------------------------ */
 
@@ -121,7 +122,7 @@ size_t recent_parked(struct db *db, size_t most, struct arena *memory, struct pa
 	struct query *q = db_select(
 		db,
 		"SELECT rule, state, hold, count(*), max(updated_ms) FROM issuance"
-		" WHERE state IN ('held', 'refused', 'send-unknown') GROUP BY rule, state, hold"
+		" WHERE " LEDGER_PARKED " GROUP BY rule, state, hold"
 		" ORDER BY max(updated_ms) DESC, rule",
 		"");
 

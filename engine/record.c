@@ -29,15 +29,44 @@ static void add_watches(const struct table *t, const struct watches *watches, st
 	str_add_char(out, '}');
 }
 
+/* What is read of the contacts of each account, as JSON. */
+static void add_properties(const struct table *t, struct str *out)
+{
+	for (uint32_t a = 0; a < t->n_account; a++) {
+		const char *comma = "";
+		str_add_char(out, a ? ',' : '{');
+		str_add_json(out, slice_of(t->account[a].name));
+		str_add_text(out, ":{");
+		for (size_t i = 0; i < t->n_property; i++) {
+			if (t->property[i].source != a)
+				continue;
+			str_add_text(out, comma);
+			str_add_json(out, slice_of(t->property[i].name));
+			str_add_text(out, ":\"\"");
+			comma = ",";
+		}
+		str_add_char(out, '}');
+	}
+	str_add_text(out, t->n_account ? "}" : "{}");
+}
+
+/* Texts of a row of `ruleset`. */
+struct described {
+	struct str watches, properties;
+	char digest[DIGEST_HEX];
+	int64_t bytes;
+};
+
 /* Whether two tables explain an event alike is told by this text; answers the bytes of the files. */
-static int64_t digest_of(const struct table *t, const char *watches, char out[DIGEST_HEX])
+static int64_t digest_of(const struct table *t, const struct described *d, char out[DIGEST_HEX])
 {
 	struct str text;
 	char one[DIGEST_HEX];
 	int64_t bytes = 0;
 
 	str_init(&text, SIZE_MAX / 4);
-	str_addf(&text, "%s %s %s\n", t->hash, clock_zone(), watches);
+	str_addf(&text, "%s %s %s %s\n", t->hash, clock_zone(), str_text(&d->watches),
+		 str_text(&d->properties));
 	for (size_t i = 0; i < t->n_file; i++) {
 		const struct rule_file *f = &t->file[i];
 		str_addf(&text, "%s %s\n", f->digest[0] ? f->digest : digest_sha256(f->text, one),
@@ -49,13 +78,23 @@ static int64_t digest_of(const struct table *t, const char *watches, char out[DI
 	return bytes;
 }
 
-static int64_t insert_ruleset(struct db *db, const struct table *t, const char *watches,
-			      const char *digest, int64_t bytes, int64_t now_ms)
+static void describe(const struct table *t, const struct watches *watches, struct described *d)
+{
+	str_init(&d->watches, SIZE_MAX / 4);
+	str_init(&d->properties, SIZE_MAX / 4);
+	add_watches(t, watches, &d->watches);
+	add_properties(t, &d->properties);
+	d->bytes = digest_of(t, d, d->digest) + (int64_t)(d->watches.len + d->properties.len);
+}
+
+static int64_t insert_ruleset(struct db *db, const struct table *t, const struct described *d,
+			      int64_t now_ms)
 {
 	db_run(db,
-	       "INSERT INTO ruleset (loaded_ms, hash, digest, timezone, watches, bytes)"
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	       "itttti", now_ms, t->hash, digest, clock_zone(), watches, bytes);
+	       "INSERT INTO ruleset (loaded_ms, hash, digest, timezone, watches, bytes, properties)"
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	       "ittttit", now_ms, t->hash, d->digest, clock_zone(), str_text(&d->watches), d->bytes,
+	       str_text(&d->properties));
 	int64_t id = db_last_id(db);
 	for (size_t i = 0; i < t->n_file; i++)
 		db_run(db,
@@ -67,25 +106,23 @@ static int64_t insert_ruleset(struct db *db, const struct table *t, const char *
 enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
 		       int64_t now_ms, int64_t *out, struct err *err)
 {
-	struct str text;
-	char digest[DIGEST_HEX];
+	struct described d;
 	enum rc rc = RC_OK;
 
-	str_init(&text, SIZE_MAX / 4);
-	add_watches(table, watches, &text);
-	int64_t bytes = digest_of(table, str_text(&text), digest) + (int64_t)text.len;
+	describe(table, watches, &d);
 	*out = db_integer(
 		db, 0,
 		"SELECT id FROM ruleset WHERE id = (SELECT max(id) FROM ruleset) AND digest = ?1",
-		"t", digest);
+		"t", d.digest);
 	if (!*out && table->n_file && table->file[0].digest[0]) {
 		rc = err_set(err, RC_BROKEN, "it does not hold the rules in force: reload them");
 	} else if (!*out) {
 		db_begin(db, "ruleset");
-		*out = insert_ruleset(db, table, str_text(&text), digest, bytes, now_ms);
+		*out = insert_ruleset(db, table, &d, now_ms);
 		rc = db_commit(db, err);
 	}
-	str_release(&text);
+	str_release(&d.watches);
+	str_release(&d.properties);
 	return rc;
 }
 
@@ -96,7 +133,10 @@ static bool is_no_event(const char *rule)
 	return rule && strcmp(rule, RECORD_NO_EVENT) == 0;
 }
 
-/* Every property of the source that was read, with its value; of what was no event, by whom it is found. */
+/*
+ * The values of what was read; of what was no event, by whom it is found. Most properties are empty: those
+ * are left out, and what could not be read is null.
+ */
 static void add_seen(const struct table *t, const struct record_event *e, struct str *out)
 {
 	const char *comma = "";
@@ -106,13 +146,18 @@ static void add_seen(const struct table *t, const struct record_event *e, struct
 	str_add_char(out, '{');
 	for (uint32_t i = 0; e->facts && i < t->n_property; i++) {
 		if (t->property[i].source != e->source ||
-		    (!all && strcmp(t->property[i].name, "email") != 0) ||
-		    e->facts->value(e->facts->ctx, i, &value) != FACT_KNOWN)
+		    (!all && strcmp(t->property[i].name, "email") != 0))
+			continue;
+		bool known = e->facts->value(e->facts->ctx, i, &value) == FACT_KNOWN;
+		if (known && value.len == 0)
 			continue;
 		str_add_text(out, comma);
 		str_add_json(out, slice_of(t->property[i].name));
 		str_add_char(out, ':');
-		str_add_json(out, value);
+		if (known)
+			str_add_json(out, value);
+		else
+			str_add_text(out, "null");
 		comma = ",";
 	}
 	str_add_char(out, '}');
@@ -196,6 +241,13 @@ static void trim_events(struct db *db, struct record_keep keep, int64_t now_ms)
 	       "iii", now_ms - keep.ms, size - keep.bytes, (int64_t)TRIM_ROWS);
 }
 
+static void trim_decisions(struct db *db, int64_t now_ms)
+{
+	db_run(db,
+	       "DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE made_ms < ?1 LIMIT ?2)",
+	       "ii", now_ms - DECISIONS_KEPT_MS, (int64_t)TRIM_ROWS);
+}
+
 /* The one in force stays; of the others those that events refer to, the newest, up to a bound. */
 static void trim_rulesets(struct db *db)
 {
@@ -216,6 +268,8 @@ enum rc record_trim(struct db *db, struct record_keep keep, int64_t now_ms, bool
 	db_begin(db, "trim");
 	trim_events(db, keep, now_ms);
 	*more = db_changed(db) == TRIM_ROWS;
+	trim_decisions(db, now_ms);
+	*more = *more || db_changed(db) == TRIM_ROWS;
 	if (!*more)
 		trim_rulesets(db);
 	return db_commit(db, err);
@@ -299,9 +353,10 @@ int64_t ruleset_watch(const struct ruleset *r, const char *rule)
 
 /* ---- events: reading ----------------------------------------------------- */
 
-#define EVENT_COLUMNS                                                                               \
-	"e.id, e.ruleset, e.watch, e.made_ms, e.account, e.contact, e.kind, e.target, e.list_name," \
-	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen, e.rule, e.changes, e.came FROM event e"
+#define EVENT_COLUMNS                                                                                \
+	"e.id, e.ruleset, e.watch, e.made_ms, e.account, e.contact, e.kind, e.target, e.list_name,"  \
+	" e.from_value, e.to_value, e.at_ms, e.as_of_ms, e.gone, e.seen, e.rule, e.changes, e.came," \
+	" r.properties FROM event e LEFT JOIN ruleset r ON r.id = e.ruleset"
 
 struct query *record_of_contact(struct db *db, const char *contact)
 {
@@ -370,7 +425,10 @@ bool record_next(struct db *db, struct query *q, struct arena *memory, struct re
 				  .changes = kept(memory, q, 16),
 				  .came = kept(memory, q, 17),
 				  .seen = json_parse(query_slice(q, 14), &err) };
-	if (out->seen && json_kind(out->seen) == IS_OBJECT &&
+	bool all = out->gone || is_no_event(out->rule) || query_null(q, 18);
+	if (!all)
+		out->asked = json_parse(query_slice(q, 18), &err);
+	if (out->seen && json_kind(out->seen) == IS_OBJECT && (all || out->asked) &&
 	    (list || slice_is(kind, event_kind_names[EVENT_PROPERTY_CHANGED])))
 		return true;
 	db_damaged(db, "event %lld cannot be read", (long long)out->id);
@@ -382,14 +440,18 @@ bool record_next(struct db *db, struct query *q, struct arena *memory, struct re
 void recorded_release(struct recorded *r)
 {
 	json_free(r->seen);
-	r->seen = NULL;
+	json_free(r->asked);
+	r->seen = r->asked = NULL;
 }
 
 static enum fact recorded_value(void *ctx, uint32_t property, struct slice *value)
 {
 	struct recorded_facts *f = ctx;
-	const struct json *v = json_get(f->of->seen, f->table->property[property].name);
+	const char *name = f->table->property[property].name;
+	const struct json *v = json_get(f->of->seen, name);
 
+	if (!v)
+		v = json_get(json_get(f->of->asked, f->of->account), name);
 	if (json_kind(v) != IS_TEXT)
 		return FACT_UNSURE;
 	*value = json_slice(v);

@@ -27,6 +27,8 @@ struct record_keep {
 
 #define RECORD_KEEP_MS (30 * MS_DAY)
 #define RECORD_KEEP_BYTES (INT64_C(100) * 1024 * 1024)
+/* How long a decision is on record. */
+#define DECISIONS_KEPT_MS (30 * MS_DAY)
 /* Tables that events still refer to, beside the one in force. */
 #define RECORD_RULESETS 200
 #define RECORD_RULESET_BYTES (INT64_C(64) * 1024 * 1024)
@@ -84,7 +86,7 @@ struct record_decision {
 void record_decide(struct db *db, const struct record_decision *d);
 
 /*
- * Removes some of what is kept too long or too much, in a transaction of its own that takes
+ * Removes some of what is kept too long or too much, events and decisions, in a transaction of its own that takes
  * milliseconds. *more: there is more to remove.
  */
 enum rc record_trim(struct db *db, struct record_keep keep, int64_t now_ms, bool *more,
@@ -124,7 +126,9 @@ struct recorded {
 	const char *
 		rule; /* the only one that looked: a backfill's; RECORD_NO_EVENT: none; NULL: all of the watch */
 	struct slice changes, came; /* as they were written */
-	struct json *seen;	    /* property to value, of all that was read; owned */
+	struct json *seen;	    /* property to value; null: could not be read; owned */
+	/* Account to the properties that were read, so empty where `seen` has none; NULL: `seen` has all. Owned. */
+	struct json *asked;
 };
 
 /* Events of a contact under any of its ids, the oldest first. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "engine/ledger.h"
 
 /* ---- reading ------------------------------------------------------------------ */
 
@@ -44,7 +45,7 @@ static void read_parked(struct db *db, const struct map *rules)
 	struct query *q = db_select(
 		db,
 		"SELECT rule, sum(state = 'held'), sum(state = 'refused'), sum(state = 'send-unknown')"
-		" FROM issuance WHERE state IN ('held', 'refused', 'send-unknown') GROUP BY rule",
+		" FROM issuance WHERE " LEDGER_PARKED " GROUP BY rule",
 		"");
 
 	while (query_next(q)) {

@@ -149,7 +149,7 @@ static void add_issuances(const struct admin_view *v, struct str *out)
 	struct query *q = db_select(
 		v->scope->db,
 		"SELECT hold, sum(state = 'held') FROM issuance"
-		" WHERE state IN ('held', 'refused', 'send-unknown') GROUP BY hold",
+		" WHERE " LEDGER_PARKED " GROUP BY hold",
 		"");
 	enum hold hold;
 

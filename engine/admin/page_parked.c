@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "engine/admin/page.h"
+#include "engine/ledger.h"
 
 #define GROUPS_MOST 40
 #define SHOWN_MOST 8 /* issuances of one group */
@@ -72,7 +73,7 @@ static void add_issuances(const struct admin_view *v, const struct parked *p, st
 		v->scope->db,
 		"SELECT id, contact, reason, at_ms FROM issuance WHERE rule = ?1 AND state = ?2"
 		/* The states are named for the index's sake. */
-		" AND state IN ('held', 'refused', 'send-unknown') AND hold IS ?3 ORDER BY id DESC LIMIT ?4",
+		" AND " LEDGER_PARKED " AND hold IS ?3 ORDER BY id DESC LIMIT ?4",
 		"ttti", p->rule, p->state, p->hold, (int64_t)SHOWN_MOST);
 
 	html_raw(out, "<ul class=\"few\">");

@@ -12,9 +12,10 @@
 #include "schema_6_sql.h"
 #include "schema_7_sql.h"
 #include "schema_8_sql.h"
+#include "schema_9_sql.h"
 #include "schema_sql.h"
 
-#define SCHEMA_VERSION 8
+#define SCHEMA_VERSION 9
 #define PATIENCE_MS 10000 /* how long another process may write while we wait */
 #define SHORT_PATIENCE_MS 200
 #define CACHE_SLOTS 512 /* power of two, well above the number of statements in the program */
@@ -109,7 +110,7 @@ static enum rc create_schema(struct db *db, struct err *err)
 
 /* Step n leads from version n + 1 to n + 2; each is one transaction. */
 static const char *const upgrades[] = { schema_2_sql, schema_3_sql, schema_4_sql, schema_5_sql,
-					schema_6_sql, schema_7_sql, schema_8_sql };
+					schema_6_sql, schema_7_sql, schema_8_sql, schema_9_sql };
 _Static_assert(sizeof(upgrades) / sizeof(upgrades[0]) == SCHEMA_VERSION - 1,
 	       "a version lacks its step");
 
@@ -380,7 +381,7 @@ static struct query *cached(struct db *db, const char *sql)
 	return q;
 }
 
-static void bind(struct query *q, const char *types, va_list args)
+static void bind(struct query *q, bool lent, const char *types, va_list args)
 {
 	const struct db_driver *d = q->db->driver;
 
@@ -388,11 +389,11 @@ static void bind(struct query *q, const char *types, va_list args)
 		if (*types == 'i') {
 			d->bind_integer(q->statement, i, va_arg(args, int64_t));
 		} else if (*types == 's') {
-			d->bind_text(q->statement, i, va_arg(args, struct slice));
+			d->bind_text(q->statement, i, va_arg(args, struct slice), lent);
 		} else {
 			const char *text = va_arg(args, const char *);
 			if (text)
-				d->bind_text(q->statement, i, slice_of(text));
+				d->bind_text(q->statement, i, slice_of(text), lent);
 			else
 				d->bind_null(q->statement, i);
 		}
@@ -400,12 +401,14 @@ static void bind(struct query *q, const char *types, va_list args)
 	q->open = true;
 }
 
-static struct query *select_v(struct db *db, const char *sql, const char *types, va_list args)
+/* `lent`: who calls lets the query end before the texts do. */
+static struct query *select_v(struct db *db, const char *sql, bool lent, const char *types,
+			      va_list args)
 {
 	struct query *q = cached(db, sql);
 
 	if (q)
-		bind(q, types, args);
+		bind(q, lent, types, args);
 	return q;
 }
 
@@ -414,7 +417,7 @@ void db_run(struct db *db, const char *sql, const char *types, ...)
 	va_list args;
 
 	va_start(args, types);
-	struct query *q = select_v(db, sql, types, args);
+	struct query *q = select_v(db, sql, true, types, args);
 	va_end(args);
 	while (query_next(q))
 		;
@@ -436,7 +439,7 @@ int64_t db_integer(struct db *db, int64_t otherwise, const char *sql, const char
 	va_list args;
 
 	va_start(args, types);
-	struct query *q = select_v(db, sql, types, args);
+	struct query *q = select_v(db, sql, true, types, args);
 	va_end(args);
 	if (query_next(q)) {
 		if (!query_null(q, 0))
@@ -451,7 +454,7 @@ bool db_exists(struct db *db, const char *sql, const char *types, ...)
 	va_list args;
 
 	va_start(args, types);
-	struct query *q = select_v(db, sql, types, args);
+	struct query *q = select_v(db, sql, true, types, args);
 	va_end(args);
 	bool row = query_next(q);
 	if (row)
@@ -464,7 +467,7 @@ struct query *db_select(struct db *db, const char *sql, const char *types, ...)
 	va_list args;
 
 	va_start(args, types);
-	struct query *q = select_v(db, sql, types, args);
+	struct query *q = select_v(db, sql, false, types, args);
 	va_end(args);
 	return q;
 }

@@ -115,7 +115,7 @@ void db_hook(struct db *db, db_commit_hook *hook, void *ctx);
 /*
  * Binds by `types`, one letter a parameter: t const char * (NULL is SQL NULL),
  * s struct slice, i int64_t. `sql` must be a string constant: its address is
- * the key of the statement cache. Texts are copied.
+ * the key of the statement cache. Texts need to last until the call returns.
  */
 void db_run(struct db *db, const char *sql, const char *types, ...);
 /* Rows changed by the last db_run. */
@@ -158,7 +158,8 @@ struct db_driver {
 	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);
 	void (*finalize)(void *statement);
 	void (*reset)(void *statement);
-	void (*bind_text)(void *statement, int i, struct slice text);
+	/* `lent`: the text stays where it is until the statement is reset; else it is copied. */
+	void (*bind_text)(void *statement, int i, struct slice text, bool lent);
 	void (*bind_integer)(void *statement, int i, int64_t n);
 	void (*bind_null)(void *statement, int i);
 	enum rc (*step)(void *handle, void *statement, bool *row, struct err *err);

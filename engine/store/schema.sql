@@ -1,4 +1,4 @@
--- The state of hs2cert, version 8. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 9. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -71,7 +71,7 @@ CREATE TABLE pending (
 	PRIMARY KEY (watch, contact, at_ms)
 );
 CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
-CREATE INDEX pending_contact ON pending (account, contact);
+CREATE INDEX pending_contact ON pending (account, contact, watch, at_ms);
 
 -- Contacts to be looked at anew at a time: what waits for an address ends then.
 CREATE TABLE recall (
@@ -100,7 +100,7 @@ CREATE TABLE contact (
 	merged_ms   INTEGER NOT NULL DEFAULT 0, -- when the last merge was
 	PRIMARY KEY (account, contact)
 ) WITHOUT ROWID;
-CREATE INDEX contact_modified ON contact (modified_ms);
+CREATE INDEX contact_modified ON contact (modified_ms) WHERE merged = '';
 
 CREATE TABLE alias (
 	account TEXT NOT NULL,
@@ -137,7 +137,7 @@ CREATE INDEX membership_gone ON membership (gone_ms) WHERE gone_ms IS NOT NULL;
 
 -- Why: one row for each rule that looked at an event, and for what was no event.
 CREATE TABLE decision (
-	id         INTEGER PRIMARY KEY,
+	id         INTEGER PRIMARY KEY,       -- in the order in which they were made
 	made_ms    INTEGER NOT NULL,          -- our clock
 	account    TEXT NOT NULL,
 	contact    TEXT NOT NULL,
@@ -164,7 +164,8 @@ CREATE TABLE ruleset (
 	digest    TEXT NOT NULL,              -- of the files, the zone and the watches
 	timezone  TEXT NOT NULL,              -- where days begin
 	watches   TEXT NOT NULL,              -- JSON: the watch of each active rule
-	bytes     INTEGER NOT NULL            -- what it takes
+	bytes     INTEGER NOT NULL,           -- what it takes
+	properties TEXT                       -- JSON: what is read of each account's contacts, by account; NULL: written by version 8
 );
 
 CREATE TABLE ruleset_file (
@@ -193,7 +194,7 @@ CREATE TABLE event (
 	as_of_ms   INTEGER NOT NULL,          -- at_ms plus settle: the moment of `seen`
 	gone       INTEGER NOT NULL,          -- 1: the contact was deleted before
 	size       INTEGER NOT NULL,          -- bytes of all events up to this one
-	seen       TEXT NOT NULL,             -- JSON: every property that was read, and its value then
+	seen       TEXT NOT NULL,             -- JSON: values then; null: not read. Others of the ruleset's properties were empty
 	rule       TEXT,                      -- a backfill of this rule looked, as the contact was then; '': it was no event; NULL: the engine
 	changes    TEXT,                      -- JSON: what the burst was made of; NULL: of this change alone
 	came       TEXT                       -- how and when news of it came; NULL: not known
@@ -238,18 +239,25 @@ CREATE TABLE issuance (
 	updated_ms     INTEGER NOT NULL,      -- our clock
 	UNIQUE (rule, source_account, contact, event, target, at_ms, to_value)
 );
-CREATE UNIQUE INDEX issuance_credential ON issuance (action_account, credential) WHERE credential IS NOT NULL;
-CREATE INDEX issuance_work ON issuance (action_account, id)
-	WHERE state IN ('planned', 'creating', 'draft', 'issuing', 'issued', 'sending')
-	AND NOT (state = 'draft' AND do_issue = 0) AND NOT (state = 'issued' AND do_send = 0);
+CREATE UNIQUE INDEX issuance_credential ON issuance (credential, action_account) WHERE credential IS NOT NULL;
+-- Conditions are comparisons, word for word as engine/ledger.h has them: for a list of more than two SQLite fills a
+-- temporary table with every row that is written.
+CREATE INDEX issuance_work ON issuance (action_account, id, not_before_ms)
+	WHERE (state = 'planned' OR state = 'creating' OR state = 'issuing' OR state = 'sending'
+	OR (state = 'draft' AND do_issue <> 0) OR (state = 'issued' AND do_send <> 0));
 CREATE INDEX issuance_contact ON issuance (source_account, contact);
 CREATE INDEX issuance_state ON issuance (state);
 CREATE INDEX issuance_events ON issuance (rule, at_ms)
-	WHERE state NOT IN ('skipped', 'refused', 'dropped', 'shadow');
+	WHERE state <> 'skipped' AND state <> 'refused' AND state <> 'dropped' AND state <> 'shadow';
 -- What is shown of the ledger is counted in these alone, so they hold each column that is asked for.
 CREATE INDEX issuance_fired ON issuance (rule, created_ms, at_ms, state);
 CREATE INDEX issuance_parked ON issuance (state, rule, hold, id, updated_ms)
-	WHERE state IN ('held', 'refused', 'send-unknown');
+	WHERE (state = 'held' OR state = 'refused' OR state = 'send-unknown');
+-- What each poll and each new issuance asks for, and is nearly always empty.
+CREATE INDEX issuance_outside ON issuance (action_account)
+	WHERE state = 'held' AND (hold = 'plan' OR hold = 'group');
+CREATE INDEX issuance_address ON issuance (source_account, contact)
+	WHERE state = 'held' AND hold = 'missing-email';
 
 -- Every state that an issuance went through.
 CREATE TABLE trail (

@@ -177,9 +177,11 @@ static bool sqlite_is_empty(void *handle)
 
 static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, struct err *err)
 {
-	int flags = mode == DB_READ
-			    ? SQLITE_OPEN_READONLY
-			    : SQLITE_OPEN_READWRITE | (mode == DB_OWN ? SQLITE_OPEN_CREATE : 0);
+	/* A handle is used by one thread. */
+	int flags = SQLITE_OPEN_NOMUTEX |
+		    (mode == DB_READ  ? SQLITE_OPEN_READONLY
+		     : mode == DB_OWN ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+				      : SQLITE_OPEN_READWRITE);
 	/* State holds names and addresses: nobody else's to read. */
 	mode_t before = umask(0077);
 	int rc = sqlite3_open_v2(path, &h->sqlite, flags, NULL);
@@ -385,9 +387,10 @@ static void sqlite_reset_(void *statement)
 	sqlite3_clear_bindings(statement);
 }
 
-static void sqlite_bind_text_(void *statement, int i, struct slice text)
+static void sqlite_bind_text_(void *statement, int i, struct slice text, bool lent)
 {
-	sqlite3_bind_text(statement, i, text.ptr ? text.ptr : "", (int)text.len, SQLITE_TRANSIENT);
+	sqlite3_bind_text(statement, i, text.ptr ? text.ptr : "", (int)text.len,
+			  lent ? SQLITE_STATIC : SQLITE_TRANSIENT);
 }
 
 static void sqlite_bind_integer(void *statement, int i, int64_t n)

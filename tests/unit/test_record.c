@@ -175,6 +175,66 @@ static void an_event_says_what_was_seen(void **state)
 	ruleset_release(&r);
 }
 
+static enum fact country_of(const struct table *t)
+{
+	struct recorded e;
+	struct slice value;
+	struct query *q = record_of_contact(db, "101");
+
+	assert_true(record_next(db, q, &memory, &e));
+	query_end(q);
+	struct recorded_facts of = { t, &e };
+	struct facts facts = recorded_facts(&of);
+	uint32_t i = 0;
+	while (strcmp(t->property[i].name, "country") != 0)
+		i++;
+	enum fact fact = facts.value(facts.ctx, i, &value);
+	recorded_release(&e);
+	return fact;
+}
+
+/* Only what rules asked for can be empty: another table's property may have held anything. */
+static void what_is_empty_takes_no_room(void **state)
+{
+	static const char *const pair[] = { "tier", "Gold", "country", "", "email", "?", NULL };
+	struct table *table = table_of(RULES);
+
+	(void)state;
+	write_event(load(RULES, NOW), "101", pair, NOW);
+	assert_true(db_exists(db,
+			      "SELECT 1 FROM event WHERE instr(seen, 'country') = 0"
+			      " AND instr(seen, 'Gold') > 0",
+			      ""));
+	assert_int_equal(country_of(table), FACT_KNOWN);
+	db_run(db, "UPDATE ruleset SET properties = '{\"hubspot\":{\"tier\":\"\"}}'", "");
+	assert_int_equal(country_of(table), FACT_UNSURE);
+	/* As version 8 wrote it. */
+	db_run(db, "UPDATE ruleset SET properties = NULL", "");
+	assert_int_equal(country_of(table), FACT_UNSURE);
+	db_run(db, "UPDATE event SET seen = '{\"country\":\"\"}'", "");
+	assert_int_equal(country_of(table), FACT_KNOWN);
+	table_unref(table);
+}
+
+/* However many there are, what waits for the store does not wait for their end. */
+static void decisions_leave_a_few_at_a_time(void **state)
+{
+	(void)state;
+	db_run(db,
+	       "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
+	       " INSERT INTO decision (made_ms, account, contact, event, target, to_value, at_ms, outcome,"
+	       " table_hash) SELECT i, 'hubspot', i, 'property-changed', 'tier', 'Gold', i, 'no-event', 'h' FROM n",
+	       "");
+	int64_t now_ms = DECISIONS_KEPT_MS + 1101, left = 1200;
+	for (bool more = true; more;) {
+		more = trim(0, 0, now_ms);
+		int64_t before = left;
+		left = db_integer(db, 0, "SELECT count(*) FROM decision", "");
+		assert_in_range(before - left, 1, 600);
+	}
+	assert_int_equal(left, 100);
+}
+
 static void events_are_found_under_every_id_of_a_contact(void **state)
 {
 	static const char *const pair[] = { "tier", "Gold", NULL };
@@ -314,13 +374,14 @@ static void a_damaged_event_breaks_the_store(void **state)
 	static const char *const pair[] = { "tier", "Gold", NULL };
 	static const char *const damage[] = { "UPDATE event SET seen = '{'",
 					      "UPDATE event SET seen = '[]'",
-					      "UPDATE event SET seen = '{}', kind = 'x'" };
+					      "UPDATE event SET seen = '{}', kind = 'x'",
+					      "UPDATE ruleset SET properties = '{'" };
 	struct recorded e;
 	struct err err;
 
 	(void)state;
 	int64_t ruleset = load(RULES, NOW);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		write_event(ruleset, "1", pair, NOW);
 		db_run(db, damage[i], "");
 		assert_false(record_next(db, record_since(db, 0, 1), &memory, &e));
@@ -337,6 +398,8 @@ int main(void)
 		stored(forgotten_texts_stay_on_record),
 		stored(what_is_not_on_record_is_refused),
 		stored(an_event_says_what_was_seen),
+		stored(what_is_empty_takes_no_room),
+		stored(decisions_leave_a_few_at_a_time),
 		stored(events_are_found_under_every_id_of_a_contact),
 		stored(events_are_kept_for_a_time_and_a_size),
 		stored(a_backfill_is_on_record_once_and_for_why_only),
