@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/decide.h"
+#include "engine/forget.h"
 #include "engine/house.h"
 #include "engine/inbox.h"
 #include "engine/quiet.h"
@@ -282,9 +283,10 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	return rc;
 }
 
-void engine_keep(struct engine *e, struct record_keep keep)
+void engine_keep(struct engine *e, struct record_keep keep, int64_t issued_ms)
 {
 	e->keep = keep;
+	e->issued_keep_ms = issued_ms;
 }
 
 const struct table *engine_table(const struct engine *e)
@@ -426,12 +428,28 @@ static enum rc origin_step(struct origin *o, struct err *err)
 	return rc;
 }
 
+/* What issuances were made of, once they are done and old enough. */
+static enum rc forget_done(struct engine *e, bool *more, struct err *err)
+{
+	char seed[33];
+	bool left;
+
+	snprintf(seed, sizeof(seed), "%016llx%016llx",
+		 (unsigned long long)e->world->random(e->world->ctx),
+		 (unsigned long long)e->world->random(e->world->ctx));
+	enum rc rc = forget_old(e->db, slice_of(seed), wall_ms(e) - e->issued_keep_ms, &left, err);
+	*more = *more || (rc == RC_OK && left);
+	return rc;
+}
+
 /* A little at a time: what waits is not to wait for it. */
 static enum rc trim(struct engine *e, struct err *err)
 {
 	bool more;
 	enum rc rc = record_trim(e->db, e->keep, wall_ms(e), &more, err);
 
+	if (rc == RC_OK && e->issued_keep_ms)
+		rc = forget_done(e, &more, err);
 	e->trim_ms = mono_ms(e) + (more ? TRIM_MORE_MS : TRIM_MS);
 	if (rc == RC_OK && e->table)
 		rc = quiet_tell(e->db, e->table, &e->watches, e->world->log, wall_ms(e), err);

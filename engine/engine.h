@@ -31,8 +31,11 @@ void engine_free(struct engine *e); /* NULL does nothing */
  * store fails: then the engine is to be stopped.
  */
 enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST_CHECK;
-/* How long events are kept on record; engine/record.h has what holds without it. Before the first load. */
-void engine_keep(struct engine *e, struct record_keep keep);
+/*
+ * How long events are kept on record; engine/record.h has what holds without it. And how long what
+ * issuances were made of, once they are done (forget_old); 0: for ever. Before the first load.
+ */
+void engine_keep(struct engine *e, struct record_keep keep, int64_t issued_ms);
 const struct table *engine_table(const struct engine *e);
 struct table *engine_share_table(struct engine *e); /* the same, with a reference for the caller */
 struct outbox *engine_outbox(struct engine *e);	    /* lent: for a reconcile */

@@ -132,12 +132,16 @@ static size_t find_owed(struct forgetting *f, const char *contact, struct owed *
 }
 
 /* Of a backfill the trail says that it was one: the brake counts them by that. */
-static void erase_notes(struct forgetting *f, int64_t id)
+static void erase_notes(struct db *db, int64_t id)
 {
-	db_run(f->db,
+	db_run(db,
 	       "UPDATE trail SET note = CASE WHEN note LIKE '" LEDGER_BACKFILL
 	       "%' THEN '" LEDGER_BACKFILL "' END WHERE issuance = ?1",
 	       "i", id);
+}
+
+static void note_forgotten(struct forgetting *f, int64_t id)
+{
 	db_run(f->db,
 	       "INSERT INTO trail (issuance, at_ms, state, note, who)"
 	       " SELECT id, ?2, state, 'forgotten', ?3 FROM issuance WHERE id = ?1",
@@ -155,7 +159,8 @@ static void erase_owed(struct forgetting *f, const struct owed *o)
 	       " state = CASE WHEN ?3 <> 0 THEN 'dropped' ELSE state END, updated_ms = ?4 WHERE id = ?1",
 	       "isii", o->id, plain ? o->to : slice_of(left_of(f, o->to, text)), (int64_t)o->drop,
 	       f->by->now_ms);
-	erase_notes(f, o->id);
+	erase_notes(f->db, o->id);
+	note_forgotten(f, o->id);
 	db_run(f->db, "DELETE FROM stray WHERE issuance = ?1", "i", o->id);
 	f->out->strays += db_changed(f->db);
 }
@@ -325,4 +330,74 @@ enum rc forget_do(struct db *db, const struct person *person, const char *email,
 	mem_free(f.ids.list);
 	mem_free(f.emails.list);
 	return rc;
+}
+
+/* ---- by age --------------------------------------------------------------------------------- */
+
+/* Done for good, and looked for by no sweep: nobody needs what it was made of any more. */
+static size_t find_old(struct db *db, int64_t before_ms, int64_t from, struct arena *memory,
+		       struct owed **out)
+{
+	size_t n = 0, cap = 0;
+	struct query *q = db_select(
+		db,
+		"SELECT id, to_value FROM issuance i WHERE id > ?1 AND id <= ?2 AND updated_ms < ?3"
+		" AND (state IN ('sent', 'skipped', 'dropped', 'shadow') OR (state = 'issued' AND do_send = 0)"
+		" OR (state = 'draft' AND do_issue = 0))"
+		" AND (email <> '' OR fields IS NOT NULL OR from_value IS NOT NULL OR public_url IS NOT NULL"
+		" OR (to_value <> '' AND NOT " FORGOTTEN_SQL(
+			"to_value") "))"
+				    " AND NOT EXISTS (SELECT 1 FROM stray WHERE issuance = i.id)",
+		"iii", from, from + FORGET_OLD_IDS, before_ms);
+
+	*out = NULL;
+	while (query_next(q)) {
+		*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
+		(*out)[n++] = (struct owed){ .id = query_integer(q, 0),
+					     .to = arena_slice(memory, query_slice(q, 1)) };
+	}
+	return n;
+}
+
+/* Where the next step begins; it is kept, because `run --once` lives for one step. */
+static void note_from(struct db *db, int64_t from)
+{
+	db_run(db,
+	       "INSERT INTO meta (key, value) VALUES ('forgets-from', CAST(?1 AS TEXT))"
+	       " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	       "i", from);
+}
+
+static void erase_old(struct forgetting *f, const struct owed *o)
+{
+	char text[FORGOTTEN_TEXT];
+	bool plain = o->to.len == 0 || forgotten_is(o->to);
+
+	db_run(f->db,
+	       "UPDATE issuance SET email = '', fields = NULL, from_value = NULL, to_value = ?2,"
+	       " public_url = NULL, cursor = NULL, reason = '" FORGET_OLD_REASON "' WHERE id = ?1",
+	       "is", o->id, plain ? o->to : slice_of(left_of(f, o->to, text)));
+	erase_notes(f->db, o->id);
+}
+
+enum rc forget_old(struct db *db, struct slice seed, int64_t before_ms, bool *more, struct err *err)
+{
+	struct arena memory;
+	struct owed *owed;
+	struct forget_by by = { .seed = seed };
+	struct forgetting f = { .db = db, .by = &by, .memory = &memory };
+
+	arena_init(&memory);
+	db_begin(db, "forget-old");
+	int64_t from = db_integer(
+		db, 0, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'forgets-from'", "");
+	size_t n = find_old(db, before_ms, from, &memory, &owed);
+	for (size_t i = 0; i < n; i++)
+		erase_old(&f, &owed[i]);
+	from += FORGET_OLD_IDS;
+	*more = db_exists(db, "SELECT 1 FROM issuance WHERE id > ?1", "i", from);
+	note_from(db, *more ? from : 0);
+	mem_free(owed);
+	arena_release(&memory);
+	return db_commit(db, err);
 }

@@ -42,6 +42,7 @@ struct engine {
 	struct watches watches;
 	int64_t ruleset; /* under which the table is on record */
 	struct record_keep keep;
+	int64_t issued_keep_ms; /* what issuances were made of; 0: for ever */
 	struct origin *origin;
 	struct outbox *outbox;
 	struct hearing hearing;

@@ -30,7 +30,8 @@ struct run {
 	struct builder *builder;
 	struct endpoint endpoint;
 	struct record_keep keep;
-	struct listen *listen; /* NULL without --listen */
+	int64_t issued_keep_ms; /* 0: for ever */
+	struct listen *listen;	/* NULL without --listen */
 	struct notify notify;
 	struct unfit unfit;
 	int signals; /* signalfd */
@@ -367,6 +368,18 @@ static enum rc watch_builder(struct run *r, struct err *err)
 	return RC_OK;
 }
 
+/* Not less than sweeps and a restored backup look back. */
+static bool issued_keep(const struct cli *cli, int64_t *out)
+{
+	const char *text = cli_value(cli, "issued-keep");
+
+	*out = 0;
+	if (!text || (clock_parse_duration(slice_of(text), out) && *out >= 7 * MS_DAY))
+		return true;
+	cli_usage(cli, "--issued-keep takes a duration of 7d or more (90d, 365d), not '%s'", text);
+	return false;
+}
+
 static int start_engine(struct run *r)
 {
 	struct err err;
@@ -387,7 +400,7 @@ static int start_engine(struct run *r)
 		log_line(&r->ground.log, LOG_WARN,
 			 "runs as root, which it never needs: give it a user of its own", NULL);
 	r->engine = engine_new(&r->ground.world);
-	engine_keep(r->engine, r->keep);
+	engine_keep(r->engine, r->keep, r->issued_keep_ms);
 	rc = engine_load(r->engine, r->table, &err);
 	if (rc != RC_OK)
 		return cli_fail(r->ground.cli, "%s", err.text);
@@ -429,7 +442,8 @@ static int run_run(const struct cli *cli)
 	notify_open(&r.notify);
 	int status = ground_open(&r.ground, cli, LOG_INFO);
 
-	if (status == EXIT_FINE && !trace_keep(cli, &r.keep))
+	if (status == EXIT_FINE &&
+	    (!trace_keep(cli, &r.keep) || !issued_keep(cli, &r.issued_keep_ms)))
 		status = EXIT_USAGE;
 	if (status == EXIT_FINE)
 		status = listen_open(&r.listen, &r.ground);
@@ -456,6 +470,8 @@ static const struct cli_option options[] = {
 	{ "once", NULL, "one whole pass, then exit" },
 	{ "trace-keep", "TIME[,SIZE]",
 	  "how long events are kept for 'why' and 'plan', and how much of them (default 30d,100MB; 0: not at all)" },
+	{ "issued-keep", "TIME",
+	  "how long address, fields and values of issuances are kept once they are done (default: for ever; 7d or more)" },
 	CLI_OPTION_END,
 };
 

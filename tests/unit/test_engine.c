@@ -172,6 +172,36 @@ static void a_reload_amid_a_look(void **state)
 	assert_int_equal(mails(), 1);
 }
 
+/* What an issuance was made of goes after its time; what it was for earns nothing again. */
+static void what_is_done_and_old_is_erased(void **state)
+{
+	(void)state;
+	engine_keep(engine, (struct record_keep){ RECORD_KEEP_MS, RECORD_KEEP_BYTES }, 7 * MS_DAY);
+	load("account: one\nhubspot: { token: \"${ONE}\", poll: 1h }\n---\n"
+	     "account: certifier\ncertifier: { token: \"${C}\" }\n---\n" RULE("a", "one"));
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	set_tier("Silver");
+	assert_int_equal(live(6 * MS_DAY), RC_OK);
+	assert_int_equal(mails(), 1);
+	assert_int_equal(
+		db_integer(db, 0, "SELECT count(*) FROM issuance WHERE fields IS NULL", ""), 0);
+	assert_int_equal(live(2 * MS_DAY), RC_OK);
+	assert_int_equal(db_integer(db, 0,
+				    "SELECT count(*) FROM issuance WHERE fields IS NULL"
+				    " AND email = '' AND state = 'sent'",
+				    ""),
+			 1);
+	/* Read anew, from the beginning. */
+	db_run(db, "DELETE FROM contact", "");
+	db_run(db, "DELETE FROM decided", "");
+	set_tier("Silver");
+	assert_int_equal(live(MS_DAY), RC_OK);
+	assert_int_equal(mails(), 1);
+	set_tier("Gold");
+	assert_int_equal(live(MS_DAY), RC_OK);
+	assert_int_equal(mails(), 2);
+}
+
 /* What a 403 is about is said: which scope, and where it is to be had. */
 static void a_scope_that_is_taken_away_is_named(void **state)
 {
@@ -270,6 +300,7 @@ int main(void)
 		lived(accounts_come_and_go),
 		lived(a_clock_that_nobody_told),
 		lived(a_reload_amid_a_look),
+		lived(what_is_done_and_old_is_erased),
 		lived(a_scope_that_is_taken_away_is_named),
 		lived(secrets_that_are_missing_and_come),
 		lived(a_start_that_is_not_written_is_tried_again),

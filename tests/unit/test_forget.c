@@ -112,6 +112,59 @@ static void nothing_of_the_person_stays(void **state)
 		1);
 }
 
+/* Steps until nothing is left; answers how many. */
+static int forget_before(int64_t before_ms)
+{
+	struct err err;
+	bool more = true;
+	int steps = 0;
+
+	for (; more; steps++)
+		assert_int_equal(forget_old(db, slice_of(seed), before_ms, &more, &err), RC_OK);
+	return steps;
+}
+
+static void what_is_done_is_erased_by_its_age(void **state)
+{
+	struct issuance same = make("101", "Gold", NOW);
+
+	(void)state;
+	int64_t sent = insert(make("101", "Gold", NOW)), held = insert(make("101", "Held", NOW));
+	int64_t young = insert(make("101", "Young", NOW)),
+		swept = insert(make("101", "Swept", NOW));
+	db_run(db, "UPDATE issuance SET updated_ms = 1000", "");
+	db_run(db, "UPDATE issuance SET state = 'held' WHERE id = ?1", "i", held);
+	db_run(db, "UPDATE issuance SET updated_ms = 2000 WHERE id = ?1", "i", young);
+	db_run(db,
+	       "INSERT INTO stray (issuance, action_account, group_id, fields, since_ms, until_ms, look_ms)"
+	       " VALUES (?1, 'certifier', 'g1', '{}', 0, 0, 0)",
+	       "i", swept);
+	assert_int_equal(forget_before(2000), 1);
+	assert_int_equal(
+		db_integer(
+			db, 0,
+			"SELECT id FROM issuance WHERE email = '' AND fields IS NULL AND from_value IS NULL"
+			" AND public_url IS NULL AND to_value LIKE 'forgotten:%' AND updated_ms = 1000"
+			" AND credential IS NOT NULL AND reason = '" FORGET_OLD_REASON "'",
+			""),
+		sent);
+	assert_int_equal(count("SELECT count(*) FROM issuance WHERE email = ''"), 1);
+	assert_int_equal(
+		count("SELECT count(*) FROM issuance WHERE to_value IN ('Held', 'Young', 'Swept')"
+		      " AND email <> '' AND fields IS NOT NULL AND from_value IS NOT NULL"),
+		3);
+	/* It is the same event still, and `repeat:` knows its value. */
+	assert_true(ledger_has_event(db, &same));
+	assert_true(ledger_has_repeat(db, &same, "Gold"));
+	assert_false(ledger_has_repeat(db, &same, "Silver"));
+	/* Far apart: a step ends before the second, and the next goes on there. */
+	db_run(db, "DELETE FROM trail WHERE issuance = ?1", "i", young);
+	db_run(db, "UPDATE issuance SET id = ?2 WHERE id = ?1", "ii", young,
+	       (int64_t)FORGET_OLD_IDS * 2);
+	assert_int_equal(forget_before(3000), 2);
+	assert_int_equal(count("SELECT count(*) FROM issuance WHERE email = ''"), 2);
+}
+
 static void the_same_event_is_still_known(void **state)
 {
 	struct issuance same = make("101", "Gold", NOW), other = make("101", "Silver", NOW);
@@ -378,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(what_is_left_tells_the_same_from_others),
 		stored(nothing_of_the_person_stays),
+		stored(what_is_done_is_erased_by_its_age),
 		stored(the_same_event_is_still_known),
 		stored(twice_changes_nothing),
 		stored(a_dry_run_changes_nothing),
