@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 
+#define THOUSANDTHS 4 /* letters at the end of a word, with the blank */
+
 static const char letters[CAME_KINDS + 1] = "pmlkdraf";
 
 const char *const came_words[CAME_KINDS] = {
@@ -31,12 +33,19 @@ static struct slice cut_word(struct slice *rest)
 	return word;
 }
 
+/* Without the digits below a second, which a short one has not. */
+static struct slice to_the_second(struct slice word)
+{
+	word.len -= word.len > THOUSANDTHS ? THOUSANDTHS : 0;
+	return word;
+}
+
 static bool has_word(const struct str *text, struct slice word)
 {
 	struct slice rest = str_slice(text);
 
 	for (struct slice one = cut_word(&rest); one.len; one = cut_word(&rest))
-		if (slice_eq(one, word))
+		if (one.len == word.len && slice_eq(to_the_second(one), to_the_second(word)))
 			return true;
 	return false;
 }

@@ -2,8 +2,9 @@
  * came - how and when news of a contact came, as a short text that travels with it: from the inbox to what
  * waits, and to the event on record, for a person who asks why (engine/why.h). Nothing is decided by it.
  *
- * The text is one word for each: a letter and our clock's time, and a blank. It has a bound: the first ones
- * tell how it began.
+ * The text is one word for each: a letter and our clock's time, and a blank. What comes in one second in
+ * one way is there once, as a source tells of each property by itself. It has a bound: the first ones tell
+ * how it began.
  */
 #ifndef ENGINE_CAME_H
 #define ENGINE_CAME_H
@@ -29,7 +30,7 @@ extern const char *const came_words[CAME_KINDS];
 /* One word of such a text. Answers out. `at_ms` is our clock. */
 const char *came_text(enum came_by by, int64_t at_ms, char out[CAME_TEXT]);
 
-/* What came before, and what of `then` is not in it, in `memory`. Either may be NULL. */
+/* What came before, and what of `then` is not in it to the second, in `memory`. Either may be NULL. */
 const char *came_join(const char *before, const char *then, struct arena *memory);
 
 struct came {

@@ -2,9 +2,11 @@
 
 #include "engine/backoff.h"
 
-/* What is there already, and ?4; the text has its bound. */
+/* What is there already, and ?4 where that tells more to the second; the text has its bound. */
 #define CAME_TOO                                                                                   \
-	"CASE WHEN length(news.came) < " CAME_BOUND " THEN news.came || ?4 ELSE news.came END"
+	"CASE WHEN length(news.came) < " CAME_BOUND                                                \
+	" AND instr(news.came, substr(?4, 1, length(?4) - 4)) = 0"                                 \
+	" THEN news.came || ?4 ELSE news.came END"
 #define CAME_BOUND "160"
 _Static_assert(CAME_BYTES == 160, "the bound is written in CAME_BOUND as well");
 

@@ -33,6 +33,7 @@ person 2001
 person 2002
 person 2003
 once
+person 2009	# with a value from the start: of no event, and found by the address all the same
 tier 2001 Gold
 tier 2002 Gold
 act join '{"list":4711,"contact":2001}'
@@ -56,6 +57,9 @@ check 'told, with the id' grep -qx 'contact 2001 of hubspot' out
 check 'and what' grep -q '^erased 2 issuances, ' out
 check 'nothing is left in the files' [ "$(traces 2001)" -eq 0 ]
 check 'of others it is' traced 2002
+check 'who had no event is known' traced 2009
+check 'and forgotten by the address: 0' status 0 "$program" forget qxz2009@zyx.example.org
+check 'nothing is left of them' [ "$(traces 2009)" -eq 0 ]
 check 'the issuances are there' sent 2001 2
 check 'without the address' sh -c "[ \$('$program' runs --json --contact 2001 | grep -c '\"email\":\(null\|\"\"\)') -eq 2 ]"
 check 'with who did it' sh -c "'$program' runs show \$('$program' runs --json --contact 2001 | sed -n '1s/{\"id\":\"\([0-9]*\)\".*/\1/p') | grep -q forgotten"

@@ -280,9 +280,34 @@ static void rows_that_a_merge_carried_over(void **state)
 	assert_false(carried("hubspot", "3", "7", NOW, NOW + 5001));
 }
 
+/* What came is told to the second, and goes when the look is done with it. */
+static void how_news_came(void **state)
+{
+	(void)state;
+	inbox_add(db, "hubspot", slice_of("1"), NOW, POLLED);
+	inbox_tell(db, "hubspot", slice_of("1"), NOW, NOW + 1);
+	inbox_tell(db, "hubspot", slice_of("1"), NOW, NOW + 2);
+	inbox_add(db, "hubspot", slice_of("1"), NOW - 1, (struct came){ CAME_POLL, NOW + 5000 });
+	struct news *news = take(NOW, 5, 1);
+	char wanted[80], poll[CAME_TEXT], told[CAME_TEXT], later[CAME_TEXT];
+	came_text(CAME_POLL, NOW, poll);
+	came_text(CAME_MESSAGE, NOW + 1, told);
+	came_text(CAME_MESSAGE, NOW + 9000, later);
+	snprintf(wanted, sizeof(wanted), "%s%s", poll, told);
+	assert_string_equal(news->came, wanted);
+	/* More comes during the look: that alone is left. */
+	inbox_tell(db, "hubspot", slice_of("1"), NOW, NOW + 9000);
+	inbox_done(db, "hubspot", news);
+	assert_string_equal(take(NOW, 5, 1)->came, later);
+	for (int i = 1; i < 100; i++)
+		inbox_tell(db, "hubspot", slice_of("1"), NOW, NOW + 9000 + i * 1000);
+	assert_in_range(strlen(take(NOW, 5, 1)->came), CAME_BYTES, CAME_BYTES + CAME_TEXT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		stored(how_news_came),
 		stored(news_in_order_of_arrival),
 		stored(older_news_is_nothing_new),
 		stored(done_unless_more_came_meanwhile),

@@ -174,6 +174,10 @@ static void what_is_there_is_not_added_again(void **state)
 	assert_string_equal(came_join(NULL, "p1 ", &memory), "p1 ");
 	assert_string_equal(came_join("p1 k2 ", "p1 d3 ", &memory), "p1 k2 d3 ");
 	assert_string_equal(came_join("p11 ", "p1 ", &memory), "p11 p1 ");
+	/* To the second. */
+	assert_string_equal(came_join("p1795961211626 ",
+				      "p1795961211999 m1795961211999 p1795961212000 ", &memory),
+			    "p1795961211626 m1795961211999 p1795961212000 ");
 }
 
 static void the_first_ones_are_kept(void **state)
@@ -183,7 +187,8 @@ static void the_first_ones_are_kept(void **state)
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		text = came_join(text, came_text(CAME_POLL, 1795961211626 + i, word), &memory);
+		text = came_join(text, came_text(CAME_POLL, 1795961211626 + i * 1000, word),
+				 &memory);
 	assert_true(came_is_full(slice_of(text)));
 	assert_true(strlen(text) < CAME_BYTES + CAME_TEXT);
 	assert_memory_equal(text, "p1795961211626 ", 15);
