@@ -5,8 +5,9 @@
  * most of them a look: where many rules want one of certain texts in the same property (`is`, `in`, a
  * pattern that means the end of an address), the contact's own text leads to the few that name it.
  * What then remains of a rule are checks, the cheapest first: tests that all must hold, as numbers and
- * texts that are compared. Rules are only ever passed over for a definite no; what checks cannot say is
- * left to rule_match.
+ * texts that are compared. Most often it is one number: such rules lie in a row, 8 bytes each, and are
+ * compared without a branch. Rules are only ever passed over for a definite no; what checks cannot say
+ * is left to rule_match.
  *
  * Built once by dsl/index.c and dsl/narrow.c in the table's arena, run by dsl/matcher.c, next to nobody
  * else's business.
@@ -32,17 +33,29 @@ struct check {
 	uint32_t of;
 };
 
-/* What remains of a rule: the checks behind it. */
+/* What remains of a rule: the checks behind it. Or a row: rules of which one number remains. */
 struct candidate {
 	uint32_t rule;
 	uint16_t count;
 	bool exact; /* once they hold, so does the rule */
+	bool row;
 };
 
-/* Candidates and their checks lie in the order in which they are met. */
+#define RUNG_NUMBERS (1u << 20)
+#define RUNG_PROPERTIES (1u << 9)
+#define ROW_MOST UINT16_MAX
+
+/* A rule of a row, which fires where number[number] compares as `order` says. */
+struct rung {
+	uint32_t rule;
+	uint32_t number : 20, order : 3, property : 9;
+};
+
+/* Candidates and what belongs to them lie in the order in which they are met. */
 union entry {
 	struct candidate candidate;
 	struct check check;
+	struct rung rung;
 };
 
 struct range {

@@ -18,6 +18,7 @@ enum number_is { NUMBER_UNREAD, NUMBER_PLAIN, NUMBER_FAR, NUMBER_NONE };
 /* A property of the contact, for this event. */
 struct cell {
 	uint64_t event; /* what stands here is of it */
+	uint64_t plain; /* of this event `number` is what it says, NUMBER_PLAIN */
 	struct slice value;
 	int64_t number; /* NUMBER_PLAIN */
 	uint8_t number_is;
@@ -190,7 +191,7 @@ static enum said check_from(const struct matcher *m, const struct rule *rule)
 	return say(rule_has_value(rule->from, rule->n_from, m->what->from));
 }
 
-static enum said check(struct matcher *m, const struct check *k, uint32_t rule)
+static enum said check_at(struct matcher *m, const struct check *k, uint32_t rule)
 {
 	const struct table_index *x = m->table->index;
 
@@ -211,40 +212,61 @@ static enum said check(struct matcher *m, const struct check *k, uint32_t rule)
 	return literals_can_say(l, c->value) ? say(literals_match(l, c->value)) : SAID_NOTHING;
 }
 
-/* Whether a number is all that a rule waits for, and is at hand. */
-static bool only_number(struct matcher *m, const struct candidate *c, const struct check *k)
+static void survive(struct matcher *m, uint32_t rule, bool sure)
 {
-	if (c->count != 1 || k->kind != CHECK_NUMBER || !c->exact)
-		return false;
-	struct cell *cell = cell_of(m, k->property);
-	if (cell->number_is == NUMBER_UNREAD && cell->known)
-		(void)read_number(cell);
-	return cell->known && cell->number_is == NUMBER_PLAIN;
+	m->survivor[m->survivors++] = (struct survivor){ rule, sure };
+}
+
+/* The first of a row that asks for a number reads it; what is not plain is looked at each time. */
+static __attribute__((noinline)) bool read_rung(struct matcher *m, const struct rung *r)
+{
+	struct check check = { CHECK_NUMBER, r->order, r->property, r->number };
+	enum said said = check_at(m, &check, r->rule);
+	struct cell *c = &m->cell[r->property];
+
+	if (c->known && c->value.len && c->number_is == NUMBER_PLAIN) {
+		c->plain = m->event;
+		return true;
+	}
+	if (said != SAID_NO)
+		survive(m, r->rule, false);
+	return false;
+}
+
+static void run_row(struct matcher *m, const union entry *e, const union entry *end)
+{
+	const int64_t *number = m->table->index->number;
+
+	for (; e < end; e++) {
+		const struct rung *r = &e->rung;
+		const struct cell *c = &m->cell[r->property];
+		if (c->plain != m->event && !read_rung(m, r))
+			continue;
+		m->survivor[m->survivors] = (struct survivor){ r->rule, true };
+		m->survivors += in_order(r->order, c->number, number[r->number]);
+	}
 }
 
 static void run_entries(struct matcher *m, struct range range)
 {
-	const struct table_index *x = m->table->index;
-	const union entry *e = x->entry + range.first, *end = e + range.count;
+	const union entry *e = m->table->index->entry + range.first, *end = e + range.count;
 
 	while (e < end) {
 		const struct candidate *c = &e++->candidate;
 		const union entry *last = e + c->count;
 		enum said said = SAID_YES;
 		bool sure = c->exact;
-		if (only_number(m, c, &e->check)) {
-			const struct check *k = &e++->check;
-			m->survivor[m->survivors] = (struct survivor){ c->rule, true };
-			m->survivors += in_order(k->order, m->cell[k->property].number,
-						 x->number[k->of]);
+		if (c->row) {
+			run_row(m, e, last);
+			e = last;
 			continue;
 		}
 		for (; e < last && said != SAID_NO; e++) {
-			said = check(m, &e->check, c->rule);
+			said = check_at(m, &e->check, c->rule);
 			sure &= said == SAID_YES;
 		}
 		if (said != SAID_NO)
-			m->survivor[m->survivors++] = (struct survivor){ c->rule, sure };
+			survive(m, c->rule, sure);
 		e = last;
 	}
 }
@@ -337,7 +359,7 @@ static void run_bucket(struct matcher *m, const struct bucket *b)
 	m->survivors = before;
 	for (uint32_t i = 0; i < b->ids.count; i++) {
 		uint32_t rule = m->table->index->id[b->ids.first + i];
-		m->survivor[m->survivors++] = (struct survivor){ rule, false };
+		survive(m, rule, false);
 	}
 }
 

@@ -66,6 +66,7 @@ struct index_maker {
 	struct arena *arena; /* the table's */
 	struct map literals_kept, numbers_kept, patterns_kept, paths_kept,
 		gates_kept; /* to index + 1 */
+	uint32_t row;	    /* the entry that heads the row which may go on, or NONE */
 	struct pile entry, number, literals, test, pattern, gate, path, standing;
 };
 
@@ -367,12 +368,47 @@ static void add_check(struct index_maker *m, struct check check)
 	(void)pile_add(&m->entry, &entry);
 }
 
+/* Whether one number is all that remains of a rule, and fits a rung. */
+static bool as_rung(const struct index_maker *m, size_t at, const struct candidate *head,
+		    struct rung *out)
+{
+	if (head->count != 1 || !head->exact)
+		return false;
+	const struct check *c = &((const union entry *)pile_at(&m->entry, at + 1))->check;
+	if (c->kind != CHECK_NUMBER || c->of >= RUNG_NUMBERS || c->property >= RUNG_PROPERTIES)
+		return false;
+	out->rule = head->rule;
+	out->number = c->of & (RUNG_NUMBERS - 1);
+	out->order = c->order & 7u;
+	out->property = c->property & (RUNG_PROPERTIES - 1);
+	return true;
+}
+
+/* What stands from `at` on becomes the next rung of the row before it, or begins one. */
+static void add_rung(struct index_maker *m, size_t at, struct rung rung)
+{
+	union entry head = { .candidate = { .count = 1, .row = true } }, entry = { .rung = rung },
+		    *row = NULL;
+
+	m->entry.count = at;
+	if (m->row != NONE)
+		row = pile_at(&m->entry, m->row);
+	if (row && row->candidate.count < ROW_MOST) {
+		row->candidate.count++;
+	} else {
+		m->row = (uint32_t)at;
+		(void)pile_add(&m->entry, &head);
+	}
+	(void)pile_add(&m->entry, &entry);
+}
+
 static void add_candidate(struct index_maker *m, const struct standing *s)
 {
 	const struct rule *rule = &m->t->rule[s->rule];
 	union entry head = { .candidate = { .rule = s->rule } };
 	size_t at = m->entry.count;
 	struct needs needs;
+	struct rung rung;
 
 	read_needs(rule, &needs);
 	head.candidate.exact = needs.all;
@@ -388,6 +424,11 @@ static void add_candidate(struct index_maker *m, const struct standing *s)
 	if (rule->n_from)
 		add_check(m, (struct check){ .kind = CHECK_FROM });
 	head.candidate.count = (uint16_t)(m->entry.count - at - 1);
+	if (as_rung(m, at, &head.candidate, &rung)) {
+		add_rung(m, at, rung);
+		return;
+	}
+	m->row = NONE;
 	memcpy(pile_at(&m->entry, at), &head, sizeof(head));
 	qsort(pile_at(&m->entry, at + 1), head.candidate.count, sizeof(union entry), by_cost);
 }
@@ -418,8 +459,10 @@ void index_narrow(struct index_maker *m, struct bucket *b, uint32_t bucket, cons
 		struct range *r = &b->flat;
 		if (s->path != NONE)
 			r = &((struct path *)pile_at(&m->path, s->path))->entries;
-		if (!r->count)
+		if (!r->count) {
 			r->first = (uint32_t)m->entry.count;
+			m->row = NONE;
+		}
 		add_candidate(m, s);
 		r->count = (uint32_t)m->entry.count - r->first;
 	}

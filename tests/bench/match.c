@@ -43,9 +43,10 @@ static size_t match_one(const struct bench *b, const struct work_event *event)
 					  &facts, &survivor);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct rule *rule = &b->table->rule[survivor[i].rule];
-		if (survivor[i].sure || rule_match(b->table, rule, &e, &facts, NULL) == ANSWER_YES)
-			b->fired[fired++] = rule->id;
+		uint32_t rule = survivor[i].rule;
+		if (survivor[i].sure || rule_match(b->table, &b->table->rule[rule], &e, &facts,
+						   NULL) == ANSWER_YES)
+			b->fired[fired++] = rule;
 	}
 	return fired;
 }

@@ -30,6 +30,9 @@ static const char *const tests_of[] = {
 	"{ property: country, known: true }",
 	"{ property: score, at-least: %u }",
 	"{ property: score, less-than: 2.5 }",
+	"{ property: score, more-than: %u }",
+	"{ property: points, at-most: %u.5 }",
+	"{ property: points, at-least: %u }",
 	"{ property: score, more-than: 0.00000001 }",
 	"{ property: score, at-least: 9007199254740993 }",
 	"{ property: day, before: today }",
@@ -103,7 +106,7 @@ static const char *draw_value(uint64_t *dice, const char *name)
 		return emails[draw(dice, sizeof(emails) / sizeof(emails[0]))];
 	if (strcmp(name, "country") == 0)
 		return countries[draw(dice, sizeof(countries) / sizeof(countries[0]))];
-	if (strcmp(name, "score") == 0)
+	if (strcmp(name, "score") == 0 || strcmp(name, "points") == 0)
 		return scores[draw(dice, sizeof(scores) / sizeof(scores[0]))];
 	return days[draw(dice, sizeof(days) / sizeof(days[0]))];
 }
@@ -140,13 +143,13 @@ static void compare(const struct table *t, struct matcher *m, const struct event
 
 static void run_events(const struct table *t, uint64_t *dice, struct counts *counts)
 {
-	static const char *const names[] = { "email", "country", "score", "day" };
+	static const char *const names[] = { "email", "country", "score", "points", "day" };
 	static const char *const tos[] = { "new", "new", "other", "", "unnamed" };
 	struct matcher *m = matcher_new(t);
 
 	for (size_t i = 0; i < 60; i++) {
-		const char *pair[9] = { NULL };
-		for (size_t k = 0; k < 4; k++) {
+		const char *pair[11] = { NULL };
+		for (size_t k = 0; k < 5; k++) {
 			pair[2 * k] = names[k];
 			pair[2 * k + 1] = draw_value(dice, names[k]);
 		}
@@ -163,6 +166,17 @@ static void run_events(const struct table *t, uint64_t *dice, struct counts *cou
 	matcher_free(m);
 }
 
+/* So many properties that those of the other rules have large numbers, as these are the first by name. */
+static void add_many_properties(struct str *out)
+{
+	for (int i = 0; i < 520; i++)
+		str_addf(
+			out,
+			"---\nrule: a%d\ntrigger: { event: property-changed, property: other%d, to: x }\n"
+			"action: { do: issue-credential, group: g }\n",
+			i, i);
+}
+
 static void test_same_as_one_by_one(void **state)
 {
 	struct counts counts = { 0 };
@@ -175,6 +189,8 @@ static void test_same_as_one_by_one(void **state)
 		/* Few rules lie flat, many behind gates. */
 		uint32_t rules = 1 + draw(&dice, i % 2 ? 6 : 150);
 		str_clear(&text);
+		if (i == 1)
+			add_many_properties(&text);
 		for (uint32_t k = 0; k < rules; k++)
 			add_rule(&text, &dice, k);
 		struct built b; /* what it warns of is no matter */
