@@ -291,7 +291,7 @@ bless: $(B)/tests/rules/golden
 	@$(B)/tests/rules/golden tests/rules --bless
 
 .PHONY: bench
-# Figures; ONLY=words picks from match, load, decide, webhook and idle.
+# Figures; ONLY=words picks from match, load, decide, webhook, idle and reload.
 bench: $(B)/tests/bench/bench $(B)/hs2cert
 	@$(B)/tests/bench/bench $(ONLY)
 

@@ -479,11 +479,14 @@ static void keep_files(struct compiler *c)
 	size_t n = c->sources->count;
 	struct rule_file *file = arena_alloc(c->arena, (n + 1) * sizeof(*file));
 
-	for (size_t i = 0; i < n; i++)
-		file[i] = (struct rule_file){
-			.path = keep_text(c, c->sources->file[i].path),
-			.text = arena_slice(&c->t->memory->texts, c->sources->file[i].text),
-		};
+	for (size_t i = 0; i < n; i++) {
+		struct arena *texts = &c->t->memory->texts;
+		struct rule_file *f = &file[i];
+		f->path = keep_text(c, c->sources->file[i].path);
+		f->text = arena_slice(texts, c->sources->file[i].text);
+		f->pieces = pieces_cut(f->text, texts, &f->piece);
+		digest_sha256(f->text, f->digest);
+	}
 	c->t->file = file;
 	c->t->n_file = n;
 }

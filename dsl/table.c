@@ -32,11 +32,8 @@ void table_unref(struct table *t)
 void table_forget_texts(const struct table *t)
 {
 	for (size_t i = 0; i < t->n_file; i++) {
-		struct rule_file *f = &t->file[i];
-		if (f->digest[0])
-			continue;
-		digest_sha256(f->text, f->digest);
-		f->text = (struct slice){ 0 };
+		t->file[i].text = (struct slice){ 0 };
+		t->file[i].piece = NULL;
 	}
 	arena_release(&t->memory->texts);
 }

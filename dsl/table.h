@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
+#include "dsl/piece.h"
 #include "base/str.h"
 
 /* ---- accounts ---------------------------------------------------------- */
@@ -135,8 +135,10 @@ struct property {
 /* A rule file as it was read. */
 struct rule_file {
 	const char *path;
-	struct slice text;	 /* empty once it was forgotten */
-	char digest[DIGEST_HEX]; /* of a forgotten text, else "" */
+	struct slice text;	   /* empty once it was forgotten … */
+	const struct piece *piece; /* … as are its pieces: NULL then */
+	size_t pieces;
+	char digest[DIGEST_HEX]; /* of the text */
 };
 
 struct table {

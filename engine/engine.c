@@ -283,6 +283,11 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	return rc;
 }
 
+enum rc engine_prepare(struct engine *e, const struct table *table, bool *more, struct err *err)
+{
+	return record_texts(e->db, table, more, err);
+}
+
 void engine_keep(struct engine *e, struct record_keep keep, int64_t issued_ms)
 {
 	e->keep = keep;

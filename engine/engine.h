@@ -32,6 +32,12 @@ void engine_free(struct engine *e); /* NULL does nothing */
  */
 enum rc engine_load(struct engine *e, struct table *table, struct err *err) MUST_CHECK;
 /*
+ * Writes beforehand some of what engine_load would write of this table, in milliseconds; *more: call it
+ * again in the next turn. RC_BROKEN as there.
+ */
+enum rc engine_prepare(struct engine *e, const struct table *table, bool *more,
+		       struct err *err) MUST_CHECK;
+/*
  * How long events are kept on record; engine/record.h has what holds without it. And how long what
  * issuances were made of, once they are done (forget_old); 0: for ever. Before the first load.
  */

@@ -7,6 +7,8 @@
 /* What is seen of one contact at most: as much as an answer of a source can hold. */
 #define SEEN_BYTES LIMIT_ANSWER_BYTES
 #define TRIM_ROWS 500
+/* So much is committed in milliseconds. */
+#define TEXTS_A_TURN (256u * 1024)
 /* What a row takes beside its texts, roughly. */
 #define ROW_BYTES 160
 
@@ -54,28 +56,20 @@ static void add_properties(const struct table *t, struct str *out)
 struct described {
 	struct str watches, properties;
 	char digest[DIGEST_HEX];
-	int64_t bytes;
 };
 
-/* Whether two tables explain an event alike is told by this text; answers the bytes of the files. */
-static int64_t digest_of(const struct table *t, const struct described *d, char out[DIGEST_HEX])
+/* Whether two tables explain an event alike is told by this text. */
+static void digest_of(const struct table *t, const struct described *d, char out[DIGEST_HEX])
 {
 	struct str text;
-	char one[DIGEST_HEX];
-	int64_t bytes = 0;
 
 	str_init(&text, SIZE_MAX / 4);
 	str_addf(&text, "%s %s %s %s\n", t->hash, clock_zone(), str_text(&d->watches),
 		 str_text(&d->properties));
-	for (size_t i = 0; i < t->n_file; i++) {
-		const struct rule_file *f = &t->file[i];
-		str_addf(&text, "%s %s\n", f->digest[0] ? f->digest : digest_sha256(f->text, one),
-			 f->path);
-		bytes += (int64_t)t->file[i].text.len;
-	}
+	for (size_t i = 0; i < t->n_file; i++)
+		str_addf(&text, "%s %s\n", t->file[i].digest, t->file[i].path);
 	digest_sha256(str_slice(&text), out);
 	str_release(&text);
-	return bytes;
 }
 
 static void describe(const struct table *t, const struct watches *watches, struct described *d)
@@ -84,23 +78,77 @@ static void describe(const struct table *t, const struct watches *watches, struc
 	str_init(&d->properties, SIZE_MAX / 4);
 	add_watches(t, watches, &d->watches);
 	add_properties(t, &d->properties);
-	d->bytes = digest_of(t, d, d->digest) + (int64_t)(d->watches.len + d->properties.len);
+	digest_of(t, d, d->digest);
+}
+
+static int64_t find_piece(struct db *db, const struct piece *p)
+{
+	return db_integer(db, 0, "SELECT id FROM piece WHERE digest = ?1", "t", p->digest);
+}
+
+static int64_t insert_piece(struct db *db, const struct piece *p)
+{
+	db_run(db, "INSERT INTO piece (digest, text) VALUES (?1, ?2)", "ts", p->digest, p->text);
+	return db_last_id(db);
+}
+
+enum rc record_texts(struct db *db, const struct table *table, bool *more, struct err *err)
+{
+	size_t bytes = 0;
+
+	*more = false;
+	db_begin(db, "texts");
+	for (size_t i = 0; i < table->n_file; i++)
+		for (size_t k = 0; k < table->file[i].pieces && !*more; k++) {
+			const struct piece *p = &table->file[i].piece[k];
+			if (find_piece(db, p))
+				continue;
+			*more = bytes >= TEXTS_A_TURN;
+			if (*more)
+				break;
+			(void)insert_piece(db, p);
+			bytes += p->text.len;
+		}
+	return db_commit(db, err);
+}
+
+/* An empty file has one piece, too: its row tells that it was there. */
+static void insert_file(struct db *db, int64_t ruleset, const struct rule_file *f,
+			int64_t *position, int64_t *bytes)
+{
+	struct piece empty = { .text = slice_of("") };
+
+	digest_sha256(empty.text, empty.digest);
+	for (size_t i = 0; i < f->pieces || (i == 0 && !f->pieces); i++) {
+		const struct piece *p = f->pieces ? &f->piece[i] : &empty;
+		int64_t id = find_piece(db, p);
+		*bytes += id ? ROW_BYTES : ROW_BYTES + (int64_t)p->text.len;
+		db_run(db,
+		       "INSERT INTO ruleset_piece (ruleset, position, path, piece) VALUES (?1, ?2, ?3, ?4)",
+		       "iiti", ruleset, (*position)++, f->path, id ? id : insert_piece(db, p));
+	}
 }
 
 static int64_t insert_ruleset(struct db *db, const struct table *t, const struct described *d,
 			      int64_t now_ms)
 {
+	int64_t position = 0, bytes = (int64_t)(d->watches.len + d->properties.len);
+
 	db_run(db,
 	       "INSERT INTO ruleset (loaded_ms, hash, digest, timezone, watches, bytes, properties)"
 	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-	       "ittttit", now_ms, t->hash, d->digest, clock_zone(), str_text(&d->watches), d->bytes,
-	       str_text(&d->properties));
+	       "ittttit", now_ms, t->hash, d->digest, clock_zone(), str_text(&d->watches),
+	       (int64_t)0, str_text(&d->properties));
 	int64_t id = db_last_id(db);
 	for (size_t i = 0; i < t->n_file; i++)
-		db_run(db,
-		       "INSERT INTO ruleset_file (ruleset, position, path, text) VALUES (?1, ?2, ?3, ?4)",
-		       "iits", id, (int64_t)i, t->file[i].path, t->file[i].text);
+		insert_file(db, id, &t->file[i], &position, &bytes);
+	db_run(db, "UPDATE ruleset SET bytes = ?2 WHERE id = ?1", "ii", id, bytes);
 	return id;
+}
+
+static bool is_forgotten(const struct table *t)
+{
+	return t->n_file && !t->file[0].piece;
 }
 
 enum rc record_ruleset(struct db *db, const struct table *table, const struct watches *watches,
@@ -114,7 +162,7 @@ enum rc record_ruleset(struct db *db, const struct table *table, const struct wa
 		db, 0,
 		"SELECT id FROM ruleset WHERE id = (SELECT max(id) FROM ruleset) AND digest = ?1",
 		"t", d.digest);
-	if (!*out && table->n_file && table->file[0].digest[0]) {
+	if (!*out && is_forgotten(table)) {
 		rc = err_set(err, RC_BROKEN, "it does not hold the rules in force: reload them");
 	} else if (!*out) {
 		db_begin(db, "ruleset");
@@ -257,9 +305,10 @@ static void trim_rulesets(struct db *db)
 	       " FROM ruleset WHERE id < (SELECT max(id) FROM ruleset)) WHERE n > ?1 OR bytes > ?2"
 	       " OR id < coalesce((SELECT ruleset FROM event ORDER BY id LIMIT 1), id + 1))",
 	       "ii", (int64_t)RECORD_RULESETS, RECORD_RULESET_BYTES);
-	if (db_changed(db))
-		db_run(db, "DELETE FROM ruleset_file WHERE ruleset NOT IN (SELECT id FROM ruleset)",
-		       "");
+	if (!db_changed(db))
+		return;
+	db_run(db, "DELETE FROM ruleset_piece WHERE ruleset NOT IN (SELECT id FROM ruleset)", "");
+	db_run(db, "DELETE FROM piece WHERE id NOT IN (SELECT piece FROM ruleset_piece)", "");
 }
 
 enum rc record_trim(struct db *db, struct record_keep keep, int64_t now_ms, bool *more,
@@ -302,6 +351,32 @@ static bool read_ruleset(struct db *db, int64_t id, struct arena *memory, struct
 	return out->watches != NULL;
 }
 
+/* Pieces of one path are one file. */
+static void read_files(struct db *db, int64_t id, struct arena *memory, struct sources *out)
+{
+	const char *path = NULL;
+	struct str text;
+	struct query *q = db_select(
+		db,
+		"SELECT r.path, p.text FROM ruleset_piece r JOIN piece p ON p.id = r.piece"
+		" WHERE r.ruleset = ?1 ORDER BY r.position",
+		"i", id);
+
+	str_init(&text, SIZE_MAX / 4);
+	while (query_next(q)) {
+		if (path && !slice_is(query_slice(q, 0), path)) {
+			sources_add_text(out, path, str_slice(&text));
+			str_clear(&text);
+			path = NULL;
+		}
+		path = path ? path : arena_text(memory, query_slice(q, 0));
+		str_add_slice(&text, query_slice(q, 1));
+	}
+	if (path)
+		sources_add_text(out, path, str_slice(&text));
+	str_release(&text);
+}
+
 static enum rc compile(struct db *db, struct ruleset *r, struct arena *memory, struct err *err)
 {
 	struct sources sources;
@@ -309,12 +384,7 @@ static enum rc compile(struct db *db, struct ruleset *r, struct arena *memory, s
 
 	sources_init(&sources);
 	diags_init(&diags);
-	struct query *q = db_select(
-		db, "SELECT path, text FROM ruleset_file WHERE ruleset = ?1 ORDER BY position", "i",
-		r->id);
-	while (query_next(q))
-		sources_add_text(&sources, arena_text(memory, query_slice(q, 0)),
-				 query_slice(q, 1));
+	read_files(db, r->id, memory, &sources);
 	r->table = table_build(&sources, &diags, NULL);
 	enum rc rc = RC_OK;
 	for (size_t i = 0; !r->table && rc == RC_OK && i < diags.count; i++)

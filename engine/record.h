@@ -50,6 +50,13 @@ enum rc record_ruleset(struct db *db, const struct table *table, const struct wa
  */
 #define RECORD_NO_EVENT ""
 
+/*
+ * Some of the texts that record_ruleset would write, so that it need not: in a transaction of its own that takes
+ * milliseconds. *more: there is more of them. What no ruleset comes to use goes with the next that is trimmed.
+ */
+enum rc record_texts(struct db *db, const struct table *table, bool *more,
+		     struct err *err) MUST_CHECK;
+
 /* An event that is being decided, or that a backfill looks at. */
 struct record_event {
 	int64_t ruleset, watch;

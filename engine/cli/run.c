@@ -36,7 +36,8 @@ struct run {
 	struct unfit unfit;
 	int signals; /* signalfd */
 	bool reload;
-	int stops;	    /* SIGTERM or SIGINT so many times */
+	bool preparing; /* what was built is written a little in each turn, before it is taken */
+	int stops;	/* SIGTERM or SIGINT so many times */
 	int64_t stop_by_ms; /* monotonic */
 };
 
@@ -154,6 +155,11 @@ static enum rc take(struct run *r, struct built *built, struct err *err)
 /* The table of before is freed beside the loop, too. */
 static enum rc end_reload(struct run *r, struct built *built, struct err *err)
 {
+	/* Where the store fails, the load does, too. */
+	if (built->table && !r->unfit.is &&
+	    engine_prepare(r->engine, built->table, &r->preparing, err) == RC_OK && r->preparing)
+		return RC_OK;
+	r->preparing = false;
 	struct table *old = engine_share_table(r->engine);
 	enum rc rc = take(r, built, err);
 
@@ -241,6 +247,8 @@ static int64_t turn_timeout_ms(struct run *r)
 	int64_t listen = listen_wait_ms(r->listen);
 	if (listen >= 0 && listen < wait)
 		wait = listen;
+	if (r->preparing)
+		return 0;
 	if (wake != INT64_MAX && wait > wake - now)
 		wait = wake <= now ? 0 : wake - now;
 	return wait == INT64_MAX ? -1 : wait;

@@ -168,11 +168,19 @@ CREATE TABLE ruleset (
 	properties TEXT                       -- JSON: what is read of each account's contacts, by account; NULL: written by version 8
 );
 
-CREATE TABLE ruleset_file (
+-- Their texts, in pieces that many tables share.
+CREATE TABLE piece (
+	id     INTEGER PRIMARY KEY,
+	digest TEXT UNIQUE,                   -- NULL: written by an earlier version, shared with none
+	text   TEXT NOT NULL
+);
+
+-- Pieces of one path, in order, are one file.
+CREATE TABLE ruleset_piece (
 	ruleset  INTEGER NOT NULL,
 	position INTEGER NOT NULL,
 	path     TEXT NOT NULL,
-	text     TEXT NOT NULL,
+	piece    INTEGER NOT NULL,
 	PRIMARY KEY (ruleset, position)
 ) WITHOUT ROWID;
 

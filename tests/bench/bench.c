@@ -119,11 +119,17 @@ static void idle(void)
 	bench_idle(program, 100000);
 }
 
+static void reload(void)
+{
+	bench_reload(program);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = { { "match", match },	    { "load", load }, { "decide", decide },
-	      { "webhook", bench_webhook }, { "wire", wire }, { "idle", idle } };
+	      { "webhook", bench_webhook }, { "wire", wire }, { "idle", idle },
+	      { "reload", reload } };
 
 /* The program stands two folders above; without words all of it, else the parts that are named. */
 int main(int argc, char **argv)

@@ -102,5 +102,6 @@ void bench_decide(size_t rules);
 void bench_webhook(void);
 void bench_wire(const char *program);
 void bench_idle(const char *program, size_t rules);
+void bench_reload(const char *program);
 
 #endif

@@ -34,7 +34,7 @@ for n in 1 2 3 4 5 6; do
 	asked="$asked $!"
 done
 wait $asked
-check 'six at once: each has its answer' [ "$(cat out.? | grep -c '^reloaded: 112 rules')" -eq 6 ]
+check 'six at once: each has its answer' [ "$(cat out.? | grep -c '^reloaded: 207 rules')" -eq 6 ]
 
 # ---- a folder that is being written -------------------------------------------------------------------
 

@@ -116,12 +116,118 @@ static void forgotten_texts_stay_on_record(void **state)
 	table_forget_texts(table); /* twice does no harm */
 	assert_int_equal(record_ruleset(db, table, &watches, NOW + 1, &again, &err), RC_OK);
 	assert_int_equal(again, id);
-	db_run(db, "DELETE FROM ruleset_file", "");
+	db_run(db, "DELETE FROM ruleset_piece", "");
 	db_run(db, "DELETE FROM ruleset", "");
 	assert_int_equal(record_ruleset(db, table, &watches, NOW + 2, &again, &err), RC_BROKEN);
 	assert_int_equal(db_integer(db, -1, "SELECT count(*) FROM ruleset", ""), 0);
 	watches_release(&watches);
 	table_unref(table);
+}
+
+/* `rules` rules in one file, of which the `edited`-th has another group. */
+static struct table *many(size_t rules, size_t edited)
+{
+	struct built b;
+	struct str text;
+
+	str_init(&text, 1u << 24);
+	for (size_t i = 0; i < rules; i++)
+		str_addf(
+			&text,
+			"---\nrule: r%zu\ntrigger: { event: property-changed, property: p%zu, to: v%zu }\n"
+			"action: { do: issue-credential, group: g%zu }\n",
+			i, i % 50, i, i == edited ? rules : i % 7);
+	sources_init(&b.sources);
+	diags_init(&b.diags);
+	sources_add_text(&b.sources, "a.yaml", slice_of(""));
+	sources_add_text(&b.sources, "b.yaml", str_slice(&text));
+	sources_add_text(&b.sources, "c.yaml", slice_of("# nothing"));
+	struct table *t = table_build(&b.sources, &b.diags, NULL);
+	assert_non_null(t);
+	diags_release(&b.diags);
+	sources_release(&b.sources);
+	str_release(&text);
+	return t;
+}
+
+static int64_t pieces(void)
+{
+	return db_integer(db, -1, "SELECT count(*) FROM piece", "");
+}
+
+static int64_t record(struct table *t, int64_t now_ms)
+{
+	struct watches watches;
+	struct err err;
+	int64_t id;
+
+	assert_int_equal(watches_sync(db, t, NULL, now_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(record_ruleset(db, t, &watches, now_ms, &id, &err), RC_OK);
+	watches_release(&watches);
+	return id;
+}
+
+static void assert_on_record(int64_t id, const struct table *t)
+{
+	struct ruleset r;
+	struct err err;
+
+	assert_int_equal(ruleset_open(db, id, &memory, &r, &err), RC_OK);
+	assert_string_equal(r.table->hash, t->hash);
+	assert_int_equal(r.table->n_file, t->n_file);
+	for (size_t i = 0; i < t->n_file; i++) {
+		assert_string_equal(r.table->file[i].path, t->file[i].path);
+		assert_true(slice_eq(r.table->file[i].text, t->file[i].text));
+	}
+	ruleset_release(&r);
+}
+
+static void an_edit_writes_what_is_near_it(void **state)
+{
+	struct table *t[4] = { many(3000, 3000), many(3000, 1500), many(3000, 0),
+			       many(2990, 3000) };
+	int64_t id[4], had = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		id[i] = record(t[i], NOW + (int64_t)i);
+		if (i == 0)
+			assert_in_range(pieces(), 10, 200);
+		else
+			assert_in_range(pieces(), had + 1, had + 3);
+		had = pieces();
+	}
+	for (size_t i = 0; i < 4; i++)
+		assert_on_record(id[i], t[i]);
+	/* What no table needs any longer goes with the tables. */
+	assert_false(trim(0, 0, NOW + 9));
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM ruleset", ""), 1);
+	assert_in_range(pieces(), 10, had - 3);
+	assert_on_record(id[3], t[3]);
+	for (size_t i = 0; i < 4; i++)
+		table_unref(t[i]);
+}
+
+static void texts_may_be_written_beforehand_a_little_at_a_time(void **state)
+{
+	struct table *t = many(6000, 6000);
+	int64_t had = 0, turns = 0;
+	bool more = true;
+	struct err err;
+
+	(void)state;
+	for (; more; had = pieces(), turns++) {
+		assert_int_equal(record_texts(db, t, &more, &err), RC_OK);
+		assert_true(pieces() > had);
+	}
+	assert_in_range(turns, 2, 10);
+	assert_int_equal(record_texts(db, t, &more, &err), RC_OK);
+	assert_false(more);
+	int64_t id = record(t, NOW);
+	/* The empty file is the only one that was missing. */
+	assert_int_equal(pieces(), had + 1);
+	assert_on_record(id, t);
+	table_unref(t);
 }
 
 static void what_is_not_on_record_is_refused(void **state)
@@ -133,7 +239,7 @@ static void what_is_not_on_record_is_refused(void **state)
 	assert_int_equal(ruleset_open(db, 7, &memory, &r, &err), RC_REFUSED);
 	ruleset_release(&r);
 	int64_t id = load(RULES, NOW);
-	db_run(db, "UPDATE ruleset_file SET text = 'rule: a' || char(10) || 'no-such-key: 1'", "");
+	db_run(db, "UPDATE piece SET text = 'rule: a' || char(10) || 'no-such-key: 1'", "");
 	assert_int_equal(ruleset_open(db, id, &memory, &r, &err), RC_INVALID);
 	assert_non_null(strstr(err.text, "test.yaml:"));
 	ruleset_release(&r);
@@ -272,7 +378,7 @@ static void events_are_kept_for_a_time_and_a_size(void **state)
 	assert_int_equal(rows("1"), 0);
 	/* Nothing refers to the old table any more. */
 	assert_int_equal(db_integer(db, 0, "SELECT min(id) FROM ruleset", ""), now);
-	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM ruleset_file", ""), 1);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM ruleset_piece", ""), 1);
 	int64_t size = db_integer(db, 0, "SELECT max(size) - min(size) FROM event", "");
 	/* By size: the newest of about half remain, whatever had been there before. */
 	assert_true(trim(MS_DAY, size / 700 * 100, NOW) || rows(NULL) == 200);
@@ -396,6 +502,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(a_table_is_recorded_once_while_it_stays_the_same),
 		stored(forgotten_texts_stay_on_record),
+		stored(an_edit_writes_what_is_near_it),
+		stored(texts_may_be_written_beforehand_a_little_at_a_time),
 		stored(what_is_not_on_record_is_refused),
 		stored(an_event_says_what_was_seen),
 		stored(what_is_empty_takes_no_room),

@@ -124,6 +124,42 @@ static void what_it_held_keeps_its_kind(void **state)
 	db_close(db);
 }
 
+/* Rule files that version 9 kept whole, as later ones read them: files of a table, in order. */
+static void rule_files_are_kept(void **state)
+{
+	static const char files[] =
+		"SELECT group_concat(path || '=' || text) FROM (SELECT r.path, p.text FROM ruleset_piece r"
+		" JOIN piece p ON p.id = r.piece WHERE r.ruleset = ?1 ORDER BY r.position)";
+	struct db *db;
+	struct err err;
+	struct query *q;
+
+	(void)state;
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	db_run(db, "DROP TABLE piece", "");
+	db_run(db, "DROP TABLE ruleset_piece", "");
+	db_run(db,
+	       "CREATE TABLE ruleset_file (ruleset INTEGER NOT NULL, position INTEGER NOT NULL,"
+	       " path TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (ruleset, position)) WITHOUT ROWID",
+	       "");
+	db_run(db,
+	       "INSERT INTO ruleset_file VALUES (3, 0, 'a', 'one'), (3, 1, 'b', 'two'), (7, 0, 'a', 'one')",
+	       "");
+	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
+	db_close(db);
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	q = db_select(db, files, "i", (int64_t)3);
+	assert_true(query_next(q));
+	assert_true(slice_is(query_slice(q, 0), "a=one,b=two"));
+	query_end(q);
+	q = db_select(db, files, "i", (int64_t)7);
+	assert_true(query_next(q));
+	assert_true(slice_is(query_slice(q, 0), "a=one"));
+	query_end(q);
+	assert_int_equal(db_failed(db, &err), RC_OK);
+	db_close(db);
+}
+
 static void beside_a_daemon_nothing_is_upgraded(void **state)
 {
 	struct db *db;
@@ -142,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		placed(an_upgraded_state_has_the_tables_of_a_new_one),
 		placed(what_it_held_keeps_its_kind),
+		placed(rule_files_are_kept),
 		placed(beside_a_daemon_nothing_is_upgraded),
 	};
 
