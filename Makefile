@@ -37,9 +37,9 @@ HARDEN := -fstack-protector-strong -fPIE -fno-strict-overflow -fno-strict-aliasi
 	-fzero-init-padding-bits=all -Wtrampolines -Wbidi-chars=any)
 endif
 FLAGS_release := -O2 -g $(HARDEN)
-FLAGS_clang := -O1 -g -fPIE
+FLAGS_clang := -fPIE # its warnings need neither optimising nor -g
 FLAGS_fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_san := -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_cov := -O0 -g --coverage
 LD_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LD_clang := -pie
@@ -234,12 +234,12 @@ LONG_TESTS := $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation $(B)/tes
 test-long: $(B)/hs2cert $(MAN) $(LONG_TESTS) $(EDITOR_PACKAGES)
 	@sh tests/run.sh $(B) long
 
-# All that CI runs: the linters, clang, the program as users get it, and the sanitizer build, the last two side by side.
-.PHONY: check check-release check-san
+# All that CI runs, side by side: the linters, clang, the program as users get it, and the sanitizer build.
+.PHONY: check check-clang check-release check-san
 check: check-deps
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory -j2 CC=clang VARIANT=clang all
-	@$(MAKE) --no-print-directory -j2 --output-sync=target check-release check-san
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-san check-release lint check-clang
+check-clang:
+	@$(MAKE) --no-print-directory CC=clang VARIANT=clang all
 check-release:
 	@$(MAKE) --no-print-directory test-long
 check-san:

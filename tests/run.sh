@@ -6,31 +6,28 @@
 #   first   as quick, and ends at the first failure
 #   long    many lives: what is run with the fast build only
 #
-# Ends with 'N passed, N failed'.
+# Several run side by side: tests share no file, no port and no folder but what is built. JOBS=n: so many; the default
+# is a few, because what starts the program waits more than it works. What takes long comes first, so that none is left
+# to run alone at the end. Ends with 'N passed, N failed'.
 set -u
 cd "$(dirname "$0")/.." || exit 3
 build=$1
 part=${2:-all}
-passed=0
-failed=0
-failures=
+jobs=${JOBS:-3}
+queue=$build/tests-$part
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 
-# run NAME COMMAND…: keeps the output of what fails.
+rm -rf "$queue"
+mkdir -p "$queue" || exit 3
+count=0
+
+# run NAME COMMAND…: when its turn comes.
 run() {
-	name=$1
+	count=$((count + 1))
+	test=$queue/$(printf %03d $count)
+	printf '%s\n' "$1" >"$test.name"
 	shift
-	if "$@" >"$build/test-$part.log" 2>&1; then
-		passed=$((passed + 1))
-		printf '  ok    %s%s\n' "$name" \
-			"$(tail -n 1 "$build/test-$part.log" | sed -n 's/^[a-z]*: \([0-9]* passed\).*/ (\1)/p')"
-	else
-		failed=$((failed + 1))
-		failures="$failures $name"
-		printf '  FAIL  %s\n' "$name"
-		sed 's/^/        /' "$build/test-$part.log" | tail -n 120
-		[ "$part" != first ] || exit 1
-	fi
+	printf "'%s' " "$@" >"$test.command"
 }
 
 unit() {
@@ -49,8 +46,8 @@ replay_lives() {
 
 # One life of each scene, so that every variant of the build has seen it; `long` has the many.
 some_lives() {
-	replay_lives
 	run 'scenes, plain' "$build/tests/scenes/scenes" tests/scenes --variant plain
+	replay_lives
 }
 
 # What notices soonest first.
@@ -61,8 +58,8 @@ first_lives() {
 }
 
 more_lives() {
-	replay_lives
 	run scenes "$build/tests/scenes/scenes" tests/scenes --ends 3
+	replay_lives
 }
 
 # Every fuzz target over its corpus and over all that was ever found.
@@ -75,32 +72,42 @@ replays() {
 }
 
 program() {
-	run wire "$build/tests/wire/wire" --every 5
 	for test in tests/e2e/*.sh; do
 		run "e2e/$(basename "$test" .sh)" sh "$test" "$build/hs2cert"
 	done
 }
 
 long() {
+	run 'every scene, ended everywhere' "$build/tests/scenes/scenes" tests/scenes
+	run editor sh tests/editor/run.sh "$build/hs2cert" build/editor/node_modules
+	run 'kill -9, 100 times' "$build/tests/kill/kill" "$build/hs2cert" 100
+	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
+	run 'torture, six places of each scene' "$build/tests/scenes/scenes" tests/scenes --torture 6
+	run 'wire, every behaviour against every call' "$build/tests/wire/wire"
+	run 'no memory, in eight places' sh tests/torture/alloc.sh "$build/hs2cert" "$build/tests/torture/nomem.so" 8
 	run elf sh tests/elf/run.sh "$build/hs2cert"
 	run install sh tests/install/run.sh "$build"
-	run editor sh tests/editor/run.sh "$build/hs2cert" build/editor/node_modules
-	run 'every scene, ended everywhere' "$build/tests/scenes/scenes" tests/scenes
-	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
-	run 'wire, every behaviour against every call' "$build/tests/wire/wire"
-	run 'torture, six places of each scene' "$build/tests/scenes/scenes" tests/scenes --torture 6
-	run 'no memory, in eight places' sh tests/torture/alloc.sh "$build/hs2cert" "$build/tests/torture/nomem.so" 8
-	run 'kill -9, 100 times' "$build/tests/kill/kill" "$build/hs2cert" 100
 }
 
 case $part in
-all) unit && replays && some_lives && program ;;
-quick) unit && more_lives ;;
-first) unit && first_lives ;;
+all) some_lives && run wire "$build/tests/wire/wire" --every 5 && program && unit && replays ;;
+quick) more_lives && unit ;;
+first) jobs=1 && unit && first_lives ;;
 long) long ;;
 *) echo "run.sh: there is no part '$part'" && exit 2 ;;
 esac
 
-[ -z "$failures" ] || echo "failed:$failures"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+# Each tells of itself, in one piece, as it ends.
+find "$queue" -name '*.command' | sed 's/\.command$//' | sort |
+	xargs -P "$jobs" -I @ sh tests/one.sh @ "$([ "$part" != first ] || echo first)"
+
+# What left no status did not end: it failed, too.
+passed=$(cat "$queue"/*.status 2>/dev/null | grep -cx 0)
+failures=
+for test in "$queue"/*.name; do
+	status=${test%.name}.status
+	[ -s "$status" ] && [ "$(cat "$status")" -eq 0 ] || failures="$failures, $(cat "$test")"
+done
+[ -z "$failures" ] || echo "failed: ${failures#, }"
+echo "$passed passed, $((count - passed)) failed"
+[ "$passed" -eq "$count" ]

@@ -2,8 +2,6 @@
 # What shells complete the command line with, asked of the shells themselves.
 . "$(dirname "$(realpath "$0")")/stage.inc"
 
-project=$(dirname "$program")
-until [ -e "$project/Makefile" ]; do project=$(dirname "$project"); done
 HOME=$work
 export HOME
 for shell in bash zsh fish; do
@@ -72,13 +70,4 @@ check 'fish: words of an option' [ "$(fish_offers 'hs2cert validate --format ' |
 check 'fish: files' [ "$(fish_offers 'hs2cert validate folder/ru')" = folder/rules.yaml ]
 check 'fish: no files where none are taken' [ -z "$(fish_offers 'hs2cert version fold')" ]
 
-# ---- where make install puts them -----------------------------------------------
-
-# The folder as make itself calls it: another name for it is other flags, and all would be built anew.
-build=$(dirname "${program#"$project"/}")
-check 'make install' sh -c "env -u MAKEFLAGS -u MAKELEVEL make -s -C '$project' install B='$build' DESTDIR='$work/root' PREFIX=/usr >install.out 2>&1"
-check 'bash finds it' cmp -s completion.bash root/usr/share/bash-completion/completions/hs2cert
-check 'zsh finds it' cmp -s completion.zsh root/usr/share/zsh/site-functions/_hs2cert
-check 'fish finds it' cmp -s completion.fish root/usr/share/fish/vendor_completions.d/hs2cert.fish
-check 'the program is installed' status 0 root/usr/bin/hs2cert version
 conclude completion

@@ -7,7 +7,7 @@ export HUBSPOT_CLIENT_SECRET=sandbox-secret
 act option '{"name":"rate_limits","value":"false"}'
 act option '{"name":"oauth_at_once","value":"true"}'
 act option '{"name":"oauth_rotates","value":"true"}'
-port=$(($$ % 20000 + 30000))
+port=$(($$ % 20000 + 10000)) # below those that the system gives away by itself
 
 write_rules 0s
 cat >rules.d/00-accounts.yaml <<-END

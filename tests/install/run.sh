@@ -30,7 +30,12 @@ check 'the program runs' "$usr/bin/hs2cert" version
 check 'the unit starts it' grep -qx 'ExecStart=/usr/bin/hs2cert run $HS2CERT_OPTIONS' "$usr/lib/systemd/system/hs2cert.service"
 check 'and nothing under /usr/local' sh -c "! grep -E '^Exec(Start|StartPre|Reload)=.*/usr/local' '$usr/lib/systemd/system/hs2cert.service'"
 check 'its user' grep -q '^u hs2cert ' "$usr/lib/sysusers.d/hs2cert.conf"
-check 'what bash completes with' bash -n "$usr/share/bash-completion/completions/hs2cert"
+completes() { # SHELL FILE: what the program says for it is there
+	"$usr/bin/hs2cert" completion "$1" >"$work/completion" && cmp "$work/completion" "$usr/share/$2"
+}
+check 'bash finds what it completes with' completes bash bash-completion/completions/hs2cert
+check 'zsh does' completes zsh zsh/site-functions/_hs2cert
+check 'fish does' completes fish fish/vendor_completions.d/hs2cert.fish
 check 'example rules are valid' "$usr/bin/hs2cert" validate "$usr/share/doc/hs2cert/examples/rules.d"
 check 'the manuals' test -s "$usr/share/doc/hs2cert/OPERATE.md"
 

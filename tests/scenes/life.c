@@ -38,7 +38,6 @@ static bool counts(const struct life *l, const char *tag)
 static bool at_commit(void *ctx, const char *tag, bool after)
 {
 	struct life *l = ctx;
-	struct err err;
 
 	if (l->sim.ended || l->crashed) /* who is gone stores nothing */
 		return false;
@@ -46,9 +45,7 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 		return true;
 	if (!after)
 		l->commits++;
-	else if (l->commits == l->variant->restore_at && !l->backup &&
-		 db_copy(l->sim.world.db, &l->backup, &err) != RC_OK)
-		return life_trouble(l, "backup", err.text);
+	ends_at_step(l, after);
 	if (l->crashed || l->commits != l->variant->crash_at || after != l->variant->crash_after)
 		return true;
 	l->crashed = true;
@@ -331,6 +328,9 @@ static bool restore(struct life *l)
 
 	if (!live_until(l, l->sim.now_ms + TAIL_MS))
 		return false;
+	ends_put_back(l);
+	if (!l->variant->restore_at)
+		return true;
 	if (backup_put_back(l, NULL, &err) != RC_OK ||
 	    !live_until(l, l->sim.now_ms + RESTORED_MS) || backup_reconcile(l, NULL, &err) != RC_OK)
 		return life_trouble(l, "restore", err.text);
@@ -348,7 +348,7 @@ static bool live_scene(struct life *l)
 	for (size_t i = 0; i < s->steps; i++)
 		if (!live_until(l, begin_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
 			return false;
-	if (l->variant->restore_at && !restore(l))
+	if (l->variant->ends && l->variant->ends->copying && !restore(l))
 		return false;
 	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms
 		       : l->variant->slow  ? SLOW_TAIL_MS

@@ -8,7 +8,7 @@
  * be the same each time.
  *
  * read.c reads it, stage.c sets it, life.c lives it, portal.c and acts.c are what happens in it,
- * judge.c compares. `make torture` lives it once more for each thing that can fail at each of its
+ * judge.c compares; ends.c is the process that ends at each step. `make torture` lives it once more for each thing that can fail at each of its
  * requests and writes: torture.c, torment.c.
  */
 #ifndef TESTS_SCENES_SCENE_H
@@ -67,13 +67,31 @@ struct variant {
 	bool once;		  /* lives by `run --once` every few minutes */
 	bool oauth; /* HubSpot is connected over OAuth; each refresh token is for one use */
 	bool slow;  /* not for scenes that are fast_only */
+	bool busy;  /* polls or starts so often that it is not for scenes longer than a day */
 	/* The process ends at the n-th commit that counts: before it, or after it. 0: never. */
 	int crash_at;
 	bool crash_after;
 	bool lose_requests;
 	const struct torment *torment; /* or NULL */
-	/* The state is copied after the n-th such commit, and put back when all steps are done. */
+	/* The state as it was after the n-th such commit is put back when all steps are done. */
 	int restore_at;
+	struct ends *ends; /* whose forks are such lives; or NULL */
+};
+
+/* A life whose forks end, or put a copy back, at the durable steps 1, 1 + every, and so on. */
+struct ends {
+	int every;
+	bool copying;	    /* a copy of each step is put back; else the process ends there */
+	int passed, failed; /* forks; after one that failed there are no more */
+	/* ---- ends.c alone ---- */
+	bool fork; /* this is one */
+	int at;
+	struct variant variant; /* a fork's */
+	struct state_copy {
+		int step;
+		struct db *db;
+	} * copy;
+	size_t copies, copy_cap;
 };
 
 /* A send that left. */
@@ -119,6 +137,12 @@ bool scenes_read(const char *path, struct arena *memory, struct scene **out, siz
  */
 bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log);
 void life_release(struct life *l);
+
+/* At a durable step, before (after: false) and after its commit. May return in a fork, too. */
+void ends_at_step(struct life *l, bool after);
+/* All is done that is done in the scene: each fork that comes back has a copy in l->backup. */
+void ends_put_back(struct life *l);
+void ends_release(struct ends *e);
 
 /* What is done to a life: torment.c. */
 void torment_begin(struct life *l);

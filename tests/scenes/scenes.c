@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -21,6 +22,7 @@ static const struct variant variants[] = {
 	  .api = "v3",
 	  .index_lag_ms = 0,
 	  .list_descending = true,
+	  .busy = true,
 	  .tail_ms = MS_HOUR },
 	{ .name = "poll-7m",
 	  .poll = "7m",
@@ -33,13 +35,23 @@ static const struct variant variants[] = {
 	  .index_lag_ms = 3 * MS_MINUTE,
 	  .list_descending = true,
 	  .slow = true },
-	{ .name = "clock-ahead", .poll = "60s", .api = "2026-03", .skew_ms = 47 * MS_MINUTE },
-	{ .name = "clock-behind", .poll = "60s", .api = "2026-03", .skew_ms = -47 * MS_MINUTE },
+	{ .name = "clock-ahead",
+	  .poll = "60s",
+	  .api = "2026-03",
+	  .skew_ms = 47 * MS_MINUTE,
+	  .tail_ms = MS_HOUR },
+	{ .name = "clock-behind",
+	  .poll = "60s",
+	  .api = "2026-03",
+	  .skew_ms = -47 * MS_MINUTE,
+	  .tail_ms = MS_HOUR },
 	{ .name = "restarts",
 	  .poll = "60s",
 	  .api = "2026-03",
 	  .index_lag_ms = 10 * MS_SECOND,
-	  .restart_every_ms = 97 * MS_SECOND },
+	  .restart_every_ms = 97 * MS_SECOND,
+	  .busy = true,
+	  .tail_ms = MS_HOUR },
 	{ .name = "webhooks",
 	  .poll = "1h",
 	  .api = "2026-03",
@@ -50,7 +62,8 @@ static const struct variant variants[] = {
 	  .poll = "60s",
 	  .api = "2026-09",
 	  .index_lag_ms = 10 * MS_SECOND,
-	  .oauth = true },
+	  .oauth = true,
+	  .tail_ms = MS_HOUR },
 	{ .name = "once",
 	  .poll = "60s",
 	  .api = "2026-03",
@@ -69,27 +82,41 @@ struct tally {
 	FILE *log;
 };
 
+static bool wanted(const struct tally *t, const char *variant)
+{
+	return !t->only_variant || strcmp(t->only_variant, variant) == 0;
+}
+
+static void complain(const struct life *l)
+{
+	const struct variant *v = l->variant; /* a fork's is its own */
+
+	printf("%s: %s [%s", l->scene->path, l->scene->name, v->name);
+	if (v->restore_at)
+		printf(" to durable step %d", v->restore_at);
+	if (v->crash_at)
+		printf(" %s durable step %d%s", v->crash_after ? "after" : "before", v->crash_at,
+		       v->lose_requests ? ", requests lost" : "");
+	printf("]\n%s", str_text(&l->trouble));
+}
+
+/* Answers how many durable steps it had. A fork that began meanwhile ends here. */
 static int live_one(struct tally *t, const struct scene *s, const struct variant *v)
 {
 	struct life l;
 	bool good = life_live(&l, s, v, t->log) && judge(&l);
 	int commits = l.commits;
 
-	if (good) {
-		t->passed++;
-	} else {
-		t->failed++;
-		printf("%s: %s [%s", s->path, s->name, v->name);
-		if (v->restore_at)
-			printf(" to durable step %d", v->restore_at);
-		if (!v->crash_at)
-			printf("]\n");
-		if (v->crash_at)
-			printf(" ended %s durable step %d%s]\n",
-			       v->crash_after ? "after" : "before", v->crash_at,
-			       v->lose_requests ? ", requests lost" : "");
-		printf("%s", str_text(&l.trouble));
+	if (!good)
+		complain(&l);
+	if (v->ends && v->ends->fork) {
+		fflush(stdout);
+		_exit(!good);
 	}
+	if (good)
+		t->passed++;
+	else
+		t->failed++;
 	life_release(&l);
 	return commits;
 }
@@ -100,50 +127,44 @@ static int live_one(struct tally *t, const struct scene *s, const struct variant
  */
 #define MOST_ENDS 60
 
-/*
- * The process ends at every durable step there is: before the commit, after it, and with what
- * was under way lost.
- */
-static void end_everywhere(struct tally *t, const struct scene *s, int commits)
+/* A life to its end, and those of its forks. */
+static void live_forks(struct tally *t, const struct scene *s, struct variant v, struct ends e)
 {
-	struct variant v = {
-		.name = "ended", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR
-	};
-
-	for (int n = 1; n <= commits && t->failed == 0; n += commits / t->ends + 1) {
-		for (int how = 0; how < 4; how++) {
-			v.crash_at = n;
-			if (how == 2)
-				/*
-				 * before the commit nothing of it is under way that could be
-				 * lost
-				 */
-				continue;
-			v.crash_after = how & 1;
-			v.lose_requests = how & 2;
-			live_one(t, s, &v);
-		}
-	}
+	v.ends = &e;
+	live_one(t, s, &v);
+	t->passed += e.passed;
+	t->failed += e.failed;
+	ends_release(&e);
 }
 
-/* The state as it was at every durable step is put back when all is done, and reconciled. */
-static void restore_everywhere(struct tally *t, const struct scene *s, int commits)
+/* The process ends at durable steps; the state as it was at each is put back and reconciled. */
+static void end_everywhere(struct tally *t, const struct scene *s, bool ends, bool restores)
 {
-	struct variant v = {
-		.name = "restored", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR
-	};
+	struct variant v = { .name = "ended", .poll = "5m", .api = "2026-03", .tail_ms = MS_HOUR };
+	struct variant losing = v, restored = v, counting = v;
 
-	for (int n = 1; n <= commits && t->failed == 0; n += commits / t->ends + 1) {
-		v.restore_at = n;
-		live_one(t, s, &v);
-	}
+	losing.lose_requests = true;
+	restored.name = "restored";
+	counting.name = "counting";
+	int failed = t->failed;
+	int every = live_one(t, s, &counting) / t->ends + 1;
+
+	if (ends && failed == t->failed)
+		live_forks(t, s, v, (struct ends){ .every = every });
+	if (ends && failed == t->failed)
+		live_forks(t, s, losing, (struct ends){ .every = every });
+	if (restores && failed == t->failed)
+		live_forks(t, s, restored, (struct ends){ .every = every, .copying = true });
+}
+
+/* Its polls are thousands, of which all but a few find nothing. */
+static bool is_long(const struct scene *s)
+{
+	return s->steps && s->step[s->steps - 1].at_ms > 24 * MS_HOUR;
 }
 
 static void live_scene(struct tally *t, const struct scene *s)
 {
-	static const struct variant counting = {
-		.name = "counting", .poll = "5m", .api = "2026-03", .tail_ms = 2 * MS_HOUR
-	};
 	int failed = t->failed;
 
 	if (t->first && failed)
@@ -154,18 +175,14 @@ static void live_scene(struct tally *t, const struct scene *s)
 		torture(&t->tortures, s);
 		return;
 	}
-	for (size_t i = 0; i < N_VARIANTS; i++) {
-		if (t->only_variant && strcmp(t->only_variant, variants[i].name) != 0)
-			continue;
-		if (!(s->fast_only && variants[i].slow))
+	for (size_t i = 0; i < N_VARIANTS; i++)
+		if (wanted(t, variants[i].name) && !(s->fast_only && variants[i].slow) &&
+		    !(variants[i].busy && is_long(s)))
 			live_one(t, s, &variants[i]);
-	}
-	if (failed == t->failed && !s->fast_only && !s->no_ends &&
-	    (!t->only_variant || strcmp(t->only_variant, "ended") == 0))
-		end_everywhere(t, s, live_one(t, s, &counting));
-	if (failed == t->failed && s->restores &&
-	    (!t->only_variant || strcmp(t->only_variant, "restored") == 0))
-		restore_everywhere(t, s, live_one(t, s, &counting));
+	bool ends = !s->fast_only && !s->no_ends && wanted(t, "ended");
+	bool restores = s->restores && wanted(t, "restored");
+	if (failed == t->failed && (ends || restores))
+		end_everywhere(t, s, ends, restores);
 }
 
 static bool live_file(struct tally *t, const char *path)
