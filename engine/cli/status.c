@@ -325,6 +325,61 @@ static void tell_quiet(struct telling *t)
 	print(t);
 }
 
+/* ---- whether it can do its work ------------------------------------------------------- */
+
+/* Why not, as the daemon answers it; each after what it is. */
+static void add_reasons(struct telling *t, const struct json *answer)
+{
+	struct slice unfit = json_get_slice(answer, "unfit"), name;
+	const struct json *health;
+
+	if (json_bool(json_get(answer, "stopping"), false))
+		str_add_text(&t->out, "not ready: the daemon is stopping\n");
+	if (unfit.len) {
+		str_add_text(&t->out, "not ready: the state cannot be written: ");
+		str_add_shown(&t->out, unfit);
+		str_add_char(&t->out, '\n');
+		return;
+	}
+	for (struct json_each e = json_each(json_get(answer, "accounts"));
+	     json_next(&e, &name, &health);) {
+		struct slice word = json_slice(health);
+		if (!slice_is(word, "stopped") && !slice_is(word, "restored"))
+			continue;
+		str_add_text(&t->out, "not ready: account '");
+		str_add_shown(&t->out, name);
+		str_addf(&t->out, "' is %.*s\n", SLICE_FMT(word));
+	}
+}
+
+/* For what watches over the daemon from beside it. */
+static int tell_ready(struct telling *t)
+{
+	struct str body;
+	struct err err;
+	int status = 0, code = EXIT_COULD_NOT;
+
+	str_init(&body, LIMIT_ANSWER_BYTES);
+	enum rc rc = daemon_ask(t->cli, "GET", "/ready", &status, &body, &err);
+	t->live = rc == RC_OK ? json_parse(str_slice(&body), &err) : NULL;
+	if (rc != RC_OK) {
+		code = cli_fail(t->cli, "no daemon: %s", err.text);
+	} else if (!json_get(t->live, "ready")) {
+		code = cli_fail(t->cli, "the daemon answers %d", status);
+	} else {
+		code = status == 200 ? EXIT_FINE : EXIT_FINDINGS;
+		if (t->json)
+			str_add_slice(&t->out, str_slice(&body));
+		else if (status == 200)
+			str_add_text(&t->out, "ready\n");
+		else
+			add_reasons(t, t->live);
+		print(t);
+	}
+	str_release(&body);
+	return code;
+}
+
 /* ---- the command ------------------------------------------------------------------------ */
 
 static enum rc open_rules(struct telling *t, struct err *err)
@@ -370,6 +425,13 @@ static int status_run(const struct cli *cli)
 	struct timespec now;
 	struct err err;
 
+	if (cli_has(cli, "ready")) {
+		str_init(&t.out, LIMIT_ANSWER_BYTES);
+		int ready = tell_ready(&t);
+		json_free(t.live);
+		str_release(&t.out);
+		return ready;
+	}
 	if (db_open(url, DB_SHARE, &t.db, &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -388,7 +450,13 @@ static int status_run(const struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-	CLI_OPTION_RULES, CLI_OPTION_STATE, DAEMON_OPTION_ADMIN, CLI_OPTION_JSON, CLI_OPTION_END,
+	CLI_OPTION_RULES,
+	CLI_OPTION_STATE,
+	DAEMON_OPTION_ADMIN,
+	CLI_OPTION_JSON,
+	{ "ready", NULL,
+	  "whether the daemon can do its work: 0; 1 and why not; 3 where there is none" },
+	CLI_OPTION_END,
 };
 
 const struct cli_command command_status = {

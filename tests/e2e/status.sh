@@ -39,6 +39,8 @@ check 'what came closest' grep -q "^    closest: 3 events failed on country in \
 : >log
 start_daemon
 check 'the daemon has the state' soon grep -q 'rules loaded' log
+check 'it is ready: 0' status 0 "$program" status --ready
+check 'and says so' grep -q '^ready$' out
 check 'beside it: 0' status 0 "$program" status --json
 check 'its pid' grep -q "^{\"kind\":\"daemon\",\"running\":true,\"pid\":$daemon,\"table\":\"" out
 check 'the rule' grep -q '^{"kind":"rule","rule":"tier","mode":"live","active_since":"20[^"]*","events":3,"fired":3,' out

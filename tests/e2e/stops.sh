@@ -110,6 +110,8 @@ check 'health says so' sh -c 'case $1 in *"cannot be written"*reason*" 503") ;; 
 check 'and readiness' sh -c 'case $1 in *false*unfit*" 503") ;; *) exit 1;; esac' - "$(ask /ready)"
 check 'the page is still served' sh -c 'case $1 in *"nothing is done"*" 200") ;; *) exit 1;; esac' - "$(ask /)"
 check 'status tells it' sh -c "'$program' status | grep -q '^unfit '"
+check 'which is not ready: 1' status 1 "$program" status --ready
+check 'and why' grep -q '^not ready: the state cannot be written: ' out
 check 'a reload is refused, with the reason' status 1 "$program" reload
 check 'which says what becomes of the rules' grep -q 'these rules come into force when it can' out
 room
