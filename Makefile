@@ -237,7 +237,7 @@ test-long: $(B)/hs2cert $(MAN) $(LONG_TESTS) $(EDITOR_PACKAGES)
 # All that CI runs, side by side: the linters, clang, the program as users get it, and the sanitizer build.
 .PHONY: check check-clang check-release check-san
 check: check-deps
-	@$(MAKE) --no-print-directory -j2 --output-sync=target check-san check-release lint check-clang
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint check-clang check-san check-release
 check-clang:
 	@$(MAKE) --no-print-directory CC=clang VARIANT=clang all
 check-release:
@@ -295,7 +295,8 @@ bless: $(B)/tests/rules/golden
 bench: $(B)/tests/bench/bench $(B)/hs2cert
 	@$(B)/tests/bench/bench $(ONLY)
 
-# Random lives of the engine under faults: SEEDS of them from SEED on, or what fits into T seconds.
+# Random lives of the engine under faults: SEEDS of them from SEED on, or what fits into T seconds. Ended by Ctrl-C it
+# tells what was lived until then.
 SEEDS ?= 1000
 SEED ?= 1
 .PHONY: soak

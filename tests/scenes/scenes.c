@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/scenes/scene.h"
@@ -207,6 +209,9 @@ int main(int argc, char **argv)
 	char path[512];
 
 	json_start();
+	/* Much of the time is SQLite's, and there is one thread. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (argc < 2 || folder_list(argv[1], 10000, &names, &err) != RC_OK) {
 		fprintf(stderr,
 			"usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--first] [--log]\n");

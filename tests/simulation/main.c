@@ -15,8 +15,13 @@
  * and compares all requests, answers and commits. --log writes the engine's log
  * to standard error: of the shortened life, or with --brief of the whole.
  *
+ * Who waits for many sees how far it is: every ten seconds on a terminal, else a line each
+ * thousand seeds. Ended by SIGINT or SIGTERM it tells what was lived until then.
+ *
  * `make soak SEEDS=n SEED=s T=seconds` runs it; `make check` runs 300 seeds.
  */
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +84,7 @@ static uint64_t trace_again(uint64_t seed)
 	return trace;
 }
 
-static void live_seed(const struct orders *o, uint64_t seed, struct result *r)
+static struct result live_seed(const struct orders *o, uint64_t seed)
 {
 	struct scenario sc;
 	struct life l;
@@ -90,21 +95,25 @@ static void live_seed(const struct orders *o, uint64_t seed, struct result *r)
 		fine = trouble(&l, "lived twice, it is not the same");
 	if (!fine)
 		report(o, &sc, &l);
-	r->failed += !fine;
-	add_tally(&r->tally, &l.tally);
+	struct result r = { l.tally, !fine };
 	life_release(&l);
 	scenario_release(&sc);
+	return r;
 }
 
-/* Every jobs-th seed from the job-th on. */
-static struct result work(const struct orders *o, int job)
+_Static_assert(sizeof(struct result) <= PIPE_BUF, "written in one piece");
+
+/* Every jobs-th seed from the job-th on; tells of each as it is over. */
+static bool work(const struct orders *o, int job, int tell)
 {
-	struct result r = { 0 };
 	double end = now_s() + (double)o->seconds;
 
-	for (int64_t i = job; o->seconds ? now_s() < end : i < o->seeds; i += o->jobs)
-		live_seed(o, o->seed + (uint64_t)i, &r);
-	return r;
+	for (int64_t i = job; o->seconds ? now_s() < end : i < o->seeds; i += o->jobs) {
+		struct result r = live_seed(o, o->seed + (uint64_t)i);
+		if (write(tell, &r, sizeof(r)) != (ssize_t)sizeof(r))
+			return false;
+	}
+	return true;
 }
 
 static void add_result(struct result *to, const struct result *from)
@@ -113,30 +122,80 @@ static void add_result(struct result *to, const struct result *from)
 	to->failed += from->failed;
 }
 
+static volatile sig_atomic_t asked_to_end;
+
+static void on_end(int number)
+{
+	(void)number;
+	asked_to_end = 1;
+}
+
+static void hear_signals(void (*how)(int))
+{
+	struct sigaction act = { .sa_handler = how }; /* not SA_RESTART: a read is to end */
+
+	(void)sigaction(SIGINT, &act, NULL);
+	(void)sigaction(SIGTERM, &act, NULL);
+}
+
+static void show_progress(const struct orders *o, const struct result *sum)
+{
+	static double next_s;
+	bool terminal = isatty(STDERR_FILENO);
+
+	if (terminal ? now_s() < next_s : sum->tally.seeds % 1000 != 0)
+		return;
+	next_s = now_s() + 10;
+	fprintf(terminal ? stderr : stdout, "simulation: %lld seeds from %llu on, %lld failed\n",
+		(long long)sum->tally.seeds, (unsigned long long)o->seed, (long long)sum->failed);
+	fflush(stdout);
+}
+
+/* All that the jobs tell, until the last of them has ended; once, who is to end is told so. */
+static void hear_all(const struct orders *o, int from, const pid_t *pid, struct result *sum)
+{
+	struct result r;
+	ssize_t got;
+	bool told = false;
+
+	do {
+		got = read(from, &r, sizeof(r));
+		if (got == (ssize_t)sizeof(r)) {
+			add_result(sum, &r);
+			show_progress(o, sum);
+		}
+		for (int job = 0; asked_to_end && !told && job < o->jobs; job++)
+			(void)kill(pid[job], SIGKILL);
+		told = asked_to_end;
+	} while (got != 0);
+}
+
 /* Forks the jobs, and adds up what they found. */
 static struct result work_all(const struct orders *o)
 {
 	struct result sum = { 0 };
-	int pipes[2];
+	int pipes[2], status;
+	pid_t *pid = calloc((size_t)o->jobs, sizeof(*pid));
 
 	fflush(stdout);
-	if (pipe(pipes) != 0)
+	if (!pid || pipe(pipes) != 0)
 		abort();
 	for (int job = 0; job < o->jobs; job++) {
-		if (fork() != 0)
+		pid[job] = fork();
+		if (pid[job] != 0)
 			continue;
-		struct result r = work(o, job);
+		bool good = work(o, job, pipes[1]);
 		fflush(stdout);
-		_exit(write(pipes[1], &r, sizeof(r)) != (ssize_t)sizeof(r));
+		_exit(!good);
 	}
+	hear_signals(on_end);
 	close(pipes[1]);
-	int heard = 0;
-	for (struct result r; read(pipes[0], &r, sizeof(r)) == (ssize_t)sizeof(r); heard++)
-		add_result(&sum, &r);
+	hear_all(o, pipes[0], pid, &sum);
 	close(pipes[0]);
-	while (wait(NULL) > 0)
-		;
-	sum.failed += heard < o->jobs; /* one died */
+	for (int job = 0; job < o->jobs; job++)
+		if (waitpid(pid[job], &status, 0) != pid[job] || (status != 0 && !asked_to_end))
+			sum.failed++; /* it died */
+	free(pid);
 	return sum;
 }
 
@@ -152,6 +211,8 @@ static void print_result(const struct result *r, double took_s)
 {
 	const struct tally *t = &r->tally;
 
+	if (asked_to_end)
+		printf("simulation: ended before it was done\n");
 	printf("simulation: %lld seeds in %.1f s, %.1f a second; %.1f virtual years, %lld requests,"
 	       " %lld commits\n",
 	       (long long)t->seeds, took_s, (double)t->seeds / took_s,
@@ -206,5 +267,5 @@ int main(int argc, char **argv)
 	double began = now_s();
 	struct result r = work_all(&o);
 	print_result(&r, now_s() - began);
-	return r.failed != 0;
+	return r.failed != 0 || asked_to_end;
 }
