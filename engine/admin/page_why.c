@@ -247,7 +247,7 @@ static void add_news(struct str *out, const struct why_entry *e)
 	html_raw(out, "<p class=\"dim\">News: ");
 	for (size_t i = 0; i < e->n_came; i++) {
 		html_raw(out, i ? ", " : "");
-		html_text(out, slice_of(why_came(e->came[i].by)));
+		html_raw(out, why_came(e->came[i].by));
 		html_raw(out, " ");
 		html_time(out, e->came[i].at_ms, 0);
 	}

@@ -95,8 +95,9 @@ const struct cli_command command_reload = {
 	.operands = "",
 	.option = options,
 	.run = reload_run,
-	.more = "As SIGHUP does, with an answer: 0 they are in force; 1 they are wrong, what is wrong is shown as\n"
-		"'validate' shows it, and the rules of before stay; 3 there is no daemon, or it cannot be reached.\n"
+	.more = "As SIGHUP does, with an answer: 0 they are in force; 1 they are wrong, or there is none where\n"
+		"some were: what is wrong is shown as 'validate' shows it, and the rules of before stay; 3 there is no\n"
+		"daemon, or it cannot be reached.\n"
 		"Over TCP it takes the token from $HS2CERT_ADMIN_TOKEN, or from the file that\n"
 		"$HS2CERT_ADMIN_TOKEN_FILE names.",
 };

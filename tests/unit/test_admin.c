@@ -317,6 +317,15 @@ static void why_is_answered_on_a_page(void **state)
 	assert_true(shows("&lt;b&gt;Gold&lt;/b&gt;"));
 	assert_false(shows("<b>Gold"));
 	assert_true(shows("Issuance #1: <b>sent</b>"));
+	assert_true(shows("News: found by a poll "));
+	/* What a burst was made of. */
+	db_run(h->sim.world.db,
+	       "UPDATE event SET changes = '[[1767600000000,\"<i>\",0],[1767600001000,\"\",0]]'",
+	       "");
+	assert_int_equal(look(h, view_why, "contact=101"), 200);
+	assert_true(shows(" → &lt;i&gt; → (empty) within settle 0s: one event"));
+	assert_true(shows("passed over: it changed again 1.0s later"));
+	assert_false(shows("<i>"));
 	assert_int_equal(look(h, view_why, "contact=999"), 200);
 	assert_true(shows("Nothing is on record of this contact."));
 	assert_int_equal(look(h, view_why, "contact=++"), 400);
