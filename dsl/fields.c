@@ -159,9 +159,9 @@ static void read_field(struct faults *f, struct arena *arena, struct rule_draft 
 	if (!check_name(f, key) || !value_text(f, n, key->text.ptr))
 		return;
 	*field = (struct field_draft){ arena_text(arena, key->text), n, { 0 } };
-	if (!template_read(f, arena, n, r->event, &field->template))
-		return;
-	check_template(f, r, field);
+	/* What could be read of it is kept in any case: its names can be checked. */
+	if (template_read(f, arena, n, r->event, &field->template))
+		check_template(f, r, field);
 	r->n_field++;
 }
 

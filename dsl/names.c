@@ -125,17 +125,14 @@ static struct diag *said_at(struct names_check *n, struct span at)
 }
 
 /* What was refused for its form may be a label: then it is known what was meant. */
-static void improve(struct names_check *n, const struct node *node, const struct lock_account *a,
-		    enum lock_kind kind)
+static void improve(struct names_check *n, struct diag *said, struct slice word,
+		    const struct lock_account *a, enum lock_kind kind)
 {
-	struct diag *said = said_at(n, fault_span(n->f, node));
+	struct slice text = slice_trim(word);
+	const struct lock_entry *e = said ? meant(n, &a->section[kind], text) : NULL;
 
-	if (!said)
-		said = said_at(n, fault_span_part(n->f, node, 0, node->text.len));
-	const struct lock_entry *e = said ? meant(n, &a->section[kind], slice_trim(node->text))
-					  : NULL;
 	if (e)
-		diag_hint(n->f->diags, said, "%s", meant_words(n, e, kind, slice_trim(node->text)));
+		diag_hint(n->f->diags, said, "%s", meant_words(n, e, kind, text));
 }
 
 /* ---- properties ------------------------------------------------------------- */
@@ -158,6 +155,9 @@ static const struct lock_entry *find_property(struct names_check *n, const struc
 	if (!p && is_internal_name(v->text))
 		unknown(n, CODE_UNKNOWN_PROPERTY, "property", n->source, n->was_source,
 			LOCK_PROPERTIES, v);
+	else if (!p)
+		improve(n, said_at(n, fault_span_part(n->f, v->node, v->from, v->to)), v->text,
+			n->source, LOCK_PROPERTIES);
 	return p;
 }
 
@@ -165,8 +165,6 @@ static const struct lock_entry *property_of(struct names_check *n, const struct 
 {
 	if (name->kind != NODE_TEXT || name->broken)
 		return NULL;
-	if (!is_internal_name(name->text))
-		improve(n, name, n->source, LOCK_PROPERTIES);
 	struct names_value v = whole(name);
 	return find_property(n, &v);
 }
@@ -316,7 +314,8 @@ static void check_group(struct names_check *n, const struct node *group)
 	if (group->broken || lock_find(n->action, LOCK_GROUPS, group->text))
 		return;
 	if (said_at(n, fault_span(n->f, group)))
-		improve(n, group, n->action, LOCK_GROUPS);
+		improve(n, said_at(n, fault_span(n->f, group)), group->text, n->action,
+			LOCK_GROUPS);
 	else
 		unknown(n, CODE_UNKNOWN_GROUP, "group", n->action, n->was_action, LOCK_GROUPS, &v);
 }

@@ -128,6 +128,32 @@ static bool unknown_reference(struct scan *s, struct slice name, size_t from)
 	return false;
 }
 
+static bool is_function(struct slice name)
+{
+	for (size_t i = 0; i < function_count; i++)
+		if (slice_is(name, functions[i].name))
+			return true;
+	return false;
+}
+
+/*
+ * Where a property ends that has blanks in it: then it is a label, "contact.First Name", unless a `|` was left
+ * out before a function, or a brace before another reference.
+ */
+static size_t label_end(struct scan *s)
+{
+	size_t end = s->at;
+	struct scan ahead = *s;
+
+	for (;;) {
+		skip_space(&ahead);
+		struct slice word = take_word(&ahead);
+		if (!word.len || is_function(word) || memchr(word.ptr, '.', word.len))
+			return end;
+		end = ahead.at;
+	}
+}
+
 static bool read_reference(struct scan *s, struct part *part)
 {
 	skip_space(s);
@@ -140,9 +166,11 @@ static bool read_reference(struct scan *s, struct part *part)
 	part->from = (uint32_t)from;
 	part->to = (uint32_t)s->at;
 	if (slice_starts(name, slice_of("contact."))) {
+		size_t end = name.len > 8 ? label_end(s) : s->at;
 		part->ref = REF_CONTACT;
-		part->property = (struct slice){ name.ptr + 8, name.len - 8 };
-		return value_property_part(s->f, s->n, from + 8, s->at);
+		part->property = (struct slice){ name.ptr + 8, end - from - 8 };
+		part->to = (uint32_t)end;
+		return value_property_part(s->f, s->n, from + 8, end);
 	}
 	for (size_t i = 0; i < REFERENCES; i++) {
 		const struct reference *r = &references[i];
