@@ -43,6 +43,7 @@ struct account_report {
 	struct calls calls;
 	bool clock_known;
 	int64_t clock_ms; /* its service's clock less ours, as far as its answers tell */
+	bool pushed;	  /* its service is to tell of changes by messages */
 	int64_t unheard; /* changes that it found and that no message told of in time, since the start */
 	struct budget_report budget[REPORT_BUDGETS];
 	size_t budgets;

@@ -146,11 +146,10 @@ static void add_events(const struct counts *c, struct str *out)
 static void add_issuances(const struct admin_view *v, struct str *out)
 {
 	int64_t states[STATE_COUNT], holds[HOLD_COUNT] = { 0 };
-	struct query *q = db_select(
-		v->scope->db,
-		"SELECT hold, sum(state = 'held') FROM issuance"
-		" WHERE " LEDGER_PARKED " GROUP BY hold",
-		"");
+	struct query *q = db_select(v->scope->db,
+				    "SELECT hold, sum(state = 'held') FROM issuance"
+				    " WHERE " LEDGER_PARKED " GROUP BY hold",
+				    "");
 	enum hold hold;
 
 	while (query_next(q))
@@ -277,11 +276,17 @@ static void add_heard(const struct tallies *t, const struct engine_report *repor
 				       rows[i].label ? row->value : row->value / MS_SECOND);
 		}
 	}
-	family(out, "webhook_missed_total", "counter",
-	       "Changes that polls found and no webhook told of in time, since the start.");
-	for (size_t i = 0; i < report->accounts; i++)
+	bool any = false;
+	for (size_t i = 0; i < report->accounts; i++) {
+		if (!report->account[i].pushed)
+			continue;
+		if (!any)
+			family(out, "webhook_missed_total", "counter",
+			       "Changes that polls found and no webhook told of in time, since the start.");
+		any = true;
 		sample_account(out, "webhook_missed_total", report->account[i].name, NULL, NULL,
 			       report->account[i].unheard);
+	}
 }
 
 /* ---- the state ------------------------------------------------------------------ */

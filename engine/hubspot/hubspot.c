@@ -242,6 +242,7 @@ static void hubspot_report(const struct source *s, struct account_report *out)
 	out->failures = s->failures;
 	out->waits_ms = hubspot_waits_ms(s);
 	out->calls = s->ended;
+	out->pushed = s->hook.url != NULL;
 	out->unheard = s->push.missed;
 	out->clock_known = s->skew.known;
 	out->clock_ms = hub_now_ms(s) - hub_wall_ms(s);

@@ -218,6 +218,24 @@ static void places_that_cannot_be_opened(void **state)
 	assert_refused(p, p->folder, DB_SHARE, RC_BROKEN, p->folder);
 }
 
+/* Whether there is room is tried, and leaves nothing behind. */
+static void room_is_tried(void **state)
+{
+	struct place *p = *state;
+	char name[160];
+	struct err err;
+
+	assert_int_equal(db_room(":memory:", 1, &err), RC_OK);
+	assert_int_equal(db_room(p->path, 1, &err), RC_BROKEN); /* there is no state */
+	put(p->path, "x");
+	assert_int_equal(db_room(p->path, 200000, &err), RC_OK);
+	beside(p, "/nowhere/state", name);
+	assert_int_equal(db_room(name, 1, &err), RC_BROKEN);
+	assert_non_null(strstr(err.text, name));
+	snprintf(name, sizeof(name), "%s.room", p->path);
+	assert_int_not_equal(access(name, F_OK), 0);
+}
+
 static void a_newer_state_is_refused(void **state)
 {
 	struct place *p = *state;
@@ -631,6 +649,7 @@ int main(void)
 		placed(sharing_needs_a_state),
 		placed(what_is_no_database_stays_as_it_is),
 		placed(places_that_cannot_be_opened),
+		placed(room_is_tried),
 		placed(a_newer_state_is_refused),
 		placed(a_second_owner_is_refused_and_told_by_whom),
 		placed(a_second_one_in_the_same_process_too),
