@@ -1,7 +1,7 @@
 # hs2cert: make | demo | check | quick | kills | mixed | coverage | bench | lint | fuzz | bless | man | deb | install | uninstall | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
-# release (default), san (address and undefined behaviour sanitizers), clang, fuzz or cov.
+# release (default), san (address and undefined behaviour sanitizers), tsan (threads), clang, fuzz or cov.
 
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -16,6 +16,7 @@ B_san := build/san
 B_clang := build/clang
 B_fuzz := build/fuzz
 B_cov := build/cov
+B_tsan := build/tsan
 B := $(B_$(VARIANT))
 
 LIBS := yaml-0.1 libcurl jansson libpcre2-8 libmicrohttpd sqlite3 libcrypto
@@ -41,9 +42,11 @@ FLAGS_clang := -fPIE # its warnings need neither optimising nor -g
 FLAGS_fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FLAGS_san := -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_cov := -O0 -g --coverage
+FLAGS_tsan := -O1 -g -fPIE -fsanitize=thread
 LD_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LD_clang := -pie
 LD_cov := --coverage
+LD_tsan := -pie -fsanitize=thread
 LD_fuzz := -fsanitize=fuzzer,address,undefined
 LD_san := -fsanitize=address,undefined
 
