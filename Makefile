@@ -1,4 +1,4 @@
-# hs2cert: make | demo | check | quick | kills | mixed | coverage | bench | lint | fuzz | bless | man | deb | install | uninstall | clean
+# hs2cert: make | demo | check | quick | kills | mixed | coverage | bench | bench-peers | lint | fuzz | bless | man | deb | install | uninstall | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers), tsan (threads), clang, fuzz or cov.
@@ -294,9 +294,25 @@ bless: $(B)/tests/rules/golden
 	@$(B)/tests/rules/golden tests/rules --bless
 
 .PHONY: bench
-# Figures; ONLY=words picks from match, load, decide, webhook, idle and reload.
+# Figures; ONLY=words picks from match, load, decide, webhook, wire, idle and reload.
 bench: $(B)/tests/bench/bench $(B)/hs2cert
 	@$(B)/tests/bench/bench $(ONLY)
+
+# The same work beside what people would run instead, which comes from Debian (CLIPS) and npm into build/peers.
+PEERS := build/peers/node_modules/.made
+$(PEERS): tests/peers/package.json
+	$(call say,NPM,$(@D))
+	@mkdir -p build/peers
+	$(Q)cp $< build/peers && cd build/peers && npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+build/peers/clips: tests/peers/clips.c
+	$(call say,CLIPS,$@)
+	@mkdir -p build/peers
+	$(Q)cd build/peers && apt-get download -q libclips-dev libclips >/dev/null && for deb in libclips*.deb; do dpkg -x "$$deb" .; done
+	$(Q)$(CC) -O2 -Ibuild/peers/usr/include -o $@ $< build/peers/usr/lib/libclips.a -lm
+.PHONY: bench-peers
+bench-peers: $(B)/tests/bench/bench $(B)/hs2cert $(PEERS) build/peers/clips
+	@sh tests/peers/peers.sh $(B) build/peers
 
 # Random lives of the engine under faults: SEEDS of them from SEED on, or what fits into T seconds. Ended by Ctrl-C it
 # tells what was lived until then.

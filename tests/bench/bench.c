@@ -131,6 +131,20 @@ static const struct {
 	      { "webhook", bench_webhook }, { "wire", wire }, { "idle", idle },
 	      { "reload", reload } };
 
+/* For tests/peers: `--match N` is that one measurement, `--workload N FOLDER` writes what it is made of. */
+static bool for_peers(int argc, char **argv)
+{
+	size_t rules = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+
+	if (argc == 3 && rules && strcmp(argv[1], "--match") == 0)
+		bench_match(rules, false);
+	else if (argc == 4 && rules && strcmp(argv[1], "--workload") == 0)
+		bench_export(rules, argv[3]);
+	else
+		return false;
+	return true;
+}
+
 /* The program stands two folders above; without words all of it, else the parts that are named. */
 int main(int argc, char **argv)
 {
@@ -143,6 +157,8 @@ int main(int argc, char **argv)
 	if (clock_set_zone("UTC", &err) != RC_OK)
 		return 3;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (for_peers(argc, argv))
+		return 0;
 	printf("medians\n");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		bool wanted = argc < 2;

@@ -97,6 +97,8 @@ size_t reference_match(const struct reference *r, const struct work *w, const st
 /* ---- the measurements ------------------------------------------------------------ */
 
 void bench_match(size_t rules, bool own);
+/* Writes rules-N.tsv and events-N.tsv into the folder; how many rules fire at an event stands behind it. */
+void bench_export(size_t rules, const char *folder);
 void bench_load(size_t rules, bool own);
 void bench_decide(size_t rules);
 void bench_webhook(void);
