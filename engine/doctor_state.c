@@ -152,7 +152,8 @@ static void tell_owner(int owner, struct remarks *out)
 		remarks_add(out, REMARK_OK, "state", "daemon", NULL, "none is running");
 }
 
-static void tell_content(const char *url, const struct table *table, struct remarks *out)
+static void tell_content(const char *url, const struct db_files *files, const struct table *table,
+			 struct remarks *out)
 {
 	int owner = db_owner(url);
 	struct db *db;
@@ -163,7 +164,9 @@ static void tell_content(const char *url, const struct table *table, struct rema
 	if (rc != RC_OK) {
 		remarks_add(out, REMARK_ERROR, "state", "open",
 			    rc == RC_INVALID ? "look at --state; docs/OPERATE.md#upgrading"
-					     : "where it is damaged, put a backup back: " BACKUPS,
+			    : files->free_bytes >= 0 && files->free_bytes < FREE_NONE
+				    ? "make room on its disk"
+				    : "where it is damaged, put a backup back: " BACKUPS,
 			    "%s", err.text);
 		return;
 	}
@@ -190,7 +193,7 @@ void doctor_state(const char *url, const struct table *table, struct remarks *ou
 			    "'hs2cert run' makes it; else look at --state",
 			    "there is no state '%s' yet", url);
 	} else {
-		tell_content(url, table, out);
+		tell_content(url, &files, table, out);
 		tell_files(&files, out);
 	}
 }

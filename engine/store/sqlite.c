@@ -200,7 +200,12 @@ static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, 
 	if (mode == DB_SHARE && access(path, F_OK) != 0 && errno == ENOENT)
 		return err_set(err, RC_BROKEN, "there is no state '%s' yet: 'hs2cert run' makes it",
 			       path);
-	(void)broken(h->sqlite, err);
+	/* Of a disk that is full SQLite itself says no more than that there was an error. */
+	int why = sqlite3_system_errno(h->sqlite);
+	if (why)
+		(void)err_set(err, RC_BROKEN, "%s: %s", sqlite3_errmsg(h->sqlite), strerror(why));
+	else
+		(void)broken(h->sqlite, err);
 	err_prefix(err, "cannot open state '%s'", path);
 	return RC_BROKEN;
 }
