@@ -10,6 +10,11 @@ struct slice slice_of(const char *text)
 	return (struct slice){ text, text ? strlen(text) : 0 };
 }
 
+struct slice slice_or_none(struct slice a)
+{
+	return a.len ? a : slice_of(NULL);
+}
+
 const char *slice_start(struct slice a)
 {
 	return a.ptr ? a.ptr : "";
@@ -282,6 +287,15 @@ void str_add_json(struct str *s, struct slice part)
 		p += len;
 	}
 	str_add_char(s, '"');
+}
+
+void str_add_member(struct str *s, const char *key, struct slice value)
+{
+	str_addf(s, ",\"%s\":", key);
+	if (value.ptr)
+		str_add_json(s, value);
+	else
+		str_add_text(s, "null");
 }
 
 void str_add_url(struct str *s, struct slice part)

@@ -23,8 +23,9 @@ struct slice {
 /* The two arguments of "%.*s". */
 #define SLICE_FMT(s) (int)(s).len, slice_start(s)
 
-struct slice slice_of(const char *text); /* NULL gives the empty slice */
-const char *slice_start(struct slice a); /* never NULL; not ended by a NUL */
+struct slice slice_of(const char *text);    /* NULL gives the empty slice */
+struct slice slice_or_none(struct slice a); /* points nowhere where it is empty */
+const char *slice_start(struct slice a);    /* never NULL; not ended by a NUL */
 bool slice_eq(struct slice a, struct slice b);
 bool slice_is(struct slice a, const char *text);
 /* ASCII letters without case, other bytes as they are. */
@@ -68,6 +69,11 @@ void str_addv(struct str *s, const char *format, va_list args)
 void str_add_shown(struct str *s, struct slice part);
 /* Appends `part` as a JSON string with its quotes. */
 void str_add_json(struct str *s, struct slice part);
+/*
+ * Appends a member of a JSON object after others: `,"key":` and the value, or null where it
+ * points nowhere, as slice_of(NULL) does. The key is taken as it is.
+ */
+void str_add_member(struct str *s, const char *key, struct slice value);
 /* Appends `part` percent-encoded for a URL path segment or query value. */
 void str_add_url(struct str *s, struct slice part);
 struct slice str_slice(const struct str *s);

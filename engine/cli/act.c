@@ -34,15 +34,6 @@ struct acting {
 
 /* ---- what is said ------------------------------------------------------------ */
 
-static void add_word(struct str *out, const char *key, const char *value)
-{
-	str_addf(out, ",\"%s\":", key);
-	if (value)
-		str_add_json(out, slice_of(value));
-	else
-		str_add_text(out, "null");
-}
-
 static const char *result_word(const struct acting *a, const struct act_result *r)
 {
 	return r->outcome == ACT_DONE ? a->dry_run ? "would" : "done" : "unchanged";
@@ -53,15 +44,16 @@ static void add_json(struct str *out, const struct acting *a, const struct act_r
 	const struct issuance *is = r->is;
 
 	str_addf(out, "{\"id\":\"%lld\"", (long long)is->id);
-	add_word(out, "act", act_names[a->act]);
-	add_word(out, "result", result_word(a, r));
-	add_word(out, "rule", is->rule);
-	add_word(out, "contact", is->contact);
-	add_word(out, "state", issuance_state_names[is->state]);
-	add_word(out, "hold", is->state == STATE_HELD ? hold_names[is->hold] : NULL);
-	add_word(out, "to", issuance_state_names[r->to]);
+	str_add_member(out, "act", slice_of(act_names[a->act]));
+	str_add_member(out, "result", slice_of(result_word(a, r)));
+	str_add_member(out, "rule", slice_of(is->rule));
+	str_add_member(out, "contact", slice_of(is->contact));
+	str_add_member(out, "state", slice_of(issuance_state_names[is->state]));
+	str_add_member(out, "hold",
+		       slice_of(is->state == STATE_HELD ? hold_names[is->hold] : NULL));
+	str_add_member(out, "to", slice_of(issuance_state_names[r->to]));
 	str_addf(out, ",\"planned_anew\":%s", r->replan ? "true" : "false");
-	add_word(out, "reason", r->why);
+	str_add_member(out, "reason", slice_of(r->why));
 	str_add_text(out, "}\n");
 }
 

@@ -51,15 +51,6 @@ static const char *number(int64_t n, char out[NUMBER_TEXT])
 
 /* ---- people -------------------------------------------------------------------- */
 
-static void add_member(struct str *out, const char *key, struct slice value)
-{
-	str_addf(out, ",\"%s\":", key);
-	if (value.len)
-		str_add_json(out, value);
-	else
-		str_add_text(out, "null");
-}
-
 static void print_json(struct filling *f, const struct backfill_person *p)
 {
 	const struct issuance *is = p->is;
@@ -67,19 +58,19 @@ static void print_json(struct filling *f, const struct backfill_person *p)
 
 	str_clear(&f->line);
 	str_addf(&f->line, "{\"rule\":\"%s\"", is->rule);
-	add_member(&f->line, "contact", slice_of(is->contact));
-	add_member(&f->line, "email", p->email);
-	add_member(&f->line, "name", p->name);
-	add_member(&f->line, "to", slice_of(is->to));
-	add_member(&f->line, "at", slice_of(clock_format(is->at_ms, at)));
+	str_add_member(&f->line, "contact", slice_of(is->contact));
+	str_add_member(&f->line, "email", slice_or_none(p->email));
+	str_add_member(&f->line, "name", slice_or_none(p->name));
+	str_add_member(&f->line, "to", slice_or_none(slice_of(is->to)));
+	str_add_member(&f->line, "at", slice_of(clock_format(is->at_ms, at)));
 	if (f->preview)
 		str_add_text(&f->line, ",\"id\":null");
 	else
 		str_addf(&f->line, ",\"id\":\"%lld\"", (long long)is->id);
-	add_member(&f->line, "state", slice_of(issuance_state_names[is->state]));
-	add_member(&f->line, "hold",
-		   slice_of(is->state == STATE_HELD ? hold_names[is->hold] : NULL));
-	add_member(&f->line, "reason", slice_of(is->reason));
+	str_add_member(&f->line, "state", slice_of(issuance_state_names[is->state]));
+	str_add_member(&f->line, "hold",
+		       slice_of(is->state == STATE_HELD ? hold_names[is->hold] : NULL));
+	str_add_member(&f->line, "reason", slice_or_none(slice_of(is->reason)));
 	printf("%s}\n", str_text(&f->line));
 }
 
@@ -296,8 +287,8 @@ static void print_summary(struct filling *f, const struct backfill_report *r)
 	str_add_text(out, "},\"no_match_by\":[");
 	for (size_t i = 0; i < r->misses; i++) {
 		str_addf(out, "%s{\"count\":%lld", i ? "," : "", (long long)r->miss[i].count);
-		add_member(out, "test", slice_of(r->miss[i].what));
-		add_member(out, "file", slice_of(r->miss[i].file));
+		str_add_member(out, "test", slice_or_none(slice_of(r->miss[i].what)));
+		str_add_member(out, "file", slice_or_none(slice_of(r->miss[i].file)));
 		str_addf(out, ",\"line\":%u}", r->miss[i].line);
 	}
 	printf("%s]}\n", str_text(out));
@@ -493,7 +484,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_STATE,
 	{ "timezone", "ZONE", "where days begin (default: where they do for the rules in force)" },
 	GROUND_OPTION_LOG_FORMAT,
-	{ "log-level", "L", "debug, info, warn (default) or error" },
+	GROUND_OPTION_LOG_LEVEL_WARN,
 	CLI_OPTION_END,
 };
 

@@ -524,7 +524,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
 	GROUND_OPTION_LOG_FORMAT,
-	{ "log-level", "L", "debug, info, warn (default) or error" },
+	GROUND_OPTION_LOG_LEVEL_WARN,
 	CLI_OPTION_END,
 };
 

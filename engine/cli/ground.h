@@ -75,5 +75,10 @@ extern const char *const ground_log_formats[], *const ground_log_levels[]; /* NU
 	{                                                                                          \
 		"log-level", "L", "debug, info (default), warn or error"                           \
 	}
+/* Of a command that somebody reads. */
+#define GROUND_OPTION_LOG_LEVEL_WARN                                                               \
+	{                                                                                          \
+		"log-level", "L", "debug, info, warn (default) or error"                           \
+	}
 
 #endif

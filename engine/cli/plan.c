@@ -56,15 +56,6 @@ static struct people *people_of(struct planning *p, const struct compare_rule *r
 	return one;
 }
 
-static void add_member(struct str *out, const char *key, struct slice value)
-{
-	str_addf(out, ",\"%s\":", key);
-	if (value.len)
-		str_add_json(out, value);
-	else
-		str_add_text(out, "null");
-}
-
 /* What live rules made of an event that a rule in shadow saw, too. */
 static void add_live_ones(struct planning *p, const struct compare_event *e, struct str *out)
 {
@@ -85,11 +76,11 @@ static void print_person(struct planning *p, const struct compare_person *person
 	str_clear(&p->line);
 	str_addf(&p->line, "{\"rule\":\"%s\",\"change\":\"%s\"", person->rule->name,
 		 compare_change_names[person->change]);
-	add_member(&p->line, "contact", slice_of(person->contact));
-	add_member(&p->line, "email", person->email);
-	add_member(&p->line, "to", person->to);
-	add_member(&p->line, "at", slice_of(clock_format(person->at_ms, at)));
-	add_member(&p->line, "what", slice_of(person->what));
+	str_add_member(&p->line, "contact", slice_of(person->contact));
+	str_add_member(&p->line, "email", slice_or_none(person->email));
+	str_add_member(&p->line, "to", slice_or_none(person->to));
+	str_add_member(&p->line, "at", slice_of(clock_format(person->at_ms, at)));
+	str_add_member(&p->line, "what", slice_or_none(slice_of(person->what)));
 	if (person->rule->in_shadow) {
 		str_add_text(&p->line, ",\"live\":");
 		add_live_ones(p, person->event, &p->line);

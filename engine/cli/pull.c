@@ -38,26 +38,17 @@ static const char *const became_words[] = {
 	[LOCK_OPENED] = "opened",   [LOCK_CLOSED] = "closed",
 };
 
-static void add_member(struct str *out, const char *key, const char *value)
-{
-	str_addf(out, ",\"%s\":", key);
-	if (value)
-		str_add_json(out, slice_of(value));
-	else
-		str_add_text(out, "null");
-}
-
 static void add_json(struct pull *p, const struct lock_change *c)
 {
 	bool account = c->kind == LOCK_KINDS;
 
 	str_addf(&p->out, "{\"change\":\"%s\"", became_words[c->became]);
-	add_member(&p->out, "account", c->account);
-	add_member(&p->out, "kind", account ? "account" : lock_thing_names[c->kind]);
-	add_member(&p->out, "key", c->key);
-	add_member(&p->out, "option", c->option);
-	add_member(&p->out, "was", c->was);
-	add_member(&p->out, "now", c->now);
+	str_add_member(&p->out, "account", slice_of(c->account));
+	str_add_member(&p->out, "kind", slice_of(account ? "account" : lock_thing_names[c->kind]));
+	str_add_member(&p->out, "key", slice_of(c->key));
+	str_add_member(&p->out, "option", slice_of(c->option));
+	str_add_member(&p->out, "was", slice_of(c->was));
+	str_add_member(&p->out, "now", slice_of(c->now));
 	str_add_text(&p->out, "}\n");
 }
 
@@ -262,7 +253,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_STATE,
 	GROUND_OPTION_LOG_FORMAT,
-	{ "log-level", "L", "debug, info, warn (default) or error" },
+	GROUND_OPTION_LOG_LEVEL_WARN,
 	CLI_OPTION_END,
 };
 

@@ -23,15 +23,6 @@ static const char *const titles[FOUND_KINDS] = {
 
 /* ---- what was found ------------------------------------------------------- */
 
-static void add_member(struct str *out, const char *key, const char *value)
-{
-	str_addf(out, ",\"%s\":", key);
-	if (value && value[0])
-		str_add_json(out, slice_of(value));
-	else
-		str_add_text(out, "null");
-}
-
 static void print_json(const struct finding *f)
 {
 	struct str out;
@@ -42,13 +33,13 @@ static void print_json(const struct finding *f)
 		str_addf(&out, "\"%lld\"", (long long)f->issuance);
 	else
 		str_add_text(&out, "null");
-	add_member(&out, "account", f->account);
-	add_member(&out, "group", f->group);
-	add_member(&out, "rule", f->rule);
-	add_member(&out, "contact", f->contact);
-	add_member(&out, "email", f->email);
-	add_member(&out, "credential", f->credential);
-	add_member(&out, "reason", f->reason);
+	str_add_member(&out, "account", slice_or_none(slice_of(f->account)));
+	str_add_member(&out, "group", slice_or_none(slice_of(f->group)));
+	str_add_member(&out, "rule", slice_or_none(slice_of(f->rule)));
+	str_add_member(&out, "contact", slice_or_none(slice_of(f->contact)));
+	str_add_member(&out, "email", slice_or_none(slice_of(f->email)));
+	str_add_member(&out, "credential", slice_or_none(slice_of(f->credential)));
+	str_add_member(&out, "reason", slice_or_none(slice_of(f->reason)));
 	printf("%s}\n", str_text(&out));
 	str_release(&out);
 }
@@ -170,7 +161,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_STATE,
 	GROUND_OPTION_TIMEZONE,
 	GROUND_OPTION_LOG_FORMAT,
-	{ "log-level", "L", "debug, info, warn (default) or error" },
+	GROUND_OPTION_LOG_LEVEL_WARN,
 	CLI_OPTION_END,
 };
 

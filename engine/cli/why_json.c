@@ -4,15 +4,6 @@
 #include "base/clock.h"
 #include "engine/cli/why.h"
 
-static void add_text(struct str *out, const char *key, const char *text)
-{
-	str_addf(out, ",\"%s\":", key);
-	if (text)
-		str_add_json(out, slice_of(text));
-	else
-		str_add_text(out, "null");
-}
-
 static void add_time(struct str *out, const char *key, int64_t at_ms)
 {
 	char text[CLOCK_TEXT];
@@ -43,8 +34,8 @@ static void add_test(struct str *out, const struct trace *t, const struct trace_
 			str_add_json(out, l->value);
 		else
 			str_add_text(out, "null");
-		add_text(out, "note", l->value_note);
-		add_text(out, "file", l->file);
+		str_add_member(out, "note", slice_of(l->value_note));
+		str_add_member(out, "file", slice_of(l->file));
 		str_addf(out, ",\"line\":%u,\"column\":%u", l->line, l->column);
 	}
 	str_add_char(out, '}');
@@ -54,18 +45,18 @@ static void add_test(struct str *out, const struct trace *t, const struct trace_
 static void add_issuance(struct str *out, const struct why_issuance *is)
 {
 	str_addf(out, ",\"issuance\":{\"id\":\"%lld\"", (long long)is->id);
-	add_text(out, "state", is->state);
-	add_text(out, "reason", is->reason);
-	add_text(out, "credential", is->credential);
-	add_text(out, "public_url", is->public_url);
+	str_add_member(out, "state", slice_of(is->state));
+	str_add_member(out, "reason", slice_of(is->reason));
+	str_add_member(out, "credential", slice_of(is->credential));
+	str_add_member(out, "public_url", slice_of(is->public_url));
 	str_add_text(out, ",\"trail\":[");
 	for (size_t i = 0; i < is->steps; i++) {
 		char at[CLOCK_TEXT];
 		str_addf(out, "%s{\"at\":\"%s\"", i ? "," : "",
 			 clock_format(is->trail[i].at_ms, at));
-		add_text(out, "state", is->trail[i].state);
-		add_text(out, "note", is->trail[i].note);
-		add_text(out, "who", is->trail[i].who);
+		str_add_member(out, "state", slice_of(is->trail[i].state));
+		str_add_member(out, "note", slice_of(is->trail[i].note));
+		str_add_member(out, "who", slice_of(is->trail[i].who));
 		str_add_char(out, '}');
 	}
 	str_add_text(out, "]}");
@@ -79,11 +70,11 @@ static void add_rule(struct str *out, const struct why_rule *r)
 	else
 		str_add_text(out, "null");
 	add_time(out, "decided", r->look.made_ms);
-	add_text(out, "table", r->look.hash);
-	add_text(out, "backfill", r->look.who);
-	add_text(out, "mode", r->mode);
-	add_text(out, "outcome", why_outcome(r));
-	add_text(out, "reason", r->reason);
+	str_add_member(out, "table", slice_of(r->look.hash));
+	str_add_member(out, "backfill", slice_of(r->look.who));
+	str_add_member(out, "mode", slice_of(r->mode));
+	str_add_member(out, "outcome", slice_of(why_outcome(r)));
+	str_add_member(out, "reason", slice_of(r->reason));
 	if (r->traced) {
 		str_addf(out, ",\"misses\":%zu,\"tests\":[", r->trace.misses);
 		for (size_t i = 0; i < r->trace.count; i++) {
@@ -124,7 +115,7 @@ static void add_story(struct str *out, const struct why_entry *e)
 		str_add_text(out, i ? ",{\"value\":" : "{\"value\":");
 		str_add_json(out, e->change[i].value);
 		add_time(out, "at", e->change[i].at_ms);
-		add_text(out, "note", str_text(&note));
+		str_add_member(out, "note", slice_of(str_text(&note)));
 		str_add_char(out, '}');
 		str_release(&note);
 	}
@@ -144,10 +135,10 @@ static void add_event(struct str *out, const struct why_entry *e)
 	str_addf(out, ",\"kind\":\"%s\"", kinds[e->kind]);
 	if (e->event) {
 		bool list = e->event[0] == 'l';
-		add_text(out, "event", e->event);
-		add_text(out, list ? "list" : "property", e->target);
-		add_text(out, "from", list ? NULL : e->from);
-		add_text(out, "to", list ? NULL : e->to);
+		str_add_member(out, "event", slice_of(e->event));
+		str_add_member(out, list ? "list" : "property", slice_of(e->target));
+		str_add_member(out, "from", slice_of(list ? NULL : e->from));
+		str_add_member(out, "to", slice_of(list ? NULL : e->to));
 		add_time(out, "at", e->at_ms);
 	}
 	if (e->kind == WHY_PENDING)
@@ -157,11 +148,11 @@ static void add_event(struct str *out, const struct why_entry *e)
 	else if (e->kind != WHY_NEWS)
 		add_time(out, "decided", e->look.made_ms);
 	if (e->look.hash) {
-		add_text(out, "table", e->look.hash);
+		str_add_member(out, "table", slice_of(e->look.hash));
 		str_addf(out, ",\"in_force\":%s", e->look.in_force ? "true" : "false");
 	}
 	if (e->untold)
-		add_text(out, "untold", e->untold);
+		str_add_member(out, "untold", slice_of(e->untold));
 	add_story(out, e);
 }
 
@@ -171,7 +162,7 @@ void why_json(const struct why *w, const struct why_person *p, struct str *out)
 		const struct why_entry *e = &p->entry[i];
 		str_add_text(out, "{\"account\":");
 		str_add_json(out, slice_of(p->account));
-		add_text(out, "contact", p->contact);
+		str_add_member(out, "contact", slice_of(p->contact));
 		add_event(out, e);
 		if (e->kind != WHY_PENDING && e->kind != WHY_NEWS)
 			add_rules(out, e, w->only != NULL);
@@ -184,8 +175,8 @@ void why_json(const struct why *w, const struct why_person *p, struct str *out)
 void why_json_nobody(const struct why *w, const char *who, struct str *out)
 {
 	str_add_text(out, "{\"kind\":\"unknown\"");
-	add_text(out, "who", who);
-	add_text(out, "table", w->hash[0] ? w->hash : NULL);
+	str_add_member(out, "who", slice_of(who));
+	str_add_member(out, "table", slice_of(w->hash[0] ? w->hash : NULL));
 	str_add_text(out, ",\"active\":[");
 	for (size_t i = 0, n = 0; i < w->actives; i++) {
 		const struct why_active *a = &w->active[i];
@@ -193,9 +184,9 @@ void why_json_nobody(const struct why *w, const char *who, struct str *out)
 			continue;
 		str_addf(out, "%s{\"rule\":", n++ ? "," : "");
 		str_add_json(out, slice_of(a->rule));
-		add_text(out, "account", a->account);
-		add_text(out, "event", a->event);
-		add_text(out, a->event[0] == 'l' ? "list" : "property", a->target);
+		str_add_member(out, "account", slice_of(a->account));
+		str_add_member(out, "event", slice_of(a->event));
+		str_add_member(out, a->event[0] == 'l' ? "list" : "property", slice_of(a->target));
 		add_time(out, "since", a->start_ms);
 		str_add_char(out, '}');
 	}

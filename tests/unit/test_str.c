@@ -190,6 +190,22 @@ static void as_json(void **state)
 	assert_added(str_add_json, slice_of(NULL), "\"\"");
 }
 
+static void as_a_member(void **state)
+{
+	struct str s;
+
+	(void)state;
+	str_init(&s, 100);
+	str_add_member(&s, "is", slice_of("\"a\""));
+	str_add_member(&s, "is-empty", slice_of(""));
+	str_add_member(&s, "is-not", slice_of(NULL));
+	str_add_member(&s, "nor", slice_or_none(slice_of("")));
+	str_add_member(&s, "or", slice_or_none(slice_of("b")));
+	assert_string_equal(str_text(&s), ",\"is\":\"\\\"a\\\"\",\"is-empty\":\"\",\"is-not\":null,"
+					  "\"nor\":null,\"or\":\"b\"");
+	str_release(&s);
+}
+
 static void in_a_url(void **state)
 {
 	(void)state;
@@ -460,6 +476,7 @@ int main(void)
 		cmocka_unit_test(grows_through_many_sizes),
 		cmocka_unit_test(shown_to_people),
 		cmocka_unit_test(as_json),
+		cmocka_unit_test(as_a_member),
 		cmocka_unit_test(in_a_url),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(arena_memory_is_zeroed_aligned_and_apart),
