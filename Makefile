@@ -143,14 +143,15 @@ demo: demo-deps
 UNIT_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation
 
-# The model of behaviour.md, apart from the engine.
+# The model of behaviour.md, apart from the engine; a disk that can lose power.
 MODEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
+DISK_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/disk/*.c))
 
-$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(B)/tests/disk/disk.o $(LIB)
+$(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c)) $(MODEL_OBJECTS) $(DISK_OBJECTS) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(B)/tests/disk/disk.o $(LIB)
+$(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(DISK_OBJECTS) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
@@ -166,8 +167,8 @@ $(B)/tests/kill/kill: $(patsubst %.c,$(B)/%.o,$(wildcard tests/kill/*.c)) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-# These open their state on a disk that can lose power.
-$(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare $(B)/tests/unit/test_backfill: $(B)/tests/disk/disk.o
+# These open their state on that disk.
+$(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare $(B)/tests/unit/test_backfill: $(DISK_OBJECTS)
 
 # What the daemon does beside its work.
 $(B)/tests/unit/test_service: $(B)/engine/cli/notify.o $(B)/engine/cli/guard.o
@@ -335,7 +336,7 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_MAIN) $(B)/tests/model/bursts.o $(
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
-$(B)/tests/fuzz/statefile: $(B)/tests/disk/disk.o
+$(B)/tests/fuzz/statefile: $(DISK_OBJECTS)
 
 .PHONY: fuzz fuzzers
 fuzz: check-deps

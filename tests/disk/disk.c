@@ -8,23 +8,10 @@
 #include <sqlite3.h>
 
 #include "base/arena.h"
+#include "tests/disk/files.h"
 
-#define TORN 512	  /* a write survives in pieces that end at multiples of this */
 #define SECTOR_BYTES 4096 /* what SQLite is told, as on a real file system */
 #define MOST (1 << 30)	  /* a file has no room beyond: a damaged page number may say anything */
-
-/* Something done to a file since its last sync: a write, or a cut to `offset` bytes. */
-struct change {
-	int64_t offset;
-	size_t len;
-	bool truncates;
-	unsigned char *bytes;
-};
-
-struct image {
-	unsigned char *bytes;
-	size_t len, cap;
-};
 
 /* The memory that connections to one file share in WAL mode. */
 struct shared {
@@ -33,19 +20,6 @@ struct shared {
 	size_t pages, cap;
 	int readers[SQLITE_SHM_NLOCK];
 	const void *writer[SQLITE_SHM_NLOCK];
-};
-
-struct file {
-	char *name; /* NULL: temporary, nobody else's */
-	bool exists, entry_synced;
-	bool replaced; /* another was removed, unsynced, that had this name; `synced` is still its */
-	struct image written, synced;
-	struct change *change;
-	size_t changes, cap;
-	struct shared *shared;
-	int readers; /* locks of the database file */
-	const void *reserved, *pending, *exclusive;
-	struct file *next;
 };
 
 /* What SQLite holds open. */
@@ -60,7 +34,6 @@ struct handle {
 
 static struct {
 	sqlite3_vfs *real; /* gives chance, sleep and time */
-	struct file *file;
 	uint64_t life;
 	char folder[64], place[80];
 	enum disk_trouble trouble;
@@ -68,105 +41,6 @@ static struct {
 	bool lasting, failed;
 	uint64_t writes, syncs;
 } disk;
-
-/* ---- files -------------------------------------------------------------- */
-
-static void image_resize(struct image *i, size_t len)
-{
-	i->bytes = mem_grow(i->bytes, &i->cap, len, 1);
-	if (len > i->len)
-		memset(i->bytes + i->len, 0, len - i->len);
-	i->len = len;
-}
-
-static void image_write(struct image *i, int64_t offset, const void *bytes, size_t len)
-{
-	if ((size_t)offset + len > i->len)
-		image_resize(i, (size_t)offset + len);
-	if (len)
-		memcpy(i->bytes + offset, bytes, len);
-}
-
-static void image_change(struct image *i, const struct change *c)
-{
-	if (!c->truncates)
-		image_write(i, c->offset, c->bytes, c->len);
-	else if ((size_t)c->offset < i->len)
-		image_resize(i, (size_t)c->offset);
-}
-
-static void image_copy(struct image *to, const struct image *from)
-{
-	image_resize(to, from->len);
-	if (from->len)
-		memcpy(to->bytes, from->bytes, from->len);
-}
-
-static struct file *find_file(const char *name)
-{
-	struct file *f = disk.file;
-
-	while (f && !(name && f->name && strcmp(f->name, name) == 0))
-		f = f->next;
-	return f;
-}
-
-static struct file *add_file(const char *name)
-{
-	struct file *f = mem_alloc(sizeof(*f));
-
-	f->name = name ? mem_strdup(name) : NULL;
-	f->next = disk.file;
-	disk.file = f;
-	return f;
-}
-
-static void forget_changes(struct file *f)
-{
-	for (size_t i = 0; i < f->changes; i++)
-		mem_free(f->change[i].bytes);
-	f->changes = 0;
-}
-
-static void note_change(struct file *f, const struct change *c, const void *bytes)
-{
-	f->change = mem_grow(f->change, &f->cap, f->changes + 1, sizeof(*f->change));
-	f->change[f->changes] = *c;
-	if (c->len) {
-		f->change[f->changes].bytes = mem_alloc(c->len);
-		memcpy(f->change[f->changes].bytes, bytes, c->len);
-	}
-	f->changes++;
-}
-
-static void file_write(struct file *f, int64_t offset, const void *bytes, size_t len)
-{
-	note_change(f, &(struct change){ .offset = offset, .len = len }, bytes);
-	image_write(&f->written, offset, bytes, len);
-}
-
-/* All names are as they are now; what is in a file that is new may still be lost. */
-static void sync_folder(void)
-{
-	for (struct file *f = disk.file; f; f = f->next) {
-		if (f->replaced || !f->exists)
-			image_resize(&f->synced, 0);
-		f->replaced = false;
-		f->entry_synced = f->exists;
-	}
-}
-
-/* As SQLite on Unix: who syncs a new file for the first time syncs its folder as well. */
-static void file_sync(struct file *f)
-{
-	if (!f->entry_synced || f->replaced) {
-		sync_folder();
-		image_copy(&f->synced, &f->written);
-	}
-	for (size_t i = 0; i < f->changes; i++)
-		image_change(&f->synced, &f->change[i]);
-	forget_changes(f);
-}
 
 static void shared_leave(struct shared *s)
 {
@@ -176,16 +50,6 @@ static void shared_leave(struct shared *s)
 		mem_free(s->page[i]);
 	mem_free(s->page);
 	mem_free(s);
-}
-
-static void file_free(struct file *f)
-{
-	forget_changes(f);
-	mem_free(f->change);
-	mem_free(f->written.bytes);
-	mem_free(f->synced.bytes);
-	mem_free(f->name);
-	mem_free(f);
 }
 
 /* ---- trouble ------------------------------------------------------------ */
@@ -265,10 +129,10 @@ static int on_write(sqlite3_file *base, const void *bytes, int len, sqlite3_int6
 	if (meets(DISK_FULL) || offset > MOST - len)
 		return SQLITE_FULL;
 	if (meets(DISK_WRITE_FAILS)) {
-		file_write(h->file, offset, bytes, (size_t)len / 2);
+		files_write(h->file, offset, bytes, (size_t)len / 2);
 		return SQLITE_IOERR_WRITE;
 	}
-	file_write(h->file, offset, bytes, (size_t)len);
+	files_write(h->file, offset, bytes, (size_t)len);
 	/* A write under way as power goes may arrive: it was made, and is not synced. */
 	return meets(DISK_DIES) ? SQLITE_IOERR_WRITE : SQLITE_OK;
 }
@@ -280,9 +144,7 @@ static int on_truncate(sqlite3_file *base, sqlite3_int64 len)
 	if (dead(h) || meets(DISK_WRITE_FAILS))
 		return SQLITE_IOERR_TRUNCATE;
 	disk.writes++;
-	note_change(h->file, &(struct change){ .offset = len, .truncates = true }, NULL);
-	if ((size_t)len < h->file->written.len)
-		image_resize(&h->file->written, (size_t)len);
+	files_truncate(h->file, len);
 	return meets(DISK_DIES) ? SQLITE_IOERR_TRUNCATE : SQLITE_OK;
 }
 
@@ -297,9 +159,9 @@ static int on_sync(sqlite3_file *base, int flags)
 	if (meets(DISK_SYNC_FAILS) || meets(DISK_DIES))
 		return SQLITE_IOERR_FSYNC;
 	if (h->syncs_folder)
-		sync_folder();
+		files_sync_folder();
 	h->syncs_folder = false;
-	file_sync(h->file);
+	files_sync(h->file);
 	return SQLITE_OK;
 }
 
@@ -475,7 +337,7 @@ static const sqlite3_io_methods methods = {
 static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *out)
 {
 	struct handle *h = (struct handle *)base;
-	struct file *f = find_file(name);
+	struct file *f = files_find(name);
 
 	(void)vfs;
 	memset(h, 0, sizeof(*h));
@@ -484,7 +346,7 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int f
 	if (!(f && f->exists) && !(flags & SQLITE_OPEN_CREATE))
 		return SQLITE_CANTOPEN;
 	if (!f)
-		f = add_file(name);
+		f = files_add(name);
 	f->exists = true;
 	h->base.pMethods = &methods;
 	h->file = f;
@@ -499,7 +361,7 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int f
 
 static int on_delete(sqlite3_vfs *vfs, const char *name, int sync)
 {
-	struct file *f = find_file(name);
+	struct file *f = files_find(name);
 
 	(void)vfs;
 	if (disk.trouble == DISK_DIES && disk.failed)
@@ -509,15 +371,15 @@ static int on_delete(sqlite3_vfs *vfs, const char *name, int sync)
 	f->exists = false;
 	f->replaced = f->entry_synced;
 	image_resize(&f->written, 0);
-	forget_changes(f);
+	files_forget_changes(f);
 	if (sync)
-		sync_folder();
+		files_sync_folder();
 	return SQLITE_OK;
 }
 
 static int on_access(sqlite3_vfs *vfs, const char *name, int flags, int *out)
 {
-	const struct file *f = find_file(name);
+	const struct file *f = files_find(name);
 
 	(void)vfs;
 	/* An empty file is not there where SQLite asks for a journal to roll back. */
@@ -595,83 +457,24 @@ const char *disk_place(void)
 void disk_kill(void)
 {
 	disk.life++;
-	for (struct file *f = disk.file; f; f = f->next) {
+	for (struct file *f = files_first(); f; f = f->next) {
 		f->shared = NULL; /* its users free it */
 		f->readers = 0;
 		f->reserved = f->pending = f->exclusive = NULL;
 	}
 }
 
-static uint64_t draw(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-/* The pieces of one write, each of which may have reached the disk. */
-static void survive(struct image *i, const struct change *c, uint64_t odds, uint64_t *seed)
-{
-	size_t len;
-
-	for (size_t done = 0; done < c->len; done += len) {
-		int64_t at = c->offset + (int64_t)done;
-		len = TORN - (size_t)at % TORN;
-		if (len > c->len - done)
-			len = c->len - done;
-		if (draw(seed) % 4 < odds)
-			image_write(i, at, c->bytes + done, len);
-	}
-}
-
-/* Odds of nothing, some or all of what was not synced, the same for the whole file. */
-static void cut_file(struct file *f, uint64_t *seed)
-{
-	uint64_t odds = draw(seed) % 5;
-
-	if (f->exists != f->entry_synced)
-		f->exists = draw(seed) % 4 < odds ? f->exists : f->entry_synced;
-	if (f->replaced && draw(seed) % 4 < odds)
-		image_resize(&f->synced, 0);
-	else if (f->replaced)
-		forget_changes(f);
-	for (size_t i = 0; i < f->changes; i++) {
-		const struct change *c = &f->change[i];
-		if (!c->truncates)
-			survive(&f->synced, c, odds, seed);
-		else if (draw(seed) % 4 < odds && (size_t)c->offset < f->synced.len)
-			image_resize(&f->synced, (size_t)c->offset);
-	}
-	if (!f->exists)
-		image_resize(&f->synced, 0);
-	image_copy(&f->written, &f->synced);
-	f->entry_synced = f->exists;
-	f->replaced = false;
-	forget_changes(f);
-}
-
 void disk_cut(uint64_t seed)
 {
 	disk_kill();
-	for (struct file *f = disk.file; f; f = f->next)
-		cut_file(f, &seed);
+	for (struct file *f = files_first(); f; f = f->next)
+		files_cut(f, &seed);
 	disk_fail(DISK_WELL, 0, false);
-}
-
-static void forget_files(void)
-{
-	while (disk.file) {
-		struct file *next = disk.file->next;
-		file_free(disk.file);
-		disk.file = next;
-	}
 }
 
 struct slice disk_state(void)
 {
-	const struct file *f = find_file(disk.place);
+	const struct file *f = files_find(disk.place);
 
 	return f ? (struct slice){ (const char *)f->written.bytes, f->written.len }
 		 : (struct slice){ 0 };
@@ -679,18 +482,18 @@ struct slice disk_state(void)
 
 void disk_put(struct slice bytes)
 {
-	forget_files();
-	struct file *f = add_file(disk.place);
+	files_forget();
+	struct file *f = files_add(disk.place);
 	f->exists = true;
 	image_write(&f->written, 0, bytes.ptr, bytes.len);
-	file_sync(f);
+	files_sync(f);
 }
 
 void disk_stop(void)
 {
 	char lock[96];
 
-	forget_files();
+	files_forget();
 	sqlite3_vfs_unregister(&vfs);
 	sqlite3_vfs_register(disk.real, 1);
 	snprintf(lock, sizeof(lock), "%s.lock", disk.place);
