@@ -20,9 +20,11 @@
 #define LIST 4711
 #define FIRST_CONTACT 2000
 #define LIFE_MOST_MS 60	      /* a life that is ended by the clock is 1 to so many ms long … */
-#define LONG_LIFE_MOST_MS 400 /* … but for some, and those that wait for a call */
-#define CALLS_MOST 14	      /* the n-th call that ends a life: walk, read, checks, writes */
-#define CHANGES_MOST 6	      /* of one contact: its history must not overflow */
+#define LONG_LIFE_MOST_MS 400 /* … but for some */
+#define SILENT_MOST_MS 400 /* a life that waits for a call is ended so long after the last one … */
+#define START_MOST_MS 4000 /* … or so long after its start, which a busy machine makes slow */
+#define CALLS_MOST 14	   /* the n-th call that ends a life: walk, read, checks, writes */
+#define CHANGES_MOST 6	   /* of one contact: its history must not overflow */
 #define PASS_MOST_MS 90000
 #define PASSES_MOST 8
 #define EVERY 5 /* lives between two leaps of the state's waits */
@@ -77,6 +79,8 @@ static void serve(void *ctx, const struct server_request *request, struct server
 	if (s->pid && ++s->calls == s->kill_at_call) {
 		s->in_writes += is_write(request);
 		end_life(s);
+	} else if (s->pid && s->kill_at_call) {
+		s->kill_at_ms = clock_of(CLOCK_MONOTONIC) + SILENT_MOST_MS;
 	}
 	serve_request(s->sandbox, clock_of(CLOCK_REALTIME), request, answer);
 }
@@ -214,7 +218,7 @@ static void start(struct stage *s, bool once)
 /* Most lives end by the clock; some at a call, so that every step of the work is met. */
 static void begin_life(struct stage *s)
 {
-	int64_t most = LONG_LIFE_MOST_MS, now = clock_of(CLOCK_MONOTONIC);
+	int64_t most = START_MOST_MS, now = clock_of(CLOCK_MONOTONIC);
 	bool by_call = draw(s, 3) == 0;
 
 	go_on_with_life(s);
@@ -369,7 +373,8 @@ bool stage_begin(struct stage *s, const char *program, uint64_t seed, int lives)
 static void remove_folder(const struct stage *s)
 {
 	static const char *const names[] = { "rules.yaml",   "log",	     "state.db",
-					     "state.db-wal", "state.db-shm", "state.db.lock" };
+					     "state.db-wal", "state.db-shm", "state.db.lock",
+					     "state.db.sock" };
 	char path[96];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -9,7 +9,6 @@
 
 #define START INT64_C(1795435220000)
 #define PHASE_MS (10 * MS_MINUTE)
-#define HANG_MS 25 /* how long a client waits for what never comes */
 #define TURNS_MOST 2000000
 
 /* A request that the engine started and the network carries. */
@@ -95,7 +94,7 @@ static void lead_astray(const struct life *l, struct http_request *request, char
 	snprintf(url, size, "http://127.0.0.1:%d%s", port, path);
 	request->url = url;
 	if (l->fault->ending == HANG)
-		request->timeout_ms = HANG_MS;
+		request->timeout_ms = l->hang_ms;
 }
 
 static void life_http_start(void *ctx, const struct http_request *request, http_done *done,

@@ -134,6 +134,7 @@ struct life {
 	struct sandbox *sandbox;
 	int64_t now_ms;
 	uint64_t random;
+	int64_t hang_ms; /* how long the client waits for what never comes */
 	struct carried_request *under_way;
 
 	const struct behaviour *fault;
