@@ -369,14 +369,13 @@ size_t matcher_run(struct matcher *m, uint32_t source, struct slice target,
 {
 	const struct table_index *x = m->table->index;
 	bool change = event->kind == EVENT_PROPERTY_CHANGED;
-	struct index_key key = { BUCKET_KIND(source, event->kind, false), target, { 0 } };
+	struct index_key key = { BUCKET_KIND(source, event->kind, false), target,
+				 change ? event->to : (struct slice){ 0 } };
 
 	m->event++;
 	m->facts = facts;
 	m->what = event;
 	m->survivors = 0;
-	if (change)
-		key.value = event->to;
 	const struct bucket *b = index_bucket(x, &key);
 	if (b)
 		run_bucket(m, b);

@@ -7,7 +7,8 @@
  *
  * libyaml's marks count characters from where the parser began and know lines
  * that editors do not know (NEL, LS, PS), so only their index is used; `struct
- * cursor` walks the text beside the events and turns an index into a place.
+ * cursor` walks the text beside the events and turns an index into a place. In
+ * a text of nothing but ASCII and line feeds, which most are, a mark is the place.
  */
 #include "dsl/node.h"
 
@@ -42,6 +43,7 @@ struct reader {
 	struct documents *out;
 	uint32_t file;
 	struct slice text;
+	bool plain; /* nothing but ASCII, tabs and line feeds */
 	yaml_parser_t parser;
 	struct place base;	   /* where the parser began */
 	struct cursor now, before; /* `before`: the event before this one */
@@ -71,6 +73,14 @@ static struct place place_of(struct reader *r, yaml_mark_t mark)
 {
 	struct cursor c = r->now;
 
+	/* The parser began at the first column. */
+	if (r->plain && mark.index <= r->text.len - r->base.at) {
+		r->now.index = mark.index;
+		r->now.place = (struct place){ r->base.at + (uint32_t)mark.index,
+					       r->base.line + (uint32_t)mark.line,
+					       1 + (uint32_t)mark.column };
+		return r->now.place;
+	}
 	if (mark.index < c.index)
 		c = mark.index < r->before.index ? (struct cursor){ r->base, 0 } : r->before;
 	while (c.index < mark.index && c.place.at < r->text.len) {
@@ -154,6 +164,7 @@ static bool check_text(struct reader *r)
 {
 	const char *p = r->text.ptr, *end = p + r->text.len;
 
+	r->plain = true;
 	while (p < end) {
 		size_t len = is_plain(*p) ? 1 : utf8_length(p, end);
 		if (!len || !(is_plain(*p) || node_is_printable(p, len))) {
@@ -161,6 +172,7 @@ static bool check_text(struct reader *r)
 				     place_walk(r->text, PLACE_START, (size_t)(p - r->text.ptr)));
 			return false;
 		}
+		r->plain &= len == 1 && *p != '\r';
 		p += len;
 	}
 	return true;

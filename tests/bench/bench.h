@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "dsl/table.h"
+#include "dsl/build.h"
+#include "dsl/eval.h"
 
 #define BENCH_RUNS 7
 
@@ -78,6 +79,8 @@ static inline struct slice work_fact(const struct work_contact *c, size_t i)
 void work_free(struct work *w);
 /* The rule files' text, a document for each rule. */
 void work_text(const struct work *w, struct str *out);
+/* Adds a text, in files below the ceiling of one file. */
+void work_sources(struct slice text, struct sources *out);
 /* Compiles a text, in files below the ceiling of one file. NULL where it is wrong, which is said. */
 struct table *work_compile(struct slice text, double *seconds);
 
@@ -93,6 +96,13 @@ void reference_free(struct reference *r);
 /* How many rules fire; which ones goes to `fired`, which has room for all. */
 size_t reference_match(const struct reference *r, const struct work *w, const struct work_event *e,
 		       uint32_t *fired);
+/*
+ * The same where facts are what they are to the engine: texts that a function lends, of which `number[i]`
+ * is the property of the i-th number. Each is asked for and read once.
+ */
+size_t reference_match_texts(const struct reference *r, const struct work_event *e,
+			     const struct facts *facts, uint32_t email, const uint32_t *number,
+			     uint32_t *fired);
 
 /* ---- the measurements ------------------------------------------------------------ */
 

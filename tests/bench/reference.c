@@ -111,22 +111,61 @@ void reference_free(struct reference *r)
 	mem_free(r);
 }
 
+static const struct place *place_of(const struct reference *r, const struct work_event *e,
+				    struct slice email)
+{
+	const char *at = memrchr(email.ptr, '@', email.len);
+	struct slice domain = { at + 1, (size_t)(email.ptr + email.len - at) - 1 };
+	struct slice key[3] = { e->property, e->value, domain };
+	size_t i = find(r, hash_of(key), key);
+
+	return r->slot[i] ? &r->place[r->slot[i] - 1] : NULL;
+}
+
 size_t reference_match(const struct reference *r, const struct work *w, const struct work_event *e,
 		       uint32_t *fired)
 {
 	const struct work_contact *c = &w->contact[e->contact];
-	struct slice email = work_fact(c, 0);
-	const char *at = memrchr(email.ptr, '@', email.len);
-	struct slice domain = { at + 1, (size_t)(email.ptr + email.len - at) - 1 };
-	struct slice key[3] = { e->property, e->value, domain };
-	size_t i = find(r, hash_of(key), key), n = 0;
+	const struct place *p = place_of(r, e, work_fact(c, 0));
+	size_t n = 0;
 
-	if (!r->slot[i])
-		return 0;
-	const struct place *p = &r->place[r->slot[i] - 1];
-	for (size_t k = 0; k < p->count; k++) {
+	for (size_t k = 0; p && k < p->count; k++) {
 		fired[n] = p->wanted[k].rule;
 		n += c->plain[p->wanted[k].number] >= p->wanted[k].at_least;
+	}
+	return n;
+}
+
+static float read_number(const struct facts *facts, uint32_t property)
+{
+	struct slice text = { 0 };
+	int n = 0;
+
+	(void)facts->value(facts->ctx, property, &text);
+	for (size_t i = 0; i < text.len; i++)
+		n = n * 10 + (text.ptr[i] - '0');
+	return (float)n;
+}
+
+size_t reference_match_texts(const struct reference *r, const struct work_event *e,
+			     const struct facts *facts, uint32_t email, const uint32_t *number,
+			     uint32_t *fired)
+{
+	struct slice address = { 0 };
+	float plain[WORK_NUMBERS];
+	unsigned read = 0;
+	size_t n = 0;
+
+	(void)facts->value(facts->ctx, email, &address);
+	const struct place *p = place_of(r, e, address);
+	for (size_t k = 0; p && k < p->count; k++) {
+		uint32_t i = p->wanted[k].number;
+		if (!(read >> i & 1)) {
+			plain[i] = read_number(facts, number[i]);
+			read |= 1u << i;
+		}
+		fired[n] = p->wanted[k].rule;
+		n += plain[i] >= p->wanted[k].at_least;
 	}
 	return n;
 }

@@ -141,22 +141,28 @@ void work_text(const struct work *w, struct str *out)
 	}
 }
 
-struct table *work_compile(struct slice text, double *seconds)
+void work_sources(struct slice text, struct sources *out)
 {
-	struct sources sources;
-	struct diags diags;
 	size_t from = 0, n = 0;
 	char name[64];
 
-	sources_init(&sources);
-	diags_init(&diags);
 	for (size_t at = 0; at < text.len; from = at, n++) {
 		at = text.len - from > FILE_BYTES ? from + FILE_BYTES : text.len;
 		while (at < text.len && strncmp(text.ptr + at, "---\n", 4) != 0)
 			at++;
 		snprintf(name, sizeof(name), "bench-%zu.yaml", n);
-		sources_add_text(&sources, name, (struct slice){ text.ptr + from, at - from });
+		sources_add_text(out, name, (struct slice){ text.ptr + from, at - from });
 	}
+}
+
+struct table *work_compile(struct slice text, double *seconds)
+{
+	struct sources sources;
+	struct diags diags;
+
+	sources_init(&sources);
+	diags_init(&diags);
+	work_sources(text, &sources);
 	double start = bench_cpu_s();
 	struct table *t = table_build(&sources, &diags, NULL);
 	*seconds = bench_cpu_s() - start;
