@@ -384,19 +384,20 @@ static void compile_trigger(struct compiler *c, const struct rule_draft *draft, 
 	rule->filter = compile_filter(c, &draft->filter, rule->source);
 }
 
-static struct rule_place place_of(const struct rule_draft *draft)
+static const struct rule_place *keep_place(struct compiler *c, const struct rule_draft *draft)
 {
+	uint32_t before = draft->doc->first->key->start.line - 1;
 	struct rule_place p = { 0 };
 
 	if (draft->from) {
-		p.from_line = draft->from->key->start.line;
+		p.from_line = draft->from->key->start.line - before;
 		p.from_column = draft->from->key->start.column;
 	}
 	if (draft->to) {
-		p.to_line = draft->to->key->start.line;
+		p.to_line = draft->to->key->start.line - before;
 		p.to_column = draft->to->key->start.column;
 	}
-	return p;
+	return keep_bytes(c, &p, sizeof(p));
 }
 
 static const struct policy *compile_policy(struct compiler *c, const struct rule_draft *draft)
@@ -446,14 +447,15 @@ static void compile_rules(struct compiler *c)
 	struct drafts *d = c->d;
 	const struct rule_draft **order = mem_alloc((d->n_rule + 1) * sizeof(*order));
 	struct rule *rule = arena_alloc(c->arena, d->n_rule * sizeof(*rule));
-	struct rule_place *place = arena_alloc(c->arena, d->n_rule * sizeof(*place));
+	const struct rule_place **place = arena_alloc(c->arena,
+						      d->n_rule * sizeof(struct rule_place *));
 
 	for (size_t i = 0; i < d->n_rule; i++)
 		order[i] = &d->rule[i];
 	qsort(order, d->n_rule, sizeof(*order), by_name);
 	for (size_t i = 0; i < d->n_rule; i++) {
 		rule[i] = compile_rule(c, order[i], (uint32_t)i);
-		place[i] = place_of(order[i]);
+		place[i] = keep_place(c, order[i]);
 	}
 	mem_free(order);
 	c->t->rule = rule;

@@ -176,7 +176,7 @@ static bool to_fits(const struct rule *rule, const struct event_facts *event, co
 static struct match_step end_of(const struct table *t, const struct rule *rule,
 				enum match_kind kind)
 {
-	const struct rule_place *p = &t->memory->place[rule->id];
+	const struct rule_place *p = t->memory->place[rule->id];
 	bool from = kind == MATCH_FROM;
 	uint32_t line = from ? p->from_line : p->to_line;
 
@@ -184,7 +184,7 @@ static struct match_step end_of(const struct table *t, const struct rule *rule,
 				    .answer = ANSWER_NO,
 				    .what = from ? "from" : "to",
 				    .file = rule->file,
-				    .line = line ? line : rule->line,
+				    .line = line ? rule->line + line - 1 : rule->line,
 				    .column = line ? (from ? p->from_column : p->to_column) : 1 };
 }
 

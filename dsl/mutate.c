@@ -42,7 +42,7 @@ struct mutation mutation_at(const struct rule *rule, size_t i)
 struct mutation_place mutation_place(const struct table *t, const struct mutation *m)
 {
 	const struct rule *rule = &t->rule[m->rule];
-	const struct rule_place *p = &t->memory->place[m->rule];
+	const struct rule_place *p = t->memory->place[m->rule];
 	struct mutation_place out = { .file = rule->file, .change = "left out" };
 	bool from = m->kind == MUTATE_DROP_FROM || m->kind == MUTATE_FROM_VALUE;
 
@@ -55,7 +55,7 @@ struct mutation_place mutation_place(const struct table *t, const struct mutatio
 		return out;
 	}
 	out.what = from ? "from" : "to";
-	out.line = from ? p->from_line : p->to_line;
+	out.line = rule->line + (from ? p->from_line : p->to_line) - 1;
 	out.column = from ? p->from_column : p->to_column;
 	if (m->kind == MUTATE_FROM_VALUE)
 		out.value = rule->from[m->index];

@@ -218,6 +218,7 @@ extern const size_t function_count;
 
 /* ---- the table's inside ------------------------------------------------ */
 
+/* Lines count from 1 at the rule's first, so that rules of one shape have the same; 0: not there. */
 struct rule_place {
 	uint32_t from_line, from_column, to_line, to_column;
 };
@@ -226,8 +227,8 @@ struct table_memory {
 	struct arena arena;
 	struct arena texts; /* of the files */
 	struct patterns patterns;
-	const struct rule_place *place; /* by rule id */
-	struct table *base;		/* a mutant's: what it lends from; else NULL */
+	const struct rule_place *const *place; /* by rule id; equal ones once */
+	struct table *base;		       /* a mutant's: what it lends from; else NULL */
 };
 
 /* Whether `wanted` is among sorted values: of a rule's from or to. */
