@@ -295,7 +295,7 @@ bless: $(B)/tests/rules/golden
 	@$(B)/tests/rules/golden tests/rules --bless
 
 .PHONY: bench
-# Figures; ONLY=words picks from match, load, decide, webhook, wire, idle and reload.
+# Figures; ONLY=words picks from match, load, decide, webhook, wire, idle, reload and growth.
 bench: $(B)/tests/bench/bench $(B)/hs2cert
 	@$(B)/tests/bench/bench $(ONLY)
 

@@ -124,12 +124,17 @@ static void reload(void)
 	bench_reload(program);
 }
 
+static void growth(void)
+{
+	bench_growth(1000000);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
-} parts[] = { { "match", match },	    { "load", load }, { "decide", decide },
-	      { "webhook", bench_webhook }, { "wire", wire }, { "idle", idle },
-	      { "reload", reload } };
+} parts[] = { { "match", match },	    { "load", load },	 { "decide", decide },
+	      { "webhook", bench_webhook }, { "wire", wire },	 { "idle", idle },
+	      { "reload", reload },	    { "growth", growth } };
 
 /* For tests/peers: `--match N` is that one measurement, `--workload N FOLDER` writes what it is made of. */
 static bool for_peers(int argc, char **argv)

@@ -114,6 +114,8 @@ void bench_decide(size_t rules);
 void bench_webhook(void);
 void bench_wire(const char *program);
 void bench_idle(const char *program, size_t rules);
+/* Against a state of 1,000 contacts; takes minutes and gigabytes for a million. */
+void bench_growth(size_t contacts);
 void bench_reload(const char *program);
 
 #endif
