@@ -83,10 +83,16 @@ ulimit -s 512	# what a thread takes at once
 start_daemon
 check 'it starts again' soon sh -c "[ \$(grep -c 'rules loaded' log) -gt 8 ] && test -S hs2cert.db.sock"
 size=$(awk '/^VmSize/ { print $2 }' "/proc/$daemon/status")
-if prlimit --pid "$daemon" --as=$((size * 1024 + 1500000)) 2>/dev/null; then
+gone() {
+	! kill -0 "$daemon" 2>/dev/null
+}
+# A sanitizer maps terabytes, and has an allocator of its own.
+if [ "$size" -lt 100000000 ] && prlimit --pid "$daemon" --as=$((size * 1024 + 1500000)) 2>/dev/null; then
 	kill -HUP "$daemon"
+	check 'no memory for the rules: it ends' soon gone
+	gone || kill -9 "$daemon"
 	wait "$daemon"
-	check 'no memory for the rules: 3' [ $? -eq 3 ]
+	check 'with 3' [ $? -eq 3 ]
 	daemon=
 	check 'said in one line' grep -qx 'hs2cert: out of memory' log
 	check 'nothing is lost' status 0 "$program" run --once
