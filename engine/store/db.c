@@ -495,6 +495,13 @@ void query_end(struct query *q)
 	q->open = false;
 }
 
+void db_each_statement(const struct db *db, void (*each)(void *ctx, const char *sql), void *ctx)
+{
+	for (size_t i = 0; i < CACHE_SLOTS; i++)
+		if (db->cache[i].sql)
+			each(ctx, db->cache[i].sql);
+}
+
 int64_t query_integer(struct query *q, int column)
 {
 	return q->db->driver->integer(q->statement, column);

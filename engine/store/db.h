@@ -132,6 +132,8 @@ bool db_exists(struct db *db, const char *sql, const char *types, ...);
 struct query *db_select(struct db *db, const char *sql, const char *types, ...);
 bool query_next(struct query *q);
 void query_end(struct query *q);
+/* Each statement that was run so far, once; in no order. For tests that ask how it is carried out. */
+void db_each_statement(const struct db *db, void (*each)(void *ctx, const char *sql), void *ctx);
 int64_t query_integer(struct query *q, int column); /* from 0; NULL is 0 */
 bool query_null(struct query *q, int column);
 struct slice query_slice(struct query *q, int column); /* lent until the next query_next */

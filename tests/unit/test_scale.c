@@ -27,6 +27,8 @@ struct portal {
 	struct sim sim;
 	struct db *db;
 	struct engine *engine;
+	struct arena texts; /* statements of the tests' own, for as long as the store */
+	size_t steps;
 };
 
 /* One rule fires for all, one for a few at another desk; the others watch the same account. */
@@ -94,6 +96,7 @@ static int begin(void **state, int rules)
 	struct str text;
 	struct err err;
 
+	arena_init(&p->texts);
 	sandbox_defaults(&o);
 	p->sandbox = sandbox_new(&o);
 	fill(p->sandbox);
@@ -128,6 +131,7 @@ static int teardown(void **state)
 	engine_free(p->engine);
 	sim_abandon(&p->sim);
 	db_close(p->db);
+	arena_release(&p->texts);
 	sandbox_free(p->sandbox);
 	mem_free(p);
 	return 0;
@@ -227,6 +231,53 @@ static int64_t calm_ms(const struct portal *p)
 	return INT64_MAX;
 }
 
+/*
+ * What is small: rules and watches, messages that are not news yet, the ids of one person. What ends early:
+ * of events on record the newest or the 500 oldest are looked at. What is waited for: news, hourly. What
+ * is in brackets has steps of its own.
+ */
+static const char *const may_be_walked[] = { "rule",  "watch", "heard",	   "person", "e",
+					     "event", "news",  "CONSTANT", "(" };
+
+static bool is_harmless(struct slice step)
+{
+	for (size_t i = 0; i < sizeof(may_be_walked) / sizeof(may_be_walked[0]); i++) {
+		size_t len = strlen(may_be_walked[i]);
+		if (step.len < 5 + len || memcmp(step.ptr + 5, may_be_walked[i], len) != 0)
+			continue;
+		if (step.len == 5 + len || step.ptr[5 + len] == ' ' || may_be_walked[i][0] == '(')
+			return true;
+	}
+	return false;
+}
+
+static void ask_for_plan(void *ctx, const char *sql)
+{
+	struct portal *p = ctx;
+
+	if (strncmp(sql, "EXPLAIN", 7) == 0) /* one of ours */
+		return;
+	char *text = arena_printf(&p->texts, "EXPLAIN QUERY PLAN %s", sql);
+	for (struct query *q = db_select(p->db, text, ""); query_next(q);) {
+		struct slice step = query_slice(q, 3);
+		p->steps++;
+		if (step.len > 5 && memcmp(step.ptr, "SCAN ", 5) == 0 && !is_harmless(step))
+			fail_msg("%.*s: %s", SLICE_FMT(step), sql);
+	}
+}
+
+/* What the engine asks its store costs the same however much is in it. */
+static void no_statement_walks_through_what_grows(void **state)
+{
+	struct portal *p = *state;
+
+	import(p, 0, 10, "Gold0");
+	run_for(p, MS_HOUR);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 10);
+	db_each_statement(p->db, ask_for_plan, p);
+	assert_true(p->steps > 50);
+}
+
 /* Three requests each, the permitted rate in use to the end, nobody else behind them. */
 static void a_backlog_uses_the_rate_and_keeps_its_order(void **state)
 {
@@ -262,6 +313,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_idle_poll_is_one_search_and_one_probe,
 						setup_many, teardown),
 		portal(contacts_that_change_at_once_are_found_and_read_by_the_page),
+		portal(no_statement_walks_through_what_grows),
 		portal(a_backlog_uses_the_rate_and_keeps_its_order),
 	};
 
