@@ -1,4 +1,5 @@
-# hs2cert: make | demo | check | quick | kills | mixed | coverage | bench | bench-peers | lint | fuzz | bless | man | deb | install | uninstall | clean
+# hs2cert: make | demo | check | quick | lint | soak | torture | nomem | kills | mixed | fuzz | sabotage | coverage | bench [ONLY=…] | bench-peers
+#          | page-check | metrics-check | bless | man | deb | deb-check | install | uninstall | clean
 #
 # Objects and dependencies go to $(B); VARIANT picks the compiler flags:
 # release (default), san (address and undefined behaviour sanitizers), tsan (threads), clang, fuzz or cov.
