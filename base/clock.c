@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,14 +82,25 @@ static bool is_zone(const char *zone)
 }
 
 static char zone_name[256] = "UTC";
+static bool zone_set;
+static atomic_bool zone_kept;
 
 const char *clock_zone(void)
 {
 	return zone_name;
 }
 
+void clock_keep_zone(bool keep)
+{
+	atomic_store(&zone_kept, keep);
+}
+
 enum rc clock_set_zone(const char *zone, struct err *err)
 {
+	if (zone_set && strcmp(zone, zone_name) == 0)
+		return RC_OK;
+	if (atomic_load(&zone_kept))
+		return err_set(err, RC_AGAIN, "rules are being read: ask again in a moment");
 	/* glibc takes any unknown name for UTC without a word, so look for ourselves. */
 	if (strcmp(zone, "UTC") != 0 && !is_zone(zone))
 		return err_set(err, RC_INVALID, "unknown time zone '%s'", zone);
@@ -96,6 +108,7 @@ enum rc clock_set_zone(const char *zone, struct err *err)
 		return err_set(err, RC_BROKEN, "no memory for the time zone");
 	tzset();
 	snprintf(zone_name, sizeof(zone_name), "%s", zone);
+	zone_set = true;
 	return RC_OK;
 }
 

@@ -4,7 +4,7 @@
  *
  * An instant is milliseconds since 1970-01-01T00:00:00Z (int64_t, `_ms`). A
  * day is a count of days since 1970-01-01. Civil dates are proleptic Gregorian,
- * years 1 to 9999. One time zone per process, set once by clock_set_zone.
+ * years 1 to 9999. One time zone per process, set by clock_set_zone.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -30,6 +30,8 @@ struct civil {
  * not know it.
  */
 enum rc clock_set_zone(const char *zone, struct err *err) MUST_CHECK;
+/* While a thread beside the caller's counts days, another zone is refused with RC_AGAIN. */
+void clock_keep_zone(bool keep);
 const char *clock_zone(void); /* its name */
 
 struct civil clock_civil(int64_t at_ms);       /* in UTC */

@@ -27,7 +27,7 @@ struct slice slice_of(const char *text);    /* NULL gives the empty slice */
 struct slice slice_or_none(struct slice a); /* points nowhere where it is empty */
 const char *slice_start(struct slice a);    /* never NULL; not ended by a NUL */
 bool slice_eq(struct slice a, struct slice b);
-bool slice_is(struct slice a, const char *text);
+bool slice_is(struct slice a, const char *text); /* not NULL */
 /* ASCII letters without case, other bytes as they are. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 bool slice_starts(struct slice a, struct slice prefix);

@@ -227,7 +227,9 @@ static void read_group(struct walk *w, const struct node *list, enum step_op op)
 
 	for (const struct node *e = list->first; e; e = e->next) {
 		read_entry(w, e);
-		emit(w, STEP_JOIN, 0);
+		/* What is no map was refused, and count_entries has no room for it. */
+		if (e->kind == NODE_MAP)
+			emit(w, STEP_JOIN, 0);
 	}
 	/* The joins of this group are those that no inner group has claimed. */
 	size_t close = emit(w, STEP_CLOSE, 0);

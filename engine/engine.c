@@ -410,12 +410,25 @@ static enum rc promote(struct origin *o, struct err *err)
 	return db_commit(e->db, err);
 }
 
-/* Before the source's clock is known, no activation is, and a look would find nothing that counts. */
+static bool is_watched(const struct origin *o)
+{
+	const struct watches *w = &o->engine->watches;
+	size_t i = 0;
+
+	while (i < w->count && w->watch[i].source != o->account)
+		i++;
+	return i < w->count;
+}
+
+/*
+ * Before the source's clock is known, no activation is, and a look would find nothing that counts. Where nothing is
+ * watched any more, nothing else is asked that would tell it.
+ */
 static size_t can_look(const struct origin *o)
 {
 	int64_t now;
 
-	return o->ops->now(o->source, &now) ? o->ops->can_look(o->source) : 0;
+	return o->ops->now(o->source, &now) || !is_watched(o) ? o->ops->can_look(o->source) : 0;
 }
 
 static enum rc origin_step(struct origin *o, struct err *err)

@@ -334,7 +334,7 @@ enum rc forget_do(struct db *db, const struct person *person, const char *email,
 
 /* ---- by age --------------------------------------------------------------------------------- */
 
-/* Done for good, and looked for by no sweep: nobody needs what it was made of any more. */
+/* Done for good, and looked for by nobody: what it was made of is not needed any more. What is in shadow may be backfilled. */
 static size_t find_old(struct db *db, int64_t before_ms, int64_t from, struct arena *memory,
 		       struct owed **out)
 {
@@ -342,12 +342,14 @@ static size_t find_old(struct db *db, int64_t before_ms, int64_t from, struct ar
 	struct query *q = db_select(
 		db,
 		"SELECT id, to_value FROM issuance i WHERE id > ?1 AND id <= ?2 AND updated_ms < ?3"
-		" AND (state IN ('sent', 'skipped', 'dropped', 'shadow') OR (state = 'issued' AND do_send = 0)"
+		" AND (state IN ('sent', 'skipped', 'dropped') OR (state = 'issued' AND do_send = 0)"
 		" OR (state = 'draft' AND do_issue = 0))"
 		" AND (email <> '' OR fields IS NOT NULL OR from_value IS NOT NULL OR public_url IS NOT NULL"
 		" OR (to_value <> '' AND NOT " FORGOTTEN_SQL(
 			"to_value") "))"
-				    " AND NOT EXISTS (SELECT 1 FROM stray WHERE issuance = i.id)",
+				    " AND NOT EXISTS (SELECT 1 FROM stray WHERE issuance = i.id)"
+				    " AND NOT EXISTS (SELECT 1 FROM orphan o WHERE o.account = i.action_account"
+				    " AND o.email = lower(i.email))",
 		"iii", from, from + FORGET_OLD_IDS, before_ms);
 
 	*out = NULL;

@@ -61,9 +61,9 @@ enum rc forget_do(struct db *db, const struct person *person, const char *email,
 #define FORGET_OLD_REASON "erased: older than --issued-keep"
 /*
  * Erases the same of issuances that are done (sent, issued or drafted where no more is asked, skipped,
- * dropped, in shadow) and were last touched before `before_ms`, whoever they are of. A step in one
+ * dropped) and were last touched before `before_ms`, whoever they are of. A step in one
  * transaction, from where the last one ended; *more: there are some behind it. What waits for a
- * person, or may still be swept, stays whole. What is left in free pages goes as they are used again.
+ * person or (in shadow) for a backfill, may still be swept, or tells whose an orphan is, stays whole. What is left in free pages goes as they are used again.
  */
 enum rc forget_old(struct db *db, struct slice seed, int64_t before_ms, bool *more,
 		   struct err *err) MUST_CHECK;

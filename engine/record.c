@@ -400,12 +400,20 @@ static enum rc compile(struct db *db, struct ruleset *r, struct arena *memory, s
 enum rc ruleset_open(struct db *db, int64_t id, struct arena *memory, struct ruleset *out,
 		     struct err *err)
 {
+	char zone[256];
+	struct err ignored;
+
 	if (!read_ruleset(db, id, memory, out, err)) {
 		if (db_failed(db, err) != RC_OK)
 			return RC_BROKEN;
 		return err_set(err, RC_REFUSED, "the rules of that time are no longer on record");
 	}
-	enum rc rc = compile(db, out, memory, err);
+	/* Days that rules name began where they began then. */
+	snprintf(zone, sizeof(zone), "%s", clock_zone());
+	enum rc rc = clock_set_zone(out->timezone, err);
+	if (rc == RC_OK)
+		rc = compile(db, out, memory, err);
+	(void)!clock_set_zone(zone, &ignored);
 	return db_failed(db, err) != RC_OK ? RC_BROKEN : rc;
 }
 

@@ -86,7 +86,7 @@ static const struct ruleset *ruleset_of(struct why *w, int64_t id, const char **
 	}
 	if (strcmp(clock_zone(), w->ruleset[i].timezone) != 0 &&
 	    clock_set_zone(w->ruleset[i].timezone, &err) != RC_OK) {
-		*untold = "this machine does not know the time zone of that time";
+		*untold = arena_text(&w->memory, slice_of(err.text));
 		return NULL;
 	}
 	return &w->ruleset[i];

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 enum phase { IDLE, BUILDING, BUILT, LEFT, GONE };
 
@@ -59,6 +60,7 @@ static void *work(void *arg)
 	struct builder *b = arg;
 
 	b->built.table = ground_table(b->ground, &b->built.findings, &b->built.err);
+	clock_keep_zone(false);
 	announce(b, BUILT);
 	wait_for_the_swap(b);
 	table_unref(b->built.table);
@@ -136,6 +138,8 @@ enum rc builder_begin(struct builder *b, struct err *err)
 	b->old = NULL;
 	ground_findings_init(&b->built.findings);
 	b->phase = BUILDING;
+	clock_keep_zone(
+		true); /* rules name days; the page of a contact may want those of another zone */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &ours);
 	int failed = pthread_create(&b->thread, NULL, work, b);
@@ -143,6 +147,7 @@ enum rc builder_begin(struct builder *b, struct err *err)
 	if (!failed)
 		return RC_OK;
 	b->phase = IDLE;
+	clock_keep_zone(false);
 	return err_set(err, RC_AGAIN, "no thread to compile the rules on: %s", strerror(failed));
 }
 

@@ -247,7 +247,7 @@ static int64_t turn_timeout_ms(struct run *r)
 	int64_t listen = listen_wait_ms(r->listen);
 	if (listen >= 0 && listen < wait)
 		wait = listen;
-	if (r->preparing)
+	if (r->preparing && !r->stops)
 		return 0;
 	if (wake != INT64_MAX && wait > wake - now)
 		wait = wake <= now ? 0 : wake - now;

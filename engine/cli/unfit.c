@@ -77,7 +77,16 @@ static enum rc open_anew(struct ground *g, struct engine *e, struct table *table
 	rc = db_open(url, DB_OWN, &g->world.db, err);
 	if (rc != RC_OK)
 		return rc;
-	return engine_revive(e, table, err);
+	/* What a reload is refused for, it is refused for now. */
+	if (table)
+		rc = ground_secrets(g, table, err);
+	if (rc == RC_REFUSED) {
+		log_line(&g->log, LOG_ERROR, "reload refused: the rules in force stay", "reason",
+			 err->text, NULL);
+		table = NULL;
+		rc = RC_OK;
+	}
+	return rc == RC_OK ? engine_revive(e, table, err) : rc;
 }
 
 bool unfit_try(struct unfit *u, struct ground *g, struct engine *e)

@@ -89,6 +89,14 @@ int64_t hub_now_ms(const struct source *s)
 	return hub_wall_ms(s) + skew_offset(&skew);
 }
 
+int64_t hub_latest_ms(const struct source *s)
+{
+	struct skew skew = skew_now(s);
+
+	return hub_wall_ms(s) +
+	       (skew.known && skew.high_ms > 0 ? skew.high_ms : skew_offset(&skew));
+}
+
 void hub_commit(struct source *s)
 {
 	/* What comes after a step that was not stored must not be stored either. */

@@ -200,6 +200,8 @@ bool hub_is_passing(int status);
 
 /* HubSpot's clock now; our own while it is not known. */
 int64_t hub_now_ms(const struct source *s);
+/* The latest that it may be by that clock. */
+int64_t hub_latest_ms(const struct source *s);
 int64_t hub_wall_ms(const struct source *s);
 int64_t hub_mono_ms(const struct source *s);
 /* The request for one object failed so often that the poll goes on without it. */

@@ -286,7 +286,7 @@ static void take_probe(struct hub_list *l, const struct json *list)
 
 /*
  * A list that was being built when its rule was activated: what it holds when it is complete is no news, so its
- * activation moves on until then. Rows may show up later than their own times, hence no snapshot.
+ * activation moves on until then: to the latest that the answer may be of. Rows may show up later than their own times, hence no snapshot.
  */
 static void note_building(struct source *s, const struct hub_list *l, int64_t seen_ms)
 {
@@ -331,7 +331,7 @@ static void judge_probe(struct source *s, struct hub_list *l, const struct reply
 	}
 	l->missing = false;
 	take_probe(l, found);
-	note_building(s, l, answer->began_ms);
+	note_building(s, l, hub_latest_ms(s));
 	l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
 	l->scan = 0;
 }

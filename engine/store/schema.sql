@@ -1,4 +1,4 @@
--- The state of hs2cert, version 9. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 10. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 

@@ -120,6 +120,29 @@ static void test_names(void **state)
 	table_unref(t);
 }
 
+/* Many that are no tests: each is a fault, and what comes behind is read as it stands. */
+static void test_filters_that_are_none(void **state)
+{
+	struct str text;
+	struct built b;
+
+	(void)state;
+	str_init(&text, 400000);
+	str_addf(&text,
+		 "%srule: a\ntrigger:\n  event: property-changed\n  account: portal\n"
+		 "  property: tier\n  filters:\n",
+		 accounts);
+	for (int i = 0; i < 20000; i++)
+		str_add_text(&text, "    - Gold\n");
+	str_add_text(&text, "action: { do: issue-credential, group: g }\n---\n");
+	str_add_text(&text, rules);
+	build_slice(&b, str_slice(&text));
+	assert_null(b.table);
+	assert_int_equal(b.rules, 8);
+	built_release(&b);
+	str_release(&text);
+}
+
 /* A folder that lost its rules is told from rules that somebody ended. */
 static void test_emptied(void **state)
 {
@@ -356,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_candidates),
 		cmocka_unit_test(test_many_values),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_filters_that_are_none),
 		cmocka_unit_test(test_emptied),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_references),

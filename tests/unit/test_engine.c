@@ -2,6 +2,7 @@
 #include "tests/unit/rules.h"
 
 #include "base/json.h"
+#include "engine/inbox.h"
 #include "engine/sim.h"
 #include "engine/store/db.h"
 
@@ -157,6 +158,20 @@ static void a_clock_that_nobody_told(void **state)
 	assert_int_equal(mails(), 1);
 }
 
+/* No rule asks the source for anything, so nothing but the look itself tells what time it is there. */
+static void news_that_is_left_where_no_rule_is(void **state)
+{
+	(void)state;
+	load(one);
+	inbox_add(db, "one", slice_of("101"), sim.now_ms, (struct came){ CAME_POLL, sim.now_ms });
+	load(ACCOUNTS "rule: a\nmode: off\n"
+		      "trigger: { event: property-changed, account: one, property: tier }\n"
+		      "action: { do: issue-credential, group: g }\n");
+	assert_true(db_exists(db, "SELECT 1 FROM news", ""));
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	assert_false(db_exists(db, "SELECT 1 FROM news", ""));
+}
+
 static void a_reload_amid_a_look(void **state)
 {
 	(void)state;
@@ -299,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		lived(accounts_come_and_go),
 		lived(a_clock_that_nobody_told),
+		lived(news_that_is_left_where_no_rule_is),
 		lived(a_reload_amid_a_look),
 		lived(what_is_done_and_old_is_erased),
 		lived(a_scope_that_is_taken_away_is_named),

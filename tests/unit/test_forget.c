@@ -132,8 +132,10 @@ static void what_is_done_is_erased_by_its_age(void **state)
 	int64_t sent = insert(make("101", "Gold", NOW)), held = insert(make("101", "Held", NOW));
 	int64_t young = insert(make("101", "Young", NOW)),
 		swept = insert(make("101", "Swept", NOW));
+	int64_t shadow = insert(make("101", "Shadow", NOW)); /* a backfill may issue it yet */
 	db_run(db, "UPDATE issuance SET updated_ms = 1000", "");
 	db_run(db, "UPDATE issuance SET state = 'held' WHERE id = ?1", "i", held);
+	db_run(db, "UPDATE issuance SET state = 'shadow' WHERE id = ?1", "i", shadow);
 	db_run(db, "UPDATE issuance SET updated_ms = 2000 WHERE id = ?1", "i", young);
 	db_run(db,
 	       "INSERT INTO stray (issuance, action_account, group_id, fields, since_ms, until_ms, look_ms)"
@@ -150,9 +152,9 @@ static void what_is_done_is_erased_by_its_age(void **state)
 		sent);
 	assert_int_equal(count("SELECT count(*) FROM issuance WHERE email = ''"), 1);
 	assert_int_equal(
-		count("SELECT count(*) FROM issuance WHERE to_value IN ('Held', 'Young', 'Swept')"
+		count("SELECT count(*) FROM issuance WHERE to_value IN ('Held', 'Young', 'Swept', 'Shadow')"
 		      " AND email <> '' AND fields IS NOT NULL AND from_value IS NOT NULL"),
-		3);
+		4);
 	/* It is the same event still, and `repeat:` knows its value. */
 	assert_true(ledger_has_event(db, &same));
 	assert_true(ledger_has_repeat(db, &same, "Gold"));
