@@ -128,6 +128,9 @@ check 'decisions, without tests' sh -c "grep -q 'tier  no-match: country in \[PL
 check 'a size as well' sh -c "'$program' run --once --trace-keep 7d,20MB 2>>log; [ \$? -lt 2 ]"
 check 'no such size: 2' status 2 "$program" run --once --trace-keep 7d,many
 check 'no such time: 2' status 2 "$program" run --once --trace-keep soon
+check 'issuances are kept 7 days at least: 2' status 2 "$program" run --once --issued-keep 6d
+check 'no such time of issuances: 2' status 2 "$program" run --once --issued-keep soon
+check 'issuances of a year' sh -c "'$program' run --once --issued-keep 365d 2>>log; [ \$? -lt 2 ]"
 check 'nobody asked for: 2' status 2 "$program" why
 check 'nor with blanks: 2' status 2 "$program" why ' '
 check 'a name is none to ask by: 1' status 1 "$program" why Ana

@@ -170,6 +170,19 @@ static void created_with_a_value_before_the_history_was_full(void **state)
 	take_down();
 }
 
+/* Two watches of one property tell of it once. */
+static void created_with_a_value_under_two_settles(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  settle: 1s\n") "---\nrule: b\n" CHANGED("tier", ""));
+	s.contact.created_ms = NOW - MS_HOUR;
+	changed("tier", NOW - MS_HOUR, "Gold");
+	decide();
+	assert_int_equal(decisions("no-event", "the contact was created with this value"), 1);
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM decided", ""), 2);
+	take_down();
+}
+
 static void a_value_that_is_no_number_is_told(void **state)
 {
 	(void)state;
@@ -780,6 +793,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(a_value_before_that_nobody_knows),
 		stored(created_with_a_value_before_the_history_was_full),
+		stored(created_with_a_value_under_two_settles),
 		stored(a_value_that_is_no_number_is_told),
 		stored(many_rules_on_one_value),
 		stored(facts_older_than_the_history),
