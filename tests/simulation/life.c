@@ -75,11 +75,15 @@ bool life_at_commit(void *ctx, const char *tag, bool after)
 	return false;
 }
 
-/* Every second time that the disk fails, without more, the process stays as the daemon does. */
+/*
+ * Every second time that the disk fails, without more, the process stays as the daemon does: unless it was
+ * told to end.
+ */
 static void end_engine(struct life *l)
 {
 	const struct err why = { "the disk" };
-	bool stays = l->ground.gave && !l->crashed && !l->sim.ended && l->tally.starts % 2;
+	bool stays = l->ground.gave && !l->crashed && !l->sim.ended && !l->stops &&
+		     l->tally.starts % 2;
 
 	if (stays)
 		engine_abandon(l->engine, &why);
@@ -226,6 +230,16 @@ static int64_t quiet_ms(const struct life *l)
 	return ms < QUIET_LONGEST_MS ? ms : QUIET_LONGEST_MS;
 }
 
+static bool live_until_idle(struct life *l)
+{
+	int most = l->clock_set ? QUIET_MOST_SET : QUIET_MOST;
+
+	for (int i = 0; i < most && !is_idle(l); i++)
+		if (!live_until(l, l->sim.now_ms + QUIET_MORE_MS))
+			return false;
+	return true;
+}
+
 static bool be_quiet(struct life *l)
 {
 	if (!l->rules)
@@ -243,9 +257,10 @@ static bool be_quiet(struct life *l)
 	/* Answers that were spoilt before are heard by then; a reload releases what they held. */
 	bool fine = live_until(l, from_ms + QUIET_FIRST_MS) && load_table(l) && people_retry(l) &&
 		    live_until(l, from_ms + quiet_ms(l));
-	int most = l->clock_set ? QUIET_MOST_SET : QUIET_MOST;
-	for (int i = 0; fine && i < most && !is_idle(l); i++)
-		fine = live_until(l, l->sim.now_ms + QUIET_MORE_MS);
+	fine = fine && live_until_idle(l);
+	/* What was refused before is read back as late as our clock was set back: only then it says so. */
+	if (fine && l->clock_set)
+		fine = people_retry(l) && live_until_idle(l);
 	if (fine && !is_idle(l))
 		fine = trouble(l,
 			       "something is left to do: %lld issuances, %lld news, %lld pending",
@@ -410,6 +425,7 @@ static bool take_stop(struct life *l, const struct step *s)
 	l->starts = false;
 	if (!l->engine)
 		return true;
+	l->stops = true;
 	engine_stop(l->engine);
 	for (int i = 0; i < 100 && !engine_stopped(l->engine); i++)
 		if (ground_gave(l, sim_run(&l->sim, l->engine, l->sim.now_ms + MS_SECOND, &err)) ||
@@ -418,6 +434,7 @@ static bool take_stop(struct life *l, const struct step *s)
 	if (!engine_stopped(l->engine) && !is_dead(l))
 		return trouble(l, "the engine does not stop");
 	life_end_program(l);
+	l->stops = false;
 	return true;
 }
 

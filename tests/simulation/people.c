@@ -68,6 +68,10 @@ bool people_act(struct life *l, const struct step *s)
 		return true;
 	arena_init(&memory);
 	int64_t id = some_issuance(l, s, &memory, &rule);
+	int64_t most = s->other ? db_integer(l->sim.world.db, 1,
+					     "SELECT count(*) FROM issuance WHERE rule = ?1", "t",
+					     rule)
+				: 1;
 	struct act_choice named = { .id = &id, .ids = 1 }, of_rule = { .rule = rule };
 	if (id && !(act == ACT_DROP && repeats(l, rule)))
 		for (int i = 0; fine && i < s->count; i++)
@@ -75,7 +79,7 @@ bool people_act(struct life *l, const struct step *s)
 				      l, &found, &err) == RC_OK;
 	arena_release(&memory);
 	/* Its commit may be stored nevertheless; the program finds out about the disk by itself. */
-	l->acts_unsure += !fine;
+	l->acts_unsure += fine ? 0 : most;
 	if (!fine && disk_is_why(l))
 		ground_let_go(l);
 	return fine || disk_is_why(l) || trouble(l, "%s: %s", act_names[act], err.text);

@@ -206,6 +206,7 @@ struct life {
 	bool crash_after, crashed, quiet_now, clock_set;
 	int64_t acts_unsure; /* that failed: may be stored, one issuance each */
 	bool starts;	     /* the program would be up, and waits for the ground to bear it */
+	bool stops;	     /* it was told to end */
 	int64_t results;     /* commits of them */
 	struct db *backup;   /* NULL: there is none */
 	bool restored;	     /* an older state was put back, and not reconciled yet */
