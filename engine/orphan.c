@@ -12,7 +12,8 @@ struct orphan {
 	const char *credential, *public_url;
 	bool draft;
 	bool same; /* with all fields of the issuance */
-	bool like; /* suspect, and with its address or its name; nothing was held because of it yet */
+	bool near; /* with its address or its name */
+	bool open; /* suspect, issued, and nothing was held because of it yet */
 };
 
 static const char *lowered(struct arena *memory, struct slice text)
@@ -100,26 +101,33 @@ static void load(struct query *q, const struct issuance *is, struct arena *memor
 {
 	struct err ignored;
 	struct json *fields = json_parse(query_slice(q, 1), &ignored);
-	bool suspect = query_integer(q, 4) != 0 && query_null(q, 5);
+	bool draft = query_integer(q, 3) != 0;
 
 	*out = (struct orphan){
 		.credential = arena_text(memory, query_slice(q, 0)),
 		.public_url = query_null(q, 2) ? NULL : arena_text(memory, query_slice(q, 2)),
-		.draft = query_integer(q, 3) != 0,
+		.draft = draft,
 		.same = same_fields(fields, is->fields, memory),
-		/* The address may have been changed since, or the name. */
-		.like = suspect && (same_field(fields, is->fields, "recipient.email") ||
-				    same_field(fields, is->fields, "recipient.name")),
+		.near = same_field(fields, is->fields, "recipient.email") ||
+			same_field(fields, is->fields, "recipient.name"),
+		.open = !draft && query_integer(q, 4) != 0 && query_null(q, 5),
 	};
 	json_free(fields);
 }
 
-/* The oldest with equal fields, else the oldest that may be it. False: there is neither. */
-static bool find(struct db *db, const struct issuance *is, bool drafts, struct arena *memory,
-		 struct orphan *out)
+/* Whether a person has looked at this one already. */
+static bool was_held(struct db *db, const struct issuance *is)
+{
+	return db_exists(db, "SELECT 1 FROM orphan WHERE account = ?1 AND holds = ?2", "ti",
+			 is->action_account, is->id);
+}
+
+/* The oldest with equal fields, else the one that may be it. False: there is neither. */
+static bool find(struct db *db, const struct issuance *is, const struct orphan_look *look,
+		 struct arena *memory, struct orphan *out)
 {
 	struct orphan one;
-	bool found = false;
+	bool found = false, alike = look->alike && !was_held(db, is);
 	struct query *q = db_select(
 		db,
 		"SELECT credential, fields, public_url, draft, suspect, holds FROM orphan o"
@@ -129,7 +137,7 @@ static bool find(struct db *db, const struct issuance *is, bool drafts, struct a
 		" ORDER BY created_ms, credential",
 		"tttii", is->action_account, is->group,
 		lowered(memory, json_get_slice(is->fields, "recipient.email")), is->at_ms - SKEW_MS,
-		(int64_t)drafts);
+		(int64_t)look->drafts);
 
 	while (query_next(q)) {
 		load(q, is, memory, &one);
@@ -138,7 +146,7 @@ static bool find(struct db *db, const struct issuance *is, bool drafts, struct a
 			query_end(q);
 			return true;
 		}
-		if (!found && one.like && !one.draft) {
+		if (alike && one.open && (!found || (one.near && !out->near))) {
 			*out = one;
 			found = true;
 		}
@@ -183,18 +191,19 @@ static void hold(const struct issuance *is, const struct orphan *o, struct arena
 	after->held_from = STATE_PLANNED;
 	after->hold = HOLD_RESTORED;
 	after->reason = arena_printf(
-		memory,
-		"restored: %s was issued to this address with other fields while the state was away",
-		o->credential);
+		memory, "restored: %s was issued to %s while the state was away", o->credential,
+		o->near ? "this address or name with other fields"
+			: "somebody whom nothing here explains");
 }
 
-enum orphan_taken orphan_take(struct db *db, const struct issuance *is, bool drafts, int64_t now_ms,
-			      struct arena *memory, struct issuance *after)
+enum orphan_taken orphan_take(struct db *db, const struct issuance *is,
+			      const struct orphan_look *look, struct arena *memory,
+			      struct issuance *after)
 {
 	struct orphan o = { 0 };
 	enum orphan_taken taken = ORPHAN_HELD;
 
-	if (!is->fields || !find(db, is, drafts, memory, &o))
+	if (!is->fields || !find(db, is, look, memory, &o))
 		return ORPHAN_NONE;
 	if (!o.same && is->state == STATE_HELD)
 		return ORPHAN_NONE; /* nothing leaves anyway; looked at again when it goes on */
@@ -203,7 +212,7 @@ enum orphan_taken orphan_take(struct db *db, const struct issuance *is, bool dra
 	else
 		hold(is, &o, memory, after);
 	/* Where a person was faster, the row is not what it was. */
-	if (!ledger_update(db, is, after, now_ms, after->reason))
+	if (!ledger_update(db, is, after, look->now_ms, after->reason))
 		return ORPHAN_NONE;
 	if (o.same)
 		db_run(db, "DELETE FROM orphan WHERE account = ?1 AND credential = ?2", "tt",

@@ -37,12 +37,20 @@ enum orphan_taken {
 	ORPHAN_HELD,	/* one with other fields, suspect: a person is to say which it is; once */
 };
 
+struct orphan_look {
+	int64_t now_ms;
+	bool drafts; /* these, too: they may be gone a while after a reconcile */
+	bool alike;  /* where none has all its fields, one that may be it for all we know */
+};
+
 /*
  * Looks for the orphan of an issuance in planned, creating or held that has no credential, and
- * writes what came of it; *after is the issuance then. Drafts are taken where `drafts`: they may be
- * gone a while after a reconcile.
+ * writes what came of it; *after is the issuance then. After a restore any suspect one of its group
+ * may be it, since address and name may have been changed, or its contact merged: first comes one
+ * with its address or name, then the oldest. Each orphan holds one issuance, and each is held once.
  */
-enum orphan_taken orphan_take(struct db *db, const struct issuance *is, bool drafts, int64_t now_ms,
-			      struct arena *memory, struct issuance *after);
+enum orphan_taken orphan_take(struct db *db, const struct issuance *is,
+			      const struct orphan_look *look, struct arena *memory,
+			      struct issuance *after);
 
 #endif

@@ -34,8 +34,7 @@ struct outbox {
 	struct lane *lane;
 	struct flight *flight;
 	size_t in_flight;
-	bool stopping;
-	bool frozen;
+	bool stopping, frozen;
 	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;
 };
@@ -391,13 +390,14 @@ static enum rc call_off(struct flight *f, struct err *err)
 static enum rc take_orphan(struct flight *f, bool *taken, struct err *err)
 {
 	struct outbox *o = f->lane->outbox;
+	struct orphan_look look = { wall_ms(o), .alike = true };
 	struct issuance after;
 
 	*taken = false;
 	if (f->is.state != STATE_PLANNED || !orphan_any(o->db, f->lane->name))
 		return RC_OK;
 	db_begin(o->db, "adopt");
-	*taken = orphan_take(o->db, &f->is, false, wall_ms(o), &f->memory, &after) != ORPHAN_NONE;
+	*taken = orphan_take(o->db, &f->is, &look, &f->memory, &after) != ORPHAN_NONE;
 	enum rc rc = db_commit(o->db, err);
 	if (rc == RC_OK && *taken)
 		tell_verdict(f, &after, &(struct verdict){ .reason = after.reason });

@@ -271,7 +271,7 @@ static void for_each(struct reconcile *r, const char *sql, each_issuance *each)
 	mem_free(id);
 }
 
-static void offer_orphan(struct reconcile *r, struct issuance *is, struct arena *memory)
+static void offer(struct reconcile *r, struct issuance *is, bool alike, struct arena *memory)
 {
 	static const enum finding_kind kinds[] = {
 		[ORPHAN_ADOPTED] = FOUND_ADOPTED,
@@ -279,10 +279,21 @@ static void offer_orphan(struct reconcile *r, struct issuance *is, struct arena 
 		[ORPHAN_HELD] = FOUND_HELD,
 	};
 	struct issuance after;
-	enum orphan_taken taken = orphan_take(r->db, is, true, wall_ms(r), memory, &after);
+	struct orphan_look look = { wall_ms(r), .drafts = true, .alike = alike };
+	enum orphan_taken taken = orphan_take(r->db, is, &look, memory, &after);
 
 	if (taken != ORPHAN_NONE)
 		report_issuance(r, kinds[taken], &after, after.reason);
+}
+
+static void offer_its_own(struct reconcile *r, struct issuance *is, struct arena *memory)
+{
+	offer(r, is, false, memory);
+}
+
+static void offer_one_alike(struct reconcile *r, struct issuance *is, struct arena *memory)
+{
+	offer(r, is, true, memory);
 }
 
 /*
@@ -337,6 +348,7 @@ static void report_orphans(struct reconcile *r)
 }
 
 #define OF_ACCOUNT "SELECT id FROM issuance WHERE action_account = ?1 AND "
+#define WITHOUT_CREDENTIAL "credential IS NULL AND state IN ('planned', 'creating', 'held')"
 #define BY_EVENT " ORDER BY at_ms, id"
 
 static enum rc compare(struct reconcile *r, struct err *err)
@@ -345,10 +357,9 @@ static enum rc compare(struct reconcile *r, struct err *err)
 
 	db_begin(r->db, "reconcile");
 	orphan_forget_others(r->db, now->account, now->began_ms);
-	for_each(r,
-		 OF_ACCOUNT
-		 "credential IS NULL AND state IN ('planned', 'creating', 'held')" BY_EVENT,
-		 offer_orphan);
+	/* What is somebody's for sure is nobody else's perhaps. */
+	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_its_own);
+	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_one_alike);
 	if (now->restored)
 		for_each(
 			r,

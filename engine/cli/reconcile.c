@@ -15,7 +15,7 @@
 static const char *const titles[FOUND_KINDS] = {
 	[FOUND_ADOPTED] = "found at the service, and adopted",
 	[FOUND_PARKED] = "found issued, may have been mailed: parked as send-unknown",
-	[FOUND_HELD] = "perhaps issued already, with other fields: held for you to look at",
+	[FOUND_HELD] = "perhaps issued already, to another address or with other fields: held for you to look at",
 	[FOUND_MISSED] = "not issued yet: goes out with the next 'hs2cert run'",
 	[FOUND_GONE] = "in the ledger, but not at the service any more",
 	[FOUND_ORPHAN] = "at the service, but nobody's: made by hand, or by something else",
