@@ -174,8 +174,8 @@ $(B)/tests/unit/test_disk $(B)/tests/unit/test_store_rare $(B)/tests/unit/test_b
 # What the daemon does beside its work.
 $(B)/tests/unit/test_service: $(B)/engine/cli/notify.o $(B)/engine/cli/guard.o
 
-# What it stands on is the command line's.
-$(B)/tests/unit/test_builder: $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard engine/cli/*.c)))
+# What they stand on is the command line's.
+$(B)/tests/unit/test_builder $(B)/tests/unit/test_run: $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard engine/cli/*.c)))
 
 # It makes certificates and serves TLS itself.
 $(B)/tests/unit/test_net_tls: PKG_LIBS += -lssl

@@ -198,7 +198,8 @@ static void count_event(const struct deciding *g, const struct happening *h)
 	if (!counts)
 		return;
 	counts->events++;
-	if (g->d->ops->now(g->d->origin, &now_ms))
+	bool known = g->d->ops->now(g->d->origin, &now_ms);
+	if (known) /* defensive: no look begins before its clock is known */
 		delays_note(&counts->to_decision, now_ms - h->at_ms);
 }
 

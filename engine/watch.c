@@ -307,7 +307,7 @@ static int by_watch(const void *a, const void *b)
 
 	if (x->watch != y->watch)
 		return x->watch < y->watch ? -1 : 1;
-	return x->rule < y->rule ? -1 : 1;
+	return (x->rule > y->rule) - (x->rule < y->rule);
 }
 
 /* Watches in order of id, and which of them each rule has. */
@@ -323,14 +323,14 @@ static void load_watches(struct sync *s, struct watches *out)
 	struct query *q = db_select(
 		s->db, "SELECT id, loaded_ms, start_ms, building FROM watch ORDER BY id", "");
 	while (query_next(q)) {
-		while (at < pairs &&
-		       pair[at].watch < query_integer(q, 0)) /* defensive: it is there */
+		int64_t id = query_integer(q, 0);
+		while (at < pairs && pair[at].watch < id) /* defensive: each rule's is there */
 			at++;
-		if (at == pairs || pair[at].watch != query_integer(q, 0))
+		if (at == pairs || pair[at].watch != id) /* defensive: each is some rule's */
 			continue;
 		out->watch = mem_grow(out->watch, &out->cap, out->count + 1, sizeof(*out->watch));
 		load_watch(q, s->table, &s->table->rule[pair[at].rule], &out->watch[out->count++]);
-		while (at < pairs && pair[at].watch == query_integer(q, 0))
+		while (at < pairs && pair[at].watch == id)
 			at++;
 	}
 	out->of_rule = arena_alloc(&out->memory, (rules + 1) * sizeof(struct watch *));

@@ -139,17 +139,15 @@ static enum rc take(struct run *r, struct built *built, struct err *err)
 		refuse(r, &built->findings, built->findings.errors ? NULL : built->err.text);
 		return RC_OK;
 	}
-	enum rc rc = r->unfit.is ? RC_BROKEN : engine_load(r->engine, table, err);
-	const char *reason = NULL;
-	if (rc == RC_OK) {
+	if (!r->unfit.is && engine_load(r->engine, table, err) == RC_OK) {
 		come_into_force(r, table);
-	} else {
-		reason = "the state cannot be written: these rules come into force when it can";
-		rc = give_way(r, table, err);
+		endpoint_tell_reload(&r->endpoint, &built->findings, true, NULL);
+		return RC_OK;
 	}
-	if (rc == RC_OK)
-		endpoint_tell_reload(&r->endpoint, &built->findings, !reason, reason);
-	return rc;
+	endpoint_tell_reload(
+		&r->endpoint, &built->findings, false,
+		"the state cannot be written: these rules come into force when it can");
+	return give_way(r, table, err);
 }
 
 /* The table of before is freed beside the loop, too. */

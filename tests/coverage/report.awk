@@ -18,7 +18,9 @@ BEGIN {
 	stage["engine/watch.c"] = "reload"
 	split("engine/engine.c:origin_of engine/engine.c:origin_use engine/engine.c:origin_load " \
 		"engine/engine.c:drop_undeclared engine/engine.c:engine_load engine/outbox.c:outbox_load " \
-		"engine/cli/ground.c:ground_table engine/cli/ground.c:ground_secrets engine/cli/run.c:reload", part, " ")
+		"engine/cli/ground.c:ground_table engine/cli/ground.c:ground_secrets " \
+		"engine/cli/run.c:not_emptied engine/cli/run.c:give_way engine/cli/run.c:begin_reload " \
+		"engine/cli/run.c:take engine/cli/run.c:end_reload", part, " ")
 	for (i in part)
 		stage[part[i]] = "reload"
 	stages = split("inbox decide outbox issue reload", stage_name, " ")

@@ -225,6 +225,12 @@ static void many_rules_on_one_value(void **state)
 	assert_int_equal(decisions("no-match", "38 other rules that name this value do not match"),
 			 1);
 	assert_int_equal(decisions("no-match", "country is"), 0);
+	changed("country", NOW + 1, "elsewhere");
+	changed("tier", NOW + 2 * MS_MINUTE, "Silver");
+	changed("tier", NOW + 4 * MS_MINUTE, "Gold");
+	decide();
+	assert_int_equal(issuances("skipped"), 2);
+	assert_int_equal(decisions("no-match", "40 rules that name this value do not match"), 1);
 	take_down();
 }
 

@@ -2,6 +2,7 @@
 #include "tests/unit/rules.h"
 
 #include "base/json.h"
+#include "engine/grant.h"
 #include "engine/inbox.h"
 #include "engine/sim.h"
 #include "engine/store/db.h"
@@ -217,18 +218,27 @@ static void what_is_done_and_old_is_erased(void **state)
 	assert_int_equal(mails(), 2);
 }
 
+/* From now on errors are told to `text`, until the file that it answers is closed. */
+static FILE *tell_errors_to(char *text, size_t size)
+{
+	static struct log log;
+	FILE *file = fmemopen(text, size, "w");
+
+	assert_non_null(file);
+	log = (struct log){
+		.out = file, .level = LOG_ERROR, .now_ms = sim.world.wall_ms, .ctx = sim.world.ctx
+	};
+	sim.world.log = &log;
+	return file;
+}
+
 /* What a 403 is about is said: which scope, and where it is to be had. */
 static void a_scope_that_is_taken_away_is_named(void **state)
 {
 	char text[4096] = "";
-	FILE *file = fmemopen(text, sizeof(text), "w");
-	struct log log = {
-		.out = file, .level = LOG_ERROR, .now_ms = sim.world.wall_ms, .ctx = sim.world.ctx
-	};
+	FILE *file = tell_errors_to(text, sizeof(text));
 
 	(void)state;
-	assert_non_null(file);
-	sim.world.log = &log;
 	load(one);
 	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
 	sandbox_options(sandbox)->no_contacts_scope = true;
@@ -236,6 +246,38 @@ static void a_scope_that_is_taken_away_is_named(void **state)
 	fclose(file);
 	assert_non_null(strstr(text, "account stopped"));
 	assert_non_null(strstr(text, "the token lacks a scope: crm.objects.contacts.read: add it"));
+}
+
+/* A restart or a reload does not ask with a grant that the service has taken back. */
+static void a_grant_that_was_taken_back_stays_so(void **state)
+{
+	static const char connected[] =
+		"account: one\nhubspot: { oauth: { client-id: app, client-secret: \"${ONE}\" } }\n---\n"
+		"account: certifier\ncertifier: { token: \"${C}\" }\n---\n" RULE("a", "one");
+	char text[4096] = "";
+	struct grant g;
+	struct err err;
+	bool noted;
+
+	(void)state;
+	grant_init(&g);
+	str_add_text(&g.client_id, "app");
+	str_add_text(&g.refresh, "refresh");
+	str_add_text(&g.access, "access");
+	g.expires_ms = START + MS_HOUR;
+	assert_int_equal(grant_connect(db, "one", &g, &err), RC_OK);
+	grant_wipe(&g);
+	assert_int_equal(
+		grant_refuse(db, "one", slice_of("refresh"), slice_of("taken back"), &noted, &err),
+		RC_OK);
+	assert_true(noted);
+	FILE *file = tell_errors_to(text, sizeof(text));
+	load(connected);
+	assert_int_equal(live(5 * MS_MINUTE), RC_OK);
+	fclose(file);
+	assert_non_null(strstr(text, "account stopped until"));
+	assert_non_null(strstr(text, "taken back"));
+	assert_int_equal(sandbox_calls(sandbox, "hubspot"), 0);
 }
 
 static void secrets_that_are_missing_and_come(void **state)
@@ -256,10 +298,10 @@ static void secrets_that_are_missing_and_come(void **state)
 
 static void a_start_that_is_not_written_is_tried_again(void **state)
 {
-	static const char *const tags[] = { "recover", "activate" };
+	static const char *const tags[] = { "recover", "activate", "ruleset" };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
 		fails = tags[i];
 		assert_int_equal(try_load(one), RC_BROKEN);
 		fails = NULL;
@@ -318,6 +360,7 @@ int main(void)
 		lived(a_reload_amid_a_look),
 		lived(what_is_done_and_old_is_erased),
 		lived(a_scope_that_is_taken_away_is_named),
+		lived(a_grant_that_was_taken_back_stays_so),
 		lived(secrets_that_are_missing_and_come),
 		lived(a_start_that_is_not_written_is_tried_again),
 		lived(a_store_that_fails_ends_the_step),

@@ -124,7 +124,7 @@ static void forgotten_texts_stay_on_record(void **state)
 	table_unref(table);
 }
 
-/* `rules` rules in one file, of which the `edited`-th has another group. */
+/* `rules` rules in one file, of which the `edited`-th has another group and half a piece of comment. */
 static struct table *many(size_t rules, size_t edited)
 {
 	struct built b;
@@ -134,9 +134,9 @@ static struct table *many(size_t rules, size_t edited)
 	for (size_t i = 0; i < rules; i++)
 		str_addf(
 			&text,
-			"---\nrule: r%zu\ntrigger: { event: property-changed, property: p%zu, to: v%zu }\n"
+			"---\n#%*s\nrule: r%zu\ntrigger: { event: property-changed, property: p%zu, to: v%zu }\n"
 			"action: { do: issue-credential, group: g%zu }\n",
-			i, i % 50, i, i == edited ? rules : i % 7);
+			i == edited ? 2000 : 0, "", i, i % 50, i, i == edited ? rules : i % 7);
 	sources_init(&b.sources);
 	diags_init(&b.diags);
 	sources_add_text(&b.sources, "a.yaml", slice_of(""));
