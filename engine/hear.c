@@ -249,37 +249,41 @@ out:
 	return rc;
 }
 
-/* The oldest row. False: there is none left. */
-static bool catch_up_one(struct db *db, const char *tag, size_t *tips)
+/* The oldest of `rows`, as many as make a turn. Answers how many are left. */
+static int64_t catch_up(struct db *db, const char *tag, int64_t rows)
 {
 	struct arena memory;
-	struct query *q = db_select(
-		db, "SELECT id, account, heard_ms, tips FROM heard ORDER BY id LIMIT 1", "");
+	struct query *q = db_select(db, "SELECT id, account, heard_ms, tips FROM heard ORDER BY id",
+				    "");
+	int64_t last = 0, left = 0;
+	size_t tips = 0;
 
-	if (!query_next(q))
-		return false;
-	int64_t id = query_integer(q, 0);
 	arena_init(&memory);
-	*tips += tell(db, arena_text(&memory, query_slice(q, 1)), query_slice(q, 3),
-		      query_integer(q, 2), tag);
+	while (query_next(q)) {
+		last = query_integer(q, 0);
+		tips += tell(db, arena_text(&memory, query_slice(q, 1)), query_slice(q, 3),
+			     query_integer(q, 2), tag);
+		rows--;
+		if (tips >= TIPS_A_TURN) {
+			left = rows;
+			query_end(q);
+			break;
+		}
+	}
 	arena_release(&memory);
-	query_end(q);
-	db_run(db, "DELETE FROM heard WHERE id = ?1", "i", id);
-	return true;
+	db_run(db, "DELETE FROM heard WHERE id <= ?1", "i", last);
+	return left;
 }
 
 enum rc hearing_catch_up(struct hearing *h, const char *tag, struct err *err)
 {
 	struct db *db = h->world->db;
-	int64_t rows = h->rows;
-	size_t tips = 0;
 
-	if (!rows || !db_begin_soon(db, "catch-up"))
+	if (!h->rows || !db_begin_soon(db, "catch-up"))
 		return RC_OK;
-	while (tips < TIPS_A_TURN && rows > 0)
-		rows = catch_up_one(db, tag, &tips) ? rows - 1 : 0;
+	int64_t left = catch_up(db, tag, h->rows);
 	enum rc rc = db_commit(db, err);
 	if (rc == RC_OK)
-		h->rows = rows;
+		h->rows = left;
 	return rc;
 }

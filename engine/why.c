@@ -84,8 +84,7 @@ static const struct ruleset *ruleset_of(struct why *w, int64_t id, const char **
 		*untold = arena_text(&w->memory, slice_of(w->refused[i].text));
 		return NULL;
 	}
-	if (strcmp(clock_zone(), w->ruleset[i].timezone) != 0 &&
-	    clock_set_zone(w->ruleset[i].timezone, &err) != RC_OK) {
+	if (clock_set_zone(w->ruleset[i].timezone, &err) != RC_OK) {
 		*untold = arena_text(&w->memory, slice_of(err.text));
 		return NULL;
 	}
@@ -276,6 +275,17 @@ static struct why_entry *add_entry(struct gathering *g, struct why_entry entry)
 	return &g->entry[g->count++];
 }
 
+/* Of a row that has event, target, from, to and when it was, one behind the other from `column` on. */
+static struct why_entry entry_of(struct why *w, enum why_kind kind, struct query *q, int column)
+{
+	return (struct why_entry){ .kind = kind,
+				   .event = text_of(w, q, column),
+				   .target = text_of(w, q, column + 1),
+				   .from = text_of(w, q, column + 2),
+				   .to = text_of(w, q, column + 3),
+				   .at_ms = query_integer(q, column + 4) };
+}
+
 static const char *kept(struct gathering *g, struct slice text)
 {
 	return arena_text(&g->w->memory, text);
@@ -387,15 +397,9 @@ static void gather_decisions(struct gathering *g)
 		"ttt", g->p->account, g->p->contact, w->only);
 
 	while (query_next(q)) {
-		struct why_entry e = { .kind = WHY_DECISION,
-				       .event = text_of(w, q, 0),
-				       .target = text_of(w, q, 1),
-				       .from = text_of(w, q, 2),
-				       .to = text_of(w, q, 3),
-				       .at_ms = query_integer(q, 4),
-				       .look = look_of(w, query_integer(q, 5), text_of(w, q, 6),
-						       text_of(w, q, 10)),
-				       .rules = 1 };
+		struct why_entry e = entry_of(w, WHY_DECISION, q, 0);
+		e.look = look_of(w, query_integer(q, 5), text_of(w, q, 6), text_of(w, q, 10));
+		e.rules = 1;
 		e.rule = one_rule(g, (struct why_rule){ .name = text_of(w, q, 7),
 							.look = e.look,
 							.outcome = text_of(w, q, 8),
@@ -436,16 +440,10 @@ static void gather_issuances(struct gathering *g)
 			g->p->email = text_of(w, q, 9);
 		if (told(g, query_integer(q, 0)))
 			continue;
-		struct why_entry e = { .kind = WHY_ISSUANCE,
-				       .id = query_integer(q, 0),
-				       .event = text_of(w, q, 1),
-				       .target = text_of(w, q, 2),
-				       .from = text_of(w, q, 3),
-				       .to = text_of(w, q, 4),
-				       .at_ms = query_integer(q, 5),
-				       .look = look_of(w, query_integer(q, 6), text_of(w, q, 7),
-						       NULL),
-				       .rules = 1 };
+		struct why_entry e = entry_of(w, WHY_ISSUANCE, q, 1);
+		e.id = query_integer(q, 0);
+		e.look = look_of(w, query_integer(q, 6), text_of(w, q, 7), NULL);
+		e.rules = 1;
 		e.rule = one_rule(g, (struct why_rule){ .name = text_of(w, q, 8), .look = e.look });
 		add_entry(g, e);
 	}
@@ -466,13 +464,8 @@ static void gather_pending(struct gathering *g)
 		"ttt", g->p->account, g->p->contact, w->only);
 
 	while (query_next(q)) {
-		struct why_entry e = { .kind = WHY_PENDING,
-				       .event = text_of(w, q, 0),
-				       .target = text_of(w, q, 1),
-				       .from = text_of(w, q, 2),
-				       .to = text_of(w, q, 3),
-				       .at_ms = query_integer(q, 4),
-				       .look = { .made_ms = query_integer(q, 5) } };
+		struct why_entry e = entry_of(w, WHY_PENDING, q, 0);
+		e.look.made_ms = query_integer(q, 5);
 		read_came(w, query_slice(q, 6), &e);
 		add_entry(g, e);
 	}
