@@ -130,9 +130,14 @@ void lane_note_end(struct lane *lane, const struct http_response *response)
 	lane->date_mono_ms = lane->world->mono_ms(lane->world->ctx);
 }
 
+bool lane_knows_service_ms(const struct lane *lane)
+{
+	return lane->date_ms != HTTP_ABSENT;
+}
+
 int64_t lane_service_ms(const struct lane *lane)
 {
-	if (lane->date_ms == HTTP_ABSENT)
+	if (!lane_knows_service_ms(lane))
 		return lane->world->wall_ms(lane->world->ctx);
 	return lane->date_ms + lane->world->mono_ms(lane->world->ctx) - lane->date_mono_ms;
 }

@@ -71,6 +71,7 @@ void lane_note_change(const struct lane *lane, const struct issuance *before,
 void lane_report(const struct lane *lane, struct account_report *out);
 /* "Now" by the service's clock; by ours as long as no answer told it. */
 int64_t lane_service_ms(const struct lane *lane);
+bool lane_knows_service_ms(const struct lane *lane);
 /* One token of the bucket is spent. */
 void lane_spend(struct lane *lane);
 

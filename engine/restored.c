@@ -316,7 +316,9 @@ static enum rc begin_asking(struct restored *r, struct err *err)
 		restored_say(r);
 		return RC_OK;
 	}
-	if (!restored_since(db_of(r), lane->table, lane->account_index, &r->since_ms))
+	bool is_new = !restored_since(db_of(r), lane->table, lane->account_index, &r->since_ms);
+	/* Where there is nothing to fear it asks for the sake of the clock. */
+	if (is_new && lane_knows_service_ms(lane))
 		return set_clear(r, err);
 	r->state = ASKING;
 	r->catalogue = catalogue_new(lane, take_page, r);

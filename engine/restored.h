@@ -18,7 +18,9 @@
  *
  * A state without a sign of life is new, or was lost. Nothing from before the
  * activation of a rule is issued, so there is nothing to fear but where a
- * `since:` reaches back: then the earliest one stands for the sign of life.
+ * `since:` reaches back: then the earliest one stands for the sign of life. Its
+ * first sign of life is by the service's clock, too: where nothing has told that
+ * yet, it asks.
  */
 #ifndef ENGINE_RESTORED_H
 #define ENGINE_RESTORED_H
@@ -66,7 +68,7 @@ void restored_say(const struct restored *r);
 
 /* ---- for a reconcile ------------------------------------------------------- */
 
-/* The sign of life as above. False: there is nothing to fear. */
+/* The sign of life as above. False: there is nothing to fear, and it is INT64_MAX. */
 bool restored_since(struct db *db, const struct table *table, uint32_t account, int64_t *since_ms);
 /* Whether the store says that the account is restored. */
 bool restored_is_set(struct db *db, const char *account);

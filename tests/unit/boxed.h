@@ -172,6 +172,7 @@ static inline size_t find(const char *part)
 }
 
 static int64_t retry_after_ms = HTTP_ABSENT;
+static int64_t ahead_ms; /* our clock, of the service's */
 
 static inline void end_flight(const char *part, enum http_outcome outcome, int status,
 			      const char *body)
@@ -186,7 +187,8 @@ static inline void end_flight(const char *part, enum http_outcome outcome, int s
 					 .problem = outcome == HTTP_ANSWER ? NULL : "gone",
 					 .status = status,
 					 .body = slice_of(body),
-					 .date_ms = HTTP_ABSENT,
+					 .date_ms = outcome == HTTP_ANSWER ? now_ms - ahead_ms
+									   : HTTP_ABSENT,
 					 .retry_after_ms = retry_after_ms,
 					 .rate_max = HTTP_ABSENT,
 					 .rate_interval_ms = HTTP_ABSENT };

@@ -114,6 +114,27 @@ static void a_restored_account_stays_so(void **state)
 	assert_true(is_restored());
 }
 
+/* By our own, which is ahead, what is issued from now on would be no news to a copy of this state. */
+static void the_first_sign_of_life_is_by_the_services_clock(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	ahead_ms = 2 * MS_HOUR;
+	load(one_account);
+	step();
+	end_flight("/groups", HTTP_UNKNOWN, 0, "");
+	step();
+	assert_state(id, "planned");
+	answer("/search", 200, PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "null"));
+	step();
+	assert_state(id, "creating");
+	assert_false(is_restored());
+	assert_in_range(db_integer(db, 0, "SELECT alive_ms FROM action WHERE account = 'c'", ""),
+			NOW - ahead_ms, NOW - ahead_ms + MS_SECOND);
+	ahead_ms = 0;
+}
+
 static void a_state_behind_its_mark_is_restored(void **state)
 {
 	(void)state;
@@ -260,6 +281,7 @@ int main(void)
 		boxed(nothing_leaves_while_it_is_asked),
 		boxed(a_restored_account_is_still),
 		boxed(a_restored_account_stays_so),
+		boxed(the_first_sign_of_life_is_by_the_services_clock),
 		boxed(a_state_behind_its_mark_is_restored),
 		boxed(what_cannot_be_asked_now_is_asked_again),
 		boxed(a_wait_that_is_asked_for_is_kept),
