@@ -6,11 +6,12 @@
  *   BUILDING -> BUILT  work                the thread tells the loop, and waits
  *   BUILT -> LEFT      builder_give        the loop has swapped; also builder_free
  *   LEFT -> GONE       work                all is freed, the thread ends
- *   GONE -> IDLE       builder_is_free     the loop joins it
+ *   GONE -> IDLE       builder_is_free     the loop joins it; also builder_free
  */
 #include "engine/cli/builder.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -23,8 +24,8 @@
 enum phase { IDLE, BUILDING, BUILT, LEFT, GONE };
 
 struct builder {
-	struct ground *ground;
-	int event; /* brings the loop a turn, no more */
+	char *rules; /* folder */
+	int event;   /* brings the loop a turn, no more */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t left;
@@ -59,7 +60,7 @@ static void *work(void *arg)
 {
 	struct builder *b = arg;
 
-	b->built.table = ground_table(b->ground, &b->built.findings, &b->built.err);
+	b->built.table = ground_table(b->rules, &b->built.findings, &b->built.err);
 	clock_keep_zone(false);
 	announce(b, BUILT);
 	wait_for_the_swap(b);
@@ -74,7 +75,7 @@ static void *work(void *arg)
 
 /* ---- the loop --------------------------------------------------------------- */
 
-struct builder *builder_new(struct ground *ground, struct err *err)
+struct builder *builder_new(const char *rules, struct err *err)
 {
 	int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -83,7 +84,7 @@ struct builder *builder_new(struct ground *ground, struct err *err)
 		return NULL;
 	}
 	struct builder *b = mem_alloc(sizeof(*b));
-	b->ground = ground;
+	b->rules = mem_strdup(rules);
 	b->event = event;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->left, NULL);
@@ -98,27 +99,6 @@ static enum phase phase_of(struct builder *b)
 	return phase;
 }
 
-void builder_free(struct builder *b)
-{
-	if (!b)
-		return;
-	pthread_mutex_lock(&b->lock);
-	b->ends = true;
-	pthread_cond_signal(&b->left);
-	pthread_mutex_unlock(&b->lock);
-	if (phase_of(b) != IDLE)
-		pthread_join(b->thread, NULL);
-	pthread_cond_destroy(&b->left);
-	pthread_mutex_destroy(&b->lock);
-	close(b->event);
-	mem_free(b);
-}
-
-int builder_fd(const struct builder *b)
-{
-	return b->event;
-}
-
 bool builder_is_free(struct builder *b)
 {
 	enum phase phase = phase_of(b);
@@ -128,6 +108,40 @@ bool builder_is_free(struct builder *b)
 		phase = b->phase = IDLE;
 	}
 	return phase == IDLE;
+}
+
+static void hear(struct builder *b)
+{
+	uint64_t told;
+
+	(void)!read(b->event, &told, sizeof(told));
+}
+
+bool builder_free(struct builder *b, int patience_ms)
+{
+	if (!b)
+		return true;
+	struct pollfd on = { .fd = b->event, .events = POLLIN };
+	pthread_mutex_lock(&b->lock);
+	b->ends = true;
+	pthread_cond_signal(&b->left);
+	pthread_mutex_unlock(&b->lock);
+	while (!builder_is_free(b)) {
+		if (poll(&on, 1, patience_ms) == 0)
+			return false;
+		hear(b);
+	}
+	pthread_cond_destroy(&b->left);
+	pthread_mutex_destroy(&b->lock);
+	close(b->event);
+	mem_free(b->rules);
+	mem_free(b);
+	return true;
+}
+
+int builder_fd(const struct builder *b)
+{
+	return b->event;
 }
 
 enum rc builder_begin(struct builder *b, struct err *err)
@@ -153,9 +167,7 @@ enum rc builder_begin(struct builder *b, struct err *err)
 
 struct built *builder_take(struct builder *b)
 {
-	uint64_t told;
-
-	(void)!read(b->event, &told, sizeof(told));
+	hear(b);
 	return phase_of(b) == BUILT ? &b->built : NULL;
 }
 

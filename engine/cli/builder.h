@@ -22,10 +22,14 @@ struct built {
 	struct err err;
 };
 
-/* `ground` is lent. NULL with err where the system refuses. */
-struct builder *builder_new(struct ground *ground, struct err *err) MUST_CHECK;
-/* Waits for a build that is under way, and drops it. NULL does nothing. */
-void builder_free(struct builder *b);
+/* Of the rules in this folder. NULL with err where the system refuses. */
+struct builder *builder_new(const char *rules, struct err *err) MUST_CHECK;
+/*
+ * Waits for a build that is under way, and drops it. NULL does nothing. False: it came no further for so long, as
+ * where the rules are on a mount that hangs. Then all is as it was; a process that will not try again ends by _exit,
+ * because the thread may stand on what exit takes away.
+ */
+bool builder_free(struct builder *b, int patience_ms) MUST_CHECK;
 
 /* Readable when there is something to do: whoever waits for it then calls the functions below. */
 int builder_fd(const struct builder *b);

@@ -88,18 +88,18 @@ static void say_findings(const struct sources *sources, const struct diags *diag
 	out->warnings = diags->warnings;
 }
 
-struct table *ground_table(struct ground *g, struct ground_findings *findings, struct err *err)
+struct table *ground_table(const char *rules, struct ground_findings *findings, struct err *err)
 {
 	struct sources sources;
 	struct diags diags;
 	struct table *table = NULL;
-	size_t rules = 0;
+	size_t n = 0;
 
 	sources_init(&sources);
 	diags_init(&diags);
-	if (sources_add_path(&sources, g->rules, &diags, err) == RC_OK) {
-		table = table_build(&sources, &diags, &rules);
-		say_findings(&sources, &diags, rules, findings);
+	if (sources_add_path(&sources, rules, &diags, err) == RC_OK) {
+		table = table_build(&sources, &diags, &n);
+		say_findings(&sources, &diags, n, findings);
 	}
 	diags_release(&diags);
 	sources_release(&sources);
@@ -173,7 +173,7 @@ int ground_rules(struct ground *g, struct table **out)
 	struct ground_findings findings;
 
 	ground_findings_init(&findings);
-	*out = ground_table(g, &findings, &err);
+	*out = ground_table(g->rules, &findings, &err);
 	size_t errors = findings.errors;
 	ground_findings_release(&findings);
 	if (!*out && errors)

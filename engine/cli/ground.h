@@ -39,7 +39,7 @@ void ground_findings_release(struct ground_findings *f);
  * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them, and into
  * `findings`. NULL where anything is wrong: errors in the rules, or none and err.
  */
-struct table *ground_table(struct ground *g, struct ground_findings *findings, struct err *err);
+struct table *ground_table(const char *rules, struct ground_findings *findings, struct err *err);
 /*
  * Where an account of the table is connected over OAuth and the world has no db yet, its grants
  * are read from the state, beside a daemon: for commands that need no state else.

@@ -21,7 +21,8 @@
 #include "engine/engine.h"
 #include "engine/store/db.h"
 
-#define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
+#define STOP_MS (30 * MS_SECOND)  /* requests in flight get their answer within it */
+#define BUILD_MS (10 * MS_SECOND) /* so long without a sign is a folder that hangs */
 
 struct run {
 	struct ground ground;
@@ -367,7 +368,7 @@ static void ready(void *unused)
 /* The turn that it brings is all. */
 static enum rc watch_builder(struct run *r, struct err *err)
 {
-	r->builder = builder_new(&r->ground, err);
+	r->builder = builder_new(r->ground.rules, err);
 	if (!r->builder)
 		return RC_BROKEN;
 	net_watch(r->ground.net, builder_fd(r->builder), ready, NULL);
@@ -456,11 +457,13 @@ static int run_run(const struct cli *cli)
 	if (status == EXIT_FINE)
 		status = with_ground(&r);
 	listen_close(r.listen);
-	builder_free(r.builder);
+	bool alone = builder_free(r.builder, BUILD_MS);
 	ground_close(&r.ground);
 	notify_close(&r.notify);
 	if (r.signals >= 0)
 		close(r.signals);
+	if (!alone)
+		_exit(status);
 	return status;
 }
 
