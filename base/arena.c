@@ -79,6 +79,20 @@ void arena_release(struct arena *a)
 	arena_init(a);
 }
 
+void arena_clear(struct arena *a)
+{
+	struct arena kept = *a;
+
+	if (!a->block)
+		return;
+	a->block = kept.block->next;
+	arena_release(a);
+	memset(kept.block->bytes, 0, kept.block->used);
+	kept.block->used = 0;
+	kept.block->next = NULL;
+	a->block = kept.block;
+}
+
 /* `align` is a power of two. */
 static void *take(struct arena *a, size_t bytes, size_t align)
 {

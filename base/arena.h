@@ -43,6 +43,7 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_release(struct arena *a);
+void arena_clear(struct arena *a); /* the same, but its newest block stays for what comes */
 void *arena_alloc(struct arena *a, size_t bytes); /* zeroed, aligned for any type of that size */
 char *arena_text(struct arena *a, struct slice part); /* copy with a NUL, packed */
 struct slice arena_slice(struct arena *a, struct slice part);

@@ -69,14 +69,19 @@ void map_release(struct map *m)
 	map_init(m);
 }
 
+static uint32_t upper_half(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32);
+}
+
 /* The slot that holds key, or the free one where it belongs. */
 static size_t find_slot(const struct map *m, struct slice key, uint64_t hash)
 {
 	size_t i = hash & (m->slots - 1);
 
-	while (m->slot[i]) {
-		const struct map_entry *e = &m->entry[m->slot[i] - 1];
-		if (e->hash == hash && slice_eq(e->key, key))
+	while (m->slot[i].index) {
+		if (m->slot[i].hash == upper_half(hash) &&
+		    slice_eq(m->entry[m->slot[i].index - 1].key, key))
 			break;
 		i = (i + 1) & (m->slots - 1);
 	}
@@ -88,7 +93,7 @@ void *map_get(const struct map *m, struct slice key)
 	if (!m->slots)
 		return NULL;
 	size_t i = find_slot(m, key, hash_bytes(0, key.ptr, key.len));
-	return m->slot[i] ? m->entry[m->slot[i] - 1].value : NULL;
+	return m->slot[i].index ? m->entry[m->slot[i].index - 1].value : NULL;
 }
 
 static void rehash(struct map *m)
@@ -97,10 +102,11 @@ static void rehash(struct map *m)
 	mem_free(m->slot);
 	m->slot = mem_alloc(m->slots * sizeof(*m->slot));
 	for (size_t n = 0; n < m->count; n++) {
-		size_t i = m->entry[n].hash & (m->slots - 1);
-		while (m->slot[i])
+		uint64_t hash = m->entry[n].hash;
+		size_t i = hash & (m->slots - 1);
+		while (m->slot[i].index)
 			i = (i + 1) & (m->slots - 1);
-		m->slot[i] = (uint32_t)n + 1;
+		m->slot[i] = (struct map_slot){ (uint32_t)n + 1, upper_half(hash) };
 	}
 }
 
@@ -111,8 +117,8 @@ static void *put(struct map *m, struct slice key, void *value, bool lent)
 	if ((m->count + 1) * 2 > m->slots)
 		rehash(m);
 	size_t i = find_slot(m, key, hash);
-	if (m->slot[i]) {
-		struct map_entry *e = &m->entry[m->slot[i] - 1];
+	if (m->slot[i].index) {
+		struct map_entry *e = &m->entry[m->slot[i].index - 1];
 		void *before = e->value;
 		e->value = value;
 		return before;
@@ -120,7 +126,7 @@ static void *put(struct map *m, struct slice key, void *value, bool lent)
 	m->entry = mem_grow(m->entry, &m->cap, m->count + 1, sizeof(*m->entry));
 	m->entry[m->count++] = (struct map_entry){ lent ? key : arena_slice(&m->keys, key), value,
 						   hash };
-	m->slot[i] = (uint32_t)m->count;
+	m->slot[i] = (struct map_slot){ (uint32_t)m->count, upper_half(hash) };
 	return NULL;
 }
 

@@ -22,11 +22,17 @@ struct map_entry {
 	uint64_t hash;
 };
 
+/* Part of the hash stands here, so that only the entry that is meant is looked at. */
+struct map_slot {
+	uint32_t index; /* into entry, + 1; 0 is free */
+	uint32_t hash;	/* its upper half */
+};
+
 struct map {
 	struct map_entry *entry; /* in order of insertion */
 	size_t count;
 	size_t cap;
-	uint32_t *slot; /* index + 1 into entry, 0 is free */
+	struct map_slot *slot;
 	size_t slots;
 	struct arena keys;
 };

@@ -30,7 +30,7 @@ static void check_duplicate(struct check *c, struct map *seen, const struct node
 	const struct node *first = map_get(seen, name->text);
 
 	if (!first) {
-		map_put(seen, name->text, (void *)name);
+		map_put_lent(seen, name->text, (void *)name);
 		return;
 	}
 	fault(f, code, name, "there is another %s %s", what, fault_shown(f, name->text));

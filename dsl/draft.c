@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "dsl/fields.h"
 
 void drafts_init(struct drafts *d)
 {
@@ -33,7 +34,9 @@ static void read_rule(struct faults *f, struct drafts *d, const struct node *doc
 		return;
 	}
 	d->rule = mem_grow(d->rule, &d->cap_rule, d->n_rule + 1, sizeof(*d->rule));
-	rule_read(f, &d->patterns, &d->arena, doc, &d->rule[d->n_rule++]);
+	if (!d->defaults.count)
+		fields_read_defaults(f, &d->arena, &d->defaults);
+	rule_read(f, &d->patterns, &d->arena, &d->defaults, doc, &d->rule[d->n_rule++]);
 }
 
 struct kind {

@@ -15,6 +15,7 @@ struct drafts {
 	bool incomplete; /* a file or a document is missing: what is not found may be there */
 	struct arena arena;
 	struct patterns patterns;
+	struct field_defaults defaults;
 };
 
 void drafts_init(struct drafts *d);

@@ -192,7 +192,8 @@ static void dump_policy(const struct rule *rule, struct str *out)
 		      "\n", NULL);
 }
 
-void rule_dump(const struct table *t, const struct rule *rule, struct str *out)
+/* All but its fields. */
+static void dump_rule(const struct table *t, const struct rule *rule, struct str *out)
 {
 	str_add_texts(out, "rule ", rule->name, "\n", NULL);
 	if (rule->description[0]) {
@@ -208,6 +209,11 @@ void rule_dump(const struct table *t, const struct rule *rule, struct str *out)
 	add_text(out, slice_of(rule->group));
 	str_add_texts(out, "\n  issue ", rule->issue ? "yes" : "no", ", send ",
 		      rule->send ? "yes" : "no", "\n", NULL);
+}
+
+void rule_dump(const struct table *t, const struct rule *rule, struct str *out)
+{
+	dump_rule(t, rule, out);
 	dump_fields(t, rule, out);
 }
 
@@ -217,24 +223,41 @@ static void dump_property(const struct table *t, const struct property *p, struc
 		 p->history ? ", history" : "", p->label ? ", label" : "");
 }
 
-/* Accounts, rules, properties, one behind the other; false at the end. */
-static bool dump_part_of_table(const struct table *t, size_t i, struct str *out)
-{
-	if (i < t->n_account)
-		dump_account(&t->account[i], out);
-	else if ((i -= t->n_account) < t->n_rule)
-		rule_dump(t, &t->rule[i], out);
-	else if ((i -= t->n_rule) < t->n_property)
-		dump_property(t, &t->property[i], out);
-	else
-		return false;
-	return true;
-}
-
 void table_dump(const struct table *t, struct str *out)
 {
-	for (size_t i = 0; dump_part_of_table(t, i, out); i++)
-		;
+	for (size_t i = 0; i < t->n_account; i++)
+		dump_account(&t->account[i], out);
+	for (size_t i = 0; i < t->n_rule; i++)
+		rule_dump(t, &t->rule[i], out);
+	for (size_t i = 0; i < t->n_property; i++)
+		dump_property(t, &t->property[i], out);
+}
+
+static void digest_part(struct digest *d, struct str *part)
+{
+	digest_add(d, str_slice(part));
+	str_clear(part);
+}
+
+/* Most rules have the fields of the one before, which are dumped already. */
+static void digest_rules(const struct table *t, struct digest *d, struct str *part)
+{
+	const struct field *dumped = NULL;
+	struct str fields;
+
+	str_init(&fields, SIZE_MAX / 4);
+	for (size_t i = 0; i < t->n_rule; i++) {
+		const struct rule *rule = &t->rule[i];
+		dump_rule(t, rule, part);
+		digest_part(d, part);
+		if (rule->field != dumped) {
+			str_clear(&fields);
+			dump_fields(t, rule, &fields);
+			dumped = rule->field;
+		}
+		digest_add(d, str_slice(&fields));
+	}
+	str_release(&fields);
 }
 
 /* The digest of the dump, of which a part at a time is there. */
@@ -244,9 +267,14 @@ void table_hash(struct table *t)
 	struct str part;
 
 	str_init(&part, SIZE_MAX / 4);
-	for (size_t i = 0; dump_part_of_table(t, i, &part); i++) {
-		digest_add(d, str_slice(&part));
-		str_clear(&part);
+	for (size_t i = 0; i < t->n_account; i++) {
+		dump_account(&t->account[i], &part);
+		digest_part(d, &part);
+	}
+	digest_rules(t, d, &part);
+	for (size_t i = 0; i < t->n_property; i++) {
+		dump_property(t, &t->property[i], &part);
+		digest_part(d, &part);
 	}
 	str_release(&part);
 	digest_end(d, t->hash);

@@ -150,31 +150,19 @@ static void check_template(struct faults *f, const struct rule_draft *r,
 		check_email(f, field);
 }
 
-static void read_field(struct faults *f, struct arena *arena, struct rule_draft *r,
-		       const struct node *n)
+/* False where it is none. */
+static bool read_field(struct faults *f, struct arena *arena, const struct rule_draft *r,
+		       const struct node *n, struct field_draft *field)
 {
-	struct field_draft *field = &r->field[r->n_field];
 	const struct node *key = n->key;
 
 	if (!check_name(f, key) || !value_text(f, n, key->text.ptr))
-		return;
+		return false;
 	*field = (struct field_draft){ arena_text(arena, key->text), n, { 0 } };
 	/* What could be read of it is kept in any case: its names can be checked. */
 	if (template_read(f, arena, n, r->event, &field->template))
 		check_template(f, r, field);
-	r->n_field++;
-}
-
-/* Defaults are right: reading them cannot fault. */
-static void add_default(struct faults *f, struct arena *arena, struct rule_draft *r,
-			const struct field_row *row)
-{
-	struct node *n = arena_alloc(arena, sizeof(*n));
-
-	n->text = slice_of(row->otherwise);
-	struct field_draft *field = &r->field[r->n_field++];
-	*field = (struct field_draft){ row->name, NULL, { 0 } };
-	(void)template_read(f, arena, n, r->event, &field->template);
+	return true;
 }
 
 /* The order of rules.md, then custom fields by name. */
@@ -190,15 +178,38 @@ static int by_order(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-void fields_read(struct faults *f, struct arena *arena, struct rule_draft *r)
+/* They are right for every event: reading them cannot fault. */
+void fields_read_defaults(struct faults *f, struct arena *arena, struct field_defaults *out)
 {
-	size_t given = r->fields ? r->fields->count : 0;
+	out->count = 0;
+	for (size_t i = 0; i < FIELDS; i++) {
+		if (!field_rows[i].otherwise)
+			continue;
+		struct field_draft *field = &out->field[out->count++];
+		struct node *n = arena_alloc(arena, sizeof(*n));
+		n->text = slice_of(field_rows[i].otherwise);
+		*field = (struct field_draft){ field_rows[i].name, NULL, { 0 } };
+		(void)template_read(f, arena, n, -1, &field->template);
+	}
+}
 
-	r->field = arena_alloc(arena, (given + FIELDS) * sizeof(*r->field));
+void fields_read(struct faults *f, struct arena *arena, const struct field_defaults *defaults,
+		 struct rule_draft *r)
+{
+	size_t given = r->fields ? r->fields->count : 0, count = 0;
+
+	if (!given && r->event >= 0) {
+		r->field = defaults->field;
+		r->n_field = defaults->count;
+		return;
+	}
+	struct field_draft *field = arena_alloc(arena, (given + FIELDS) * sizeof(*field));
 	for (const struct node *n = r->fields ? r->fields->first : NULL; n; n = n->next)
-		read_field(f, arena, r, n);
-	for (size_t i = 0; i < FIELDS && r->event >= 0; i++)
-		if (field_rows[i].otherwise && !node_get(r->fields, field_rows[i].name))
-			add_default(f, arena, r, &field_rows[i]);
-	qsort(r->field, r->n_field, sizeof(*r->field), by_order);
+		count += read_field(f, arena, r, n, &field[count]);
+	for (size_t i = 0; i < defaults->count && r->event >= 0; i++)
+		if (!node_get(r->fields, defaults->field[i].name))
+			field[count++] = defaults->field[i];
+	qsort(field, count, sizeof(*field), by_order);
+	r->field = field;
+	r->n_field = count;
 }

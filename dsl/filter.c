@@ -155,7 +155,7 @@ static const char *describe(struct walk *w, struct slice property, const struct 
 		add_shown(&s, e->text);
 	}
 	if (operand->count > WHAT_VALUES)
-		str_addf(&s, ", … %zu more", operand->count - WHAT_VALUES);
+		str_addf(&s, ", … %u more", operand->count - WHAT_VALUES);
 	if (operand->kind != NODE_TEXT)
 		str_add_char(&s, ']');
 	const char *what = arena_text(w->arena, str_slice(&s));

@@ -48,8 +48,9 @@ static void add_text(struct reader *r, struct choice *c, struct slice text)
 /* Each text of `c` followed by each of `more`. */
 static void append(struct reader *r, struct choice *c, const struct choice *more)
 {
-	struct choice out = { .count = 0 };
+	struct choice out;
 
+	out.count = 0;
 	for (size_t i = 0; i < c->count && !r->lost; i++) {
 		for (size_t k = 0; k < more->count; k++) {
 			struct slice a = c->text[i], b = more->text[k];
@@ -61,29 +62,30 @@ static void append(struct reader *r, struct choice *c, const struct choice *more
 			add_text(r, &out, (struct slice){ text, a.len + b.len });
 		}
 	}
-	*c = out;
+	memcpy(c->text, out.text, out.count * sizeof(out.text[0]));
+	c->count = out.count;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
 
-static struct choice read_choice(struct reader *r);
+/* They leave what was read in *c, of which only the texts that count are written. */
+static void read_choice(struct reader *r, struct choice *c);
 
-static struct choice one(const char *at, size_t len)
+static void one(struct choice *c, const char *at, size_t len)
 {
-	return (struct choice){ { { at, len } }, 1 };
+	c->text[0] = (struct slice){ at, len };
+	c->count = 1;
 }
 
-static struct choice read_group(struct reader *r)
+static void read_group(struct reader *r, struct choice *c)
 {
-	struct choice c = { .count = 0 };
-
+	c->count = 0;
 	(void)take(r, "?:");
 	r->lost |= next_is(r, "?") || next_is(r, "*") || ++r->depth > GROUPS_MOST;
 	if (!r->lost)
-		c = read_choice(r);
+		read_choice(r, c);
 	r->lost |= !take(r, ")");
 	r->depth--;
-	return c;
 }
 
 static bool is_letter(char c)
@@ -97,14 +99,15 @@ static bool is_sign(char c)
 	return c > ' ' && c < 0x7f && !is_letter(c);
 }
 
-static struct choice read_character(struct reader *r)
+static void read_character(struct reader *r, struct choice *c)
 {
 	const char *at = r->at;
 
 	if (take(r, "\\")) {
 		r->lost |= r->at == r->end || !is_sign(*r->at);
 		r->at += r->at < r->end;
-		return one(at + 1, 1);
+		one(c, at + 1, 1);
+		return;
 	}
 	size_t len = utf8_length(at, r->end);
 	r->lost |= !len || strchr("[]{}.*+?^$", *at);
@@ -113,19 +116,20 @@ static struct choice read_character(struct reader *r)
 	while (len == 1 && r->end - r->at > 1 && is_letter(at[0]) && is_letter(r->at[0]) &&
 	       is_letter(r->at[1]))
 		r->at++;
-	return one(at, len == 1 ? (size_t)(r->at - at) : len);
+	one(c, at, len == 1 ? (size_t)(r->at - at) : len);
 }
 
 /* A character or a group, once, or with a `?` behind it once or not at all. */
-static struct choice read_item(struct reader *r)
+static void read_item(struct reader *r, struct choice *c)
 {
-	struct choice c = take(r, "(") ? read_group(r) : read_character(r);
-
+	if (take(r, "("))
+		read_group(r, c);
+	else
+		read_character(r, c);
 	if (take(r, "?"))
-		add_text(r, &c, (struct slice){ "", 0 });
+		add_text(r, c, (struct slice){ "", 0 });
 	/* `??` and `?+` among them: what they match is another matter. */
 	r->lost |= next_is(r, "?") || next_is(r, "*") || next_is(r, "+") || next_is(r, "{");
-	return c;
 }
 
 static bool at_last_anchor(const struct reader *r)
@@ -136,27 +140,32 @@ static bool at_last_anchor(const struct reader *r)
 	       (left == 2 && (next_is(r, "\\z") || next_is(r, "\\Z")));
 }
 
-static struct choice read_sequence(struct reader *r)
+static void read_sequence(struct reader *r, struct choice *c)
 {
-	struct choice c = one("", 0);
+	struct choice item;
 
+	one(c, "", 0);
 	while (!r->lost && r->at < r->end && *r->at != '|' && *r->at != ')' && !at_last_anchor(r)) {
-		struct choice item = read_item(r);
-		append(r, &c, &item);
+		read_item(r, &item);
+		append(r, c, &item);
 	}
-	return c;
 }
 
-static struct choice read_choice(struct reader *r)
+/* Another alternative of `c`. */
+static void add_sequence(struct reader *r, struct choice *c)
 {
-	struct choice c = read_sequence(r);
+	struct choice other;
 
-	while (!r->lost && take(r, "|")) {
-		struct choice other = read_sequence(r);
-		for (size_t i = 0; i < other.count; i++)
-			add_text(r, &c, other.text[i]);
-	}
-	return c;
+	read_sequence(r, &other);
+	for (size_t i = 0; i < other.count; i++)
+		add_text(r, c, other.text[i]);
+}
+
+static void read_choice(struct reader *r, struct choice *c)
+{
+	read_sequence(r, c);
+	while (!r->lost && take(r, "|"))
+		add_sequence(r, c);
 }
 
 /* ---- case ---------------------------------------------------------------------- */
@@ -202,14 +211,12 @@ bool literals_of(struct slice pattern, struct arena *memory, struct literals *ou
 	struct reader r = { pattern.ptr, slice_end(pattern), memory, 0, false };
 	bool any_case = take(&r, "(?i)");
 	bool start = take(&r, "^") || take(&r, "\\A");
-	struct choice c = read_sequence(&r);
-	bool several = !start && next_is(&r, "|");
+	struct choice c;
 
-	while (!r.lost && several && take(&r, "|")) {
-		struct choice other = read_sequence(&r);
-		for (size_t i = 0; i < other.count; i++)
-			add_text(&r, &c, other.text[i]);
-	}
+	read_sequence(&r, &c);
+	bool several = !start && next_is(&r, "|");
+	while (!r.lost && several && take(&r, "|"))
+		add_sequence(&r, &c);
 	/* An anchor behind several alternatives belongs to the last one only. */
 	bool end = !r.lost && !several && r.at < r.end && at_last_anchor(&r);
 	if (any_case)

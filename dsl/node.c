@@ -33,6 +33,7 @@ struct cursor {
 
 struct frame {
 	struct node *node; /* a list or map that is open */
+	struct node *last; /* its newest member */
 	struct node *key;  /* a map's key that waits for its value */
 	struct map *seen;  /* keys of a map with more than FEW_KEYS */
 };
@@ -69,21 +70,13 @@ static bool is_plain(char c)
 	return c >= ' ' && c < 0x7f;
 }
 
-static struct place place_of(struct reader *r, yaml_mark_t mark)
+static struct place walk_to(struct reader *r, size_t index)
 {
 	struct cursor c = r->now;
 
-	/* The parser began at the first column. */
-	if (r->plain && mark.index <= r->text.len - r->base.at) {
-		r->now.index = mark.index;
-		r->now.place = (struct place){ r->base.at + (uint32_t)mark.index,
-					       r->base.line + (uint32_t)mark.line,
-					       1 + (uint32_t)mark.column };
-		return r->now.place;
-	}
-	if (mark.index < c.index)
-		c = mark.index < r->before.index ? (struct cursor){ r->base, 0 } : r->before;
-	while (c.index < mark.index && c.place.at < r->text.len) {
+	if (index < c.index)
+		c = index < r->before.index ? (struct cursor){ r->base, 0 } : r->before;
+	while (c.index < index && c.place.at < r->text.len) {
 		if (is_plain(r->text.ptr[c.place.at])) {
 			c.place.at++;
 			c.place.column++;
@@ -98,6 +91,16 @@ static struct place place_of(struct reader *r, yaml_mark_t mark)
 	}
 	r->now = c;
 	return c.place;
+}
+
+static struct place place_of(struct reader *r, const yaml_mark_t *mark)
+{
+	/* The parser began at the first column. */
+	if (r->plain && mark->index <= r->text.len - r->base.at)
+		return (struct place){ r->base.at + (uint32_t)mark->index,
+				       r->base.line + (uint32_t)mark->line,
+				       1 + (uint32_t)mark->column };
+	return walk_to(r, mark->index);
 }
 
 static struct span span_between(const struct reader *r, struct place a, struct place b)
@@ -163,18 +166,23 @@ static void refuse_bytes(struct reader *r, struct place p)
 static bool check_text(struct reader *r)
 {
 	const char *p = r->text.ptr, *end = p + r->text.len;
+	bool plain = true;
 
-	r->plain = true;
 	while (p < end) {
-		size_t len = is_plain(*p) ? 1 : utf8_length(p, end);
-		if (!len || !(is_plain(*p) || node_is_printable(p, len))) {
+		if (is_plain(*p)) {
+			p++;
+			continue;
+		}
+		size_t len = utf8_length(p, end);
+		if (!len || !node_is_printable(p, len)) {
 			refuse_bytes(r,
 				     place_walk(r->text, PLACE_START, (size_t)(p - r->text.ptr)));
 			return false;
 		}
-		r->plain &= len == 1 && *p != '\r';
+		plain &= len == 1 && *p != '\r';
 		p += len;
 	}
+	r->plain = plain;
 	return true;
 }
 
@@ -277,11 +285,11 @@ static void attach(struct reader *r, struct node *n)
 		}
 		remember_key(top, n->key);
 	}
-	if (top->node->last)
-		top->node->last->next = n;
+	if (top->last)
+		top->last->next = n;
 	else
 		top->node->first = n;
-	top->node->last = n;
+	top->last = n;
 	top->node->count++;
 }
 
@@ -330,8 +338,8 @@ static void refuse_properties(struct reader *r, struct node *n, const yaml_char_
 
 static void on_alias(struct reader *r, const yaml_event_t *e)
 {
-	struct node *n = new_node(r, NODE_TEXT, place_of(r, e->start_mark),
-				  place_of(r, e->end_mark));
+	struct node *n = new_node(r, NODE_TEXT, place_of(r, &e->start_mark),
+				  place_of(r, &e->end_mark));
 
 	n->broken = true;
 	fault(r->faults, CODE_ALIAS, n, "alias '*%s' is not allowed", (char *)e->data.alias.anchor);
@@ -350,8 +358,8 @@ static void on_scalar(struct reader *r, const yaml_event_t *e)
 		[YAML_FOLDED_SCALAR_STYLE] = STYLE_FOLDED,
 	};
 	struct slice text = { (const char *)e->data.scalar.value, e->data.scalar.length };
-	struct place start = place_of(r, e->start_mark);
-	struct node *n = new_node(r, NODE_TEXT, start, place_of(r, e->end_mark));
+	struct place start = place_of(r, &e->start_mark);
+	struct node *n = new_node(r, NODE_TEXT, start, place_of(r, &e->end_mark));
 
 	n->style = styles[e->data.scalar.style];
 	refuse_properties(r, n, e->data.scalar.anchor, e->data.scalar.tag);
@@ -376,7 +384,7 @@ static void on_scalar(struct reader *r, const yaml_event_t *e)
 static bool on_open(struct reader *r, const yaml_event_t *e)
 {
 	bool list = e->type == YAML_SEQUENCE_START_EVENT;
-	struct place start = place_of(r, e->start_mark);
+	struct place start = place_of(r, &e->start_mark);
 	struct node *n = new_node(r, list ? NODE_LIST : NODE_MAP, start, start);
 
 	refuse_properties(r, n, list ? e->data.sequence_start.anchor : e->data.mapping_start.anchor,
@@ -397,13 +405,13 @@ static bool on_open(struct reader *r, const yaml_event_t *e)
 static void on_close(struct reader *r, const yaml_event_t *e)
 {
 	struct frame *top = &r->stack[--r->depth];
-	struct place end = place_of(r, e->end_mark);
+	struct place end = place_of(r, &e->end_mark);
 	char c = r->text.ptr[top->node->start.at];
 
 	if (c == '[' || c == '{')
 		top->node->end = end;
-	else if (top->node->last)
-		top->node->end = top->node->last->end;
+	else if (top->last)
+		top->node->end = top->last->end;
 	forget_keys(top);
 }
 
@@ -412,7 +420,7 @@ static void on_document(struct reader *r, const yaml_event_t *e)
 	if (e->data.document_start.tag_directives.start ==
 	    e->data.document_start.tag_directives.end)
 		return;
-	fault_at(r->faults, CODE_DIRECTIVE, span_at(r, place_of(r, e->start_mark)),
+	fault_at(r->faults, CODE_DIRECTIVE, span_at(r, place_of(r, &e->start_mark)),
 		 "%%TAG directives are not allowed");
 }
 
@@ -490,13 +498,13 @@ static void report_syntax(struct reader *r)
 {
 	const yaml_parser_t *y = &r->parser;
 	struct faults *f = r->faults;
-	struct place at = place_of(r, y->problem_mark), context = at;
+	struct place at = place_of(r, &y->problem_mark), context = at;
 	struct slice rest = { r->text.ptr + at.at, r->text.len - at.at };
 	struct syntax_words words = syntax_words(y->problem, y->context, rest);
 
 	r->stopped = at;
 	if (y->context)
-		context = place_of(r, y->context_mark);
+		context = place_of(r, &y->context_mark);
 	if (words.at_context && context.at == at.at && r->depth)
 		context = r->stack[r->depth - 1].node->start;
 	fault_at(f, CODE_YAML_SYNTAX, span_at(r, words.at_context ? context : at), "%s",
@@ -526,13 +534,14 @@ static bool read_stream(struct reader *r)
 		}
 		at_end = event.type == YAML_STREAM_END_EVENT;
 		going = on_event(r, &event);
-		yaml_event_delete(&event);
 		if (++r->events > LIMIT_YAML_EVENTS) {
-			fault_at(r->faults, CODE_TOO_LARGE, span_at(r, r->now.place),
+			fault_at(r->faults, CODE_TOO_LARGE,
+				 span_at(r, place_of(r, &event.start_mark)),
 				 "the file holds more than %u keys and values", LIMIT_YAML_EVENTS);
 			r->stopped.at = (uint32_t)r->text.len;
 			going = false;
 		}
+		yaml_event_delete(&event);
 	}
 	yaml_parser_delete(&r->parser);
 	return at_end;

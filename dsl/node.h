@@ -27,17 +27,18 @@ struct faults;
 
 enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 
+/* A rule has thirty: they are most of what reading takes of memory. */
 struct node {
-	enum node_kind kind;
-	enum style style; /* NODE_TEXT */
-	bool broken;	  /* refused already: say no more of it; of a map: a member was left out */
-	uint32_t file;	  /* index in sources */
+	enum node_kind kind : 8;
+	enum style style : 8; /* NODE_TEXT */
+	bool broken;   /* refused already: say no more of it; of a map: a member was left out */
+	uint32_t file; /* index in sources */
 	struct place start, end;
-	struct slice text;	   /* NODE_TEXT: what it came out as */
-	const struct node *key;	   /* of a map's member: its key, a NODE_TEXT */
-	struct node *first, *last; /* members of a list or map, in order */
-	struct node *next;	   /* the next member beside this one */
-	size_t count;
+	uint32_t count;		/* of members */
+	struct slice text;	/* NODE_TEXT: what it came out as */
+	const struct node *key; /* of a map's member: its key, a NODE_TEXT */
+	struct node *first;	/* of the members of a list or map, in order */
+	struct node *next;	/* the next member beside this one */
 };
 
 struct documents {

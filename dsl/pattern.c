@@ -34,6 +34,7 @@ static const struct literals *read_texts(struct patterns *p, struct slice text)
 {
 	struct literals found;
 
+	arena_clear(&p->scratch);
 	if (text.len > LIMIT_PATTERN_BYTES || !literals_of(text, &p->scratch, &found))
 		return NULL;
 	struct literals *kept = arena_alloc(&p->arena, sizeof(*kept));

@@ -34,19 +34,18 @@ static struct slice next_piece(struct slice *rest)
 
 size_t pieces_cut(struct slice text, struct arena *memory, const struct piece **out)
 {
-	struct slice rest = text;
-	size_t n = 0;
+	struct piece *piece = NULL;
+	size_t n = 0, cap = 0;
 
-	while (rest.len) {
-		(void)next_piece(&rest);
-		n++;
+	for (struct slice rest = text; rest.len; n++) {
+		piece = mem_grow(piece, &cap, n + 1, sizeof(*piece));
+		piece[n].text = next_piece(&rest);
+		digest_sha256(piece[n].text, piece[n].digest);
 	}
-	struct piece *piece = arena_alloc(memory, (n + 1) * sizeof(*piece));
-	rest = text;
-	for (size_t i = 0; i < n; i++) {
-		piece[i].text = next_piece(&rest);
-		digest_sha256(piece[i].text, piece[i].digest);
-	}
-	*out = piece;
+	struct piece *kept = arena_alloc(memory, (n + 1) * sizeof(*kept));
+	if (n)
+		memcpy(kept, piece, n * sizeof(*kept));
+	mem_free(piece);
+	*out = kept;
 	return n;
 }

@@ -261,7 +261,7 @@ static void read_small_keys(struct faults *f, struct rule_draft *r)
 }
 
 void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
-	       const struct node *doc, struct rule_draft *r)
+	       const struct field_defaults *defaults, const struct node *doc, struct rule_draft *r)
 {
 	const struct node *name = node_get(doc, "rule");
 
@@ -277,6 +277,6 @@ void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
 	if (r->action)
 		read_action(f, r);
 	read_small_keys(f, r);
-	fields_read(f, arena, r);
+	fields_read(f, arena, defaults, r);
 	f->rule = NULL;
 }

@@ -13,10 +13,18 @@
 #include "dsl/template.h"
 #include "dsl/value.h"
 
+#define FIELDS 4
+
 struct field_draft {
 	const char *name;
 	const struct node *node; /* NULL: the default */
 	struct template template;
+};
+
+/* What a rule has that gives none; the same for all of them. */
+struct field_defaults {
+	struct field_draft field[FIELDS];
+	size_t count; /* 0: not read yet */
 };
 
 struct rule_draft {
@@ -35,7 +43,7 @@ struct rule_draft {
 	const struct node *action_account, *group, *fields;
 	int act;
 	bool issue, send;
-	struct field_draft *field; /* in the order of rules.md, custom fields by name */
+	const struct field_draft *field; /* in the order of rules.md, custom fields by name */
 	size_t n_field;
 
 	int64_t hold_email_ms;
@@ -57,7 +65,8 @@ const char *event_account_type(enum event_kind event);
 const char *action_account_type(int act);
 
 void rule_read(struct faults *f, struct patterns *patterns, struct arena *arena,
-	       const struct node *doc, struct rule_draft *out);
+	       const struct field_defaults *defaults, const struct node *doc,
+	       struct rule_draft *out);
 
 /* True for an unquoted number: a list's id. */
 bool rule_list_is_id(const struct node *list);

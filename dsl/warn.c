@@ -121,14 +121,18 @@ static void warn_accounts(struct faults *f, const struct drafts *d)
 void drafts_warn(struct faults *f, struct drafts *d)
 {
 	struct demands *list = mem_alloc((d->n_rule + 1) * sizeof(*list));
+	struct arena scratch;
 
+	arena_init(&scratch);
 	for (size_t i = 0; i < d->n_rule; i++) {
 		f->rule = d->rule[i].shown;
-		warn_filters(f, &d->arena, &d->rule[i], &list[i]);
+		arena_clear(&scratch);
+		warn_filters(f, &d->arena, &scratch, &d->rule[i], &list[i]);
 		list[i].never |= warn_no_change(f, &d->rule[i]);
 		warn_patterns(f, &d->rule[i]);
 		warn_fields(f, &list[i]);
 	}
+	arena_release(&scratch);
 	warn_overlaps(f, list, d->n_rule);
 	f->rule = NULL;
 	warn_accounts(f, d);

@@ -25,9 +25,12 @@ struct demands {
 	bool never; /* it cannot fire: this was said */
 };
 
-/* Fills *out, freed by demands_release, and warns of the rule's filters. */
-void warn_filters(struct faults *f, struct arena *arena, const struct rule_draft *r,
-		  struct demands *out);
+/*
+ * Fills *out, freed by demands_release, and warns of the rule's filters. What is in `scratch` is not wanted
+ * any longer behind it.
+ */
+void warn_filters(struct faults *f, struct arena *arena, struct arena *scratch,
+		  const struct rule_draft *r, struct demands *out);
 void demands_release(struct demands *d);
 
 /* A rule's patterns that can take very long. */

@@ -24,7 +24,7 @@ struct branch {
 
 struct tree {
 	struct faults *f;
-	struct arena *arena;
+	struct arena *arena, *branches;
 	const struct rule_draft *rule;
 	size_t tests;		  /* met so far: they stand in the order of the file */
 	struct literal_list must; /* what holds wherever we are */
@@ -38,7 +38,7 @@ static struct branch *plant(struct tree *t, const struct node *entry, bool turne
 
 static struct branch *plant_group(struct tree *t, const struct node *list, bool all, bool turned)
 {
-	struct branch *group = arena_alloc(t->arena, sizeof(*group)), **end = &group->first;
+	struct branch *group = arena_alloc(t->branches, sizeof(*group)), **end = &group->first;
 
 	*group = (struct branch){ .kind = all != turned ? BRANCH_ALL : BRANCH_ANY,
 				  .entry = list,
@@ -59,7 +59,7 @@ static struct branch *plant(struct tree *t, const struct node *entry, bool turne
 		return plant(t, not, !turned);
 	if (all || any)
 		return plant_group(t, all ? all : any, all != NULL, turned);
-	struct branch *leaf = arena_alloc(t->arena, sizeof(*leaf));
+	struct branch *leaf = arena_alloc(t->branches, sizeof(*leaf));
 	*leaf = (struct branch){ .kind = BRANCH_TEST, .entry = entry };
 	leaf->literal = (struct literal){ &t->rule->filter.test[t->tests++], turned, entry };
 	return leaf;
@@ -70,15 +70,18 @@ static bool is_leafy(const struct branch *b)
 	return b->kind == BRANCH_ALL || (b->first && !b->first->next);
 }
 
-/* The tests that hold wherever it holds; false where they are not all that it asks for. */
+/*
+ * The tests that hold wherever it holds, for `out` (NULL: nobody wants them); false where they are not all
+ * that it asks for.
+ */
 static bool collect(const struct branch *b, struct literal_list *out)
 {
 	bool whole = true;
 
-	if (b->kind == BRANCH_TEST)
-		literal_list_add(out, b->literal);
-	else if (!is_leafy(b))
+	if (b->kind != BRANCH_TEST && !is_leafy(b))
 		return false;
+	if (b->kind == BRANCH_TEST && out)
+		literal_list_add(out, b->literal);
 	for (const struct branch *c = b->first; c; c = c->next)
 		whole &= collect(c, out);
 	return whole;
@@ -310,18 +313,16 @@ static bool is_too_much(const struct filter_draft *filter)
 	return filter->n_test > TESTS_MOST || values > VALUES_MOST;
 }
 
-void warn_filters(struct faults *f, struct arena *arena, const struct rule_draft *r,
-		  struct demands *out)
+void warn_filters(struct faults *f, struct arena *arena, struct arena *scratch,
+		  const struct rule_draft *r, struct demands *out)
 {
-	struct tree t = { .f = f, .arena = arena, .rule = r };
+	struct tree t = { .f = f, .arena = arena, .branches = scratch, .rule = r };
 
 	*out = (struct demands){ .rule = r, .whole = !r->filters };
 	demand_change(&t);
 	if (r->filters && !is_too_much(&r->filter)) {
 		const struct branch *root = plant_group(&t, r->filters, true, false);
-		struct literal_list all = { 0 };
-		out->whole = collect(root, &all);
-		mem_free(all.list);
+		out->whole = collect(root, NULL);
 		walk(&t, root);
 	}
 	out->must = t.must;

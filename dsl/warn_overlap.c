@@ -12,10 +12,22 @@
 /* A rule is held against so many of those that could cover it. */
 #define OTHERS_MOST 16
 
+/*
+ * What tests ask, so far as it shows without a look at them: most pairs of rules then need none.
+ * Of tests that look for a pattern, and no more, one implies another only where the pattern is the same.
+ */
+struct marks {
+	uint64_t asked; /* a bit for each property; two may have the same */
+	uint64_t
+		pattern; /* PATTERN_BITS for each eighth of the properties, of which a pattern has one */
+};
+
+#define PATTERN_BITS 8
+
 /* Rules of one group, trigger and value, in the order of the files. */
 struct shelf {
 	const struct demands *list[OTHERS_MOST];
-	uint64_t asked[OTHERS_MOST]; /* which properties their filters test */
+	struct marks needs[OTHERS_MOST]; /* what a rule must ask that they cover */
 	size_t count;
 };
 
@@ -54,19 +66,39 @@ static struct slice key_of(struct overlaps *o, const struct rule_draft *r,
 	return str_slice(&o->key);
 }
 
-/*
- * A bit for each property that tests from `first` on ask for; two may have the same. What a rule asks of
- * a property, only one that asks something of it, too, can imply: most pairs need no closer look.
- */
-static uint64_t asked_by(const struct demands *d, size_t first)
+static bool looks_for_pattern(const struct literal *l)
 {
-	uint64_t asked = 0;
+	return l->test->pattern && !l->negated && !l->test->op->contrary;
+}
 
-	for (size_t i = first; i < d->must.count; i++) {
-		struct slice name = d->must.list[i].test->property_name;
-		asked |= UINT64_C(1) << (hash_bytes(0, name.ptr, name.len) & 63);
-	}
-	return asked;
+static void add_marks(struct marks *m, const struct literal *l, bool premise)
+{
+	struct slice name = l->test->property_name;
+	uint64_t hash = hash_bytes(0, name.ptr, name.len), first = (hash >> 6) % 8 * PATTERN_BITS;
+
+	m->asked |= UINT64_C(1) << (hash & 63);
+	if (looks_for_pattern(l))
+		m->pattern |= UINT64_C(1) << (first + hash_bytes(0, &l->test->pattern,
+								 sizeof(l->test->pattern)) %
+							      PATTERN_BITS);
+	else if (premise) /* a value that is named may match any */
+		m->pattern |= ((UINT64_C(1) << PATTERN_BITS) - 1) << first;
+}
+
+/* Of the tests from `first` on: as what may imply those of another rule, or as what must be implied. */
+static struct marks marks_of(const struct demands *d, size_t first, bool premises)
+{
+	struct marks m = { 0, 0 };
+
+	for (size_t i = first; i < d->must.count; i++)
+		add_marks(&m, &d->must.list[i], premises);
+	return m;
+}
+
+/* False: some test that is needed is implied by none. */
+static bool may_cover(struct marks needs, struct marks has)
+{
+	return !(needs.asked & ~has.asked) && !(needs.pattern & ~has.pattern);
 }
 
 static void shelve_under(struct overlaps *o, const struct demands *d, const struct slice *value)
@@ -82,7 +114,7 @@ static void shelve_under(struct overlaps *o, const struct demands *d, const stru
 	if (shelf->count == OTHERS_MOST)
 		return;
 	shelf->list[shelf->count] = d;
-	shelf->asked[shelf->count++] = asked_by(d, d->own);
+	shelf->needs[shelf->count++] = marks_of(d, d->own, false);
 }
 
 static void shelve(struct overlaps *o, const struct demands *d)
@@ -176,10 +208,10 @@ static bool look_among(struct overlaps *o, const struct demands *d, const struct
 {
 	const struct shelf *shelf = map_get(&o->shelves, key_of(o, d->rule, value));
 	struct faults *f = o->f;
-	uint64_t asked = asked_by(d, 0);
+	struct marks has = marks_of(d, 0, true);
 
 	for (size_t i = 0; shelf && i < shelf->count; i++) {
-		if ((shelf->asked[i] & ~asked) || !is_told(shelf->list[i], d))
+		if (!may_cover(shelf->needs[i], has) || !is_told(shelf->list[i], d))
 			continue;
 		const struct rule_draft *other = shelf->list[i]->rule;
 		f->rule = d->rule->shown;

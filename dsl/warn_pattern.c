@@ -294,10 +294,21 @@ static struct shape read_alternatives(struct reader *r)
 
 /* ---- patterns of a rule -------------------------------------------------------- */
 
+/* Without these nothing is repeated, and most patterns have none. */
+static bool may_repeat(struct slice pattern)
+{
+	for (size_t i = 0; i < pattern.len; i++)
+		if (pattern.ptr[i] == '*' || pattern.ptr[i] == '+' || pattern.ptr[i] == '{')
+			return true;
+	return false;
+}
+
 static void warn_pattern(struct faults *f, const struct node *n)
 {
 	struct reader r = { n->text.ptr, slice_end(n->text), false, NULL, NULL };
 
+	if (!may_repeat(n->text))
+		return;
 	(void)take(&r, "(?i)");
 	(void)read_alternatives(&r);
 	if (r.lost || r.at != r.end || !r.slow)

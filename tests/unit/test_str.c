@@ -295,6 +295,25 @@ static void arena_memory_is_zeroed_aligned_and_apart(void **state)
 	arena_release(&a); /* twice does no harm */
 }
 
+static void an_arena_that_was_cleared_hands_out_zeroes_again(void **state)
+{
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	arena_clear(&a); /* nothing is there */
+	for (size_t round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 100; i++) {
+			unsigned char *got = arena_alloc(&a, 1000);
+			for (size_t k = 0; k < 1000; k++)
+				assert_int_equal(got[k], 0);
+			memset(got, 0xff, 1000);
+		}
+		arena_clear(&a);
+	}
+	arena_release(&a);
+}
+
 static void arena_texts(void **state)
 {
 	struct arena a;
@@ -480,6 +499,7 @@ int main(void)
 		cmocka_unit_test(in_a_url),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(arena_memory_is_zeroed_aligned_and_apart),
+		cmocka_unit_test(an_arena_that_was_cleared_hands_out_zeroes_again),
 		cmocka_unit_test(arena_texts),
 		cmocka_unit_test(arrays_that_grow),
 		cmocka_unit_test(a_map_keeps_many_keys_in_order),
