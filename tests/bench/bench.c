@@ -43,6 +43,39 @@ double bench_median(double *runs, size_t n)
 	return runs[n / 2];
 }
 
+static int64_t fixed_now(void *ctx)
+{
+	(void)ctx;
+	return BENCH_NOW_MS;
+}
+
+static uint64_t fixed_random(void *ctx)
+{
+	(void)ctx;
+	return 4;
+}
+
+static enum rc fixed_secret(void *ctx, const struct secret *secret, struct str *out,
+			    struct err *err)
+{
+	(void)ctx;
+	(void)secret;
+	(void)err;
+	str_add_text(out, BENCH_SECRET);
+	return RC_OK;
+}
+
+struct world bench_world(void)
+{
+	static const struct log silent = { .now_ms = fixed_now };
+
+	return (struct world){ .wall_ms = fixed_now,
+			       .mono_ms = fixed_now,
+			       .random = fixed_random,
+			       .secret = fixed_secret,
+			       .log = &silent };
+}
+
 /* ---- the daemon ---------------------------------------------------------------- */
 
 static char folder[64], before[4096];

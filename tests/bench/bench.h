@@ -14,12 +14,18 @@
 
 #include "dsl/build.h"
 #include "dsl/eval.h"
+#include "engine/world.h"
 
 #define BENCH_RUNS 7
 
 double bench_cpu_s(void);  /* processor time of this thread */
 double bench_wall_s(void); /* for what waits for a disk */
 double bench_median(double *runs, size_t n);
+
+/* A world that stands still: one moment, one chance, one secret; no network, no state, and nothing is logged. */
+#define BENCH_NOW_MS INT64_C(1767603600000)
+#define BENCH_SECRET "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
+struct world bench_world(void);
 
 /* ---- the daemon ---------------------------------------------------------------- */
 

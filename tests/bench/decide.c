@@ -28,18 +28,6 @@
 	"\"n4\":\"99\",\"n3\":\"99\",\"p11\":\"99\",\"p12\":\"99\",\"p13\":\"99\",\"p14\":\"99\",\"p15\":\"99\"," \
 	"\"p16\":\"99\",\"p17\":\"99\",\"p18\":\"99\"}"
 
-static int64_t fixed_now(void *ctx)
-{
-	(void)ctx;
-	return 1767603600000;
-}
-
-static uint64_t fixed_random(void *ctx)
-{
-	(void)ctx;
-	return 4;
-}
-
 static int64_t no_window(const struct source *s)
 {
 	(void)s;
@@ -53,11 +41,11 @@ static void fill_contact(const struct table *t, size_t i, struct arena *memory, 
 	char *id = arena_printf(memory, "%zu", 100000 + i);
 
 	*c = (struct contact){
-		.asked = id, .id = id, .created_ms = 1, .modified_ms = fixed_now(NULL) - 60000
+		.asked = id, .id = id, .created_ms = 1, .modified_ms = BENCH_NOW_MS - 60000
 	};
 	c->property = arena_alloc(memory, t->n_property * sizeof(*c->property));
 	history[0] = (struct entry){ 1000000, slice_of("v9"), false };
-	history[1] = (struct entry){ fixed_now(NULL) - 120000, slice_of("v0"), false };
+	history[1] = (struct entry){ BENCH_NOW_MS - 120000, slice_of("v0"), false };
 	for (size_t k = 0; k < t->n_property; k++) {
 		struct contact_property *p = &c->property[k];
 		p->read = true;
@@ -101,7 +89,7 @@ static bool decide_contacts(const struct world *world, const struct table *t, st
 			struct news news = { .contact = c.id,
 					     .modified_ms = c.modified_ms,
 					     .came = CAME };
-			decide_contact(&d, &c, &news, fixed_now(NULL), &memory);
+			decide_contact(&d, &c, &news, BENCH_NOW_MS, &memory);
 		}
 		arena_release(&memory);
 		if (db_commit(world->db, &err) != RC_OK)
@@ -126,7 +114,7 @@ static void remove_state(const char *path)
 /* What decide_contact leaves in the store of one such contact. */
 static void write_rows(struct db *db, const struct table *t, const char *contact)
 {
-	int64_t now = fixed_now(NULL), at = now - 120000;
+	int64_t now = BENCH_NOW_MS, at = now - 120000;
 
 	db_run(db,
 	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name, from_value,"
@@ -181,11 +169,8 @@ struct run {
 
 static bool run_once(const struct table *t, bool alone, struct run *out, int64_t *planned)
 {
-	struct log silent = { .now_ms = fixed_now };
 	struct source_ops ops = hubspot_ops;
-	struct world world = {
-		.wall_ms = fixed_now, .mono_ms = fixed_now, .random = fixed_random, .log = &silent
-	};
+	struct world world = bench_world();
 	struct watches watches = { 0 };
 	struct first_clock clock = { 1000000000, 0, 0 };
 	int64_t count[STATE_COUNT];
@@ -196,7 +181,7 @@ static bool run_once(const struct table *t, bool alone, struct run *out, int64_t
 	snprintf(path, sizeof(path), "/tmp/hs2cert-bench-%d.db", (int)getpid());
 	remove_state(path);
 	if (db_open(path, DB_OWN, &world.db, &err) != RC_OK ||
-	    watches_sync(world.db, t, NULL, 1000000000, &silent, &watches, &err) != RC_OK ||
+	    watches_sync(world.db, t, NULL, 1000000000, world.log, &watches, &err) != RC_OK ||
 	    watches_start(world.db, &watches, t->rule[0].source, &clock, &err) != RC_OK)
 		return complain(&err);
 	double wall = bench_wall_s(), cpu = bench_cpu_s();

@@ -38,7 +38,6 @@
 #define ROUNDS 5
 #define ROUND_RELOADS 20
 #define URL "https://hooks.example.org/hubspot"
-#define SECRET "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 
 static const char accounts[] =
 	"account: hubspot\nhubspot:\n  token: '${HUBSPOT_TOKEN}'\n  base-url: 'http://127.0.0.1:9'\n"
@@ -46,28 +45,6 @@ static const char accounts[] =
 	"account: certifier\ncertifier: { token: '${CERTIFIER_TOKEN}', base-url: 'http://127.0.0.1:9' }\n---\n";
 
 /* ---- in this process ------------------------------------------------------------ */
-
-static int64_t fixed_now(void *ctx)
-{
-	(void)ctx;
-	return INT64_C(1767603600000);
-}
-
-static uint64_t fixed_random(void *ctx)
-{
-	(void)ctx;
-	return 4;
-}
-
-static enum rc fixed_secret(void *ctx, const struct secret *secret, struct str *out,
-			    struct err *err)
-{
-	(void)ctx;
-	(void)secret;
-	(void)err;
-	str_add_text(out, SECRET);
-	return RC_OK;
-}
 
 /* Another number in one of the rules. */
 static void edit(char *text, size_t n)
@@ -80,12 +57,7 @@ static void edit(char *text, size_t n)
 static void swaps(char *text, size_t len)
 {
 	double build[SWAPS], cpu[SWAPS], wall[SWAPS], gone[SWAPS], longest = 0;
-	struct log silent = { .now_ms = fixed_now };
-	struct world world = { .wall_ms = fixed_now,
-			       .mono_ms = fixed_now,
-			       .random = fixed_random,
-			       .secret = fixed_secret,
-			       .log = &silent };
+	struct world world = bench_world();
 	struct err err;
 
 	if (db_open("swap.db", DB_OWN, &world.db, &err) != RC_OK)
@@ -261,7 +233,7 @@ static void send_one(struct sender *s, struct line *l, double due)
 		"\"objectId\":%zu,\"propertyName\":\"p1\",\"propertyValue\":\"v1\",\"changeSource\":\"CRM_UI\"}]",
 		s->sent, ms, 546500000000 + s->sent);
 	str_addf(&text, "POST" URL "%s%lld", str_text(&body), ms);
-	digest_hmac(slice_of(SECRET), str_slice(&text), mac);
+	digest_hmac(slice_of(BENCH_SECRET), str_slice(&text), mac);
 	str_clear(&text);
 	str_addf(
 		&text,
@@ -398,7 +370,7 @@ void bench_reload(const char *program)
 		exit(3);
 	setenv("HUBSPOT_TOKEN", "none", 1);
 	setenv("CERTIFIER_TOKEN", "none", 1);
-	setenv("HOOK_SECRET", SECRET, 1);
+	setenv("HOOK_SECRET", BENCH_SECRET, 1);
 	work_make(&work, RULES, false);
 	str_init(&text, (size_t)1 << 30);
 	str_add_text(&text, accounts);

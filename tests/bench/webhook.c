@@ -22,9 +22,7 @@
 #define BATCH 100
 #define BATCHES 640
 #define TOGETHER 64
-#define NOW INT64_C(1767603600000)
 #define URL "https://hooks.example.org/hubspot"
-#define SECRET "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 
 static const char rules[] = "account: hubspot\nhubspot:\n  token: ${T}\n"
 			    "  webhook: { public-url: \"" URL "\", secret: \"${S}\" }\n---\n"
@@ -37,28 +35,6 @@ struct letter {
 	struct str body, signature;
 	char stamp[24];
 };
-
-static int64_t fixed_now(void *ctx)
-{
-	(void)ctx;
-	return NOW;
-}
-
-static uint64_t fixed_random(void *ctx)
-{
-	(void)ctx;
-	return 4;
-}
-
-static enum rc fixed_secret(void *ctx, const struct secret *secret, struct str *out,
-			    struct err *err)
-{
-	(void)ctx;
-	(void)secret;
-	(void)err;
-	str_add_text(out, SECRET);
-	return RC_OK;
-}
 
 /* Nobody ever answers. */
 static void ignore_request(void *ctx, const struct http_request *request, http_done *done,
@@ -103,12 +79,13 @@ static void write_letter(struct letter *l, size_t first)
 			"\"occurredAt\":%lld,\"subscriptionType\":\"contact.propertyChange\",\"attemptNumber\":0,"
 			"\"objectId\":%zu,\"propertyName\":\"tier\",\"propertyValue\":\"Gold\","
 			"\"changeSource\":\"CRM_UI\",\"sourceId\":\"userId:98499705\"}",
-			i ? ',' : '[', first + i, (long long)NOW, 546500000000 + first + i);
+			i ? ',' : '[', first + i, (long long)BENCH_NOW_MS,
+			546500000000 + first + i);
 	str_add_char(&l->body, ']');
-	snprintf(l->stamp, sizeof(l->stamp), "%lld", (long long)NOW);
+	snprintf(l->stamp, sizeof(l->stamp), "%lld", (long long)BENCH_NOW_MS);
 	str_init(&text, SIZE_MAX);
 	str_addf(&text, "POST" URL "%s%s", str_text(&l->body), l->stamp);
-	digest_hmac(slice_of(SECRET), str_slice(&text), mac);
+	digest_hmac(slice_of(BENCH_SECRET), str_slice(&text), mac);
 	str_release(&text);
 	str_init(&l->signature, 100);
 	base64_add(&l->signature, mac, sizeof(mac));
@@ -199,17 +176,12 @@ struct runs {
 
 static void run(struct table *t, const struct letter *letters, struct runs *r, size_t i)
 {
-	static struct log silent = { .now_ms = fixed_now };
-	struct world world = { .wall_ms = fixed_now,
-			       .mono_ms = fixed_now,
-			       .random = fixed_random,
-			       .http_start = ignore_request,
-			       .http_cancel = ignore_cancel,
-			       .secret = fixed_secret,
-			       .log = &silent };
+	struct world world = bench_world();
 	char path[64];
 	struct err err;
 
+	world.http_start = ignore_request;
+	world.http_cancel = ignore_cancel;
 	snprintf(path, sizeof(path), "/tmp/hs2cert-bench-%d.db", (int)getpid());
 	remove_state(path);
 	if (db_open(path, DB_OWN, &world.db, &err) != RC_OK) {

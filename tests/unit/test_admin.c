@@ -392,15 +392,20 @@ static const char *ask(const char *request)
 #define END " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 #define JSON "Content-Type: application/json\r\nContent-Length: 0\r\n"
 
-static void only_a_post_asks_for_a_reload(void **state)
+/* On a port of its own, for whoever asks. */
+static void open_endpoint(struct house *h)
 {
-	struct house *h = *state;
+	const struct gate gate = { 0 };
 	struct admin_place place;
-	struct gate gate = { 0 };
 	struct err err;
 
 	assert_true(admin_place_of("127.0.0.1:0", &place));
 	assert_int_equal(admin_open(&admin, &place, &gate, &h->scope, &err), RC_OK);
+}
+
+static void only_a_post_asks_for_a_reload(void **state)
+{
+	open_endpoint(*state);
 	assert_non_null(strstr(ask("GET /reload" END "\r\n"), "HTTP/1.1 405"));
 	assert_false(admin_asks_reload(admin));
 	assert_non_null(strstr(ask("POST /status" END JSON "\r\n"), "HTTP/1.1 405"));
@@ -442,13 +447,7 @@ static void only_a_post_asks_for_a_reload(void **state)
 /* Somebody may have edited since the folder was read. */
 static void who_asks_while_rules_are_built_waits_for_the_next(void **state)
 {
-	struct house *h = *state;
-	struct admin_place place;
-	struct gate gate = { 0 };
-	struct err err;
-
-	assert_true(admin_place_of("127.0.0.1:0", &place));
-	assert_int_equal(admin_open(&admin, &place, &gate, &h->scope, &err), RC_OK);
+	open_endpoint(*state);
 	int first = send_request("POST /reload" END JSON "\r\n");
 	(void)read_answer(first);
 	admin_begin_reload(admin);
@@ -483,12 +482,8 @@ static void who_asks_while_rules_are_built_waits_for_the_next(void **state)
 static void a_stopping_engine_takes_no_reload(void **state)
 {
 	struct house *h = *state;
-	struct admin_place place;
-	struct gate gate = { 0 };
-	struct err err;
 
-	assert_true(admin_place_of("127.0.0.1:0", &place));
-	assert_int_equal(admin_open(&admin, &place, &gate, &h->scope, &err), RC_OK);
+	open_endpoint(h);
 	engine_stop(h->engine);
 	assert_non_null(strstr(ask("POST /reload" END JSON "\r\n"), "HTTP/1.1 503"));
 	assert_false(admin_asks_reload(admin));

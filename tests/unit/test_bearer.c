@@ -2,7 +2,7 @@
  * The token of an account that is connected over OAuth: renewed early, by one at a time, kept before
  * it is used, and given up without a loop. Against the sandbox's OAuth, in a world of a few lines.
  */
-#include "tests/unit/rules.h"
+#include "tests/unit/oauth.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,8 @@
 #include "base/clock.h"
 #include "engine/bearer.h"
 #include "engine/grant.h"
-#include "engine/sandbox/sandbox.h"
 #include "engine/store/db.h"
 
-#define START INT64_C(1795435220000)
 #define SCOPES "oauth crm.objects.contacts.read crm.schemas.contacts.read crm.lists.read"
 
 static const char rules[] =
@@ -23,68 +21,15 @@ static const char rules[] =
 	"action: { do: issue-credential, group: g }\n";
 
 static struct {
-	struct world world;
-	struct log log;
 	char *text; /* of the log */
 	size_t text_len;
-	struct sandbox *sandbox;
 	struct db *db;
 	struct table *table;
 	const struct account *account;
 	struct bearer *bearer;
-	int64_t now_ms;
-	uint64_t drawn;
-	const char *secret;
-	/* the request under way */
-	struct str body;
-	http_done *done;
-	void *arg;
-	bool lost; /* answers do not arrive */
 	const char *refuse_commit;
 	struct err err;
 } s;
-
-static int64_t now_of(void *ctx)
-{
-	(void)ctx;
-	return s.now_ms;
-}
-
-static uint64_t chance(void *ctx)
-{
-	(void)ctx;
-	return s.drawn += UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static void http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
-{
-	(void)ctx;
-	assert_null(s.done); /* one at a time */
-	assert_string_equal(request->method, "POST");
-	assert_null(request->bearer);
-	assert_true(request->fresh);
-	assert_non_null(strstr(request->url, "/oauth/2026-03/token"));
-	str_clear(&s.body);
-	str_add_slice(&s.body, request->body);
-	s.done = done;
-	s.arg = arg;
-}
-
-static void http_cancel(void *ctx, const void *arg)
-{
-	(void)ctx;
-	if (arg == s.arg)
-		s.done = NULL;
-}
-
-static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
-{
-	(void)ctx;
-	if (!s.secret)
-		return err_set(err, RC_REFUSED, "'%s' is not set", secret->name);
-	str_add_text(out, s.secret);
-	return RC_OK;
-}
 
 static bool at_commit(void *ctx, const char *tag, bool after)
 {
@@ -98,7 +43,7 @@ static void connect(void)
 	const char *access, *refresh;
 
 	grant_init(&g);
-	sandbox_grant(s.sandbox, s.now_ms, "the-app", SCOPES, &access, &refresh, &g.expires_ms);
+	sandbox_grant(w.sandbox, w.now_ms, "the-app", SCOPES, &access, &refresh, &g.expires_ms);
 	str_add_text(&g.client_id, "the-app");
 	str_add_text(&g.access, access);
 	str_add_text(&g.refresh, refresh);
@@ -115,24 +60,14 @@ static int setup(void **state)
 	sandbox_defaults(&o);
 	o.oauth_secret = "app-secret-canary";
 	o.oauth_rotates = true;
-	s.sandbox = sandbox_new(&o);
-	s.now_ms = START;
-	s.secret = "app-secret-canary";
-	str_init(&s.body, LIMIT_FORM_BYTES);
-	s.log = (struct log){ .out = open_memstream(&s.text, &s.text_len), .now_ms = now_of };
+	world_begin(&o, "app-secret-canary");
+	w.log.out = open_memstream(&s.text, &s.text_len);
 	assert_int_equal(db_open(":memory:", DB_OWN, &s.db, &s.err), RC_OK);
 	db_hook(s.db, at_commit, NULL);
-	s.world = (struct world){ .wall_ms = now_of,
-				  .mono_ms = now_of,
-				  .random = chance,
-				  .http_start = http_start,
-				  .http_cancel = http_cancel,
-				  .secret = secret,
-				  .db = s.db,
-				  .log = &s.log };
+	w.world.db = s.db;
 	s.table = table_of(rules);
 	s.account = table_account(s.table, "academy");
-	s.bearer = bearer_new(&s.world);
+	s.bearer = bearer_new(&w.world);
 	return 0;
 }
 
@@ -142,47 +77,21 @@ static int teardown(void **state)
 	bearer_free(s.bearer);
 	db_close(s.db);
 	table_unref(s.table);
-	sandbox_free(s.sandbox);
-	str_release(&s.body);
-	fclose(s.log.out);
+	world_end();
+	fclose(w.log.out);
 	free(s.text);
 	return 0;
 }
 
 static const char *log_text(void)
 {
-	fflush(s.log.out);
+	fflush(w.log.out);
 	return s.text ? s.text : "";
 }
 
 static void load(void)
 {
 	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_OK);
-}
-
-/* Whether a request was under way; it gets its answer now. */
-static bool answer(void)
-{
-	struct sandbox_request r = { .method = "POST",
-				     .path = "/hubspot/oauth/2026-03/token",
-				     .query = "",
-				     .body = str_slice(&s.body) };
-	struct sandbox_answer a;
-	http_done *done = s.done;
-
-	if (!done)
-		return false;
-	s.done = NULL;
-	sandbox_call(s.sandbox, s.now_ms, &r, &a);
-	bool lost = s.lost || a.delivery != SANDBOX_WHOLE;
-	done(s.arg, &(struct http_response){ .outcome = lost ? HTTP_UNKNOWN : HTTP_ANSWER,
-					     .problem = "it was cut",
-					     .status = a.status,
-					     .body = str_slice(&a.body),
-					     .date_ms = HTTP_ABSENT,
-					     .retry_after_ms = HTTP_ABSENT });
-	str_release(&a.body);
-	return true;
 }
 
 static void step(void)
@@ -200,15 +109,15 @@ static void live_until(int64_t until_ms)
 		int64_t wake = bearer_wake_ms(s.bearer);
 		if (wake > until_ms)
 			break;
-		s.now_ms = wake > s.now_ms ? wake : s.now_ms + 1;
+		w.now_ms = wake > w.now_ms ? wake : w.now_ms + 1;
 	}
-	s.now_ms = until_ms;
+	w.now_ms = until_ms;
 	step();
 }
 
 static size_t asked(void)
 {
-	return sandbox_calls(s.sandbox, "token");
+	return sandbox_calls(w.sandbox, "token");
 }
 
 static void token_is(char out[64])
@@ -249,10 +158,10 @@ static void another_app_needs_a_grant_of_its_own(void **state)
 static void without_a_state_there_is_none(void **state)
 {
 	(void)state;
-	s.world.db = NULL;
+	w.world.db = NULL;
 	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
 	assert_non_null(strstr(s.err.text, "no state is open that has its grant"));
-	s.secret = NULL;
+	w.secret = NULL;
 	assert_int_equal(bearer_load(s.bearer, s.account, &s.err), RC_REFUSED);
 	assert_non_null(strstr(s.err.text, "'SECRET' is not set"));
 }
@@ -267,7 +176,7 @@ static void it_is_renewed_before_it_ends(void **state)
 	token_is(first);
 	live_until(START + 24 * MS_MINUTE);
 	assert_int_equal(asked(), 0);
-	s.now_ms = START + 25 * MS_MINUTE;
+	w.now_ms = START + 25 * MS_MINUTE;
 	step();
 	assert_true(bearer_busy(s.bearer));
 	assert_true(bearer_usable(s.bearer)); /* the old one holds still */
@@ -277,7 +186,7 @@ static void it_is_renewed_before_it_ends(void **state)
 	assert_true(bearer_usable(s.bearer));
 	assert_false(bearer_busy(s.bearer));
 	for (int i = 0; i < 48; i++) {
-		live_until(s.now_ms + 30 * MS_MINUTE);
+		live_until(w.now_ms + 30 * MS_MINUTE);
 		assert_true(bearer_usable(s.bearer));
 	}
 	assert_in_range(asked(), 48, 60); /* once in 25 minutes */
@@ -288,7 +197,7 @@ static void after_a_long_sleep_requests_wait_for_it(void **state)
 	(void)state;
 	connect();
 	load();
-	s.now_ms += 5 * MS_HOUR;
+	w.now_ms += 5 * MS_HOUR;
 	assert_false(bearer_usable(s.bearer));
 	assert_true(bearer_there(s.bearer));
 	step();
@@ -305,7 +214,7 @@ static void a_token_is_kept_before_it_is_used(void **state)
 	connect();
 	load();
 	token_is(first);
-	s.now_ms += 26 * MS_MINUTE;
+	w.now_ms += 26 * MS_MINUTE;
 	step();
 	s.refuse_commit = "renew";
 	assert_true(answer());
@@ -325,7 +234,7 @@ static void what_was_renewed_survives_the_process(void **state)
 	live_until(START + 3 * MS_HOUR);
 	token_is(was);
 	bearer_free(s.bearer);
-	s.bearer = bearer_new(&s.world);
+	s.bearer = bearer_new(&w.world);
 	load();
 	token_is(is);
 	assert_string_equal(was, is);
@@ -340,7 +249,7 @@ static void a_revoked_grant_ends_it_without_a_loop(void **state)
 	(void)state;
 	connect();
 	load();
-	sandbox_revoke(s.sandbox);
+	sandbox_revoke(w.sandbox);
 	live_until(START + 24 * MS_HOUR);
 	assert_int_equal(asked(), 1);
 	assert_false(bearer_there(s.bearer));
@@ -348,18 +257,18 @@ static void a_revoked_grant_ends_it_without_a_loop(void **state)
 	assert_non_null(strstr(log_text(), "hs2cert connect academy"));
 	assert_false(bearer_look(s.bearer));
 	/* A process that starts later asks no more, either. */
-	struct bearer *later = bearer_new(&s.world);
+	struct bearer *later = bearer_new(&w.world);
 	assert_int_equal(bearer_load(later, s.account, &s.err), RC_OK);
 	assert_false(bearer_there(later));
 	assert_int_equal(bearer_step(later, &s.err), RC_OK);
-	assert_null(s.done);
+	assert_null(w.done);
 	bearer_free(later);
 	serial = bearer_serial(s.bearer);
 	connect();
 	assert_true(bearer_look(s.bearer));
 	assert_true(bearer_usable(s.bearer));
 	assert_true(bearer_serial(s.bearer) != serial);
-	live_until(s.now_ms + 2 * MS_HOUR);
+	live_until(w.now_ms + 2 * MS_HOUR);
 	assert_true(bearer_usable(s.bearer));
 }
 
@@ -368,13 +277,13 @@ static void who_is_connected_anew_meanwhile_goes_on(void **state)
 	(void)state;
 	connect();
 	load();
-	sandbox_revoke(s.sandbox);
-	s.now_ms += 26 * MS_MINUTE;
+	sandbox_revoke(w.sandbox);
+	w.now_ms += 26 * MS_MINUTE;
 	step();
 	connect();
 	assert_true(answer()); /* BAD_REFRESH_TOKEN, of the grant before */
 	assert_true(bearer_there(s.bearer));
-	live_until(s.now_ms + 2 * MS_HOUR);
+	live_until(w.now_ms + 2 * MS_HOUR);
 	assert_true(bearer_usable(s.bearer));
 	assert_null(strstr(log_text(), "hs2cert connect"));
 }
@@ -384,7 +293,7 @@ static void failures_back_off(void **state)
 	(void)state;
 	connect();
 	load();
-	assert_int_equal(sandbox_fault(s.sandbox, "token", FAULT_STATUS, 503, -1, 0, 1000, &s.err),
+	assert_int_equal(sandbox_fault(w.sandbox, "token", FAULT_STATUS, 503, -1, 0, 1000, &s.err),
 			 RC_OK);
 	live_until(START + 2 * MS_HOUR);
 	assert_in_range(asked(), 10, 30);
@@ -392,8 +301,8 @@ static void failures_back_off(void **state)
 	assert_false(bearer_usable(s.bearer));
 	assert_true(bearer_failures(s.bearer) > 5);
 	assert_true(bearer_waits_ms(s.bearer) > 0);
-	sandbox_faults_clear(s.sandbox);
-	live_until(s.now_ms + 16 * MS_MINUTE);
+	sandbox_faults_clear(w.sandbox);
+	live_until(w.now_ms + 16 * MS_MINUTE);
 	assert_true(bearer_usable(s.bearer));
 	assert_int_equal(bearer_failures(s.bearer), 0);
 }
@@ -402,13 +311,13 @@ static void failures_back_off(void **state)
 static void a_lost_answer_is_asked_for_again(void **state)
 {
 	(void)state;
-	sandbox_options(s.sandbox)->oauth_rotates = false;
+	sandbox_options(w.sandbox)->oauth_rotates = false;
 	connect();
 	load();
-	s.lost = true;
+	w.outcome = HTTP_UNKNOWN;
 	live_until(START + 26 * MS_MINUTE);
 	assert_true(asked() > 1);
-	s.lost = false;
+	w.outcome = HTTP_ANSWER;
 	live_until(START + 40 * MS_MINUTE);
 	assert_true(bearer_usable(s.bearer));
 }
@@ -418,16 +327,16 @@ static void a_wrong_app_secret_waits_for_another(void **state)
 	(void)state;
 	connect();
 	load();
-	s.now_ms += 26 * MS_MINUTE;
-	sandbox_options(s.sandbox)->oauth_secret = "the new one";
-	live_until(s.now_ms + 3 * MS_HOUR);
+	w.now_ms += 26 * MS_MINUTE;
+	sandbox_options(w.sandbox)->oauth_secret = "the new one";
+	live_until(w.now_ms + 3 * MS_HOUR);
 	assert_int_equal(asked(), 1);
 	assert_false(bearer_there(s.bearer));
 	assert_non_null(strstr(log_text(), "mend client-id or client-secret"));
 	assert_false(bearer_look(s.bearer));
-	s.secret = "the new one";
+	w.secret = "the new one";
 	assert_true(bearer_look(s.bearer)); /* the grant itself is fine */
-	live_until(s.now_ms + MS_MINUTE);
+	live_until(w.now_ms + MS_MINUTE);
 	assert_true(bearer_usable(s.bearer));
 }
 
@@ -439,7 +348,7 @@ static void a_refused_token_is_renewed_once(void **state)
 	connect();
 	load();
 	token_is(first);
-	s.now_ms += MS_MINUTE;
+	w.now_ms += MS_MINUTE;
 	assert_true(bearer_refused(s.bearer, slice_of(first)));
 	assert_false(bearer_usable(s.bearer));
 	assert_true(bearer_refused(s.bearer, slice_of(first))); /* another request's 401 */
@@ -463,30 +372,30 @@ static void tokens_that_are_refused_again_and_again_cost_one_request_a_minute(vo
 		token_is(token);
 		bearer_accepted(s.bearer, slice_of(token));
 		assert_true(bearer_refused(s.bearer, slice_of(token)));
-		live_until(s.now_ms + 30 * MS_SECOND);
-		live_until(s.now_ms + 31 * MS_SECOND);
+		live_until(w.now_ms + 30 * MS_SECOND);
+		live_until(w.now_ms + 31 * MS_SECOND);
 	}
 	assert_in_range(asked(), 18, 21);
 }
 
 static void of_two_processes_one_asks(void **state)
 {
-	struct bearer *other = bearer_new(&s.world);
+	struct bearer *other = bearer_new(&w.world);
 	char mine[64];
 
 	(void)state;
 	connect();
 	load();
 	assert_int_equal(bearer_load(other, s.account, &s.err), RC_OK);
-	s.now_ms += 26 * MS_MINUTE;
+	w.now_ms += 26 * MS_MINUTE;
 	step();
 	assert_true(bearer_busy(s.bearer));
 	assert_int_equal(bearer_step(other, &s.err), RC_OK);
 	assert_false(bearer_busy(other));
-	assert_true(bearer_wake_ms(other) <= s.now_ms + MS_SECOND);
+	assert_true(bearer_wake_ms(other) <= w.now_ms + MS_SECOND);
 	assert_true(answer());
 	token_is(mine);
-	s.now_ms += MS_SECOND;
+	w.now_ms += MS_SECOND;
 	assert_int_equal(bearer_step(other, &s.err), RC_OK);
 	assert_false(bearer_busy(other));
 	assert_true(slice_is(bearer_token(other), mine));
@@ -501,18 +410,18 @@ static void the_lease_of_one_that_is_gone_ends(void **state)
 	(void)state;
 	connect();
 	load();
-	s.now_ms += 26 * MS_MINUTE;
-	assert_int_equal(grant_lease(s.db, "academy", "somebody", s.now_ms, &mine, &s.err), RC_OK);
+	w.now_ms += 26 * MS_MINUTE;
+	assert_int_equal(grant_lease(s.db, "academy", "somebody", w.now_ms, &mine, &s.err), RC_OK);
 	assert_true(mine);
-	live_until(s.now_ms + GRANT_LEASE_MS - MS_SECOND);
+	live_until(w.now_ms + GRANT_LEASE_MS - MS_SECOND);
 	assert_int_equal(asked(), 0);
-	live_until(s.now_ms + 2 * MS_SECOND);
+	live_until(w.now_ms + 2 * MS_SECOND);
 	assert_int_equal(asked(), 1);
 	/* One that ends later than any can: somebody's clock was wrong. */
 	assert_int_equal(
-		grant_lease(s.db, "academy", "somebody", s.now_ms + 9 * MS_DAY, &mine, &s.err),
+		grant_lease(s.db, "academy", "somebody", w.now_ms + 9 * MS_DAY, &mine, &s.err),
 		RC_OK);
-	live_until(s.now_ms + 26 * MS_MINUTE);
+	live_until(w.now_ms + 26 * MS_MINUTE);
 	assert_int_equal(asked(), 2);
 }
 
@@ -524,12 +433,12 @@ static void a_reload_keeps_what_is_under_way(void **state)
 	(void)state;
 	connect();
 	load();
-	s.now_ms += 26 * MS_MINUTE;
+	w.now_ms += 26 * MS_MINUTE;
 	step();
 	assert_int_equal(bearer_load(s.bearer, table_account(again, "academy"), &s.err), RC_OK);
 	assert_true(bearer_busy(s.bearer));
 	assert_true(answer());
-	live_until(s.now_ms + 3 * MS_HOUR);
+	live_until(w.now_ms + 3 * MS_HOUR);
 	assert_true(bearer_usable(s.bearer));
 	bearer_free(s.bearer);
 	s.bearer = NULL;
@@ -541,14 +450,14 @@ static void no_token_is_in_the_log(void **state)
 	(void)state;
 	connect();
 	load();
-	assert_int_equal(sandbox_fault(s.sandbox, "token", FAULT_STATUS, 400, -1, 0, 2, &s.err),
+	assert_int_equal(sandbox_fault(w.sandbox, "token", FAULT_STATUS, 400, -1, 0, 2, &s.err),
 			 RC_OK);
 	live_until(START + 2 * MS_HOUR);
-	s.lost = true;
-	live_until(s.now_ms + 25 * MS_MINUTE);
-	s.lost = false;
-	sandbox_revoke(s.sandbox);
-	live_until(s.now_ms + 2 * MS_HOUR);
+	w.outcome = HTTP_UNKNOWN;
+	live_until(w.now_ms + 25 * MS_MINUTE);
+	w.outcome = HTTP_ANSWER;
+	sandbox_revoke(w.sandbox);
+	live_until(w.now_ms + 2 * MS_HOUR);
 	assert_false(bearer_there(s.bearer));
 	assert_true(strlen(log_text()) > 300);
 	assert_null(strstr(log_text(), "canary"));

@@ -2,15 +2,12 @@
  * One attempt to connect an account: what is asked, what is taken of what comes back, and what
  * becomes of a code. Against the sandbox's OAuth.
  */
-#include "tests/unit/rules.h"
+#include "tests/unit/oauth.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "engine/connect.h"
-#include "engine/sandbox/sandbox.h"
-
-#define START INT64_C(1795435220000)
 
 static const char rules[] =
 	"account: academy\nhubspot:\n  oauth: { client-id: the app, client-secret: \"${SECRET}\" }\n"
@@ -19,66 +16,16 @@ static const char rules[] =
 	"action: { do: issue-credential, group: g }\n";
 
 static struct {
-	struct world world;
-	struct log log;
-	struct sandbox *sandbox;
 	struct table *table;
 	struct connect *connect;
-	int64_t now_ms;
-	uint64_t drawn;
-	const char *secret;
-	struct str body;
-	char path[64];
-	http_done *done;
-	void *arg;
-	enum http_outcome outcome;
 	struct err err;
 } s;
-
-static int64_t now_of(void *ctx)
-{
-	(void)ctx;
-	return s.now_ms;
-}
-
-static uint64_t chance(void *ctx)
-{
-	(void)ctx;
-	return s.drawn += UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static void http_start(void *ctx, const struct http_request *request, http_done *done, void *arg)
-{
-	(void)ctx;
-	assert_null(s.done);
-	str_clear(&s.body);
-	str_add_slice(&s.body, request->body);
-	snprintf(s.path, sizeof(s.path), "/hubspot%s", strstr(request->url, "/oauth/"));
-	s.done = done;
-	s.arg = arg;
-}
-
-static void http_cancel(void *ctx, const void *arg)
-{
-	(void)ctx;
-	(void)arg;
-	s.done = NULL;
-}
-
-static enum rc secret(void *ctx, const struct secret *secret, struct str *out, struct err *err)
-{
-	(void)ctx;
-	if (!s.secret)
-		return err_set(err, RC_REFUSED, "'%s' is not set", secret->name);
-	str_add_text(out, s.secret);
-	return RC_OK;
-}
 
 static void begin(void)
 {
 	connect_free(s.connect);
 	assert_int_equal(
-		connect_new(&s.world, table_account(s.table, "academy"), NULL, &s.connect, &s.err),
+		connect_new(&w.world, table_account(s.table, "academy"), NULL, &s.connect, &s.err),
 		RC_OK);
 }
 
@@ -90,18 +37,7 @@ static int setup(void **state)
 	memset(&s, 0, sizeof(s));
 	sandbox_defaults(&o);
 	o.oauth_at_once = true;
-	s.sandbox = sandbox_new(&o);
-	s.now_ms = START;
-	s.secret = "the secret";
-	str_init(&s.body, LIMIT_FORM_BYTES);
-	s.log = (struct log){ .now_ms = now_of };
-	s.world = (struct world){ .wall_ms = now_of,
-				  .mono_ms = now_of,
-				  .random = chance,
-				  .http_start = http_start,
-				  .http_cancel = http_cancel,
-				  .secret = secret,
-				  .log = &s.log };
+	world_begin(&o, "the secret");
 	s.table = table_of(rules);
 	begin();
 	return 0;
@@ -112,8 +48,7 @@ static int teardown(void **state)
 	(void)state;
 	connect_free(s.connect);
 	table_unref(s.table);
-	sandbox_free(s.sandbox);
-	str_release(&s.body);
+	world_end();
 	return 0;
 }
 
@@ -123,7 +58,7 @@ static void agree(char back[512])
 	struct sandbox_answer a;
 	const char *url = connect_url(s.connect);
 
-	sandbox_call(s.sandbox, s.now_ms,
+	sandbox_call(w.sandbox, w.now_ms,
 		     &(struct sandbox_request){ .method = "GET",
 						.path = "/hubspot/oauth/authorize",
 						.query = strchr(url, '?') + 1 },
@@ -131,29 +66,6 @@ static void agree(char back[512])
 	assert_int_equal(a.status, 302);
 	snprintf(back, 512, "%s", strchr(a.header[0], ' ') + 1);
 	str_release(&a.body);
-}
-
-static bool answer(void)
-{
-	struct sandbox_answer a;
-	http_done *done = s.done;
-
-	if (!done)
-		return false;
-	s.done = NULL;
-	sandbox_call(
-		s.sandbox, s.now_ms,
-		&(struct sandbox_request){
-			.method = "POST", .path = s.path, .query = "", .body = str_slice(&s.body) },
-		&a);
-	done(s.arg, &(struct http_response){ .outcome = s.outcome,
-					     .problem = "it was cut",
-					     .status = a.status,
-					     .body = str_slice(&a.body),
-					     .date_ms = HTTP_ABSENT,
-					     .retry_after_ms = HTTP_ABSENT });
-	str_release(&a.body);
-	return true;
 }
 
 static enum rc to_the_end(bool *done)
@@ -166,7 +78,7 @@ static enum rc to_the_end(bool *done)
 			return rc;
 		if (!answer()) {
 			assert_true(connect_wake_ms(s.connect) != INT64_MAX);
-			s.now_ms = connect_wake_ms(s.connect);
+			w.now_ms = connect_wake_ms(s.connect);
 		}
 	}
 	return RC_BROKEN;
@@ -194,7 +106,7 @@ static void the_address_asks_for_all_that_rules_may_need(void **state)
 	assert_null(strstr(url, "the%20secret"));
 	struct connect *more;
 	assert_int_equal(
-		connect_new(&s.world, table_account(s.table, "academy"), "tickets", &more, &s.err),
+		connect_new(&w.world, table_account(s.table, "academy"), "tickets", &more, &s.err),
 		RC_OK);
 	assert_non_null(strstr(connect_url(more), "crm.lists.read%20tickets&"));
 	assert_string_not_equal(strstr(connect_url(more), "&state="), strstr(url, "&state="));
@@ -218,7 +130,7 @@ static void a_code_becomes_a_grant(void **state)
 	assert_true(slice_is(str_slice(&g->client_id), "the app"));
 	assert_true(oauth_has_scope(str_slice(&g->scopes), "crm.lists.read"));
 	assert_false(oauth_has_scope(str_slice(&g->scopes), "crm.lists"));
-	assert_int_equal(g->expires_ms, s.now_ms + 30 * MS_MINUTE);
+	assert_int_equal(g->expires_ms, w.now_ms + 30 * MS_MINUTE);
 }
 
 static void what_is_no_answer_to_this_is_not_taken(void **state)
@@ -299,10 +211,10 @@ static void a_refusal_is_told(void **state)
 	(void)state;
 	agree(back);
 	assert_int_equal(take(back), RC_OK);
-	s.now_ms += 10 * MS_MINUTE;
+	w.now_ms += 10 * MS_MINUTE;
 	assert_int_equal(to_the_end(&done), RC_REFUSED);
 	assert_non_null(strstr(s.err.text, "EXPIRED_AUTH_CODE: the code has expired"));
-	sandbox_options(s.sandbox)->oauth_secret = "another";
+	sandbox_options(w.sandbox)->oauth_secret = "another";
 	begin();
 	agree(back);
 	assert_int_equal(take(back), RC_OK);
@@ -316,15 +228,15 @@ static void what_passes_is_tried_again(void **state)
 	bool done;
 
 	(void)state;
-	assert_int_equal(sandbox_fault(s.sandbox, "token", FAULT_STATUS, 503, -1, 0, 2, &s.err),
+	assert_int_equal(sandbox_fault(w.sandbox, "token", FAULT_STATUS, 503, -1, 0, 2, &s.err),
 			 RC_OK);
 	assert_int_equal(
-		sandbox_fault(s.sandbox, "introspect", FAULT_STATUS, 429, -1, 0, 2, &s.err), RC_OK);
+		sandbox_fault(w.sandbox, "introspect", FAULT_STATUS, 429, -1, 0, 2, &s.err), RC_OK);
 	agree(back);
 	assert_int_equal(take(back), RC_OK);
 	assert_int_equal(to_the_end(&done), RC_OK);
 	assert_true(done);
-	assert_int_equal(sandbox_calls(s.sandbox, "token"), 3);
+	assert_int_equal(sandbox_calls(w.sandbox, "token"), 3);
 }
 
 /* A code is for one use: where the answer was lost, nobody sends it again. */
@@ -336,9 +248,9 @@ static void a_lost_answer_ends_it(void **state)
 	(void)state;
 	agree(back);
 	assert_int_equal(take(back), RC_OK);
-	s.outcome = HTTP_UNKNOWN;
+	w.outcome = HTTP_UNKNOWN;
 	assert_int_equal(to_the_end(&done), RC_AGAIN);
-	assert_int_equal(sandbox_calls(s.sandbox, "token"), 1);
+	assert_int_equal(sandbox_calls(w.sandbox, "token"), 1);
 }
 
 static void without_a_name_it_is_connected_all_the_same(void **state)
@@ -348,13 +260,13 @@ static void without_a_name_it_is_connected_all_the_same(void **state)
 
 	(void)state;
 	assert_int_equal(
-		sandbox_fault(s.sandbox, "introspect", FAULT_STATUS, 404, -1, 0, 9, &s.err), RC_OK);
+		sandbox_fault(w.sandbox, "introspect", FAULT_STATUS, 404, -1, 0, 9, &s.err), RC_OK);
 	agree(back);
 	assert_int_equal(take(back), RC_OK);
 	assert_int_equal(to_the_end(&done), RC_OK);
 	assert_true(slice_is(str_slice(&connect_grant(s.connect)->tenant), "1234567"));
 	assert_int_equal(connect_grant(s.connect)->tenant_name.len, 0);
-	assert_int_equal(sandbox_calls(s.sandbox, "introspect"), 1);
+	assert_int_equal(sandbox_calls(w.sandbox, "introspect"), 1);
 }
 
 static void without_the_secret_nothing_begins(void **state)
@@ -362,9 +274,9 @@ static void without_the_secret_nothing_begins(void **state)
 	struct connect *none;
 
 	(void)state;
-	s.secret = NULL;
+	w.secret = NULL;
 	assert_int_equal(
-		connect_new(&s.world, table_account(s.table, "academy"), NULL, &none, &s.err),
+		connect_new(&w.world, table_account(s.table, "academy"), NULL, &none, &s.err),
 		RC_REFUSED);
 	assert_null(none);
 	assert_non_null(strstr(s.err.text, "'SECRET' is not set"));
