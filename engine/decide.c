@@ -224,11 +224,12 @@ static int64_t record_seen(struct deciding *g, const struct happening *h, const 
 }
 
 /* The next of `survivor` is this rule: it may match. */
-static bool survived(const struct survivor **survivor, const struct survivor *end, uint32_t rule)
+static bool survived(const struct survivor **survivor, size_t *left, uint32_t rule)
 {
-	if (*survivor == end || (*survivor)->rule != rule)
+	if (*left == 0 || (*survivor)->rule != rule)
 		return false;
 	(*survivor)++;
+	(*left)--;
 	return true;
 }
 
@@ -252,11 +253,10 @@ static size_t candidates(struct deciding *g, struct happening *h, struct judgeme
 	if (!all)
 		survivors = matcher_run(d->watches->matcher, d->source, slice_of(h->watch->target),
 					&event, &facts, &survivor);
-	const struct survivor *end = survivor + survivors;
 	*out = arena_alloc(g->memory, ((all ? named : survivors) + 1) * sizeof(**out));
 	for (size_t i = 0; i < named; i++) {
 		uint32_t id = i < ids[0].count ? ids[0].id[i] : ids[1].id[i - ids[0].count];
-		bool judged = all || survived(&survivor, end, id);
+		bool judged = all || survived(&survivor, &survivors, id);
 		if (d->watches->of_rule[id] != h->watch)
 			continue;
 		if (judged)

@@ -31,15 +31,19 @@ static bool cut_port(struct slice text, struct slice *host)
 	return host->len > 0;
 }
 
-/* Digits and dots, or in brackets: no name, so nobody can have it point elsewhere. */
+/* Digits and dots, or in brackets what IPv6 is written with: no name, so nobody can have it point elsewhere. */
 static bool is_address(struct slice host)
 {
-	if (host.ptr[0] == '[')
-		return host.len > 2;
+	const char *digits = "0123456789.";
+
+	if (host.ptr[0] == '[') {
+		digits = "0123456789abcdefABCDEF:.";
+		host = (struct slice){ host.ptr + 1, host.len - 2 };
+	}
 	for (size_t i = 0; i < host.len; i++)
-		if (host.ptr[i] != '.' && (host.ptr[i] < '0' || host.ptr[i] > '9'))
+		if (!host.ptr[i] || !strchr(digits, host.ptr[i]))
 			return false;
-	return true;
+	return host.len > 0;
 }
 
 static bool host_allowed(const struct gate *g, const char *header)

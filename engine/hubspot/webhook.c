@@ -169,8 +169,10 @@ static bool take_merge(struct reading *r, const struct event *e, int64_t at_ms)
 		int64_t n = json_int(json_at(e->merged, i), -1);
 		char *text = n < 0 ? NULL : arena_printf(r->memory, "%lld", (long long)n);
 		id = text ? slice_of(text) : id;
-		if (hub_id_valid(id))
-			add_tip(r, id, at_ms, false);
+		if (!hub_id_valid(id))
+			continue;
+		add_tip(r, id, at_ms, false);
+		any = true;
 	}
 	return any;
 }

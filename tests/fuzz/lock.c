@@ -32,6 +32,10 @@ static const char rules[] =
 	"rule: c\n"
 	"trigger: { event: list-added, list: 42 }\n"
 	"action: { do: issue-credential, group: 01b }\n";
+/* Beside a lock file that is refused anyway: what the rules are makes no difference. */
+static const char one_rule[] = "rule: c\n"
+			       "trigger: { event: list-added, list: 42 }\n"
+			       "action: { do: issue-credential, group: 01b }\n";
 
 static enum lock_state read_text(struct slice text, struct lock *out)
 {
@@ -103,7 +107,7 @@ static void check_rules(struct slice text, bool good)
 
 	sources_init(&sources);
 	diags_init(&diags);
-	sources_add_text(&sources, "rules.yaml", slice_of(rules));
+	sources_add_text(&sources, "rules.yaml", slice_of(good ? rules : one_rule));
 	sources_add_text(&sources, LOCK_FILE, text);
 	struct table *t = table_build(&sources, &diags, NULL);
 	must(!t == (diags.errors > 0));

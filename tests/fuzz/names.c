@@ -6,7 +6,8 @@
  *
  * The same of the questions that a doctor asks: what it remarks is printable.
  *
- * Answers are a status, flags, and a body up to the byte 0x1e.
+ * A byte whose bits say who is asked: names of the portal, of the workspace, a doctor of the one, of the other. Then
+ * answers: a status, flags, and a body up to the byte 0x1e each.
  */
 #include "tests/fuzz/rule.h"
 
@@ -152,14 +153,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, data + size };
 	struct lock lock;
+	unsigned asked = input_byte(&in);
 
 	lock_init(&lock);
 	for (size_t i = 0; i < COUNT(services); i++) {
+		if (!(asked & 1u << i))
+			continue;
 		(void)lock_add_account(&lock, accounts[i].name, accounts[i].type);
 		(void)ask(&in, services[i], &accounts[i], &lock);
 	}
 	for (size_t i = 0; i < COUNT(doctors); i++)
-		examine(&in, doctors[i], (uint32_t)i);
+		if (asked & 1u << (COUNT(services) + i))
+			examine(&in, doctors[i], (uint32_t)i);
 	lock_finish(&lock);
 	write_and_read(&lock);
 	lock_release(&lock);

@@ -52,6 +52,8 @@ static void test_host(void **state)
 					   "[]",
 					   "[::1",
 					   "[::1]x",
+					   "[evil.example]",
+					   "[::1,evil.example]:80",
 					   "localhost, evil.example" };
 
 	(void)state;

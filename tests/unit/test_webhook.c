@@ -398,6 +398,7 @@ static void events_name_contacts(void **state)
 		{ "[{" P "\"contact.merge\",\"objectId\":900,\"primaryObjectId\":123,"
 		  "\"mergedObjectIds\":[456,\"457\",-1,null],\"newObjectId\":900}]",
 		  "900@ 900@ 123@ 456@ 457@ told=1 204 " },
+		{ "[{" P "\"contact.merge\",\"mergedObjectIds\":[456]}]", "456@ told=1 204 " },
 		{ "[{" P "\"contact.privacyDeletion\",\"objectId\":123}]", "123@ told=1 204 " },
 		{ "[{" P "\"contact.associationChange\",\"associationType\":\"CONTACT_TO_COMPANY\","
 		  "\"fromObjectId\":123,\"toObjectId\":77}]",
