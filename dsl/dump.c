@@ -6,6 +6,7 @@
  * comment may be.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "dsl/program.h"
 
@@ -260,10 +261,11 @@ static void digest_rules(const struct table *t, struct digest *d, struct str *pa
 	str_release(&fields);
 }
 
-/* The digest of the dump, of which a part at a time is there. */
+/* The beginning of the dump's digest, of which dump a part at a time is there. */
 void table_hash(struct table *t)
 {
 	struct digest *d = digest_begin();
+	char hex[DIGEST_HEX];
 	struct str part;
 
 	str_init(&part, SIZE_MAX / 4);
@@ -277,5 +279,5 @@ void table_hash(struct table *t)
 		digest_part(d, &part);
 	}
 	str_release(&part);
-	digest_end(d, t->hash);
+	memcpy(t->hash, digest_end(d, hex), sizeof(t->hash) - 1);
 }

@@ -184,10 +184,11 @@ static void mutate_rule(struct arena *arena, struct rule *rule, const struct mut
 static void hash_mutant(struct table *t, const struct mutation *m)
 {
 	struct str text;
+	char hex[DIGEST_HEX];
 
 	str_init(&text, 256);
 	str_addf(&text, "%s %u %d %u", t->hash, m->rule, (int)m->kind, m->index);
-	digest_sha256(str_slice(&text), t->hash);
+	memcpy(t->hash, digest_sha256(str_slice(&text), hex), sizeof(t->hash) - 1);
 	str_release(&text);
 }
 

@@ -141,6 +141,9 @@ struct rule_file {
 	char digest[DIGEST_HEX]; /* of the text */
 };
 
+/* 16 hex digits and the NUL: each decision and each issuance names the table it is of. */
+#define TABLE_HASH 17
+
 struct table {
 	const struct account *account;
 	size_t n_account;
@@ -150,7 +153,7 @@ struct table {
 	size_t n_property;
 	struct rule_file *file; /* what it was made from */
 	size_t n_file;
-	char hash[DIGEST_HEX]; /* of what the rules mean, not of how they are written */
+	char hash[TABLE_HASH]; /* of what the rules mean, not of how they are written */
 	size_t bytes;	       /* memory that it holds, but for the texts of its files */
 	struct table_index *index;
 	atomic_int refs; /* the last one may be given up on another thread than the loop's */

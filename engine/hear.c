@@ -13,6 +13,8 @@
 
 /* Tips become news in one transaction until there are so many: some milliseconds. */
 #define TIPS_A_TURN 1000
+/* Of more, making news takes longer than the second commit that they cost where they are left for later. */
+#define TIPS_AT_ONCE 32
 
 /*
  * What one message told one account: a line for each tip, as it is stored. The contact, when it was,
@@ -21,6 +23,7 @@
 struct told {
 	const char *account;
 	struct str lines;
+	size_t tips;
 };
 
 void hearing_init(struct hearing *h, const struct world *world)
@@ -114,6 +117,7 @@ static void keep(struct hearing *h, const char *account, const struct heard *hea
 	struct told *t = &h->told[h->count++];
 	t->account = arena_text(&h->memory, slice_of(account));
 	str_init(&t->lines, SIZE_MAX);
+	t->tips = heard->tips;
 	for (size_t i = 0; i < heard->tips; i++)
 		add_line(&t->lines, &heard->tip[i]);
 }
@@ -213,10 +217,10 @@ static size_t tell(struct db *db, const char *account, struct slice lines, int64
 	return tips;
 }
 
-/* What comes alone is news at once: a second commit would only make it late. */
+/* A message that comes alone and tells little is news at once: a second commit would only make it late. */
 static bool is_alone(const struct hearing *h)
 {
-	return h->count == 1 && h->rows == 0;
+	return h->count == 1 && h->rows == 0 && h->told[0].tips <= TIPS_AT_ONCE;
 }
 
 enum rc hearing_store(struct hearing *h, const char *tag, struct err *err)

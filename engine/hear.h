@@ -3,8 +3,8 @@
  *
  * A message may be answered with 2xx only once hearing_store said RC_OK. A commit that reaches the
  * disk costs more than all the rest, so whatever arrived in one turn of the loop shares one. What a
- * message told becomes news at once where it came alone. Of many, each is a row: that takes a tenth of
- * the time, so that a burst gets its answers, and hearing_catch_up makes news of them in later turns.
+ * message told becomes news at once where it came alone and is little. Else each message is a row: that takes a
+ * tenth of the time, so that a burst gets its answers, and hearing_catch_up makes news of them in later turns.
  */
 #ifndef ENGINE_HEAR_H
 #define ENGINE_HEAR_H

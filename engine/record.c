@@ -289,11 +289,13 @@ static void trim_events(struct db *db, struct record_keep keep, int64_t now_ms)
 	       "iii", now_ms - keep.ms, size - keep.bytes, (int64_t)TRIM_ROWS);
 }
 
+/* The oldest have the lowest ids. One that a clock made which ran far ahead does not keep those behind it. */
 static void trim_decisions(struct db *db, int64_t now_ms)
 {
 	db_run(db,
-	       "DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE made_ms < ?1 LIMIT ?2)",
-	       "ii", now_ms - DECISIONS_KEPT_MS, (int64_t)TRIM_ROWS);
+	       "DELETE FROM decision WHERE id IN (SELECT id FROM (SELECT id, made_ms FROM decision"
+	       " ORDER BY id LIMIT ?3) WHERE abs(made_ms - ?1) > ?2)",
+	       "iii", now_ms, DECISIONS_KEPT_MS, (int64_t)TRIM_ROWS);
 }
 
 /* The one in force stays; of the others those that events refer to, the newest, up to a bound. */

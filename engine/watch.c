@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "engine/came.h"
@@ -349,7 +350,12 @@ static void make_tag(struct watches *w)
 	for (size_t i = 0; i < w->count; i++)
 		if (w->watch[i].event == EVENT_PROPERTY_CHANGED)
 			hash = hash_bytes(hash, &w->watch[i].id, sizeof(w->watch[i].id));
-	snprintf(w->tag, sizeof(w->tag), "%016llx", (unsigned long long)hash);
+	/* Each contact that was read has one: 48 bits tell two apart, and take 8 bytes. */
+	struct str text;
+	str_init(&text, sizeof(w->tag));
+	base64_add(&text, (const unsigned char *)&hash, 6);
+	snprintf(w->tag, sizeof(w->tag), "%s", str_text(&text));
+	str_release(&text);
 }
 
 enum rc watches_sync(struct db *db, const struct table *table, const struct watches *before,

@@ -34,7 +34,7 @@ struct watches {
 	size_t count, cap;
 	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
 	int64_t synced_ms; /* our clock at watches_sync: the loaded_ms of what was activated then */
-	char tag[17];	   /* changes when property watches do: which watches a read served */
+	char tag[9];	   /* changes when property watches do: which watches a read served */
 	const struct table *table; /* that they were loaded for; lent */
 	struct matcher *matcher;   /* of it */
 	struct arena memory;

@@ -1,4 +1,4 @@
--- The state of hs2cert, version 10. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 11. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -100,7 +100,6 @@ CREATE TABLE contact (
 	merged_ms   INTEGER NOT NULL DEFAULT 0, -- when the last merge was
 	PRIMARY KEY (account, contact)
 ) WITHOUT ROWID;
-CREATE INDEX contact_modified ON contact (modified_ms) WHERE merged = '';
 
 CREATE TABLE alias (
 	account TEXT NOT NULL,
@@ -154,7 +153,6 @@ CREATE TABLE decision (
 	who        TEXT                       -- the person whose backfill it was; NULL: the engine
 );
 CREATE INDEX decision_contact ON decision (account, contact);
-CREATE INDEX decision_made ON decision (made_ms);
 
 -- The rule files as they were in force: one row for each table that differs from the one before.
 CREATE TABLE ruleset (

@@ -294,21 +294,21 @@ static void test_properties(void **state)
 	"rule: r\n" more "trigger: { event: property-changed, property: tier" trigger " }\n"       \
 	"action: { do: issue-credential, group: g" action " }\n"
 
-static void hash_of(const char *text, char out[DIGEST_HEX])
+static void hash_of(const char *text, char out[TABLE_HASH])
 {
 	struct table *t = table_of(text);
 
-	memcpy(out, t->hash, DIGEST_HEX);
+	memcpy(out, t->hash, TABLE_HASH);
 	table_unref(t);
 }
 
 static void check_hash(const char *a, const char *b, bool same)
 {
-	char x[DIGEST_HEX], y[DIGEST_HEX];
+	char x[TABLE_HASH], y[TABLE_HASH];
 
 	hash_of(a, x);
 	hash_of(b, y);
-	assert_int_equal(strlen(x), DIGEST_HEX - 1);
+	assert_int_equal(strlen(x), TABLE_HASH - 1);
 	if ((strcmp(x, y) == 0) != same)
 		fail_msg("%s hash of\n%sand\n%s", same ? "another" : "the same", a, b);
 }

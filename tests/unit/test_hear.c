@@ -183,7 +183,7 @@ static int tell(const char *path, const char *name, const char *body, int64_t ag
 {
 	struct letter l = { .name = { "X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp" } };
 	unsigned char mac[DIGEST_BYTES];
-	char key[64], text[1000];
+	char key[64], text[4000];
 
 	snprintf(l.stamp, sizeof(l.stamp), "%lld", (long long)(sim.now_ms - ago_ms));
 	snprintf(key, sizeof(key), "token-of-%s", name);
@@ -573,6 +573,30 @@ static void many_messages_of_a_turn_are_news_later(void **state)
 	assert_int_equal(rows("heard"), 4);
 }
 
+/* One message of so many contacts: the answer does not wait for their news. */
+static void what_tells_much_is_news_later(void **state)
+{
+	struct str body;
+
+	(void)state;
+	load(one);
+	live(MS_MINUTE);
+	for (int contacts = 32; contacts <= 33; contacts++) {
+		str_init(&body, 4000);
+		for (int i = 0; i < contacts; i++)
+			str_addf(&body,
+				 "%c{\"subscriptionType\":\"contact.creation\",\"objectId\":%d}",
+				 i ? ',' : '[', 5001 + i);
+		str_add_char(&body, ']');
+		assert_int_equal(tell("/hub", "HOOK", str_text(&body), 0), 204);
+		str_release(&body);
+		assert_int_equal(rows("heard"), contacts - 32);
+		assert_int_equal(rows("news"), 32);
+	}
+	live(MS_SECOND);
+	assert_int_equal(rows("heard"), 0);
+}
+
 static void what_was_stored_outlives_its_process(void **state)
 {
 	(void)state;
@@ -683,6 +707,7 @@ int main(void)
 		CASE(while_webhooks_tell_the_walk_is_rare),
 		CASE(push_that_goes_quiet_is_noticed),
 		CASE(many_messages_of_a_turn_are_news_later),
+		CASE(what_tells_much_is_news_later),
 		CASE(what_was_stored_outlives_its_process),
 		CASE(a_turn_is_short_however_many_wait),
 		CASE(a_backlog_has_an_end),
