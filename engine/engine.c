@@ -74,7 +74,10 @@ static bool was_seen(const struct look *look, const char *contact)
 	return false;
 }
 
-/* One transaction: all that this look allows to decide. */
+/*
+ * One transaction: all that this look allows to decide. It is committed before this turn ends, with the first write
+ * that leaves for it.
+ */
 static void look_arrived(void *arg, const struct look *look)
 {
 	struct batch *b = arg;
@@ -102,7 +105,7 @@ static void look_arrived(void *arg, const struct look *look)
 			inbox_again(e->db, b->origin->name, &b->news[i], wall_ms(e),
 				    e->world->random(e->world->ctx));
 	if (e->failed == RC_OK)
-		e->failed = db_commit(e->db, &e->why);
+		e->failed = db_commit_later(e->db, &e->why);
 	else
 		db_rollback(e->db);
 	batch_free(b);
@@ -498,9 +501,7 @@ enum rc engine_step(struct engine *e, struct err *err)
 		rc = origin_step(o, err);
 	if (rc == RC_OK)
 		rc = outbox_step(e->outbox, err);
-	if (rc == RC_OK)
-		rc = db_failed(e->db, err);
-	return rc;
+	return rc == RC_OK ? db_settle(e->db, err) : rc;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -543,7 +544,7 @@ int64_t engine_wake_ms(struct engine *e)
 
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
 		wake = earlier(wake, e->secrets_ms);
-	if (!e->stopping && e->hearing.rows)
+	if (db_owes(e->db) || (!e->stopping && e->hearing.rows))
 		wake = mono_ms(e);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
 		if (origin_is_stopped(o))

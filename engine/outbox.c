@@ -432,7 +432,7 @@ static enum rc start_issuance(struct lane *lane, int64_t id, struct err *err)
 		f->is.unknown_ms = 0;
 		f->is.cursor = NULL;
 		f->is.not_before_ms = 0;
-		db_begin(o->db, "about-to");
+		db_join(o->db, "about-to");
 		if (!ledger_update(o->db, &before, &f->is, now, NULL))
 			return call_off(f, err);
 		int64_t writes = restored_count_write(o->db);

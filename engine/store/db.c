@@ -34,6 +34,7 @@ struct db {
 	void *handle;
 	struct query cache[CACHE_SLOTS];
 	bool in_transaction;
+	bool owes; /* … and it is whole: its commit was left for later */
 	const char *tag;
 	enum rc failed;
 	struct err why;
@@ -256,7 +257,9 @@ static enum rc begin(struct db *db, const char *tag, int patience_ms)
 	struct err why = db->lost_why;
 	enum rc rc = db->lost ? RC_BROKEN : RC_OK;
 
-	if (!db->lost && db->failed == RC_OK)
+	if (db->owes && rc == RC_OK)
+		rc = db_settle(db, &why);
+	if (rc == RC_OK && db->failed == RC_OK)
 		rc = db->driver->begin(db->handle, patience_ms, &why);
 	db->tag = tag;
 	db->in_transaction = true;
@@ -321,10 +324,40 @@ enum rc db_commit(struct db *db, struct err *err)
 	return RC_BROKEN;
 }
 
+enum rc db_commit_later(struct db *db, struct err *err)
+{
+	if (db->failed != RC_OK)
+		return db_commit(db, err);
+	db->owes = true;
+	return RC_OK;
+}
+
+void db_join(struct db *db, const char *tag)
+{
+	if (!db->owes)
+		db_begin(db, tag);
+	db->owes = false;
+	db->tag = tag;
+}
+
+enum rc db_settle(struct db *db, struct err *err)
+{
+	if (!db->owes)
+		return db_failed(db, err);
+	db->owes = false;
+	return db_commit(db, err);
+}
+
+bool db_owes(const struct db *db)
+{
+	return db->owes;
+}
+
 void db_rollback(struct db *db)
 {
 	struct err ignored;
 
+	db->owes = false;
 	/* It fails where the database has already rolled back by itself, which is what we want. */
 	if (db->in_transaction && db->driver->exec(db->handle, "ROLLBACK", &ignored) != RC_OK)
 		db->failed = RC_BROKEN;

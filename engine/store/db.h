@@ -94,6 +94,16 @@ void db_begin(struct db *db, const char *tag);
 bool db_begin_soon(struct db *db, const char *tag);
 enum rc db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db);
+/*
+ * The transaction is whole, and its commit left to the next one that is begun by db_join, which it becomes part of:
+ * one commit for both. Any other db_begin commits it before. RC_BROKEN: it failed already, as db_commit.
+ */
+enum rc db_commit_later(struct db *db, struct err *err) MUST_CHECK;
+void db_join(struct db *db, const char *tag);
+/* Commits what was left for later; where nothing was, the answer is db_failed's. */
+enum rc db_settle(struct db *db, struct err *err) MUST_CHECK;
+/* A commit was left for later. */
+bool db_owes(const struct db *db);
 bool db_in_transaction(const struct db *db);
 /* RC_OK, or the first failure since the last rollback. */
 enum rc db_failed(const struct db *db, struct err *err);

@@ -24,6 +24,8 @@ static const char *fails; /* the tag of the commits that fail */
 	"rule: " name "\ntrigger: { event: property-changed, account: " account                    \
 	", property: tier }\naction: { do: issue-credential, group: g }\n"
 
+static int decides, leaves; /* commits of these */
+
 static const char one[] = ACCOUNTS RULE("a", "one");
 static const char both[] = SECOND ACCOUNTS RULE("a", "one") "---\n" RULE("b", "two");
 
@@ -39,6 +41,8 @@ static enum rc secret(void *ctx, const struct secret *which, struct str *out, st
 static bool at_commit(void *ctx, const char *tag, bool after)
 {
 	(void)ctx;
+	decides += after && strcmp(tag, "decide") == 0;
+	leaves += after && strcmp(tag, "about-to") == 0;
 	return after || !fails || strcmp(tag, fails) != 0;
 }
 
@@ -321,6 +325,21 @@ static void a_start_that_is_not_written_is_tried_again(void **state)
 	fails = NULL;
 }
 
+/* What a look decides is on disk with the first write that leaves for it, at the end of the turn at the latest. */
+static void a_decision_shares_the_commit_of_its_write(void **state)
+{
+	(void)state;
+	load(one);
+	assert_int_equal(live(2 * MS_HOUR), RC_OK);
+	decides = leaves = 0;
+	set_tier("Silver");
+	assert_int_equal(live(2 * MS_HOUR), RC_OK);
+	assert_int_equal(mails(), 1);
+	assert_int_equal(leaves, 3);
+	assert_int_equal(decides, 0);
+	assert_false(db_owes(db));
+}
+
 static void a_store_that_fails_ends_the_step(void **state)
 {
 	static const char *const tags[] = { "housekeeping", "start",	"promote",
@@ -363,6 +382,7 @@ int main(void)
 		lived(a_grant_that_was_taken_back_stays_so),
 		lived(secrets_that_are_missing_and_come),
 		lived(a_start_that_is_not_written_is_tried_again),
+		lived(a_decision_shares_the_commit_of_its_write),
 		lived(a_store_that_fails_ends_the_step),
 	};
 

@@ -543,6 +543,53 @@ static void ended_before_the_commit_nothing_was_written(void **state)
 	db_close(db);
 }
 
+/* What is left for later is one commit with what joins it, or one before whatever else begins. */
+static void a_commit_that_is_left_for_later(void **state)
+{
+	struct place *p = *state;
+	struct db *db = open_as(p, p->path, DB_OWN), *other = open_as(p, p->path, DB_SHARE);
+	struct hook h = { "", true, true };
+
+	db_hook(db, on_commit, &h);
+	db_begin(db, "decide");
+	add_list(db, "one");
+	assert_int_equal(db_commit_later(db, &p->err), RC_OK);
+	assert_true(db_owes(db));
+	assert_int_equal(lists(other), 0);
+	db_join(db, "about-to");
+	assert_false(db_owes(db));
+	add_list(db, "two");
+	commit(p, db);
+	assert_int_equal(lists(other), 2);
+	assert_string_equal(h.seen, "before about-to;after about-to;");
+	h.seen[0] = '\0';
+	db_begin(db, "decide");
+	add_list(db, "three");
+	assert_int_equal(db_commit_later(db, &p->err), RC_OK);
+	db_begin(db, "hear");
+	assert_int_equal(lists(other), 3);
+	add_list(db, "four");
+	assert_int_equal(db_commit_later(db, &p->err), RC_OK);
+	assert_int_equal(db_settle(db, &p->err), RC_OK);
+	assert_int_equal(db_settle(db, &p->err), RC_OK); /* of nothing */
+	assert_int_equal(lists(other), 4);
+	assert_string_equal(h.seen, "before decide;after decide;before hear;after hear;");
+	h.answer_before = false;
+	db_begin(db, "decide");
+	add_list(db, "five");
+	assert_int_equal(db_commit_later(db, &p->err), RC_OK);
+	db_begin(db, "hear"); /* fails with what was owed */
+	assert_int_equal(db_commit(db, &p->err), RC_BROKEN);
+	assert_non_null(strstr(p->err.text, "'decide'"));
+	assert_int_equal(lists(other), 4);
+	db_begin(db, "decide");
+	db_run(db, "no such words", "");
+	assert_int_equal(db_commit_later(db, &p->err), RC_BROKEN);
+	assert_false(db_owes(db));
+	db_close(other);
+	db_close(db);
+}
+
 static void ended_after_the_commit_it_was(void **state)
 {
 	struct place *p = *state;
@@ -665,6 +712,7 @@ int main(void)
 		placed(what_a_schema_forbids_fails),
 		placed(the_hook_sees_every_commit),
 		placed(ended_before_the_commit_nothing_was_written),
+		placed(a_commit_that_is_left_for_later),
 		placed(ended_after_the_commit_it_was),
 		placed(values_come_back_as_they_went_in),
 		placed(the_same_question_within_itself),
