@@ -9,9 +9,6 @@
 #include "engine/outbox.h"
 #include "engine/store/db.h"
 
-/* So many contacts are looked at in one step whether they are old, some milliseconds. */
-#define HOUSE_WALK 50000
-
 /*
  * Some of it, in a transaction of its own that takes milliseconds, with the accounts' signs of life. `now_ms` is our clock.
  * *more: there is more to remove.

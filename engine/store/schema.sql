@@ -100,6 +100,7 @@ CREATE TABLE contact (
 	merged_ms   INTEGER NOT NULL DEFAULT 0, -- when the last merge was
 	PRIMARY KEY (account, contact)
 ) WITHOUT ROWID;
+CREATE INDEX contact_modified ON contact (modified_ms) WHERE merged = '';
 
 CREATE TABLE alias (
 	account TEXT NOT NULL,

@@ -1,4 +1,3 @@
--- From version 10 of the state to version 11: what is old is found in the order of the rows, without an index of its own.
+-- From version 10 of the state to version 11: decisions that are old are found in the order of their ids.
 
-DROP INDEX contact_modified;
 DROP INDEX decision_made;

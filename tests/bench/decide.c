@@ -140,7 +140,7 @@ static void write_rows(struct db *db, const struct table *t, const char *contact
 	       "ti", contact, at);
 	db_run(db,
 	       "INSERT INTO contact (account, contact, modified_ms, watches)"
-	       " VALUES ('hubspot', ?1, ?2, '0123456789abcdef')",
+	       " VALUES ('hubspot', ?1, ?2, '01234567')",
 	       "ti", contact, now);
 }
 

@@ -123,14 +123,14 @@ static void fill(struct db *db, const char *sql, size_t rows)
 }
 
 #define ROWS "WITH n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2) "
-#define HASH "'0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'"
+#define HASH "'0123456789abcdef'"
 
 static void fill_contacts(struct db *db, size_t n)
 {
 	fill(db,
 	     ROWS
 	     "INSERT INTO contact (account, contact, modified_ms, watches)"
-	     " SELECT 'hubspot', CAST(?3 + i AS TEXT), ?4 - 3600000 + i % 3600000, '0123456789abcdef' FROM n",
+	     " SELECT 'hubspot', CAST(?3 + i AS TEXT), ?4 - 3600000 + i % 3600000, '01234567' FROM n",
 	     n);
 	fill(db,
 	     ROWS "INSERT INTO decided (watch, contact, at_ms, value)"

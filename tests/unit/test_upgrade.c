@@ -145,7 +145,6 @@ static void rule_files_are_kept(void **state)
 	db_run(db,
 	       "INSERT INTO ruleset_file VALUES (3, 0, 'a', 'one'), (3, 1, 'b', 'two'), (7, 0, 'a', 'one')",
 	       "");
-	db_run(db, "CREATE INDEX contact_modified ON contact (modified_ms)", "");
 	db_run(db, "CREATE INDEX decision_made ON decision (made_ms)", "");
 	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
 	db_close(db);
