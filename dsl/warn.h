@@ -23,6 +23,7 @@ struct demands {
 	size_t own; /* of them, those that no test of the filters stands for: 0 or 1 */
 	bool whole; /* they are all that the filters ask for */
 	bool never; /* it cannot fire: this was said */
+	const struct shelf *shelf; /* of warn_overlaps: where its first value stands */
 };
 
 /*
@@ -38,6 +39,6 @@ void warn_patterns(struct faults *f, const struct rule_draft *r);
 /* A rule's references that come out empty whenever it fires. */
 void warn_fields(struct faults *f, const struct demands *d);
 /* Rules whose every credential another rule issues too; `list` in the order of the files. */
-void warn_overlaps(struct faults *f, const struct demands *list, size_t count);
+void warn_overlaps(struct faults *f, struct demands *list, size_t count);
 
 #endif

@@ -34,6 +34,7 @@ struct shelf {
 struct overlaps {
 	struct faults *f;
 	struct map shelves; /* to struct shelf */
+	bool any;	    /* there is one for any value */
 	struct arena memory;
 	struct str key;
 };
@@ -101,32 +102,36 @@ static bool may_cover(struct marks needs, struct marks has)
 	return !(needs.asked & ~has.asked) && !(needs.pattern & ~has.pattern);
 }
 
-static void shelve_under(struct overlaps *o, const struct demands *d, const struct slice *value)
+static const struct shelf *shelve_under(struct overlaps *o, const struct demands *d,
+					struct marks needs, const struct slice *value)
 {
 	struct slice key = key_of(o, d->rule, value);
 	struct shelf *shelf = map_get(&o->shelves, key);
 
 	if (!shelf) {
 		shelf = arena_alloc(&o->memory, sizeof(*shelf));
-		*shelf = (struct shelf){ .count = 0 };
 		map_put(&o->shelves, key, shelf);
 	}
-	if (shelf->count == OTHERS_MOST)
-		return;
-	shelf->list[shelf->count] = d;
-	shelf->needs[shelf->count++] = marks_of(d, d->own, false);
+	if (shelf->count < OTHERS_MOST) {
+		shelf->list[shelf->count] = d;
+		shelf->needs[shelf->count++] = needs;
+	}
+	return shelf;
 }
 
-static void shelve(struct overlaps *o, const struct demands *d)
+static void shelve(struct overlaps *o, struct demands *d)
 {
 	const struct node *to = d->rule->to;
+	struct marks needs = marks_of(d, d->own, false);
 
-	if (!to)
-		shelve_under(o, d, NULL);
-	else if (to->kind == NODE_TEXT)
-		shelve_under(o, d, &to->text);
-	for (const struct node *e = to ? to->first : NULL; e; e = e->next)
-		shelve_under(o, d, &e->text);
+	o->any |= !to;
+	if (!to || to->kind == NODE_TEXT)
+		d->shelf = shelve_under(o, d, needs, to ? &to->text : NULL);
+	for (const struct node *e = to ? to->first : NULL; e; e = e->next) {
+		const struct shelf *shelf = shelve_under(o, d, needs, &e->text);
+		if (!d->shelf)
+			d->shelf = shelf;
+	}
 }
 
 /* ---- whether one covers another ------------------------------------------------ */
@@ -204,9 +209,8 @@ static bool is_told(const struct demands *wide, const struct demands *narrow)
 	return wide != narrow && covers(wide, narrow) && (wide < narrow || !covers(narrow, wide));
 }
 
-static bool look_among(struct overlaps *o, const struct demands *d, const struct slice *value)
+static bool look_among(struct overlaps *o, const struct demands *d, const struct shelf *shelf)
 {
-	const struct shelf *shelf = map_get(&o->shelves, key_of(o, d->rule, value));
 	struct faults *f = o->f;
 	struct marks has = marks_of(d, 0, true);
 
@@ -227,14 +231,15 @@ static bool look_among(struct overlaps *o, const struct demands *d, const struct
 
 static void look(struct overlaps *o, const struct demands *d)
 {
-	const struct node *to = d->rule->to;
+	bool told = d->never;
 
-	if (d->never || look_among(o, d, NULL) || !to)
-		return;
-	(void)look_among(o, d, to->kind == NODE_LIST ? &to->first->text : &to->text);
+	if (!told && o->any && d->rule->to)
+		told = look_among(o, d, map_get(&o->shelves, key_of(o, d->rule, NULL)));
+	if (!told)
+		(void)look_among(o, d, d->shelf);
 }
 
-void warn_overlaps(struct faults *f, const struct demands *list, size_t count)
+void warn_overlaps(struct faults *f, struct demands *list, size_t count)
 {
 	struct overlaps o = { .f = f };
 
