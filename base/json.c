@@ -25,8 +25,18 @@ static struct json *made(json_t *v)
 	return ours(v);
 }
 
+static void *take(size_t bytes)
+{
+	return mem_realloc(NULL, bytes);
+}
+
 void json_start(void)
 {
+	/*
+	 * Where jansson finds no memory for a longer text it goes on without a word: it reads another text than
+	 * is there, and writes behind what it has. So it is never told that there is none.
+	 */
+	json_set_alloc_funcs(take, mem_free);
 	json_object_seed(0);
 }
 

@@ -522,13 +522,17 @@ static bool read_stream(struct reader *r)
 	yaml_event_t event;
 	bool going = true, at_end = false;
 
-	yaml_parser_initialize(&r->parser);
+	if (!yaml_parser_initialize(&r->parser)) /* defensive: no memory */
+		mem_exhausted();
 	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text.ptr + r->base.at,
 				     r->text.len - r->base.at);
 	r->now = r->before = (struct cursor){ r->base, 0 };
 	while (going && !at_end) {
 		if (!yaml_parser_parse(&r->parser, &event)) {
+			/* defensive: no memory; it says nothing about the text */
+			if (r->parser.error == YAML_MEMORY_ERROR)
+				mem_exhausted();
 			report_syntax(r);
 			break;
 		}

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -336,6 +339,38 @@ static void what_is_dumped_reads_the_same(void **state)
 	json_free(again);
 }
 
+/* A process of its own reads a long text, and none of what is asked for from then on is there. */
+static void read_without_memory(void)
+{
+	static char text[8u << 20];
+	struct rlimit none = { 0, 0 };
+	struct err err;
+
+	memset(text, 'a', sizeof(text));
+	text[0] = text[sizeof(text) - 1] = '"';
+	(void)close(2);
+	if (setrlimit(RLIMIT_DATA, &none) != 0)
+		_exit(9);
+	struct json *v = json_parse((struct slice){ text, sizeof(text) }, &err);
+	_exit(v ? 0 : 1);
+}
+
+static void a_text_for_which_there_is_no_memory_is_not_read_as_another(void **state)
+{
+	int status;
+
+	(void)state;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		read_without_memory();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+#ifndef __SANITIZE_ADDRESS__ /* which ends the process itself, in its own words */
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 3);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_clone_is_its_own),
 		cmocka_unit_test(a_dump_stops_at_the_ceiling_of_its_string),
 		cmocka_unit_test(what_is_dumped_reads_the_same),
+		cmocka_unit_test(a_text_for_which_there_is_no_memory_is_not_read_as_another),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
