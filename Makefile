@@ -393,7 +393,7 @@ uninstall:
 
 # A package of Debian, from what is in Git, built by Debian's own tools; `make deb-check` has lintian look at it and, as root,
 # installs and purges it in a root of its own. Both take minutes, so `make check` has neither.
-DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev
+DEB_PACKAGES := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev
 DEB := build/hs2cert_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
 .PHONY: deb deb-check
 deb:

@@ -4,7 +4,7 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
-const { ask, pause, until } = require('./common.js');
+const { ask, askAgain, pause, until } = require('./common.js');
 const rules = require('./rules.js');
 
 const HANG_MS = 15000;
@@ -21,7 +21,7 @@ class Beside {
 	}
 
 	get(path) {
-		return ask({ socketPath: this.socketPath, path, agent: false });
+		return askAgain({ socketPath: this.socketPath, path, agent: false }, undefined, () => this.note('asked again', true));
 	}
 
 	post() {

@@ -2,11 +2,11 @@
 'use strict';
 const crypto = require('node:crypto');
 const http = require('node:http');
-const { ask, pause } = require('./common.js');
+const { ask, askAgain, pause } = require('./common.js');
 
 class Proxy {
 	constructor(secret, draw) {
-		Object.assign(this, { secret, draw, acks: [], problems: [], counts: { taken: 0, lost: 0, doubled: 0, late: 0, forged: 0 }, port: 0 });
+		Object.assign(this, { secret, draw, acks: [], problems: [], counts: { taken: 0, lost: 0, doubled: 0, late: 0, forged: 0, 'asked again': 0 }, port: 0 });
 		this.agent = new http.Agent({ keepAlive: true, maxSockets: 10 });
 	}
 
@@ -26,9 +26,13 @@ class Proxy {
 		this.port = port;
 	}
 
+	hook(headers, body) {
+		return { host: '127.0.0.1', port: this.port, path: '/hubspot/heard', method: 'POST', agent: this.agent,
+			headers: { ...headers, 'content-type': 'application/json', 'content-length': body.length } };
+	}
+
 	post(headers, body) {
-		return ask({ host: '127.0.0.1', port: this.port, path: '/hubspot/heard', method: 'POST', agent: this.agent,
-			headers: { ...headers, 'content-type': 'application/json', 'content-length': body.length } }, body);
+		return ask(this.hook(headers, body), body);
 	}
 
 	async pass(headers, body) {
@@ -85,7 +89,8 @@ class Proxy {
 			body = event(id + 1);
 		if (n % 4 === 3)
 			signature = signature.slice(0, -2);
-		const { status } = await this.post({ 'x-hubspot-signature-v3': signature, 'x-hubspot-request-timestamp': at }, body);
+		const hook = this.hook({ 'x-hubspot-signature-v3': signature, 'x-hubspot-request-timestamp': at }, body);
+		const { status } = await askAgain(hook, body, () => this.counts['asked again']++);
 		this.counts.forged++;
 		if (status !== 401)
 			this.problems.push(`a forged webhook: ${status}`);
