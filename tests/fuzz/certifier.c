@@ -4,6 +4,8 @@
  * behaviour.md, "Issuing", read a second time: what was not mailed is not sent, what nobody
  * knows is not taken for done, and nothing is adopted that another issuance holds or that is not ours.
  *
+ * Pages of all credentials hold what their rows say, and end.
+ *
  * The first byte chooses the walk and the state that it begins in. Then come
  * answers: a status, flags, and a body up to the byte 0x1e.
  */
@@ -402,6 +404,67 @@ static void walk_probe(struct walk *w)
 		ops->probe_report(w->action, &rule, say, NULL);
 }
 
+/* ---- pages of all that there is ----------------------------------------------------------- */
+
+/* Each is a row of the answer, in its order, with what stands there. */
+static void check_credential(const struct walk *w, const struct credential *c, size_t *row)
+{
+	const struct json *data = json_get(w->body, "data"), *shown = NULL;
+	int64_t created_ms;
+
+	while (*row < json_count(data) && !shown) {
+		const struct json *one = json_at(data, (*row)++);
+		if (is_id(json_get_slice(one, "id")) && is_id(json_get_slice(one, "groupId")) &&
+		    clock_parse_datetime(json_get_slice(one, "createdAt"), &created_ms))
+			shown = one;
+	}
+	must(shown && slice_is(json_get_slice(shown, "id"), c->id));
+	must(slice_is(json_get_slice(shown, "groupId"), c->group) && c->created_ms == created_ms);
+	must(c->draft == slice_is(json_get_slice(shown, "status"), "draft"));
+	must(!c->public_url || strncmp(c->public_url, PORTAL "/", sizeof(PORTAL)) == 0);
+	must(json_kind(c->fields) == IS_OBJECT);
+	must(slice_eq(json_get_slice(c->fields, "recipient.email"),
+		      json_slice(json_path(shown, "recipient.email"))));
+}
+
+static void check_page(const struct walk *w, const struct page *page, const char *cursor)
+{
+	size_t row = 0;
+
+	must(page->good == (is_good(w) && json_kind(json_get(w->body, "data")) == IS_ARRAY));
+	must(page->wait_ms >= 0 && page->wait_ms <= MS_DAY);
+	if (!page->good) {
+		check_line(page->reason);
+		must(page->count == 0 && !page->next);
+		must(page->scope != SCOPE_ACCOUNT_STOP || w->answer.status == 401 ||
+		     w->answer.status == 403);
+	}
+	for (size_t i = 0; i < page->count; i++)
+		check_credential(w, &page->credential[i], &row);
+	must(!page->next || (page->next[0] && strlen(page->next) <= LIMIT_URL_BYTES &&
+			     !(cursor && strcmp(page->next, cursor) == 0)));
+}
+
+static void walk_pages(struct walk *w)
+{
+	const char *cursor = NULL;
+	struct page page;
+
+	for (int i = 0; i < ANSWERS_MOST && w->in.at < w->in.end; i++) {
+		struct http_request request;
+		ops->newest(w->action, cursor, &w->memory, &request);
+		must(strlen(request.url) <= 4 * LIMIT_URL_BYTES);
+		next_answer(w);
+		ops->page(w->action, cursor, &w->answer, &w->memory, &page);
+		check_page(w, &page, cursor);
+		for (size_t k = 0; k < page.count; k++)
+			json_free(page.credential[k].fields);
+		if (page.good && !page.next)
+			break;
+		cursor = page.good ? page.next : cursor;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct json *fields;
@@ -425,11 +488,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  .fields = fields,
 				  .attempts = 1,
 				  .attempt_ms = ATTEMPT };
-	size_t walk = input_pick(&w.in, 8);
+	size_t walk = input_pick(&w.in, 9);
 	if (walk <= STATE_ISSUED)
 		walk_issuance(&w, (enum issuance_state)walk);
 	else if (walk == 5)
 		walk_probe(&w);
+	else if (walk == 8)
+		walk_pages(&w);
 	else
 		walk_sweep(&w, walk == 6);
 	json_free(w.body);

@@ -6,8 +6,8 @@
  *
  * The same of the questions that a doctor asks: what it remarks is printable.
  *
- * A byte whose bits say who is asked: names of the portal, of the workspace, a doctor of the one, of the other. Then
- * answers: a status, flags, and a body up to the byte 0x1e each.
+ * A byte whose bits say who is asked: names of the portal, of the workspace, a doctor of the one, of the other,
+ * and one who asks whether webhooks find the way. Then answers: a status, flags, and a body up to the byte 0x1e each.
  */
 #include "tests/fuzz/rule.h"
 
@@ -22,6 +22,8 @@ static const struct setting hub_settings[] = {
 	{ .key = "base-url", .kind = SETTING_TEXT, .text = "https://api.hubapi.com" },
 	{ .key = "api", .kind = SETTING_TEXT, .text = "2026-03" },
 	{ .key = "token", .kind = SETTING_SECRET, .n_secret = 1 },
+	{ .key = "webhook.public-url", .kind = SETTING_TEXT, .text = "https://example.org/hub" },
+	{ .key = "webhook.secret", .kind = SETTING_SECRET, .n_secret = 1 },
 };
 static const struct setting cert_settings[] = {
 	{ .key = "base-url", .kind = SETTING_TEXT, .text = "https://api.certifier.io/v1" },
@@ -67,8 +69,8 @@ static struct http_response next_answer(struct input *in)
 				       .rate_interval_ms = HTTP_ABSENT };
 }
 
-/* Asks until the end, or until it fails; true where it was read to its end. */
-static bool converse(struct input *in, const struct reader_ops *reads, struct reader *r)
+/* Asks until the end, or until it fails; true where it was read to its end. Our own listener is shown no token. */
+static bool converse(struct input *in, const struct reader_ops *reads, struct reader *r, bool own)
 {
 	bool good = true, left = true;
 
@@ -80,7 +82,8 @@ static bool converse(struct input *in, const struct reader_ops *reads, struct re
 		arena_init(&memory);
 		left = reads->next(r, &memory, &request);
 		if (left) {
-			must(strcmp(request.bearer, TOKEN) == 0 && request.url[0]);
+			must(request.url[0] &&
+			     (own ? !request.bearer : strcmp(request.bearer, TOKEN) == 0));
 			must(strcmp(request.method, "GET") == 0 || request.has_body);
 			struct http_response answer = next_answer(in);
 			enum rc rc = reads->answer(r, &answer, &wait_ms, &err);
@@ -103,12 +106,12 @@ static bool ask(struct input *in, const struct names_ops *ops, const struct acco
 	struct err ignored;
 
 	must(bearer_load(bearer, account, &ignored) == RC_OK);
-	bool whole = converse(in, &ops->reads, ops->open(account, bearer, lock));
+	bool whole = converse(in, &ops->reads, ops->open(account, bearer, lock), false);
 	bearer_free(bearer);
 	return whole;
 }
 
-static void examine(struct input *in, const struct doctor_ops *ops, uint32_t account)
+static void examine(struct input *in, const struct doctor_ops *ops, uint32_t account, bool beside)
 {
 	static const struct table table = { .account = accounts, .n_account = COUNT(accounts) };
 	struct bearer *bearer = bearer_new(&world);
@@ -118,7 +121,10 @@ static void examine(struct input *in, const struct doctor_ops *ops, uint32_t acc
 
 	must(bearer_load(bearer, &accounts[account], &ignored) == RC_OK);
 	remarks_init(&out);
-	(void)converse(in, &ops->reads, ops->open(&patient));
+	if (beside)
+		(void)converse(in, ops->beside_reads, ops->beside(&patient), true);
+	else
+		(void)converse(in, &ops->reads, ops->open(&patient), false);
 	for (size_t i = 0; i < out.count; i++)
 		must(utf8_valid(slice_of(out.list[i].text)) && !strchr(out.list[i].text, '\n'));
 	remarks_release(&out);
@@ -164,7 +170,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (size_t i = 0; i < COUNT(doctors); i++)
 		if (asked & 1u << (COUNT(services) + i))
-			examine(&in, doctors[i], (uint32_t)i);
+			examine(&in, doctors[i], (uint32_t)i, false);
+	if (asked & 16)
+		examine(&in, &hubspot_doctor, 0, true);
 	lock_finish(&lock);
 	write_and_read(&lock);
 	lock_release(&lock);

@@ -206,9 +206,10 @@ static void read_story(struct row *row, const struct recorded *e)
 /* An event says what its columns say, or the store is broken. */
 static void read_event(struct db *db, struct row *row)
 {
-	struct recorded e;
+	struct recorded e, none;
+	struct query *q = record_of_contact(db, "101");
 
-	if (!record_next(db, record_of_contact(db, "101"), &row->memory, &e)) {
+	if (!record_next(db, q, &row->memory, &e)) {
 		must(is_broken(db) && !e.seen);
 		return;
 	}
@@ -216,6 +217,7 @@ static void read_event(struct db *db, struct row *row)
 	must(json_kind(e.seen) == IS_OBJECT && e.event.from_known == (row->column[6] != NULL));
 	read_story(row, &e);
 	recorded_release(&e);
+	must(!record_next(db, q, &row->memory, &none));
 }
 
 /* What is done to all rows at a start, a reload and an answer that concerns many. */
