@@ -40,7 +40,8 @@ HARDEN := -fstack-protector-strong -fPIE -fno-strict-overflow -fno-strict-aliasi
 endif
 FLAGS_release := -O2 -g $(HARDEN)
 FLAGS_clang := -fPIE # its warnings need neither optimising nor -g
-FLAGS_fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DARENA_BLOCK_BYTES=0u
+# Without a call at each comparison, which are a third of the time: dictionaries say what matters.
+FLAGS_fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-coverage=trace-cmp -fno-sanitize-recover=all -DARENA_BLOCK_BYTES=0u
 FLAGS_san := -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_BLOCK_BYTES=0u
 FLAGS_cov := -O0 -g --coverage
 FLAGS_tsan := -O1 -g -fPIE -fsanitize=thread
