@@ -142,6 +142,7 @@ demo: demo-deps
 
 # ---- tests -------------------------------------------------------------------
 
+comma := ,
 UNIT_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 DRIVERS := $(B)/tests/rules/golden $(B)/tests/scenes/scenes $(B)/tests/simulation/simulation
 
@@ -153,6 +154,9 @@ $(B)/tests/simulation/simulation: $(patsubst %.c,$(B)/%.o,$(wildcard tests/simul
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
 
+# What is not the program's in a life is told from it: tests/scenes/memory.c.
+$(B)/tests/scenes/scenes: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,_Exit sandbox_call sandbox_deliver sandbox_delivered \
+	files_write files_truncate files_sync files_add)
 $(B)/tests/scenes/scenes: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenes/*.c)) $(DISK_OBJECTS) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
@@ -254,23 +258,30 @@ check-release:
 check-san:
 	@$(MAKE) --no-print-directory VARIANT=san test
 
-# Every scene again for whatever can fail at each of its requests and writes; LIVES=n: about n for each scene, evenly
-# spread, instead of all (hours); ONLY=words picks scenes.
+# Every scene again for whatever can fail at each of its requests, writes, syncs and reads; LIVES=n: about n for each scene,
+# evenly spread, instead of all (hours). ROUND=0: of the kinds of failure that are alike one at each place, ROUND=1 (to 11) the
+# next. ONLY=words picks scenes, FROM=n begins with the n-th. What fails names the command that lives it again.
 LIVES ?= 0
+JOBS ?= 2
+torture_options = --jobs $(JOBS) $(if $(FROM),--from $(FROM)) $(if $(ONLY),--scene '$(ONLY)')
 .PHONY: torture
 torture: $(B)/tests/scenes/scenes
-	@$(B)/tests/scenes/scenes tests/scenes --torture $(LIVES) $(if $(ONLY),--scene '$(ONLY)')
+	@$(B)/tests/scenes/scenes tests/scenes --torture $(LIVES) $(if $(ROUND),--round $(ROUND)) $(torture_options)
 
-# `run --once` with one of its allocations finding no memory, PLACES=n of them, evenly spread; 0: all (a day). Not under
-# sanitizers, which have an allocator of their own.
+# Every scene again with each of its allocations finding no memory, once and from then on; PLACES=n: of about n of them for each
+# scene, evenly spread; 0: at most 8,000 of each (hours). Then PASSES passes of the program itself, with libcurl and sockets. Not
+# under sanitizers, which have an allocator of their own.
 PLACES ?= 100
+PASSES ?= 20
 $(B)/tests/torture/nomem.so: tests/torture/nomem.c
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O1 $(WARN) -fPIC -shared -o $@ $<
 .PHONY: nomem
-nomem: $(B)/hs2cert $(B)/tests/torture/nomem.so
-	@sh tests/torture/alloc.sh $(B)/hs2cert $(B)/tests/torture/nomem.so $(PLACES)
+nomem: $(B)/hs2cert $(B)/tests/scenes/scenes $(B)/tests/torture/nomem.so
+	@LD_PRELOAD=$(realpath .)/$(B)/tests/torture/nomem.so $(B)/tests/scenes/scenes tests/scenes --memory --torture $(PLACES) \
+		$(torture_options)
+	@sh tests/torture/alloc.sh $(B)/hs2cert $(B)/tests/torture/nomem.so $(PASSES)
 
 # What the tests run of the product's lines and branches, as a table; SHOW=FILE lists what the last run left out.
 .PHONY: coverage

@@ -84,6 +84,8 @@ long() {
 	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
 	run 'torture, six places of each scene' "$build/tests/scenes/scenes" tests/scenes --torture 6
 	run 'wire, every behaviour against every call' "$build/tests/wire/wire"
+	run 'no memory, in ten places of six scenes' env "LD_PRELOAD=$(realpath "$build")/tests/torture/nomem.so" \
+		"$build/tests/scenes/scenes" tests/scenes --memory --torture 10 --scene webhooks.yaml
 	run 'no memory, in eight places' sh tests/torture/alloc.sh "$build/hs2cert" "$build/tests/torture/nomem.so" 8
 	run elf sh tests/elf/run.sh "$build/hs2cert"
 	run install sh tests/install/run.sh "$build"

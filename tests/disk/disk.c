@@ -1,8 +1,10 @@
 #include "tests/disk/disk.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -40,6 +42,10 @@ static struct {
 	uint64_t nth;
 	bool lasting, failed;
 	uint64_t writes, syncs;
+	uint64_t asked[DISK_TROUBLES]; /* operations that each trouble could befall */
+	disk_watcher *watcher;
+	void *watcher_ctx;
+	bool paused;
 } disk;
 
 static void shared_leave(struct shared *s)
@@ -57,6 +63,11 @@ static void shared_leave(struct shared *s)
 /* Whether an operation that this trouble is about fails now. */
 static bool meets(enum disk_trouble trouble)
 {
+	if (disk.paused)
+		return false;
+	disk.asked[trouble]++;
+	if (disk.watcher)
+		disk.watcher(disk.watcher_ctx, trouble, disk.asked[trouble]);
 	if (disk.trouble != trouble || (disk.failed && !disk.lasting))
 		return false;
 	if (!disk.failed && --disk.nth)
@@ -67,6 +78,17 @@ static bool meets(enum disk_trouble trouble)
 static bool dead(const struct handle *h)
 {
 	return h->life != disk.life || (disk.trouble == DISK_DIES && disk.failed);
+}
+
+void disk_watch(disk_watcher *watcher, void *ctx)
+{
+	disk.watcher = watcher;
+	disk.watcher_ctx = ctx;
+}
+
+void disk_pause(bool pause)
+{
+	disk.paused = pause;
 }
 
 void disk_fail(enum disk_trouble trouble, uint64_t nth, bool lasting)
@@ -437,16 +459,28 @@ static sqlite3_vfs vfs = {
 
 /* ---- its life ----------------------------------------------------------- */
 
+static void cannot(const char *what)
+{
+	fprintf(stderr, "disk: %s\n", what);
+	exit(3);
+}
+
+/* A folder of our own on the real file system, for the lock file alone. */
+static void make_folder(void)
+{
+	snprintf(disk.folder, sizeof(disk.folder), "/tmp/hs2cert-disk-XXXXXX");
+	if (!mkdtemp(disk.folder))
+		cannot("no folder can be made");
+	snprintf(disk.place, sizeof(disk.place), "%s/state", disk.folder);
+}
+
 void disk_start(void)
 {
 	memset(&disk, 0, sizeof(disk));
 	disk.real = sqlite3_vfs_find(NULL);
-	snprintf(disk.folder, sizeof(disk.folder), "/tmp/hs2cert-disk-XXXXXX");
-	if (!disk.real || !mkdtemp(disk.folder) || sqlite3_vfs_register(&vfs, 1) != SQLITE_OK) {
-		fputs("disk: cannot be set up\n", stderr);
-		exit(3);
-	}
-	snprintf(disk.place, sizeof(disk.place), "%s/state", disk.folder);
+	make_folder();
+	if (!disk.real || sqlite3_vfs_register(&vfs, 1) != SQLITE_OK)
+		cannot("cannot be set up");
 }
 
 const char *disk_place(void)
@@ -489,14 +523,56 @@ void disk_put(struct slice bytes)
 	files_sync(f);
 }
 
+static const char *lock_name(char out[96])
+{
+	snprintf(out, 96, "%s.lock", disk.place);
+	return out;
+}
+
+void disk_leave(void)
+{
+	char name[96];
+
+	unlink(lock_name(name));
+	rmdir(disk.folder);
+}
+
 void disk_stop(void)
 {
-	char lock[96];
-
 	files_forget();
 	sqlite3_vfs_unregister(&vfs);
 	sqlite3_vfs_register(disk.real, 1);
-	snprintf(lock, sizeof(lock), "%s.lock", disk.place);
-	unlink(lock);
-	rmdir(disk.folder);
+	disk_leave();
+}
+
+/* ---- forks ---------------------------------------------------------------- */
+
+/* Who has the parent's lock file open has ours instead, and holds no lock: nobody else asks for it. */
+static void take_over(const struct stat *old, int ours)
+{
+	struct stat st;
+
+	for (int fd = 3; fd < ours; fd++)
+		if (fstat(fd, &st) == 0 && st.st_ino == old->st_ino && st.st_dev == old->st_dev &&
+		    dup3(ours, fd, O_CLOEXEC) != fd)
+			cannot("a fork cannot have the lock file");
+}
+
+void disk_after_fork(void)
+{
+	char name[96], text[64];
+	struct stat old;
+	int from = open(lock_name(name), O_RDONLY | O_CLOEXEC);
+
+	make_folder();
+	if (from < 0)
+		return;
+	ssize_t len = read(from, text, sizeof(text));
+	bool good = fstat(from, &old) == 0;
+	close(from);
+	int to = open(lock_name(name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (!good || to < 0 || len < 0 || write(to, text, (size_t)len) != len)
+		cannot("a fork cannot have a lock file");
+	take_over(&old, to);
+	close(to);
 }

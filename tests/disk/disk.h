@@ -27,6 +27,10 @@ void disk_stop(void);
 const char *disk_place(void);
 /* What was written at disk_place(): lent until the next write or call. */
 struct slice disk_state(void);
+/* Equal where a process that opens the state would find the same, the lock file's mark as well. */
+uint64_t disk_found(void);
+/* The part of it that is done by now; forks of this process then need not do it. */
+void disk_read_on(void);
 /* The only file from now on is one at disk_place() with these bytes, synced. Databases must be closed. */
 void disk_put(struct slice bytes);
 
@@ -45,6 +49,7 @@ enum disk_trouble {
 	DISK_SYNC_FAILS,  /* and what was not synced still is not */
 	DISK_READ_FAILS,
 	DISK_DIES, /* writes and syncs count; from the n-th on everything fails: then disk_cut */
+	DISK_TROUBLES
 };
 
 /*
@@ -54,6 +59,22 @@ enum disk_trouble {
 void disk_fail(enum disk_trouble trouble, uint64_t nth, bool lasting);
 /* Whether the trouble was met. */
 bool disk_failed(void);
+
+/*
+ * Told of each operation before it is done: that `trouble` could befall it, as the n-th that could
+ * (what disk_fail calls n from the start on). It may call disk_fail, for this one too; NULL: nobody.
+ */
+typedef void disk_watcher(void *ctx, enum disk_trouble trouble, uint64_t nth);
+void disk_watch(disk_watcher *watcher, void *ctx);
+/* What the test itself reads meanwhile meets no trouble and counts for nothing. */
+void disk_pause(bool pause);
+
+/*
+ * In a fork of a process whose state is here, which waits meanwhile: all that was here, the lock file
+ * too, is from now on there for the fork alone. A fork that ends by _exit calls disk_leave.
+ */
+void disk_after_fork(void);
+void disk_leave(void);
 /* Writes and syncs since disk_start. */
 uint64_t disk_writes(void);
 uint64_t disk_syncs(void);

@@ -44,11 +44,19 @@ struct file *files_first(void)
 	return all;
 }
 
+/* There is one folder, which a fork has under another name. */
+static const char *in_folder(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash ? slash + 1 : name;
+}
+
 struct file *files_find(const char *name)
 {
 	struct file *f = all;
 
-	while (f && !(name && f->name && strcmp(f->name, name) == 0))
+	while (f && !(name && f->name && strcmp(f->name, in_folder(name)) == 0))
 		f = f->next;
 	return f;
 }
@@ -57,7 +65,7 @@ struct file *files_add(const char *name)
 {
 	struct file *f = mem_alloc(sizeof(*f));
 
-	f->name = name ? mem_strdup(name) : NULL;
+	f->name = name ? mem_strdup(in_folder(name)) : NULL;
 	f->next = all;
 	all = f;
 	return f;

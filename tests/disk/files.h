@@ -37,7 +37,7 @@ struct file {
 
 /* Every file, newest first; NULL: there is none. */
 struct file *files_first(void);
-/* NULL where there is none of that name; a temporary one has no name and is not found. */
+/* By its name in the folder. NULL where there is none of it; a temporary one has no name and is not found. */
 struct file *files_find(const char *name);
 /* One more, which does not exist yet; the name is copied, or NULL. Lives until files_forget. */
 struct file *files_add(const char *name);

@@ -34,9 +34,11 @@ static enum rc act_on(struct life *l, enum act act, const struct node *map, stru
 				  .hold = node_word(map, "hold", NULL, &memory) };
 	struct act_by by = { "ana", l->sim.world.wall_ms(l->sim.world.ctx), false };
 	do {
-		rc = get_up(l) ? act_do(l->sim.world.db, act, &all, &by, nobody_listens, NULL,
-					&found, err)
-			       : err_set(err, RC_BROKEN, "nothing can be started");
+		bool up = get_up(l);
+		struct life *before = memory_counts(l);
+		rc = up ? act_do(l->sim.world.db, act, &all, &by, nobody_listens, NULL, &found, err)
+			: err_set(err, RC_BROKEN, "nothing can be started");
+		memory_counts(before);
 	} while (rc != RC_OK && life_excused(l) && life_restart(l));
 	arena_release(&memory);
 	return rc;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "dsl/build.h"
+#include "engine/ledger.h"
 
 #define TAIL_MS (3 * MS_HOUR) /* what is left to do is done by then */
 #define SLOW_TAIL_MS (9 * MS_HOUR)
@@ -151,6 +152,15 @@ static bool load(struct life *l)
 
 void life_end_process(struct life *l)
 {
+	memory_survived();
+	if (torture_leaves(l)) {
+		/* A fork of which little is left to live need not clear up after what has ended. */
+		sim_abandon(&l->sim);
+		disk_kill();
+		l->engine = NULL;
+		l->sim.world.db = NULL;
+		return;
+	}
 	engine_free(l->engine);
 	l->engine = NULL;
 	sim_abandon(&l->sim);
@@ -160,6 +170,16 @@ void life_end_process(struct life *l)
 		db_close(l->sim.world.db);
 		l->sim.world.db = NULL;
 	}
+}
+
+static bool start(struct life *l)
+{
+	if (!open_state(l))
+		return false;
+	if (l->crashed)
+		return true;
+	l->engine = engine_new(&l->sim.world);
+	return load(l);
 }
 
 /* Without an engine where no process can start: live_until tries again when one can. */
@@ -172,22 +192,31 @@ bool life_restart(struct life *l)
 		torment_restart(l);
 		if (torment_down(l))
 			return true;
-		if (!open_state(l))
-			return false;
-		if (l->crashed)
-			continue;
-		l->engine = engine_new(&l->sim.world);
-		if (!load(l))
+		torture_settled(l);
+		struct life *before = memory_counts(l);
+		bool good = start(l);
+		memory_counts(before);
+		if (!good)
 			return false;
 	} while (l->crashed);
 	return true;
+}
+
+/* The process runs: from a start, or on. */
+static enum rc run(struct life *l, int64_t until_ms, enum once *out, struct err *err)
+{
+	struct life *before = memory_counts(l);
+	enum rc rc = sim_run_once(&l->sim, l->engine, until_ms, out, err);
+
+	memory_counts(before);
+	return rc;
 }
 
 static bool run_once_until(struct life *l, int64_t until_ms, struct err *err, enum rc *rc)
 {
 	enum once state = ONCE_WORKING;
 
-	*rc = sim_run_once(&l->sim, l->engine, until_ms, &state, err);
+	*rc = run(l, until_ms, &state, err);
 	if (*rc != RC_OK || l->sim.now_ms >= until_ms)
 		return true;
 	/* The pass is over: the next process starts a little later. */
@@ -227,7 +256,7 @@ static bool live_until(struct life *l, int64_t until_ms)
 			if (!run_once_until(l, stop, &err, &rc))
 				return false;
 		} else {
-			rc = sim_run(&l->sim, l->engine, stop, &err);
+			rc = run(l, stop, NULL, &err);
 		}
 		if (rc != RC_OK && !life_excused(l))
 			return life_trouble(l, "the engine failed", err.text);
@@ -316,7 +345,10 @@ static bool take_step(struct life *l, const struct step *s)
 		w = find_word(portal_words, s->word);
 	if (!w)
 		return life_trouble(l, "unknown step", s->word);
-	return w->run(l, s->what, &err) == RC_OK || life_trouble(l, s->word, err.text);
+	l->in_step = true;
+	bool good = w->run(l, s->what, &err) == RC_OK || life_trouble(l, s->word, err.text);
+	l->in_step = false;
+	return good;
 }
 
 /* ---- a whole life --------------------------------------------------------- */
@@ -337,6 +369,49 @@ static bool restore(struct life *l)
 	return true;
 }
 
+/* What is issued stays as it is: nothing waits, is under way or is looked for later in the tail. */
+static bool nothing_left(struct life *l, int64_t end_ms)
+{
+	static const char sql[] =
+		"SELECT 1 FROM news UNION ALL SELECT 1 FROM heard UNION ALL SELECT 1 FROM pending"
+		" UNION ALL SELECT 1 FROM recall UNION ALL SELECT 1 FROM stray WHERE look_ms <= ?1"
+		" UNION ALL SELECT 1 FROM issuance WHERE " LEDGER_WORK
+		" OR (state = 'held' AND expire_ms IS NOT NULL)";
+	enum once once = engine_once(l->engine);
+
+	return once != ONCE_WORKING && once != ONCE_NO_SOURCE &&
+	       !db_exists(l->sim.world.db, sql, "i", end_ms + l->sim.skew_ms);
+}
+
+static bool is_quiet(struct life *l, int64_t end_ms)
+{
+	if (!l->engine || l->heals_ms > l->sim.now_ms)
+		return false;
+	if (l->on_disk)
+		disk_pause(true); /* it is the test that looks */
+	bool quiet = nothing_left(l, end_ms);
+	if (l->on_disk)
+		disk_pause(false);
+	return quiet;
+}
+
+static bool live_tail(struct life *l, int64_t tail_ms)
+{
+	int64_t end_ms = l->sim.now_ms + tail_ms, peace_ms = l->variant->peace_ms;
+	bool quiet = false, was_quiet = false;
+
+	if (!peace_ms)
+		return live_until(l, end_ms);
+	while (l->sim.now_ms < end_ms && !(quiet && was_quiet)) {
+		int64_t next_ms = l->sim.now_ms + peace_ms;
+		if (!live_until(l, next_ms < end_ms ? next_ms : end_ms))
+			return false;
+		was_quiet = quiet;
+		quiet = is_quiet(l, end_ms);
+	}
+	return true;
+}
+
 static bool live_scene(struct life *l)
 {
 	const struct scene *s = l->scene;
@@ -345,16 +420,21 @@ static bool live_scene(struct life *l)
 		return false;
 	/* Where the first start had to wait, so does all that is to come after it. */
 	int64_t begin_ms = l->engine ? s->start_ms : l->heals_ms + MS_MINUTE;
-	for (size_t i = 0; i < s->steps; i++)
-		if (!live_until(l, begin_ms + s->step[i].at_ms) || !take_step(l, &s->step[i]))
+	for (; l->step < s->steps; l->step++)
+		if (!live_until(l, begin_ms + s->step[l->step].at_ms) ||
+		    !take_step(l, &s->step[l->step]))
 			return false;
 	if (l->variant->ends && l->variant->ends->copying && !restore(l))
 		return false;
 	int64_t tail = l->variant->tail_ms ? l->variant->tail_ms
 		       : l->variant->slow  ? SLOW_TAIL_MS
 					   : TAIL_MS;
-	return live_until(l, l->sim.now_ms + tail) &&
-	       (l->engine || live_until(l, l->heals_ms + tail));
+	if (!live_tail(l, tail) || !(l->engine || live_until(l, l->heals_ms + tail)))
+		return false;
+	if (!life_excused(l))
+		return true;
+	/* It was met at the very end, and the process would have noticed at its next step. */
+	return life_restart(l) && live_tail(l, tail);
 }
 
 bool life_live(struct life *l, const struct scene *scene, const struct variant *variant, FILE *log)

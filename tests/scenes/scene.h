@@ -9,7 +9,7 @@
  *
  * read.c reads it, stage.c sets it, life.c lives it, portal.c and acts.c are what happens in it,
  * judge.c compares; ends.c is the process that ends at each step. `make torture` lives it once more for each thing that can fail at each of its
- * requests and writes: torture.c, torment.c.
+ * requests and writes: torture.c, torment.c; `make nomem` once more for each of its allocations: memory.c.
  */
 #ifndef TESTS_SCENES_SCENE_H
 #define TESTS_SCENES_SCENE_H
@@ -48,9 +48,12 @@ struct torment {
 	bool unsure;	      /* a send that meets it may have mailed or not */
 	bool on_disk;	      /* the state is on a disk that can fail; else in memory */
 	enum disk_trouble disk;
-	uint64_t nth; /* request, or operation of the disk, that it begins at */
+	bool memory;  /* there is none; the state is on the disk, which is well */
+	uint64_t nth; /* request, operation of the disk or allocation that it begins at */
 	bool lasting;
 	bool lasts; /* makes sense lasting */
+	/* It is the kin-th (from 0) of `kins` that are alike: a round has one of them at each place. 0: it has none. */
+	uint64_t kin, kins;
 };
 
 /* How one life differs from another. */
@@ -76,6 +79,9 @@ struct variant {
 	/* The state as it was after the n-th such commit is put back when all steps are done. */
 	int restore_at;
 	struct ends *ends; /* whose forks are such lives; or NULL */
+	/* The tail is over once there has been nothing left to do for so long; 0: it is lived whole. */
+	int64_t peace_ms;
+	struct tortures *tortures; /* whose forks suffer a torment each; or NULL */
 };
 
 /* A life whose forks end, or put a copy back, at the durable steps 1, 1 + every, and so on. */
@@ -108,6 +114,8 @@ struct life {
 	struct sandbox *sandbox;
 	struct engine *engine;
 	struct str rules; /* in force: what a restart loads */
+	size_t step;	  /* of the scene, that comes next or is being done … */
+	bool in_step;	  /* … which */
 	int commits;	  /* durable steps so far */
 	bool crashed;
 	int crashes; /* but those that the torment made at a request */
@@ -155,15 +163,24 @@ void torment_end(struct life *l);
 /* Whether the torment made this credential's mail unsure. */
 bool torment_unsure(const struct life *l, const char *credential);
 
-/* Every scene's torture, and what it came to. */
-struct tortures {
-	int most;	  /* lives of one scene, about; 0: all */
-	const char *only; /* words in a torment's name, or NULL */
-	FILE *log;
-	uint64_t lives, failed, last, requests, places, unknown, offset;
-};
-
-void torture(struct tortures *all, const struct scene *s);
+enum failing { AT_REQUEST, AT_DISK, AT_MEMORY };
+/* Where something can fail: the n-th request or allocation, or the n-th that `disk` could befall. May return in a fork. */
+void torture_here(struct life *l, enum failing at, enum disk_trouble disk, uint64_t nth);
+/* A victim's process has ended and another is about to start; it ends where another victim's life is the same from here on. */
+void torture_settled(struct life *l);
+/* Whether this is a victim whose process ended on its disk. */
+bool torture_leaves(const struct life *l);
+/*
+ * Allocations that fail: memory.c. From memory_begin on, those of the life that memory_counts was told last (NULL: of
+ * none) are counted; it answers which was told before.
+ */
+void memory_begin(struct life *l);
+struct life *memory_counts(struct life *l);
+/* Whether one failed in the process as it is; it has ended, and the next has memory. */
+bool memory_failed(void);
+void memory_is_back(void);
+/* A victim goes on. */
+void memory_survived(void);
 
 /* Starts the process anew, as often as it is ended while it starts. False where it cannot be. */
 bool life_restart(struct life *l);
@@ -200,6 +217,8 @@ enum rc portal_make_list(struct life *l, int64_t now_ms, int64_t id, const char 
 /* What is there before a scene begins: stage.c. */
 struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *v);
 bool scene_set_stage(struct life *l); /* false with l->trouble */
+/* So much later than it happens something may be seen, beyond what a variant brings. */
+int64_t scene_lag_ms(const struct scene *s);
 
 /* ---- parts of life.c for steps in files of their own ---- */
 

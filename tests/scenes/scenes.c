@@ -2,9 +2,10 @@
  * scenes - lives every scene of a folder in every variant.
  *
  *   scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--first] [--log]
- *   scenes FOLDER --torture N [--torment WORDS] [--scene WORDS] [--log]
+ *   scenes FOLDER --torture N [--memory | --requests | --disk] [--round N] [--from N] [--jobs N] [--torment WORDS] [--scene WORDS]
+ *   scenes FOLDER --torment NAME --at N [--lasting] [--memory] [--scene WORDS] [--log]
  *
- * With --first the first scene that fails is the last that is lived.
+ * With --first the first scene that fails is the last that is lived. --at lives again what torture found.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "tests/scenes/scene.h"
+#include "tests/scenes/torture.h"
 
 static const struct variant variants[] = {
 	{ .name = "plain", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND },
@@ -201,9 +202,57 @@ static bool live_file(struct tally *t, const char *path)
 	return good;
 }
 
+/* An option with a value, and whether it is this one. */
+static bool option(char **argv, int argc, int *i, const char *name, const char **value)
+{
+	if (*i + 1 >= argc || strcmp(argv[*i], name) != 0)
+		return false;
+	*value = argv[++*i];
+	return true;
+}
+
+static void take_options(struct tally *t, int argc, char **argv)
+{
+	const char *value;
+
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--log") == 0)
+			t->log = stderr;
+		else if (strcmp(argv[i], "--first") == 0)
+			t->first = true;
+		else if (strcmp(argv[i], "--memory") == 0)
+			t->tortures.memory = true;
+		else if (strcmp(argv[i], "--requests") == 0)
+			t->tortures.requests_alone = true;
+		else if (strcmp(argv[i], "--disk") == 0)
+			t->tortures.disk_alone = true;
+		else if (strcmp(argv[i], "--lasting") == 0)
+			t->tortures.replay.lasting = true;
+		else if (option(argv, argc, &i, "--scene", &t->only_scene) ||
+			 option(argv, argc, &i, "--variant", &t->only_variant) ||
+			 option(argv, argc, &i, "--torment", &t->tortures.only))
+			continue;
+		else if (option(argv, argc, &i, "--ends", &value))
+			t->ends = atoi(value);
+		else if (option(argv, argc, &i, "--jobs", &value))
+			t->tortures.jobs = atoi(value);
+		else if (option(argv, argc, &i, "--round", &value))
+			t->tortures.round = atoi(value);
+		else if (option(argv, argc, &i, "--from", &value))
+			t->tortures.from = strtoull(value, NULL, 10);
+		else if (option(argv, argc, &i, "--at", &value))
+			t->tortures.replay.nth = strtoull(value, NULL, 10);
+		else if (option(argv, argc, &i, "--torture", &value)) {
+			t->torture = true;
+			t->tortures.most = atoi(value);
+		}
+	}
+	t->torture |= t->tortures.replay.nth != 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct tally t = { .ends = MOST_ENDS };
+	struct tally t = { .ends = MOST_ENDS, .tortures = { .round = -1 } };
 	struct names names;
 	struct err err;
 	char path[512];
@@ -214,28 +263,16 @@ int main(int argc, char **argv)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (argc < 2 || folder_list(argv[1], 10000, &names, &err) != RC_OK) {
 		fprintf(stderr,
-			"usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--first] [--log]\n");
+			"usage: scenes FOLDER [--scene WORDS] [--variant NAME] [--ends N] [--first] [--log]\n"
+			"       scenes FOLDER --torture N [--memory | --requests | --disk] [--round N] [--from N]"
+			" [--jobs N] [--torment WORDS] [--scene WORDS]\n"
+			"       scenes FOLDER --torment NAME --at N [--lasting] [--memory] [--scene WORDS] [--log]\n");
 		return 2;
 	}
-	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--log") == 0)
-			t.log = stderr;
-		else if (strcmp(argv[i], "--first") == 0)
-			t.first = true;
-		else if (i + 1 < argc && strcmp(argv[i], "--scene") == 0)
-			t.only_scene = argv[++i];
-		else if (i + 1 < argc && strcmp(argv[i], "--variant") == 0)
-			t.only_variant = argv[++i];
-		else if (i + 1 < argc && strcmp(argv[i], "--ends") == 0)
-			t.ends = atoi(argv[++i]);
-		else if (i + 1 < argc && strcmp(argv[i], "--torment") == 0)
-			t.tortures.only = argv[++i];
-		else if (i + 1 < argc && strcmp(argv[i], "--torture") == 0) {
-			t.torture = true;
-			t.tortures.most = atoi(argv[++i]);
-		}
-	}
+	take_options(&t, argc, argv);
 	t.tortures.log = t.log;
+	if (t.torture)
+		tortures_begin(&t.tortures);
 	if (clock_set_zone("UTC", &err) != RC_OK)
 		return 3;
 	for (size_t i = 0; i < names.count; i++) {
@@ -247,14 +284,8 @@ int main(int argc, char **argv)
 			t.failed++;
 	}
 	names_release(&names);
-	if (t.torture) {
-		t.failed += (int)t.tortures.failed;
-		t.passed += (int)(t.tortures.lives - t.tortures.failed);
-		printf("torture: %llu places, %llu requests, %llu sends rightly unknown\n",
-		       (unsigned long long)t.tortures.places,
-		       (unsigned long long)t.tortures.requests,
-		       (unsigned long long)t.tortures.unknown);
-	}
+	if (t.torture)
+		return !tortures_end(&t.tortures) || t.failed;
 	printf("scenes: %d passed, %d failed\n", t.passed, t.failed);
 	return t.failed || !t.passed;
 }

@@ -20,6 +20,12 @@ static int64_t option_ms(const struct scene *s, const char *key, int64_t otherwi
 	return n && clock_parse_duration(n->text, &ms) ? ms : otherwise;
 }
 
+int64_t scene_lag_ms(const struct scene *s)
+{
+	return option_ms(s, "index-lag", 0) + option_ms(s, "list-lag", 0) +
+	       option_ms(s, "search-lag", 0);
+}
+
 struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *v)
 {
 	struct sandbox_options o;

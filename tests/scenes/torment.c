@@ -44,6 +44,8 @@ static void note_send(struct life *l, const char *path, bool unsure)
 static struct sim_fate decide(void *ctx, const struct sim_request *request)
 {
 	struct life *l = ctx;
+
+	torture_here(l, AT_REQUEST, DISK_WELL, request->number);
 	const struct torment *t = l->variant->torment;
 	bool met = has_fate(t) && (request->number == t->nth ||
 				   (t->lasting && request->number > t->nth && still_on(l)));
@@ -73,7 +75,12 @@ bool torment_ended(struct life *l)
 {
 	if (l->sim.ended)
 		lose_track(l);
-	return l->sim.ended || (l->on_disk && disk_failed());
+	return l->sim.ended || (l->on_disk && disk_failed()) || memory_failed();
+}
+
+static void at_disk(void *ctx, enum disk_trouble trouble, uint64_t nth)
+{
+	torture_here(ctx, AT_DISK, trouble, nth);
 }
 
 void torment_begin(struct life *l)
@@ -86,6 +93,10 @@ void torment_begin(struct life *l)
 	if (!l->on_disk)
 		return;
 	disk_start();
+	if (t->memory)
+		memory_begin(l);
+	else if (l->variant->tortures)
+		disk_watch(at_disk, l);
 	disk_fail(t->disk, t->nth, t->lasting);
 }
 
@@ -97,6 +108,7 @@ bool torment_down(struct life *l)
 void torment_restart(struct life *l)
 {
 	l->sim.ended = false;
+	memory_is_back();
 	if (!l->on_disk || !disk_failed() || torment_down(l))
 		return;
 	if (l->variant->torment->disk == DISK_DIES)

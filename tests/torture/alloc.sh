@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every allocation of `run --once` finds no memory in its turn, once and from then on: each pass ends cleanly or goes on,
 # and in the end each change has earned one credential.
-# alloc.sh PROGRAM NOMEM.SO N: about N allocations, evenly spread; 0: all of them (a day).
+# alloc.sh PROGRAM NOMEM.SO N: about N allocations, evenly spread; 0: all of them (a day: tests/scenes/memory.c is faster).
 nomem=$(realpath "$2")
 most=$3
 . "$(dirname "$(realpath "$0")")/../e2e/stage.inc"

@@ -2,7 +2,7 @@
  * nomem - preloaded: the n-th allocation finds no memory, once or from then on.
  *
  * HS2CERT_NOMEM is "N" or "N+" (0: none fails); with HS2CERT_ALLOCATIONS=PATH their number is
- * written there as the process exits.
+ * written there as the process exits. Or the program, a test, says of each by itself: nomem_ask.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -17,8 +17,17 @@ void *malloc(size_t bytes);
 void *calloc(size_t count, size_t bytes);
 void *realloc(void *old, size_t bytes);
 
+/* `fails` is asked of each allocation from now on; NULL: nobody is. */
+void nomem_ask(bool (*fails)(void));
+
 static unsigned long made, nth;
 static bool lasting;
+static bool (*asked)(void);
+
+void nomem_ask(bool (*fails)(void))
+{
+	asked = fails;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -47,6 +56,10 @@ static bool fails(void)
 {
 	unsigned long now = __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
 
+	if (asked && asked()) {
+		errno = ENOMEM;
+		return true;
+	}
 	if (!nth || !(now == nth || (lasting && now > nth)))
 		return false;
 	errno = ENOMEM;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -255,6 +257,105 @@ static void test_fails_from_then_on(void **state)
 	db_close(db);
 }
 
+/* What the next process finds is what was committed, whatever else was written. */
+static void test_found(void **state)
+{
+	struct db *db = open_state();
+
+	(void)state;
+	assert_int_equal(put(db, "a"), RC_OK);
+	disk_read_on();
+	uint64_t before = disk_found();
+	disk_fail(DISK_WRITE_FAILS, 2, true);
+	assert_int_equal(put(db, "b"), RC_BROKEN);
+	assert_true(disk_found() == before);
+	disk_fail(DISK_WELL, 0, false);
+	disk_kill();
+	db_close(db);
+	db = open_state();
+	assert_int_equal(put(db, "b"), RC_OK);
+	assert_true(disk_found() != before);
+	db_close(db);
+}
+
+static void test_found_with_another_mark(void **state)
+{
+	struct db *db = open_state();
+	uint64_t before = disk_found();
+
+	(void)state;
+	db_note_mark(db, 7);
+	assert_true(disk_found() != before);
+	db_close(db);
+}
+
+/* A fork's process ends and another starts, while its parent's goes on with the same state. */
+static void test_fork_is_alone(void **state)
+{
+	struct db *db = open_state();
+	int status, ready[2];
+	char byte;
+
+	(void)state;
+	db_note_mark(db, 7);
+	assert_int_equal(put(db, "a"), RC_OK);
+	assert_int_equal(pipe(ready), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		disk_after_fork();
+		db_note_mark(db, 8);
+		disk_kill();
+		db = open_state();
+		bool good = has(db, "a") && db_mark(db) == 8 && put(db, "b") == RC_OK;
+		db_close(db);
+		disk_leave();
+		_exit(write(ready[1], "", 1) != 1 || !good);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	db_close(db);
+	db = open_state(); /* nobody else has it */
+	assert_int_equal((int)db_mark(db), 7);
+	assert_false(has(db, "b"));
+	db_close(db);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static struct told {
+	uint64_t of[DISK_TROUBLES];
+} told;
+
+static void tell(void *ctx, enum disk_trouble trouble, uint64_t nth)
+{
+	((struct told *)ctx)->of[trouble] = nth;
+}
+
+/* Each operation is told of with the number that disk_fail knows it by; not while the test itself looks. */
+static void test_watch(void **state)
+{
+	struct db *db = open_state();
+
+	(void)state;
+	assert_int_equal(put(db, "a"), RC_OK);
+	disk_watch(tell, &told);
+	assert_int_equal(put(db, "b"), RC_OK);
+	struct told then = told;
+	assert_true(then.of[DISK_FULL] > 1);
+	assert_true(then.of[DISK_DIES] == disk_writes() + disk_syncs());
+	disk_pause(true);
+	assert_int_equal(put(db, "c"), RC_OK);
+	disk_pause(false);
+	assert_memory_equal(&then, &told, sizeof(told));
+	disk_watch(NULL, NULL);
+	assert_int_equal(put(db, "d"), RC_OK);
+	assert_memory_equal(&then, &told, sizeof(told));
+	db_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +366,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fails_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fails_from_then_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_found_with_another_mark, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fork_is_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watch, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
