@@ -169,13 +169,18 @@ static const struct {
 	      { "webhook", bench_webhook }, { "wire", wire },	 { "idle", idle },
 	      { "reload", reload },	    { "growth", growth } };
 
-/* For tests/peers: `--match N` is that one measurement, `--workload N FOLDER` writes what it is made of. */
-static bool for_peers(int argc, char **argv)
+/*
+ * For tests/peers: `--match N` is that one measurement, `--workload N FOLDER` writes what it is made of. For a
+ * profiler: `--load N`.
+ */
+static bool for_others(int argc, char **argv)
 {
 	size_t rules = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 
 	if (argc == 3 && rules && strcmp(argv[1], "--match") == 0)
 		bench_match(rules, false);
+	else if (argc == 3 && rules && strcmp(argv[1], "--load") == 0)
+		bench_load_once(rules);
 	else if (argc == 4 && rules && strcmp(argv[1], "--workload") == 0)
 		bench_export(rules, argv[3]);
 	else
@@ -195,7 +200,7 @@ int main(int argc, char **argv)
 	if (clock_set_zone("UTC", &err) != RC_OK)
 		return 3;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (for_peers(argc, argv))
+	if (for_others(argc, argv))
 		return 0;
 	printf("medians\n");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -116,6 +116,8 @@ void bench_match(size_t rules, bool own);
 /* Writes rules-N.tsv and events-N.tsv into the folder; how many rules fire at an event stands behind it. */
 void bench_export(size_t rules, const char *folder);
 void bench_load(size_t rules, bool own);
+/* One load of rules with a pattern each, behind what the libraries alone take: for a profiler. */
+void bench_load_once(size_t rules);
 void bench_decide(size_t rules);
 void bench_webhook(void);
 void bench_wire(const char *program);
