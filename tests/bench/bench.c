@@ -178,7 +178,7 @@ static bool for_others(int argc, char **argv)
 	size_t rules = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 
 	if (argc == 3 && rules && strcmp(argv[1], "--match") == 0)
-		bench_match(rules, false);
+		bench_match_watched(rules);
 	else if (argc == 3 && rules && strcmp(argv[1], "--load") == 0)
 		bench_load_once(rules);
 	else if (argc == 4 && rules && strcmp(argv[1], "--workload") == 0)

@@ -113,6 +113,7 @@ size_t reference_match_texts(const struct reference *r, const struct work_event 
 /* ---- the measurements ------------------------------------------------------------ */
 
 void bench_match(size_t rules, bool own);
+void bench_match_watched(size_t rules); /* its first line alone */
 /* Writes rules-N.tsv and events-N.tsv into the folder; how many rules fire at an event stands behind it. */
 void bench_export(size_t rules, const char *folder);
 void bench_load(size_t rules, bool own);

@@ -149,9 +149,25 @@ static void end(struct bench *b)
 	table_unref(b->table);
 }
 
+static double looked_at(size_t rules)
+{
+	return (double)rules * 2 / (WORK_PROPERTIES * WORK_VALUES * WORK_DOMAINS);
+}
+
+void bench_match_watched(size_t rules)
+{
+	struct bench b = { 0 };
+
+	work_make(&b.work, rules, false);
+	begin(&b);
+	measure(&b, b.work.event, "on watched properties", looked_at(rules));
+	end(&b);
+	work_free(&b.work);
+}
+
 void bench_match(size_t rules, bool own)
 {
-	double looked = (double)rules * 2 / (WORK_PROPERTIES * WORK_VALUES * WORK_DOMAINS);
+	double looked = looked_at(rules);
 	struct bench b = { 0 };
 
 	work_make(&b.work, rules, own);
