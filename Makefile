@@ -227,6 +227,7 @@ page-check: $(B)/hs2cert
 lint: $(SQL_HEADERS) $(B)/gen/style_css.h
 	@sh tests/lint/layers.sh
 	@sh tests/lint/headers.sh $(B)/gen
+	@sh tests/lint/fuzz.sh
 
 # A JSON Schema validator and a YAML language server, for tests/editor.
 EDITOR_PACKAGES := build/editor/node_modules/.package-lock.json
