@@ -489,11 +489,13 @@ static void forget_bursts(struct deciding *g)
 
 /* ---- joins, and bursts as they were known before a merge or a deletion -- */
 
+/* What is named by its id may be known by its name only, of another rule, whose scans serve both. */
 static void name_list(struct deciding *g, struct happening *h)
 {
 	struct query *q = db_select(
 		g->d->db,
-		"SELECT list_id, name FROM list WHERE account = ?1 AND target = ?2 AND by_name = ?3",
+		"SELECT list_id, name FROM list WHERE account = ?1 AND ((target = ?2 AND by_name = ?3)"
+		" OR (list_id = ?2 AND ?3 = 0)) ORDER BY by_name <> ?3 LIMIT 1",
 		"tti", g->account, h->watch->target, (int64_t)h->watch->target_is_name);
 
 	h->list_id = h->list_name = h->watch->target;

@@ -13,7 +13,7 @@ struct orphan {
 	bool draft;
 	bool same; /* with all fields of the issuance */
 	bool near; /* with its address or its name */
-	bool open; /* suspect, issued, and nothing was held because of it yet */
+	bool open; /* suspect, and issued */
 };
 
 static const char *lowered(struct arena *memory, struct slice text)
@@ -110,7 +110,7 @@ static void load(struct query *q, const struct issuance *is, struct arena *memor
 		.same = same_fields(fields, is->fields, memory),
 		.near = same_field(fields, is->fields, "recipient.email") ||
 			same_field(fields, is->fields, "recipient.name"),
-		.open = !draft && query_integer(q, 4) != 0 && query_null(q, 5),
+		.open = !draft && query_integer(q, 4) != 0,
 	};
 	json_free(fields);
 }
@@ -118,8 +118,10 @@ static void load(struct query *q, const struct issuance *is, struct arena *memor
 /* Whether a person has looked at this one already. */
 static bool was_held(struct db *db, const struct issuance *is)
 {
-	return db_exists(db, "SELECT 1 FROM orphan WHERE account = ?1 AND holds = ?2", "ti",
-			 is->action_account, is->id);
+	return db_exists(db,
+			 "SELECT 1 FROM trail WHERE issuance = ?1 AND state = 'held'"
+			 " AND note LIKE 'restored: %'",
+			 "i", is->id);
 }
 
 /* The oldest with equal fields, else the one that may be it. False: there is neither. */
@@ -127,10 +129,10 @@ static bool find(struct db *db, const struct issuance *is, const struct orphan_l
 		 struct arena *memory, struct orphan *out)
 {
 	struct orphan one;
-	bool found = false, alike = look->alike && !was_held(db, is);
+	bool found = false, alike = look->alike && is->do_issue && !was_held(db, is);
 	struct query *q = db_select(
 		db,
-		"SELECT credential, fields, public_url, draft, suspect, holds FROM orphan o"
+		"SELECT credential, fields, public_url, draft, suspect FROM orphan o"
 		" WHERE account = ?1 AND group_id = ?2 AND (email = ?3 OR suspect <> 0)"
 		" AND created_ms >= ?4 AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
 		" WHERE i.action_account = o.account AND i.credential = o.credential)"
@@ -217,8 +219,5 @@ enum orphan_taken orphan_take(struct db *db, const struct issuance *is,
 	if (o.same)
 		db_run(db, "DELETE FROM orphan WHERE account = ?1 AND credential = ?2", "tt",
 		       is->action_account, o.credential);
-	else
-		db_run(db, "UPDATE orphan SET holds = ?3 WHERE account = ?1 AND credential = ?2",
-		       "tti", is->action_account, o.credential, is->id);
 	return taken;
 }

@@ -47,7 +47,8 @@ struct orphan_look {
  * Looks for the orphan of an issuance in planned, creating or held that has no credential, and
  * writes what came of it; *after is the issuance then. After a restore any suspect one of its group
  * may be it, since address and name may have been changed, or its contact merged: first comes one
- * with its address or name, then the oldest. Each orphan holds one issuance, and each is held once.
+ * with its address or name, then the oldest. Which one it is nobody can tell, so it holds all that it may be,
+ * once each, but none of a rule that makes drafts only.
  */
 enum orphan_taken orphan_take(struct db *db, const struct issuance *is,
 			      const struct orphan_look *look, struct arena *memory,

@@ -289,13 +289,21 @@ static void trim_events(struct db *db, struct record_keep keep, int64_t now_ms)
 	       "iii", now_ms - keep.ms, size - keep.bytes, (int64_t)TRIM_ROWS);
 }
 
-/* The oldest have the lowest ids. One that a clock made which ran far ahead does not keep those behind it. */
+/*
+ * The oldest have the lowest ids. One that a clock made which ran far ahead does not keep those behind it; but where our
+ * clock is far behind all of them, none of them is old.
+ */
 static void trim_decisions(struct db *db, int64_t now_ms)
 {
+	int64_t newest_ms = db_integer(db, now_ms,
+				       "SELECT made_ms FROM decision ORDER BY id DESC LIMIT 1", "");
+	int64_t latest_ms = newest_ms > now_ms ? newest_ms : now_ms;
+
 	db_run(db,
 	       "DELETE FROM decision WHERE id IN (SELECT id FROM (SELECT id, made_ms FROM decision"
-	       " ORDER BY id LIMIT ?3) WHERE abs(made_ms - ?1) > ?2)",
-	       "iii", now_ms, DECISIONS_KEPT_MS, (int64_t)TRIM_ROWS);
+	       " ORDER BY id LIMIT ?3) WHERE made_ms < ?1 OR made_ms > ?2)",
+	       "iii", now_ms - DECISIONS_KEPT_MS, latest_ms + DECISIONS_KEPT_MS,
+	       (int64_t)TRIM_ROWS);
 }
 
 /* The one in force stays; of the others those that events refer to, the newest, up to a bound. */

@@ -315,7 +315,6 @@ CREATE TABLE orphan (
 	draft      INTEGER NOT NULL,          -- 0: issued
 	created_ms INTEGER NOT NULL,          -- the service's clock
 	suspect    INTEGER NOT NULL,          -- 1: made after the sign of life of a state that was restored
-	holds      INTEGER,                   -- the issuance that was held because of it, once
 	seen_ms    INTEGER NOT NULL,          -- the service's clock: the reconcile that saw it last
 	PRIMARY KEY (account, credential)
 ) WITHOUT ROWID;

@@ -267,17 +267,40 @@ static bool same_as_before(const struct model_burst *burst, size_t i)
 	return false;
 }
 
+/* Where rules watch only lists nobody walks through what changed. */
+static bool walks(const struct model_story *s, int64_t at_ms)
+{
+	const struct model_rules *in_force = NULL;
+
+	for (size_t i = 0; i < s->loads && s->load[i].at_ms <= at_ms; i++)
+		in_force = s->load[i].rules;
+	for (size_t i = 0; in_force && i < in_force->count; i++)
+		if (!in_force->rule[i].joins && in_force->rule[i].mode != MODEL_OFF)
+			return true;
+	return false;
+}
+
+/* As made_sure, of what only a walk through changes shows, which begins where rules want it. */
+static bool was_walked(const struct model_story *s, int64_t at_ms, int64_t until_ms)
+{
+	for (size_t i = 0; i < s->quiets; i++)
+		if (s->quiet[i].from_ms >= at_ms && s->quiet[i].until_ms <= until_ms &&
+		    walks(s, at_ms) && walks(s, s->quiet[i].from_ms))
+			return true;
+	return until_ms == INT64_MAX;
+}
+
 /* Whether there was a quiet time between in which the contact was to be seen. */
 static bool was_seen(const struct model_story *s, const struct model_record *r, int64_t from_ms,
 		     int64_t until_ms)
 {
 	for (size_t i = 0; i < r->gones && r->gone[i].from_ms < until_ms; i++) {
-		if (made_sure(s, from_ms, r->gone[i].from_ms))
+		if (was_walked(s, from_ms, r->gone[i].from_ms))
 			return true;
 		if (from_ms < r->gone[i].until_ms)
 			from_ms = r->gone[i].until_ms;
 	}
-	return from_ms < until_ms && made_sure(s, from_ms, until_ms);
+	return from_ms < until_ms && was_walked(s, from_ms, until_ms);
 }
 
 /*
@@ -387,6 +410,26 @@ static void claim_brought_along(struct judging *j, struct model_record *r,
 	mem_free(burst);
 }
 
+/*
+ * A value that comes twice within one instant, with another between: a look that falls between cannot tell later which of
+ * the two it had decided.
+ */
+static bool is_blurred(const struct model_burst *b, const struct model_entry *entry, size_t entries)
+{
+	for (size_t i = 0; i < entries; i++) {
+		bool other = false;
+		if (entry[i].at_ms < b->first_ms || entry[i].at_ms > b->last_ms)
+			continue;
+		for (size_t k = i + 1; k < entries && entry[k].at_ms == entry[i].at_ms; k++) {
+			bool same = slice_eq(entry[k].value, entry[i].value);
+			if (same && other)
+				return true;
+			other |= !same;
+		}
+	}
+	return false;
+}
+
 static void judge_changes(struct judging *j, struct model_record *r)
 {
 	const struct term *t = &j->term;
@@ -410,7 +453,7 @@ static void judge_changes(struct judging *j, struct model_record *r)
 		lost = (lost && b->first_ms - burst[i - 1].last_ms < h.settle_ms) ||
 		       !surely_decided(j, b->last_ms,
 				       forgotten_ms(r, t->rule->property, b->first_ms));
-		if (lost)
+		if (lost || is_blurred(b, entry, h.entries))
 			claim_lost(j, r, b, entry, h.entries);
 		else if (!surely_decided(j, b->last_ms, model_end(r, b->first_ms)))
 			claim_cut_short(j, r, b, entry, h.entries);

@@ -3,9 +3,10 @@
 #
 #   run.sh [NAME…]      patches of this folder whose name holds one of the words; default: all
 #
-# Works on a copy of the tree in build/sabotage, where each patch is applied, what it touches is built again, and the
-# fast tests run until one fails. A patch that no test notices, that does not apply or does not compile is a failure.
-# Ends with 'N passed, N failed'.
+# Each says in its head which of the fast tests notices it (`Noticed by: unit/test_x`, a name that tests/run.sh prints),
+# and this one is built and run, on a copy of the tree in build/sabotage. One that names none goes through all fast tests
+# until one fails, and is told what to name. A patch that is not noticed by what it names, that does not apply or does
+# not compile is a failure. Ends with 'N passed, N failed'.
 set -u
 cd "$(dirname "$0")/../.." || exit 3
 root=$(pwd)
@@ -37,19 +38,34 @@ make_tree() {
 		-o -path build/cov -prune -o -type f -print0 | xargs -0 cp -p --parents -t "$tree" || exit 3
 }
 
+# What a test is built as.
+target() {
+	case $1 in
+	unit/*) echo "build/tests/$1" ;;
+	rules) echo build/tests/rules/golden ;;
+	'the tests of rules.d') echo build/hs2cert ;;
+	scenes*) echo build/tests/scenes/scenes ;;
+	simulation) echo build/tests/simulation/simulation ;;
+	*) echo quick-build ;;
+	esac
+}
+
 try() { # NAME PATCH
+	named=$(sed -n 's/^Noticed by: //p' "$2")
 	if ! patch -s -p1 -d "$tree" <"$2" >"$log" 2>&1; then
 		fail "$1" 'does not apply'
 		make_tree
 		return
 	fi
-	if ! make -C "$tree" --no-print-directory quick-build >"$log" 2>&1; then
+	if ! make -C "$tree" --no-print-directory "$(target "$named")" >"$log" 2>&1; then
 		fail "$1" "does not compile: $(grep -m 1 error: "$log")"
-	elif caught=$(cd "$tree" && timeout 900 sh tests/run.sh build first 2>>"$log" | sed -n 's/^  FAIL  //p') && [ -n "$caught" ]; then
+	elif caught=$(cd "$tree" && timeout 900 sh tests/run.sh build first "$named" 2>>"$log" | sed -n 's/^  FAIL  //p') && [ -z "$caught" ]; then
+		fail "$1" "${named:-no test} did not notice"
+	elif [ -z "$named" ]; then
+		fail "$1" "name what notices it: $caught"
+	else
 		passed=$((passed + 1))
 		printf '  ok    %-32s caught by %s\n' "$1" "$caught"
-	else
-		fail "$1" 'no test noticed'
 	fi
 	patch -s -R -p1 -d "$tree" <"$2" || make_tree
 }

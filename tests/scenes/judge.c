@@ -154,7 +154,7 @@ static bool is_known(struct life *l, const char *credential)
 {
 	return db_exists(l->sim.world.db,
 			 "SELECT 1 FROM issuance WHERE credential = ?1 UNION ALL"
-			 " SELECT 1 FROM orphan WHERE credential = ?1 AND holds IS NOT NULL",
+			 " SELECT 1 FROM issuance WHERE hold = 'restored' AND reason LIKE '%' || ?1 || '%'",
 			 "t", credential);
 }
 

@@ -392,6 +392,22 @@ static void joins_fall_due_one_by_one(void **state)
 	take_down();
 }
 
+static void a_list_is_called_as_another_rule_found_it(void **state)
+{
+	(void)state;
+	put_up("rule: j\ntrigger: { event: list-added, list: 42 }\n"
+	       "action: { do: issue-credential, group: g, fields: { custom.tier: \"{{ event.list }}\" } }\n");
+	changed("email", NOW - MS_DAY, "a@b.org");
+	db_run(db,
+	       "INSERT INTO list (account, target, by_name, list_id, name)"
+	       " VALUES ('hubspot', 'Graduates', 1, '42', 'Graduates')",
+	       "");
+	join_waits(NOW);
+	decide();
+	assert_true(db_exists(db, "SELECT 1 FROM issuance WHERE fields LIKE '%Graduates%'", ""));
+	take_down();
+}
+
 static void a_join_that_a_merge_carried_over(void **state)
 {
 	static const char *const absorbed[] = { "7" };
@@ -811,6 +827,7 @@ int main(void)
 		stored(what_was_not_read_is_not_decided),
 		stored(a_trigger_that_was_not_read_waits),
 		stored(joins_fall_due_one_by_one),
+		stored(a_list_is_called_as_another_rule_found_it),
 		stored(a_join_that_a_merge_carried_over),
 		stored(changes_that_a_merge_hid),
 		stored(a_burst_under_the_absorbed_id_tells_the_kind_of_merge),

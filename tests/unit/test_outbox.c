@@ -389,7 +389,7 @@ static void what_is_there_already_is_taken(void **state)
 	id = plan("c", "1");
 	db_run(db,
 	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'a@b.org', '{\"recipient.email\":\"a@b.org\","
-	       "\"recipient.name\":\"Ana\"}', NULL, 0, ?2, 0, NULL, ?2)",
+	       "\"recipient.name\":\"Ana\"}', NULL, 0, ?2, 0, ?2)",
 	       "ti", ID, now_ms);
 	db_hook(db, at_commit, NULL);
 	commits_fail = true;
@@ -416,7 +416,7 @@ static void what_is_under_way_is_settled_first(void **state)
 	assert_state(id, "creating");
 	db_run(db,
 	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'a@b.org', '{\"recipient.email\":\"a@b.org\","
-	       "\"recipient.name\":\"Ana\"}', NULL, 0, ?2, 0, NULL, ?2)",
+	       "\"recipient.name\":\"Ana\"}', NULL, 0, ?2, 0, ?2)",
 	       "ti", ID, now_ms);
 	now_ms = outbox_wake_ms(box);
 	step();

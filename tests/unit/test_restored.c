@@ -247,7 +247,7 @@ static void older_pages_are_not_asked_for(void **state)
 
 	(void)state;
 	db_run(db,
-	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'bo@b.org', '{}', NULL, 0, 0, 0, NULL, 0)",
+	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'bo@b.org', '{}', NULL, 0, 0, 0, 0)",
 	       "t", "01hz2f0c9ryvzajg20jqh9taac");
 	answer("/search", 200, PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "\"two\""));
 	step();

@@ -146,6 +146,7 @@ static void rule_files_are_kept(void **state)
 	       "INSERT INTO ruleset_file VALUES (3, 0, 'a', 'one'), (3, 1, 'b', 'two'), (7, 0, 'a', 'one')",
 	       "");
 	db_run(db, "CREATE INDEX decision_made ON decision (made_ms)", "");
+	db_run(db, "ALTER TABLE orphan ADD COLUMN holds INTEGER", "");
 	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
