@@ -347,9 +347,12 @@ static void make_tag(struct watches *w)
 {
 	uint64_t hash = 0;
 
-	for (size_t i = 0; i < w->count; i++)
+	/* The id of a watch that is gone comes again: its activation is what never does. */
+	for (size_t i = 0; i < w->count; i++) {
+		int64_t is[] = { w->watch[i].id, w->watch[i].loaded_ms };
 		if (w->watch[i].event == EVENT_PROPERTY_CHANGED)
-			hash = hash_bytes(hash, &w->watch[i].id, sizeof(w->watch[i].id));
+			hash = hash_bytes(hash, is, sizeof(is));
+	}
 	/* Each contact that was read has one: 48 bits tell two apart, and take 8 bytes. */
 	struct str text;
 	str_init(&text, sizeof(w->tag));

@@ -285,6 +285,11 @@ static void the_tag_changes_with_property_watches(void **state)
 		 NOW + 3, &w);
 	assert_string_equal(w.tag, two);
 	done(t, &w);
+	/* The watch of b goes, and the next one gets its number. */
+	done(sync(text, NOW + 4, &w), &w);
+	t = sync(RULE("a", CHANGED("tier", "")) RULE("d", CHANGED("rank", "")), NOW + 5, &w);
+	assert_string_not_equal(w.tag, two);
+	done(t, &w);
 }
 
 static bool refuse_start(void *ctx, const char *tag, bool after)
