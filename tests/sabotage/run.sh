@@ -59,7 +59,7 @@ try() { # NAME PATCH
 	fi
 	if ! make -C "$tree" --no-print-directory "$(target "$named")" >"$log" 2>&1; then
 		fail "$1" "does not compile: $(grep -m 1 error: "$log")"
-	elif caught=$(cd "$tree" && timeout 900 sh tests/run.sh build first "$named" 2>>"$log" | sed -n 's/^  FAIL  //p') && [ -z "$caught" ]; then
+	elif caught=$(cd "$tree" && timeout 300 sh tests/run.sh build first "$named" 2>>"$log" | sed -n 's/^  FAIL  //p') && [ -z "$caught" ]; then
 		fail "$1" "${named:-no test} did not notice"
 	elif [ -z "$named" ]; then
 		fail "$1" "name what notices it: $caught"
