@@ -272,6 +272,7 @@ static void *nothing(void *arg)
 
 int main(void)
 {
+	alarm(60);	 /* a builder that never comes back is a failure, and no hang */
 	pthread_t first; /* with which a sanitizer starts its own */
 	const struct CMUnitTest tests[] = {
 		CASE(rules_are_built_on_a_thread_of_their_own), CASE(signals_are_for_the_loop),
