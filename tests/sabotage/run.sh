@@ -67,7 +67,10 @@ try() { # NAME PATCH
 		passed=$((passed + 1))
 		printf '  ok    %-32s caught by %s\n' "$1" "$caught"
 	fi
-	patch -s -R -p1 -d "$tree" <"$2" || make_tree
+	# Undone by copies: backwards a patch may fit another place as well.
+	for touched in $(sed -n 's|^+++ b/||p' "$2"); do
+		cp "$touched" "$tree/$touched"
+	done
 }
 
 words=$*
