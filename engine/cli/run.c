@@ -21,8 +21,9 @@
 #include "engine/engine.h"
 #include "engine/store/db.h"
 
-#define STOP_MS (30 * MS_SECOND)      /* requests in flight get their answer within it */
-#define BUILD_MS (5 * MS_SECOND) /* so long without either of its two signs is a folder that hangs */
+#define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
+#define BUILD_MS                                                                                   \
+	(5 * MS_SECOND) /* so long without either of its two signs is a folder that hangs */
 
 struct run {
 	struct ground ground;

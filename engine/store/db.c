@@ -334,8 +334,10 @@ enum rc db_commit_later(struct db *db, struct err *err)
 
 void db_join(struct db *db, const char *tag)
 {
-	if (!db->owes)
+	if (!db->owes) {
 		db_begin(db, tag);
+		return;
+	}
 	db->owes = false;
 	db->tag = tag;
 }

@@ -59,13 +59,35 @@ void model_verdict_release(struct model_verdict *v)
 	mem_free(v->group);
 }
 
-/* Whether a quiet time made sure of what happened at at_ms, before until_ms. */
-static bool made_sure(const struct model_story *s, int64_t at_ms, int64_t until_ms)
+/* Where rules watch only lists nobody walks through what changed. */
+static bool walks(const struct model_story *s, int64_t at_ms)
+{
+	const struct model_rules *in_force = NULL;
+
+	for (size_t i = 0; i < s->loads && s->load[i].at_ms <= at_ms; i++)
+		in_force = s->load[i].rules;
+	for (size_t i = 0; in_force && i < in_force->count; i++)
+		if (!in_force->rule[i].joins && in_force->rule[i].mode != MODEL_OFF)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a quiet time made sure of what happened at at_ms, before until_ms; by_walk: of what only a walk through changes
+ * shows, which begins where rules want it.
+ */
+static bool sure_by(const struct model_story *s, int64_t at_ms, int64_t until_ms, bool by_walk)
 {
 	for (size_t i = 0; i < s->quiets; i++)
-		if (s->quiet[i].from_ms >= at_ms && s->quiet[i].until_ms <= until_ms)
+		if (s->quiet[i].from_ms >= at_ms && s->quiet[i].until_ms <= until_ms &&
+		    (!by_walk || (walks(s, at_ms) && walks(s, s->quiet[i].from_ms))))
 			return true;
 	return until_ms == INT64_MAX;
+}
+
+static bool made_sure(const struct model_story *s, int64_t at_ms, int64_t until_ms)
+{
+	return sure_by(s, at_ms, until_ms, false);
 }
 
 /* ---- an event ------------------------------------------------------------- */
@@ -267,40 +289,17 @@ static bool same_as_before(const struct model_burst *burst, size_t i)
 	return false;
 }
 
-/* Where rules watch only lists nobody walks through what changed. */
-static bool walks(const struct model_story *s, int64_t at_ms)
-{
-	const struct model_rules *in_force = NULL;
-
-	for (size_t i = 0; i < s->loads && s->load[i].at_ms <= at_ms; i++)
-		in_force = s->load[i].rules;
-	for (size_t i = 0; in_force && i < in_force->count; i++)
-		if (!in_force->rule[i].joins && in_force->rule[i].mode != MODEL_OFF)
-			return true;
-	return false;
-}
-
-/* As made_sure, of what only a walk through changes shows, which begins where rules want it. */
-static bool was_walked(const struct model_story *s, int64_t at_ms, int64_t until_ms)
-{
-	for (size_t i = 0; i < s->quiets; i++)
-		if (s->quiet[i].from_ms >= at_ms && s->quiet[i].until_ms <= until_ms &&
-		    walks(s, at_ms) && walks(s, s->quiet[i].from_ms))
-			return true;
-	return until_ms == INT64_MAX;
-}
-
 /* Whether there was a quiet time between in which the contact was to be seen. */
 static bool was_seen(const struct model_story *s, const struct model_record *r, int64_t from_ms,
 		     int64_t until_ms)
 {
 	for (size_t i = 0; i < r->gones && r->gone[i].from_ms < until_ms; i++) {
-		if (was_walked(s, from_ms, r->gone[i].from_ms))
+		if (sure_by(s, from_ms, r->gone[i].from_ms, true))
 			return true;
 		if (from_ms < r->gone[i].until_ms)
 			from_ms = r->gone[i].until_ms;
 	}
-	return from_ms < until_ms && was_walked(s, from_ms, until_ms);
+	return from_ms < until_ms && sure_by(s, from_ms, until_ms, true);
 }
 
 /*

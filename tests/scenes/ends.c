@@ -12,17 +12,23 @@
 
 #include "tests/scenes/scene.h"
 
-/* Whether this is the fork. Else it has ended, and how it ended is counted. */
-static bool forked(struct ends *e)
+pid_t scene_fork(void)
 {
-	int status;
-
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid < 0) {
 		perror("fork");
 		exit(3);
 	}
+	return pid;
+}
+
+/* Whether this is the fork. Else it has ended, and how it ended is counted. */
+static bool forked(struct ends *e)
+{
+	int status;
+
+	pid_t pid = scene_fork();
 	if (pid == 0) {
 		e->fork = true;
 		return true;

@@ -14,6 +14,8 @@
 #ifndef TESTS_SCENES_SCENE_H
 #define TESTS_SCENES_SCENE_H
 
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/json.h"
 #include "dsl/node.h"
@@ -244,5 +246,8 @@ const char *node_word(const struct node *map, const char *key, const char *other
 		      struct arena *memory);
 /* The integer of a member; 0 where there is none. */
 int64_t node_number(const struct node *map, const char *key);
+
+/* As fork, with nothing left to be printed twice; ends the process where the system refuses. */
+pid_t scene_fork(void);
 
 #endif

@@ -288,12 +288,7 @@ void torture(struct tortures *all, const struct scene *s)
 		return;
 	all->scene = s;
 	all->failed_before = all->toll->failed;
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid < 0) {
-		perror("fork");
-		exit(3);
-	}
+	pid_t pid = scene_fork();
 	if (pid == 0) {
 		torture_scene(all, s);
 		fflush(NULL);

@@ -109,15 +109,10 @@ bool victim_fork(struct tortures *all, const struct torment *t, char *how)
 {
 	struct victim *v = free_place(all);
 
-	fflush(NULL);
 	if (t->on_disk)
 		disk_read_on();
 	v->torment = *t;
-	v->pid = fork();
-	if (v->pid < 0) {
-		perror("fork");
-		exit(3);
-	}
+	v->pid = scene_fork();
 	if (v->pid) {
 		if (t->on_disk)
 			*how = await_fork(all, v->pid);
