@@ -251,8 +251,8 @@ static CURLcode set_request(struct transfer *t, const struct http_request *reque
 	CURL *easy = t->easy;
 	const char *body = request->body.ptr ? request->body.ptr : "";
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
-
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
 	if (code == CURLE_OK && request->has_body) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);

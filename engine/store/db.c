@@ -419,6 +419,15 @@ static struct query *cached(struct db *db, const char *sql)
 	return q;
 }
 
+static void bind_text(struct query *q, int i, struct slice text, bool lent)
+{
+	struct err why;
+	enum rc rc = q->db->driver->bind_text(q->db->handle, q->statement, i, text, lent, &why);
+
+	if (rc != RC_OK)
+		fail(q->db, rc, &why);
+}
+
 static void bind(struct query *q, bool lent, const char *types, va_list args)
 {
 	const struct db_driver *d = q->db->driver;
@@ -427,11 +436,11 @@ static void bind(struct query *q, bool lent, const char *types, va_list args)
 		if (*types == 'i') {
 			d->bind_integer(q->statement, i, va_arg(args, int64_t));
 		} else if (*types == 's') {
-			d->bind_text(q->statement, i, va_arg(args, struct slice), lent);
+			bind_text(q, i, va_arg(args, struct slice), lent);
 		} else {
 			const char *text = va_arg(args, const char *);
 			if (text)
-				d->bind_text(q->statement, i, slice_of(text), lent);
+				bind_text(q, i, slice_of(text), lent);
 			else
 				d->bind_null(q->statement, i);
 		}
@@ -445,9 +454,13 @@ static struct query *select_v(struct db *db, const char *sql, bool lent, const c
 {
 	struct query *q = cached(db, sql);
 
-	if (q)
-		bind(q, lent, types, args);
-	return q;
+	if (!q)
+		return NULL;
+	bind(q, lent, types, args);
+	if (db->failed == RC_OK)
+		return q;
+	query_end(q); /* without all that was bound it would ask for something else */
+	return NULL;
 }
 
 void db_run(struct db *db, const char *sql, const char *types, ...)
@@ -550,5 +563,11 @@ bool query_null(struct query *q, int column)
 
 struct slice query_slice(struct query *q, int column)
 {
-	return q->db->driver->text(q->statement, column);
+	struct slice text;
+	struct err why;
+	enum rc rc = q->db->driver->text(q->db->handle, q->statement, column, &text, &why);
+
+	if (rc != RC_OK)
+		fail(q->db, rc, &why);
+	return text;
 }

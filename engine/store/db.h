@@ -170,13 +170,16 @@ struct db_driver {
 	enum rc (*prepare)(void *handle, const char *sql, void **out, struct err *err);
 	void (*finalize)(void *statement);
 	void (*reset)(void *statement);
-	/* `lent`: the text stays where it is until the statement is reset; else it is copied. */
-	void (*bind_text)(void *statement, int i, struct slice text, bool lent);
+	/* `lent`: the text stays where it is until the statement is reset; else it is copied, for which there may be no room. */
+	enum rc (*bind_text)(void *handle, void *statement, int i, struct slice text, bool lent,
+			     struct err *err);
 	void (*bind_integer)(void *statement, int i, int64_t n);
 	void (*bind_null)(void *statement, int i);
 	enum rc (*step)(void *handle, void *statement, bool *row, struct err *err);
 	int64_t (*integer)(void *statement, int column);
-	struct slice (*text)(void *statement, int column);
+	/* Nothing, and why, where there is no room for it. */
+	enum rc (*text)(void *handle, void *statement, int column, struct slice *out,
+			struct err *err);
 	bool (*is_null)(void *statement, int column);
 	int64_t (*changed)(void *handle);
 	int64_t (*last_id)(void *handle);

@@ -167,12 +167,12 @@ static bool sqlite_is_empty(void *handle)
 {
 	struct handle *h = handle;
 	sqlite3_stmt *s = NULL;
-	bool any = sqlite3_prepare_v2(h->sqlite, "SELECT 1 FROM sqlite_master", -1, &s, NULL) !=
-			   SQLITE_OK ||
-		   sqlite3_step(s) == SQLITE_ROW;
+	bool none = sqlite3_prepare_v2(h->sqlite, "SELECT 1 FROM sqlite_master", -1, &s, NULL) ==
+			    SQLITE_OK &&
+		    sqlite3_step(s) == SQLITE_DONE;
 
 	sqlite3_finalize(s);
-	return !any;
+	return none;
 }
 
 static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, struct err *err)
@@ -392,10 +392,14 @@ static void sqlite_reset_(void *statement)
 	sqlite3_clear_bindings(statement);
 }
 
-static void sqlite_bind_text_(void *statement, int i, struct slice text, bool lent)
+static enum rc sqlite_bind_text_(void *handle, void *statement, int i, struct slice text, bool lent,
+				 struct err *err)
 {
-	sqlite3_bind_text(statement, i, text.ptr ? text.ptr : "", (int)text.len,
-			  lent ? SQLITE_STATIC : SQLITE_TRANSIENT);
+	struct handle *h = handle;
+	int rc = sqlite3_bind_text(statement, i, text.ptr ? text.ptr : "", (int)text.len,
+				   lent ? SQLITE_STATIC : SQLITE_TRANSIENT);
+
+	return rc == SQLITE_OK ? RC_OK : broken(h->sqlite, err);
 }
 
 static void sqlite_bind_integer(void *statement, int i, int64_t n)
@@ -422,11 +426,15 @@ static int64_t sqlite_integer(void *statement, int column)
 	return sqlite3_column_int64(statement, column);
 }
 
-static struct slice sqlite_text(void *statement, int column)
+/* No text is SQL's NULL, or no room to end it with a zero: https://sqlite.org/c3ref/column_blob.html. */
+static enum rc sqlite_text(void *handle, void *statement, int column, struct slice *out,
+			   struct err *err)
 {
+	struct handle *h = handle;
 	const char *text = (const char *)sqlite3_column_text(statement, column);
 
-	return (struct slice){ text, (size_t)sqlite3_column_bytes(statement, column) };
+	*out = (struct slice){ text, text ? (size_t)sqlite3_column_bytes(statement, column) : 0 };
+	return text || sqlite3_errcode(h->sqlite) != SQLITE_NOMEM ? RC_OK : broken(h->sqlite, err);
 }
 
 static bool sqlite_is_null(void *statement, int column)

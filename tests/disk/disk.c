@@ -465,10 +465,12 @@ static void cannot(const char *what)
 	exit(3);
 }
 
-/* A folder of our own on the real file system, for the lock file alone. */
+/* A folder of our own on the real file system, for the lock file alone; in memory where there is room. */
 static void make_folder(void)
 {
-	snprintf(disk.folder, sizeof(disk.folder), "/tmp/hs2cert-disk-XXXXXX");
+	const char *shm = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
+	snprintf(disk.folder, sizeof(disk.folder), "%s/hs2cert-disk-XXXXXX", shm);
 	if (!mkdtemp(disk.folder))
 		cannot("no folder can be made");
 	snprintf(disk.place, sizeof(disk.place), "%s/state", disk.folder);

@@ -5,6 +5,7 @@
  * What counts is what the process allocates, its libraries too; what the sandbox and the disk in memory take is not.
  */
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,42 @@ static uint64_t written(void)
 	return disk_writes() + disk_syncs();
 }
 
+/* ---- paths ------------------------------------------------------------------ */
+
+#define FRAMES_MOST 64	      /* of a stack */
+#define PATHS_MOST (1u << 16) /* of a life; more are all new */
+static uint64_t been[PATHS_MOST];
+
+/* By which calls the process came here, after what that is seen from outside: durable steps and requests. */
+static uint64_t path_to_here(const struct life *l)
+{
+	void *frame[FRAMES_MOST];
+	int depth = backtrace(frame, FRAMES_MOST);
+	uint64_t h = hash_mix(hash_mix(disk_syncs(), l->sim.started), (uint64_t)l->commits);
+
+	for (int i = 0; i < depth; i++)
+		h = hash_mix(h, (uint64_t)(uintptr_t)frame[i]);
+	return h;
+}
+
+/* An allocation of a loop, or of a call that is repeated, with nothing between that is seen from outside, fails like the first. */
+static bool is_new_path(const struct life *l)
+{
+	uint64_t path = path_to_here(l) | 1; /* 0 is none */
+	size_t i = path % PATHS_MOST;
+
+	for (size_t tries = 0; tries < PATHS_MOST && been[i]; tries++, i = (i + 1) % PATHS_MOST)
+		if (been[i] == path)
+			return false;
+	if (!been[i])
+		been[i] = path;
+	return true;
+}
+
 static bool is_met(void)
 {
 	m.made++;
-	if (!m.victim_of && m.l->variant->tortures)
+	if (!m.victim_of && m.l->variant->tortures && is_new_path(m.l))
 		torture_here(m.l, AT_MEMORY, DISK_WELL, m.made);
 	if (m.over || !m.nth || m.made < m.nth || (m.made > m.nth && !m.lasting))
 		return false;
@@ -65,6 +98,7 @@ void memory_begin(struct life *l)
 		exit(3);
 	}
 	memset(&m, 0, sizeof(m));
+	memset(been, 0, sizeof(been));
 	m.nth = l->variant->torment->nth;
 	m.lasting = l->variant->torment->lasting;
 	ask(fails);

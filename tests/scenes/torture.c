@@ -18,7 +18,7 @@
 #include "base/clock.h"
 
 /* Of one scene: hundreds of contacts, or days of polls each minute, are sampled. */
-#define PLACES_MOST 8000
+#define PLACES_MOST 40000
 #define FAILURES_MOST 10 /* of one scene: then it is tortured no more */
 
 #define ALIKE(n, of) .kin = (n), .kins = (of)

@@ -155,7 +155,7 @@ _Noreturn void torture_ended(struct tortures *all, bool alone, const char *wrong
 
 /* ---- those that become the same ----------------------------------------------- */
 
-static uint64_t mix(uint64_t h, uint64_t word)
+uint64_t hash_mix(uint64_t h, uint64_t word)
 {
 	h = (h ^ word) * 0x9e3779b97f4a7c15u;
 	return h ^ (h >> 29);
@@ -179,10 +179,10 @@ static uint64_t key_of(const struct life *l, const struct tortures *all)
 	uint64_t h = disk_found();
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		h = mix(h, words[i]);
+		h = hash_mix(h, words[i]);
 	for (size_t i = 0; i < sandbox_credential_count(l->sandbox); i++) {
 		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
-		h = mix(mix(h, (uint64_t)c.mails), (unsigned char)c.status[0]);
+		h = hash_mix(hash_mix(h, (uint64_t)c.mails), (unsigned char)c.status[0]);
 	}
 	return h ? h : 1;
 }

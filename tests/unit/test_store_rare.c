@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/file.h"
 #include "engine/store/db.h"
@@ -226,6 +227,42 @@ static void a_copy_of_what_cannot_be_read(void **state)
 	db_close(db);
 }
 
+/* Longer than what SQLite keeps at hand. */
+static struct slice long_text(void)
+{
+	static char text[3001];
+
+	memset(text, 'a', sizeof(text) - 1);
+	return slice_of(text);
+}
+
+/* From here on SQLite has not a byte more than now; without its reserves, which can be given up. */
+static void no_more_memory(void)
+{
+	sqlite3_release_memory(1 << 30);
+	sqlite3_hard_heap_limit64(sqlite3_memory_used() + 1);
+}
+
+static const char look_up[] = "SELECT value FROM meta WHERE key = ?1";
+
+/* Else it would be asked for NULL, which nothing is equal to, or NULL would be stored. */
+static void a_text_that_cannot_be_bound(void **state)
+{
+	struct db *db = open_state();
+	struct err err;
+
+	(void)state;
+	assert_false(db_exists(db, look_up, "t", "what is not there")); /* it stands prepared now */
+	no_more_memory();
+	struct query *q = db_select(db, look_up, "s", long_text());
+	sqlite3_hard_heap_limit64(0);
+	assert_null(q);
+	db_begin(db, "test");
+	assert_int_equal(db_commit(db, &err), RC_BROKEN);
+	assert_string_equal(err.text, "state: out of memory");
+	db_close(db);
+}
+
 #define placed(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -240,6 +277,7 @@ int main(void)
 		placed(the_first_damage_is_what_is_said),
 		placed(a_state_that_could_not_be_made),
 		placed(a_copy_of_what_cannot_be_read),
+		placed(a_text_that_cannot_be_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
