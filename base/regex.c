@@ -26,6 +26,8 @@ struct regex *regex_compile(struct slice pattern, size_t *offset, struct err *er
 	const char *source = pattern.ptr ? pattern.ptr : "";
 	pcre2_code *code = pcre2_compile((PCRE2_SPTR)source, pattern.len, options, &number, &at,
 					 NULL);
+	if (!code && number == PCRE2_ERROR_HEAP_FAILED) /* defensive: no memory */
+		mem_exhausted();
 	if (!code) {
 		PCRE2_UCHAR text[LIMIT_ERROR_BYTES / 2];
 		pcre2_get_error_message(number, text, sizeof(text));
