@@ -26,15 +26,6 @@ static bool repeats(const struct model_claim *before, const struct model_claim *
 	return b->rule->repeat == REPEATS_CONTACT || strcmp(a->to, b->to) == 0;
 }
 
-static size_t claims_of(const struct model_verdict *v, size_t kept, size_t group)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < kept; i++)
-		n += v->claim[i].group == group;
-	return n;
-}
-
 /*
  * The claim is to be met, or the earlier one instead; of contacts that were merged, each may have
  * had an earlier one, and any of these.
@@ -47,6 +38,8 @@ static void join_groups(struct model_verdict *v, struct model_claim *c, struct m
 	if (joined) {
 		own->most += its->most;
 		earlier->group = c->group;
+		its->kept--;
+		own->kept++;
 	} else {
 		its->least = own->least;
 		c->group = earlier->group;
@@ -72,7 +65,7 @@ static void join_earlier(struct model_verdict *v, size_t kept, struct model_clai
 		if (earlier->group == c->group || !repeats(earlier, c))
 			continue;
 		/* Only one of the two comes; among more of them it is not told which. */
-		if (claims_of(v, kept, earlier->group) > 1) {
+		if (v->group[earlier->group].kept > 1) {
 			v->group[c->group].least = 0;
 		} else {
 			join_groups(v, c, earlier, joined);
@@ -84,14 +77,9 @@ static void join_earlier(struct model_verdict *v, size_t kept, struct model_clai
 /* A group whose claims all went owes nothing. */
 static void settle_groups(struct model_verdict *v)
 {
-	int *left = mem_alloc((v->groups + 1) * sizeof(*left));
-
-	for (size_t i = 0; i < v->claims; i++)
-		left[v->claim[i].group]++;
 	for (size_t i = 0; i < v->groups; i++)
-		if (v->group[i].least > left[i])
-			v->group[i].least = left[i];
-	mem_free(left);
+		if (v->group[i].least > v->group[i].kept)
+			v->group[i].least = v->group[i].kept;
 }
 
 /*
@@ -111,6 +99,7 @@ void verdict_narrow(struct model_verdict *v)
 			continue;
 		if (narrows)
 			join_earlier(v, kept, c);
+		v->group[c->group].kept++;
 		v->claim[kept++] = *c;
 	}
 	v->claims = kept;

@@ -43,7 +43,7 @@ static bool same_trigger(const struct model_rule *a, const struct model_rule *b)
 static size_t add_group(struct model_verdict *v, int least, int most, const char *why)
 {
 	v->group = mem_grow(v->group, &v->group_cap, v->groups + 1, sizeof(*v->group));
-	v->group[v->groups] = (struct model_group){ least, most, 0, why };
+	v->group[v->groups] = (struct model_group){ .least = least, .most = most, .why = why };
 	return v->groups++;
 }
 

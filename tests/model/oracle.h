@@ -36,6 +36,7 @@ struct model_story {
 struct model_group {
 	int least, most; /* of its claims */
 	int met;	 /* the judge counts */
+	int kept;	 /* of its claims, by narrow.c */
 	const char *why; /* why it may be met or not; NULL: it must */
 };
 

@@ -179,7 +179,12 @@ static bool start(struct life *l)
 	if (l->crashed)
 		return true;
 	l->engine = engine_new(&l->sim.world);
-	return load(l);
+	bool good = load(l);
+	if (!good || l->crashed || !l->reloads)
+		return good;
+	good = load(l);
+	l->reloads = l->crashed;
+	return good;
 }
 
 /* Without an engine where no process can start: live_until tries again when one can. */
@@ -287,6 +292,7 @@ static enum rc do_reload(struct life *l, const struct node *n, struct err *err)
 	str_add_slice(&l->rules, n->text);
 	if (!load(l))
 		return err_set(err, RC_INVALID, "reload");
+	l->reloads = !l->engine || l->crashed;
 	return l->crashed && !life_restart(l) ? err_set(err, RC_INVALID, "reload") : RC_OK;
 }
 

@@ -118,7 +118,8 @@ struct life {
 	struct str rules; /* in force: what a restart loads */
 	size_t step;	  /* of the scene, that comes next or is being done … */
 	bool in_step;	  /* … which */
-	int commits;	  /* durable steps so far */
+	bool reloads; /* a person who reloaded while no process ran, or one that ended amid it, does so again */
+	int commits; /* durable steps so far */
 	bool crashed;
 	int crashes; /* but those that the torment made at a request */
 	bool on_disk;
