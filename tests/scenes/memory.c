@@ -37,7 +37,8 @@ static uint64_t written(void)
 /* ---- paths ------------------------------------------------------------------ */
 
 #define FRAMES_MOST 64	      /* of a stack */
-#define PATHS_MOST (1u << 16) /* of a life; more are all new */
+#define PATHS_MOST (1u << 16) /* of a life … */
+#define PROBES_MOST 64	      /* … as far as a path is soon found among them; else it is new */
 static uint64_t been[PATHS_MOST];
 
 /* By which calls the process came here, after what that is seen from outside: durable steps and requests. */
@@ -58,7 +59,7 @@ static bool is_new_path(const struct life *l)
 	uint64_t path = path_to_here(l) | 1; /* 0 is none */
 	size_t i = path % PATHS_MOST;
 
-	for (size_t tries = 0; tries < PATHS_MOST && been[i]; tries++, i = (i + 1) % PATHS_MOST)
+	for (size_t tries = 0; tries < PROBES_MOST && been[i]; tries++, i = (i + 1) % PATHS_MOST)
 		if (been[i] == path)
 			return false;
 	if (!been[i])

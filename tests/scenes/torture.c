@@ -17,8 +17,9 @@
 
 #include "base/clock.h"
 
-/* Of one scene: hundreds of contacts, or days of polls each minute, are sampled. */
+/* Of one scene all are taken up to so many; where hundreds of contacts do the same there are more, and a sample of them. */
 #define PLACES_MOST 40000
+#define PLACES_SAMPLED 4000
 #define FAILURES_MOST 10 /* of one scene: then it is tortured no more */
 
 #define ALIKE(n, of) .kin = (n), .kins = (of)
@@ -262,7 +263,9 @@ static void torture_scene(struct tortures *all, const struct scene *s)
 	if (!suffer_everywhere(all, s))
 		return;
 	all->counting = false;
-	uint64_t places = all->places, most = all->most ? all->most : PLACES_MOST;
+	uint64_t places = all->places, most = all->most;
+	if (!most)
+		most = places > PLACES_MOST ? PLACES_SAMPLED : PLACES_MOST;
 	all->every = (places + most - 1) / most;
 	all->places = 0;
 	all->turn = 7919 * all->scenes; /* so that samples of scenes differ in their kinds */
