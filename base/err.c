@@ -4,6 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
+/* What was cut amid a character ends before it: an error is text, also in JSON. */
+static void end_whole(struct err *err)
+{
+	size_t len = strlen(err->text), from = len;
+
+	if (len + 1 < sizeof(err->text))
+		return;
+	while (from > 0 && ((unsigned char)err->text[from - 1] & 0xc0) == 0x80)
+		from--;
+	from -= from > 0;
+	if (!utf8_length(err->text + from, err->text + len))
+		err->text[from] = '\0';
+}
+
 enum rc err_set(struct err *err, enum rc rc, const char *format, ...)
 {
 	va_list args;
@@ -13,6 +29,7 @@ enum rc err_set(struct err *err, enum rc rc, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
+	end_whole(err);
 	return rc;
 }
 
@@ -33,4 +50,5 @@ void err_prefix(struct err *err, const char *format, ...)
 	if (used < sizeof(err->text))
 		snprintf(err->text + used, sizeof(err->text) - used, "%.*s",
 			 (int)(sizeof(err->text) - used - 1), after);
+	end_whole(err);
 }

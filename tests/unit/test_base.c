@@ -68,6 +68,33 @@ static enum regex_answer match(const char *pattern, struct slice text)
 	return answer;
 }
 
+static void an_error_is_cut_before_a_character(void **state)
+{
+	struct err err;
+	char text[LIMIT_ERROR_BYTES + 8];
+
+	(void)state;
+	/* "é" has two bytes: of as many as fit, and one more, half a character would be left. */
+	for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+		memcpy(text + i, "\xc3\xa9", 3);
+	(void)err_set(&err, RC_BROKEN, "%s", text);
+	assert_int_equal(strlen(err.text), LIMIT_ERROR_BYTES - 2);
+	assert_true(utf8_valid(slice_of(err.text)));
+	err_prefix(&err, "front");
+	assert_true(utf8_valid(slice_of(err.text)));
+	assert_int_equal(strlen(err.text), LIMIT_ERROR_BYTES - 1);
+	err_prefix(&err, "on");
+	assert_true(utf8_valid(slice_of(err.text)));
+	err_prefix(&err, "x");
+	assert_int_equal(strlen(err.text), LIMIT_ERROR_BYTES - 2);
+	assert_true(utf8_valid(slice_of(err.text)));
+	/* What fits stays whole. */
+	text[LIMIT_ERROR_BYTES - 2] = '\0';
+	(void)err_set(&err, RC_BROKEN, "x%s", text);
+	assert_int_equal(strlen(err.text), LIMIT_ERROR_BYTES - 1);
+	assert_true(utf8_valid(slice_of(err.text)));
+}
+
 static void patterns_match_anywhere(void **state)
 {
 	(void)state;
@@ -457,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_says_where_then_what),
 		cmocka_unit_test(a_long_error_is_cut_at_its_end),
+		cmocka_unit_test(an_error_is_cut_before_a_character),
 		cmocka_unit_test(patterns_match_anywhere),
 		cmocka_unit_test(text_that_is_no_utf8_matches_nothing),
 		cmocka_unit_test(wrong_patterns_say_where),
