@@ -19,7 +19,7 @@
 
 /* Of one scene all are taken up to so many; where hundreds of contacts do the same there are more, and a sample of them. */
 #define PLACES_MOST 40000
-#define PLACES_SAMPLED 4000
+#define PLACES_SAMPLED 1000
 #define FAILURES_MOST 10 /* of one scene: then it is tortured no more */
 
 #define ALIKE(n, of) .kin = (n), .kins = (of)
