@@ -56,6 +56,15 @@ static bool state_fits(struct life *l, const struct issuance *is, struct slice w
 	return l->crashes || l->restores || torment_unsure(l, is->credential);
 }
 
+/* What depends on how often Certifier was asked may end so, too, where a torment had it asked otherwise. */
+static bool is_disturbed(const struct life *l, const struct issuance *is, const struct node *entry)
+{
+	const struct node *end = node_get(entry, "if-disturbed");
+
+	return end && l->variant->torment && l->variant->torment->nth &&
+	       slice_is(end->text, issuance_state_names[is->state]);
+}
+
 static bool meets(struct life *l, const struct issuance *is, const struct node *entry)
 {
 	struct arena memory;
@@ -65,11 +74,14 @@ static bool meets(struct life *l, const struct issuance *is, const struct node *
 	arena_init(&memory);
 	bool has = find_credential(l, is->credential, &c);
 	good = strcmp(is->rule, node_word(entry, "rule", "", &memory)) == 0 &&
-	       same_contact(l, is->contact, node_word(entry, "contact", "", &memory)) &&
-	       state_fits(l, is, slice_of(node_word(entry, "state", "sent", &memory)));
-	for (const struct node *m = entry->first; good && m; m = m->next) {
+	       same_contact(l, is->contact, node_word(entry, "contact", "", &memory));
+	bool disturbed = good && is_disturbed(l, is, entry);
+	good = disturbed ||
+	       (good && state_fits(l, is, slice_of(node_word(entry, "state", "sent", &memory))));
+	for (const struct node *m = entry->first; good && !disturbed && m; m = m->next) {
 		if (slice_is(m->key->text, "rule") || slice_is(m->key->text, "contact") ||
-		    slice_is(m->key->text, "state") || slice_is(m->key->text, "times"))
+		    slice_is(m->key->text, "state") || slice_is(m->key->text, "times") ||
+		    slice_is(m->key->text, "if-disturbed"))
 			continue;
 		if (slice_is(m->key->text, "reason"))
 			good = is->reason && strstr(is->reason, arena_text(&memory, m->text));
@@ -152,10 +164,11 @@ static int64_t beyond(int64_t found, int64_t allowed)
 /* Held by an issuance, or the reason why one is held. */
 static bool is_known(struct life *l, const char *credential)
 {
-	return db_exists(l->sim.world.db,
-			 "SELECT 1 FROM issuance WHERE credential = ?1 UNION ALL"
-			 " SELECT 1 FROM issuance WHERE hold = 'restored' AND reason LIKE '%' || ?1 || '%'",
-			 "t", credential);
+	return db_exists(
+		l->sim.world.db,
+		"SELECT 1 FROM issuance WHERE credential = ?1 UNION ALL"
+		" SELECT 1 FROM issuance WHERE hold = 'restored' AND reason LIKE '%' || ?1 || '%'",
+		"t", credential);
 }
 
 /* Nothing at Certifier that the ledger does not know, but what somebody else made. */
