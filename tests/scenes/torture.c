@@ -17,8 +17,12 @@
 
 #include "base/clock.h"
 
-/* Of one scene all are taken up to so many; where hundreds of contacts do the same there are more, and a sample of them. */
+/*
+ * Of one scene all are taken up to so many; where hundreds of contacts do the same, or there are polls each minute for
+ * days, there are more, and a sample of them. An allocation takes a tenth of the time: most end the process.
+ */
 #define PLACES_MOST 40000
+#define ALLOCATIONS_MOST 100000
 #define PLACES_SAMPLED 1000
 #define FAILURES_MOST 10 /* of one scene: then it is tortured no more */
 
@@ -256,6 +260,15 @@ static void tell(const struct tortures *all, const struct scene *s, uint64_t pla
 	fflush(stdout);
 }
 
+static uint64_t lives_most(const struct tortures *all, uint64_t places)
+{
+	uint64_t most = all->memory ? ALLOCATIONS_MOST : PLACES_MOST;
+
+	if (all->most)
+		return (uint64_t)all->most;
+	return places > most ? PLACES_SAMPLED : most;
+}
+
 /* As many places as there are are counted, then every so many of them are taken. */
 static void torture_scene(struct tortures *all, const struct scene *s)
 {
@@ -263,9 +276,7 @@ static void torture_scene(struct tortures *all, const struct scene *s)
 	if (!suffer_everywhere(all, s))
 		return;
 	all->counting = false;
-	uint64_t places = all->places, most = all->most;
-	if (!most)
-		most = places > PLACES_MOST ? PLACES_SAMPLED : PLACES_MOST;
+	uint64_t places = all->places, most = lives_most(all, places);
 	all->every = (places + most - 1) / most;
 	all->places = 0;
 	all->turn = 7919 * all->scenes; /* so that samples of scenes differ in their kinds */
