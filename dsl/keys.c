@@ -1,5 +1,7 @@
 #include "dsl/keys.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "dsl/value.h"
 
@@ -108,21 +110,26 @@ static void fill_default(const struct key *row, void *into)
 	}
 }
 
-/* Whether an unknown key is most likely this one, misspelt: then it was said once already. */
-static bool is_misspelt(const struct keys *keys, const struct node *map, const struct key *row)
+/*
+ * Which key an unknown one most likely is, misspelt, is noted: that it is missing is said with that. `foreign`: it is
+ * somebody else's, who will say so; with a dot it is a field's name, which no key has.
+ */
+static void read_unknown(struct faults *f, const struct keys *keys, const struct node *key,
+			 bool foreign, bool *meant)
 {
 	const char *words[KEYS_MOST];
-	size_t count = list_words(keys, words);
+	const char *near = diag_nearest(key->text, words, list_words(keys, words));
 
-	for (const struct node *m = map->first; m; m = m->next)
-		if (!find_row(keys, m->key->text) &&
-		    diag_nearest(m->key->text, words, count) == row->name)
-			return true;
-	return false;
+	if (!foreign)
+		keys_unknown(f, keys, key);
+	else if (memchr(key->text.ptr, '.', key->text.len))
+		return;
+	for (size_t i = 0; near && i < keys->count && i < KEYS_MOST; i++)
+		meant[i] |= near == keys->row[i].name;
 }
 
 static bool check_required(struct faults *f, const struct keys *keys, const struct node *map,
-			   const struct node *owner)
+			   const struct node *owner, const bool *meant)
 {
 	bool good = true;
 
@@ -133,7 +140,7 @@ static bool check_required(struct faults *f, const struct keys *keys, const stru
 		if (!row->required || node_get(map, row->name))
 			continue;
 		good = false;
-		if (!is_misspelt(keys, map, row))
+		if (i >= KEYS_MOST || !meant[i])
 			fault(f, CODE_MISSING_KEY, owner, "'%s' needs the key '%s'", keys->what,
 			      row->name);
 	}
@@ -144,7 +151,7 @@ bool keys_read(struct faults *f, const struct keys *keys, const struct node *map
 	       const struct node *owner, void *into,
 	       bool (*foreign)(struct faults *f, const struct node *key))
 {
-	bool good = true;
+	bool good = true, meant[KEYS_MOST] = { false };
 
 	for (size_t i = 0; i < keys->count; i++)
 		fill_default(&keys->row[i], into);
@@ -152,9 +159,9 @@ bool keys_read(struct faults *f, const struct keys *keys, const struct node *map
 		const struct key *row = find_row(keys, m->key->text);
 		if (row)
 			good &= read_value(f, row, m, into);
-		else if (!foreign || !foreign(f, m->key))
-			keys_unknown(f, keys, m->key);
+		else
+			read_unknown(f, keys, m->key, foreign && foreign(f, m->key), meant);
 		good &= row != NULL;
 	}
-	return check_required(f, keys, map, owner) && good;
+	return check_required(f, keys, map, owner, meant) && good;
 }
