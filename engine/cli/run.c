@@ -22,8 +22,8 @@
 #include "engine/store/db.h"
 
 #define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
-#define BUILD_MS                                                                                   \
-	(5 * MS_SECOND) /* so long without either of its two signs is a folder that hangs */
+/* So long without either of its two signs is a folder that hangs. */
+#define BUILD_MS (5 * MS_SECOND)
 
 struct run {
 	struct ground ground;

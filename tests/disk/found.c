@@ -7,30 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "tests/disk/disk.h"
 #include "tests/disk/files.h"
 
 #define LOG_HEAD 32
 #define FRAME_HEAD 24
-
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-	h = (h ^ word) * 0x9e3779b97f4a7c15u;
-	return h ^ (h >> 29);
-}
-
-static uint64_t mix_bytes(uint64_t h, const unsigned char *bytes, size_t len)
-{
-	uint64_t word;
-
-	for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		h = mix(h, word);
-	}
-	for (; len; bytes++, len--)
-		h = mix(h, *bytes);
-	return h;
-}
 
 static uint32_t big(const unsigned char *p)
 {
@@ -83,7 +65,7 @@ static bool read_frame(struct reading *r, const unsigned char *log, size_t len, 
 	sum(r->s, is_big, f + FRAME_HEAD, page);
 	if (r->s[0] != big(f + 16) || r->s[1] != big(f + 20))
 		return false;
-	r->h = mix_bytes(r->h, f, frame);
+	r->h = hash_bytes(r->h, f, frame);
 	r->at += frame;
 	*ends = big(f + 4) != 0;
 	return true;
@@ -122,7 +104,7 @@ static uint64_t mark(void)
 	if (fd >= 0)
 		close(fd);
 	const char *line = got > 0 ? strchr(text, '\n') : NULL;
-	return line ? mix_bytes(0, (const unsigned char *)line, strlen(line)) : 0;
+	return line ? hash_bytes(0, line, strlen(line)) : 0;
 }
 
 void disk_read_on(void)
@@ -140,9 +122,13 @@ uint64_t disk_found(void)
 		if (!f->exists || !f->name)
 			continue;
 		/* The order of the files says nothing. */
-		uint64_t name = mix_bytes(0, (const unsigned char *)f->name, strlen(f->name));
-		h += is_log(f->name) ? mix(name, read_log(f->written.bytes, f->written.len))
-				     : mix_bytes(name, f->written.bytes, f->written.len);
+		uint64_t name = hash_bytes(0, f->name, strlen(f->name));
+		if (is_log(f->name)) {
+			uint64_t log = read_log(f->written.bytes, f->written.len);
+			h += hash_bytes(name, &log, sizeof(log));
+		} else {
+			h += hash_bytes(name, f->written.bytes, f->written.len);
+		}
 	}
 	return h;
 }

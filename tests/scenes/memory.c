@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "tests/disk/files.h"
 #include "tests/scenes/torture.h"
 
@@ -46,11 +47,10 @@ static uint64_t path_to_here(const struct life *l)
 {
 	void *frame[FRAMES_MOST];
 	int depth = backtrace(frame, FRAMES_MOST);
-	uint64_t h = hash_mix(hash_mix(disk_syncs(), l->sim.started), (uint64_t)l->commits);
+	const uint64_t seen[] = { disk_syncs(), l->sim.started, (uint64_t)l->commits };
 
-	for (int i = 0; i < depth; i++)
-		h = hash_mix(h, (uint64_t)(uintptr_t)frame[i]);
-	return h;
+	return hash_bytes(hash_bytes(0, seen, sizeof(seen)), frame,
+			  (size_t)depth * sizeof(frame[0]));
 }
 
 /* An allocation of a loop, or of a call that is repeated, with nothing between that is seen from outside, fails like the first. */

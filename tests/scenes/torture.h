@@ -53,9 +53,6 @@ bool tortures_end(const struct tortures *all);
 
 /* ---- parts, for one another ---------------------------------------------------- */
 
-/* A hash of `h` and the next word. */
-uint64_t hash_mix(uint64_t h, uint64_t word);
-
 void toll_add(uint64_t *sum, uint64_t n);
 /* What failed, and what lives it again from the start. */
 void victim_report(const struct scene *s, const struct torment *t, const char *why);

@@ -2,6 +2,7 @@
  * victims - forks of a life that suffer one torment each: how many there are at once, what they share with
  * their parent, how they end, and which of them become the same.
  */
+#include "base/map.h"
 #include "tests/scenes/torture.h"
 
 #include <poll.h>
@@ -155,12 +156,6 @@ _Noreturn void torture_ended(struct tortures *all, bool alone, const char *wrong
 
 /* ---- those that become the same ----------------------------------------------- */
 
-uint64_t hash_mix(uint64_t h, uint64_t word)
-{
-	h = (h ^ word) * 0x9e3779b97f4a7c15u;
-	return h ^ (h >> 29);
-}
-
 /* All that a life depends on from here on, between two processes: what is on the disk, what is at Certifier, and when it is. */
 static uint64_t key_of(const struct life *l, const struct tortures *all)
 {
@@ -176,13 +171,12 @@ static uint64_t key_of(const struct life *l, const struct tortures *all)
 		l->sends,
 		sandbox_credential_count(l->sandbox),
 	};
-	uint64_t h = disk_found();
+	uint64_t h = hash_bytes(disk_found(), words, sizeof(words));
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		h = hash_mix(h, words[i]);
 	for (size_t i = 0; i < sandbox_credential_count(l->sandbox); i++) {
 		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
-		h = hash_mix(hash_mix(h, (uint64_t)c.mails), (unsigned char)c.status[0]);
+		const uint64_t is[] = { (uint64_t)c.mails, (unsigned char)c.status[0] };
+		h = hash_bytes(h, is, sizeof(is));
 	}
 	return h ? h : 1;
 }
