@@ -270,7 +270,7 @@ torture: $(B)/tests/scenes/scenes
 	@$(B)/tests/scenes/scenes tests/scenes --torture $(LIVES) $(if $(ROUND),--round $(ROUND)) $(torture_options)
 
 # Every scene again with each of its allocations finding no memory, once and from then on; PLACES=n: of about n of them for each
-# scene, evenly spread; 0: all (an hour). Then PASSES passes of the program itself, with libcurl and sockets. Not
+# scene, evenly spread; 0: all (two hours of one core). Then PASSES passes of the program itself, with libcurl and sockets. Not
 # under sanitizers, which have an allocator of their own.
 PLACES ?= 100
 PASSES ?= 20

@@ -38,7 +38,7 @@ static uint64_t written(void)
 /* ---- paths ------------------------------------------------------------------ */
 
 #define FRAMES_MOST 64	      /* of a stack */
-#define PATHS_MOST (1u << 16) /* of a life … */
+#define PATHS_MOST (1u << 18) /* of a life … */
 #define PROBES_MOST 64	      /* … as far as a path is soon found among them; else it is new */
 static uint64_t been[PATHS_MOST];
 

@@ -50,16 +50,17 @@ static enum rc do_set(struct life *l, const struct node *map, struct err *err)
 	return rc;
 }
 
-/* The same for `count` contacts from id `first` on, all at one instant: an import. */
+/* The same for `count` contacts from id `first` on, or for each `every`-th of them, all at one instant: an import. */
 static enum rc each_of_many(struct life *l, const struct node *map,
 			    enum rc (*one)(struct life *l, int64_t id, const struct node *map,
 					   struct err *err),
 			    struct err *err)
 {
 	int64_t first = node_number(map, "first"), count = node_number(map, "count");
+	int64_t every = node_get(map, "every") ? node_number(map, "every") : 1;
 	enum rc rc = RC_OK;
 
-	for (int64_t id = first; rc == RC_OK && id < first + count; id++)
+	for (int64_t id = first; rc == RC_OK && id < first + count; id += every)
 		rc = one(l, id, map, err);
 	return rc;
 }
@@ -84,7 +85,8 @@ static enum rc set_one(struct life *l, int64_t id, const struct node *map, struc
 
 	arena_init(&memory);
 	for (const struct node *m = map->first; rc == RC_OK && m; m = m->next)
-		if (!slice_is(m->key->text, "first") && !slice_is(m->key->text, "count"))
+		if (!slice_is(m->key->text, "first") && !slice_is(m->key->text, "count") &&
+		    !slice_is(m->key->text, "every"))
 			rc = sandbox_set(l->sandbox, l->sim.now_ms, id,
 					 arena_text(&memory, m->key->text), m->text, err);
 	arena_release(&memory);

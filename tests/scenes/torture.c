@@ -17,13 +17,6 @@
 
 #include "base/clock.h"
 
-/*
- * Of one scene all are taken up to so many; where hundreds of contacts do the same, or there are polls each minute for
- * days, there are more, and a sample of them. An allocation takes a tenth of the time: most end the process.
- */
-#define PLACES_MOST 40000
-#define ALLOCATIONS_MOST 100000
-#define PLACES_SAMPLED 1000
 #define FAILURES_MOST 10 /* of one scene: then it is tortured no more */
 
 #define ALIKE(n, of) .kin = (n), .kins = (of)
@@ -248,36 +241,22 @@ static void suffer_again(struct tortures *all, const struct scene *s)
 /* The whole takes long: each scene is told of as it is done. */
 static void tell(const struct tortures *all, const struct scene *s, uint64_t places)
 {
-	char sample[40] = "";
-
-	if (all->every > 1)
-		snprintf(sample, sizeof(sample), ", one in %llu of them",
-			 (unsigned long long)all->every);
-	printf("%llu %s: %s: %llu places%s; so far %llu lives, %llu shared, %llu failed\n",
+	printf("%llu %s: %s: %llu places; so far %llu lives, %llu shared, %llu failed\n",
 	       (unsigned long long)all->scenes, s->path, s->name, (unsigned long long)places,
-	       sample, (unsigned long long)all->toll->lives, (unsigned long long)all->toll->shared,
+	       (unsigned long long)all->toll->lives, (unsigned long long)all->toll->shared,
 	       (unsigned long long)all->toll->failed);
 	fflush(stdout);
 }
 
-static uint64_t lives_most(const struct tortures *all, uint64_t places)
-{
-	uint64_t most = all->memory ? ALLOCATIONS_MOST : PLACES_MOST;
-
-	if (all->most)
-		return (uint64_t)all->most;
-	return places > most ? PLACES_SAMPLED : most;
-}
-
-/* As many places as there are are counted, then every so many of them are taken. */
+/* As many places as there are are counted, then all of them are taken, or of a sample every so many. */
 static void torture_scene(struct tortures *all, const struct scene *s)
 {
 	all->counting = true;
 	if (!suffer_everywhere(all, s))
 		return;
 	all->counting = false;
-	uint64_t places = all->places, most = lives_most(all, places);
-	all->every = (places + most - 1) / most;
+	uint64_t places = all->places, most = (uint64_t)all->most;
+	all->every = most ? (places + most - 1) / most : 1;
 	all->places = 0;
 	all->turn = 7919 * all->scenes; /* so that samples of scenes differ in their kinds */
 	if (all->replay.nth)
