@@ -2,7 +2,7 @@
  * poll - the search walk: which contacts changed since the cursor.
  *
  * Pages are keyed, not counted: each asks for what changed at or after the last
- * row of the page before. So contacts that change while we walk move to the
+ * rows of the page before. So contacts that change while we walk move to the
  * end and are met there, no page shifts, and no window grows past HubSpot's
  * 10,000. Where a whole page has one lastmodifieddate (an import), all that have
  * it are walked in order of id.
@@ -18,6 +18,8 @@
 #include "engine/inbox.h"
 
 #define PAGE 200 /* HubSpot's most */
+/* Rows may be out of order (facts/hubspot.md 2.4): by fewer places than these. */
+#define NEAR_ROWS 10
 #define SHORT_OVERLAP_MS MS_MINUTE
 #define WHOLE_OVERLAP_EVERY_MS (5 * MS_MINUTE)
 #define SWEEP_MS MS_DAY
@@ -146,8 +148,7 @@ static bool was_read(struct source *s, struct slice id, int64_t modified_ms)
 		"tsit", s->name, id, modified_ms, s->watches->tag);
 }
 
-static void store_page(struct source *s, const struct json *rows, int64_t from_ms, int64_t *last_ms,
-		       int64_t *last_id)
+static void store_page(struct source *s, const struct json *rows, int64_t *last_id)
 {
 	for (size_t i = 0; i < json_count(rows); i++) {
 		const struct json *row = json_at(rows, i);
@@ -156,9 +157,6 @@ static void store_page(struct source *s, const struct json *rows, int64_t from_m
 		int64_t modified = row_modified(row);
 		if (!id.len)
 			continue;
-		/* The walk goes on from the last row, not from one that shows a newer change than its place. */
-		if (modified >= from_ms)
-			*last_ms = modified;
 		*last_id = most(*last_id, json_int(json_get(row, "id"), *last_id));
 		/*
 		 * Rows from before the window come now and then (facts/hubspot.md 2.4): they
@@ -168,6 +166,23 @@ static void store_page(struct source *s, const struct json *rows, int64_t from_m
 			inbox_add(s->db, s->name, id, modified,
 				  (struct came){ CAME_POLL, hub_wall_ms(s) });
 	}
+}
+
+/*
+ * Where the walk goes on: at the least time of the last rows, as the very last may show a newer change than its
+ * place, and its neighbour come on the next page. Where one is of the time at which we are, more of them may follow.
+ */
+static int64_t reached_ms(const struct json *rows, int64_t from_ms)
+{
+	size_t n = json_count(rows);
+	int64_t reached = INT64_MAX;
+
+	for (size_t i = n > NEAR_ROWS ? n - NEAR_ROWS : 0; i < n; i++) {
+		int64_t modified = row_modified(json_at(rows, i));
+		if (modified >= from_ms)
+			reached = least(reached, modified);
+	}
+	return reached == INT64_MAX ? from_ms : reached;
 }
 
 static void move_cursor(struct source *s, int64_t cursor_ms)
@@ -193,12 +208,12 @@ static void note_coverage(struct source *s, const struct walk *w)
 }
 
 /* Where the walk goes on after a page with more behind it. */
-static void next_page(struct walk *w, int64_t last_ms, int64_t last_id)
+static void next_page(struct walk *w, int64_t reached, int64_t last_id)
 {
 	if (w->by_id) {
 		w->after_id = last_id;
-	} else if (last_ms > w->from_ms) {
-		w->from_ms = last_ms;
+	} else if (reached > w->from_ms) {
+		w->from_ms = reached;
 	} else {
 		w->by_id = true;
 		w->after_id = 0;
@@ -221,7 +236,7 @@ static void end_walk(struct source *s)
 static void page_done(struct source *s, void *arg, const struct reply *answer)
 {
 	struct walk *w = &s->walk;
-	int64_t last_ms = w->from_ms, last_id = w->after_id;
+	int64_t last_id = w->after_id;
 
 	(void)arg;
 	s->asking = false;
@@ -230,20 +245,21 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 	if (w->blind)
 		return;
 	const struct json *rows = json_get(answer->json, "results");
+	int64_t reached = reached_ms(rows, w->from_ms);
 	bool more = json_path(answer->json, "paging.next.after") && json_count(rows) > 0;
 	if (w->pages == 0)
 		w->began_ms = answer->began_ms; /* by a clock that is known by now */
 	db_begin(s->db, "poll-page");
-	store_page(s, rows, w->from_ms, &last_ms, &last_id);
+	store_page(s, rows, &last_id);
 	/* A sweep or a reach is behind the cursor and does not move it. */
 	if (!w->by_id)
-		move_cursor(s, least(last_ms, w->began_ms));
+		move_cursor(s, least(reached, w->began_ms));
 	hub_commit(s);
 	w->pages++;
 	if (more && w->by_id && last_id == w->after_id)
 		more = false; /* no progress: a page that repeats itself is the last */
 	if (more) {
-		next_page(w, last_ms, last_id);
+		next_page(w, reached, last_id);
 	} else if (w->by_id) {
 		w->by_id = false;
 		w->from_ms++;

@@ -216,6 +216,7 @@ static enum rc act_plan(struct act *a)
 
 const struct option_row option_rows[] = {
 	ROW(index_lag_ms, OPTION_NUMBER, "search sees a change this much later"),
+	ROW(search_unordered, OPTION_FLAG, "neighbours in a search by time change places"),
 	ROW(list_lag_ms, OPTION_NUMBER, "a membership shows this much after its timestamp"),
 	ROW(list_descending, OPTION_FLAG, "join-order pages begin with the newest"),
 	ROW(cleared_is_null, OPTION_FLAG, "a cleared value is null in the history"),

@@ -370,6 +370,16 @@ static int by_key(const void *a, const void *b)
 	return (x->contact->id > y->contact->id) - (x->contact->id < y->contact->id);
 }
 
+/* Places 2 and 3, 4 and 5 …: so that a page begins and ends with rows that belong on others. */
+static void put_out_of_order(struct hit *hit, size_t n)
+{
+	for (size_t i = 1; i + 1 < n; i += 2) {
+		struct hit one = hit[i];
+		hit[i] = hit[i + 1];
+		hit[i + 1] = one;
+	}
+}
+
 static size_t find_hits(struct call *call, const struct plan *plan, struct hit *hit)
 {
 	const struct map *all = &call->sb->portal.contact;
@@ -385,6 +395,8 @@ static size_t find_hits(struct call *call, const struct plan *plan, struct hit *
 		n++;
 	}
 	qsort(hit, n, sizeof(*hit), by_key);
+	if (call->sb->options.search_unordered && plan->sort && order_of(plan->sort) == ORDER_TIME)
+		put_out_of_order(hit, n);
 	return n;
 }
 

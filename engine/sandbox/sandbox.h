@@ -28,12 +28,13 @@ struct sandbox_options {
 	uint64_t seed;
 	const char *hubspot_token; /* NULL: any non-empty bearer is taken */
 	const char *certifier_token;
-	int64_t index_lag_ms; /* HubSpot search sees a change this much later; default 10 s */
-	int64_t list_lag_ms;  /* a membership row shows this much after its timestamp; default 0 */
-	bool batch_silent;    /* a batch read says nothing of ids that it cannot return */
-	bool list_descending; /* page order of memberships/join-order: newest first */
-	bool cleared_is_null; /* a cleared value is null in history, not "" */
-	bool merge_keeps_id;  /* the older kind of merge: primary's id survives */
+	int64_t index_lag_ms;  /* HubSpot search sees a change this much later; default 10 s */
+	bool search_unordered; /* neighbours in HubSpot's search by lastmodifieddate change places */
+	int64_t list_lag_ms;   /* a membership row shows this much after its timestamp; default 0 */
+	bool batch_silent;     /* a batch read says nothing of ids that it cannot return */
+	bool list_descending;  /* page order of memberships/join-order: newest first */
+	bool cleared_is_null;  /* a cleared value is null in history, not "" */
+	bool merge_keeps_id;   /* the older kind of merge: primary's id survives */
 	bool merge_writes_entry; /* a merge adds MERGE_OBJECTS entries */
 	bool merge_rejoins;	 /* a merge stamps the result's membership rows with its own time */
 	bool same_value_writes;	 /* writing the same value adds a history entry */

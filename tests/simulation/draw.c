@@ -215,6 +215,7 @@ static void draw_portal(struct scenario *sc, struct dice *d)
 	sandbox_defaults(o);
 	o->seed = (uint64_t)dice_below(d, 1 << 30);
 	o->index_lag_ms = dice_between(d, 0, dice_chance(d, 100) ? 90 : 20) * MS_SECOND;
+	o->search_unordered = dice_chance(d, 300);
 	o->list_lag_ms = dice_chance(d, 300) ? dice_between(d, 1, 300) * MS_SECOND : 0;
 	o->certifier_search_lag_ms = dice_chance(d, 300) ? dice_between(d, 1, 20) * MS_SECOND : 0;
 	o->list_descending = dice_chance(d, 500);

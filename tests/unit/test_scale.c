@@ -205,6 +205,24 @@ static void contacts_that_change_at_once_are_found_and_read_by_the_page(void **s
 	assert_in_range(due.search + later.search, 58, 60 + 3 * (pages + 2));
 }
 
+/* For longer than any walk reaches back; what a page misses at its edge nothing would meet later. */
+static void whoever_changed_while_we_slept_is_met_though_a_search_is_out_of_order(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+
+	sandbox_options(p->sandbox)->search_unordered = true;
+	for (int64_t i = 0; i < people; i++)
+		assert_int_equal(sandbox_set(p->sandbox, p->sim.now_ms + i * MS_SECOND, FIRST + i,
+					     "tier", slice_of("Gold2"), &err),
+				 RC_OK);
+	p->sim.now_ms += 50 * MS_HOUR;
+	run_for(p, MS_HOUR);
+	assert_int_equal(
+		db_integer(p->db, 0, "SELECT count(*) FROM issuance WHERE rule = 'r2'", ""),
+		people);
+}
+
 /* Whether credentials were made in the order in which they were planned. */
 static void are_in_order(struct portal *p)
 {
@@ -313,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_idle_poll_is_one_search_and_one_probe,
 						setup_many, teardown),
 		portal(contacts_that_change_at_once_are_found_and_read_by_the_page),
+		portal(whoever_changed_while_we_slept_is_met_though_a_search_is_out_of_order),
 		portal(no_statement_walks_through_what_grows),
 		portal(a_backlog_uses_the_rate_and_keeps_its_order),
 	};
