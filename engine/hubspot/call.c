@@ -225,7 +225,7 @@ static void account_waits(const struct call *c, int64_t least_ms, const char *fa
 	int64_t wait = backoff_ms(s->failures, s->world->random(s->world->ctx));
 	if (wait < least_ms)
 		wait = least_ms;
-	s->stumbles++;
+	s->stumbles += c->spec.of_poll;
 	s->wait_until_ms = hub_mono_ms(s) + wait;
 	log_line(s->world->log, LOG_WARN, fact, "account", s->name, "status", status, "reason",
 		 reason, "again-in", clock_format_duration(wait, text), NULL);
@@ -354,7 +354,9 @@ static void finish(struct source *s, struct call *c, const struct http_response 
 
 	if (good) {
 		observe(s, c, r);
-		s->failures = s->stumbles = 0;
+		s->failures = 0;
+		if (c->spec.of_poll)
+			s->stumbles = 0;
 		bearer_accepted(s->bearer, str_slice(&c->token));
 	} else if (!c->spec.aside) {
 		note_failure(c, r, json);

@@ -132,8 +132,8 @@ struct source {
 	bool polled;
 	int64_t ask_again_ms; /* monotonic: when contacts that have no address are looked at again */
 	int64_t find_again_ms; /* monotonic: when missing lists and labels are asked for again */
-	int stumbles;	       /* failures in a row of the request that the phase is at */
-	size_t cursor;	       /* index of the list or property that the phase is at */
+	int stumbles; /* failures in a row of the request that the phase is at; looks go on beside it */
+	size_t cursor; /* index of the list or property that the phase is at */
 	struct walk walk;
 	bool walked; /* a walk was completed since the load */
 
@@ -174,7 +174,8 @@ struct call_spec {
 	const char *member; /* that a 2xx must have: an array or object; NULL: none */
 	bool number;	    /* or a number */
 	bool takes_refusal;
-	bool aside; /* its failure says nothing of the account */
+	bool aside;   /* its failure says nothing of the account */
+	bool of_poll; /* the phase's own: where it fails the phase stumbles */
 	call_done *done;
 	void *arg;
 	void (*drop)(void *arg); /* may be NULL */

@@ -142,6 +142,7 @@ void labels_step(struct source *s)
 		.budget = BUDGET_GENERAL,
 		.method = "GET",
 		.takes_refusal = true,
+		.of_poll = true,
 		.done = property_done,
 		.url = hub_url(s, AREA_PROPERTIES, str_text(&rest), &memory),
 		.arg = (void *)(uintptr_t)p,

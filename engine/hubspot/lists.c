@@ -190,6 +190,7 @@ static void ask(struct source *s, const char *method, char *url, struct json *bo
 				  .body = body,
 				  .member = member,
 				  .takes_refusal = strcmp(method, "GET") == 0,
+				  .of_poll = true,
 				  .done = done,
 				  .arg = arg };
 

@@ -282,6 +282,7 @@ void walk_step(struct source *s)
 		.budget = BUDGET_SEARCH,
 		.method = "POST",
 		.body = search_body(&s->walk),
+		.of_poll = true,
 		.done = page_done,
 		.member = "results",
 		.url = hub_url(s, AREA_CONTACTS, "/search", &memory),
