@@ -5,7 +5,9 @@
  *   hubspot.c   the interface to the engine; what is due next
  *   call.c      one request and what its answer means for the account
  *   poll.c      the search walk: which contacts changed
- *   lists.c     list names, probes and membership scans: who joined
+ *   lists.c     the lists that rules name, and which they are
+ *   probe.c     which of them may have changed
+ *   scan.c      who joined those
  *   look.c      one look at contacts: which reads it takes
  *   history.c   those reads: contacts with their histories
  *   labels.c    labels of options
@@ -258,6 +260,14 @@ void hook_ask(struct source *s);
 bool hubspot_listens(const struct source *s, const char *path);
 void hubspot_hear(struct source *s, const struct message *m, struct arena *memory,
 		  struct heard *out);
+
+/* ---- lists.c, for probe.c and scan.c ------------------------------------- */
+
+/* Begins a GET or POST of the poll whose answer goes to `done`. */
+void list_ask(struct source *s, const char *method, char *url, struct json *body,
+	      const char *member, call_done *done, void *arg);
+/* Says in the log what is wrong with the list. */
+void list_problem(const struct source *s, const struct hub_list *l, const char *fact);
 
 /* ---- lists.c, for surveys, too ------------------------------------------ */
 

@@ -1,0 +1,187 @@
+/*
+ * scan - who is in a list that may have changed, page by page.
+ *
+ * In whatever order HubSpot gives them, and compared with the members that the
+ * store knows. A watermark of time would not do: a row may show up later than
+ * its timestamp (facts/hubspot.md 4). A scan is kept up until `overlap` has
+ * passed without news, and made at least hourly: probe.c.
+ */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "engine/hubspot/hub.h"
+#include "engine/inbox.h"
+
+#define MEMBERS_PAGE 250 /* HubSpot's most */
+
+/* A member as a page shows it. */
+struct member {
+	struct slice contact;
+	int64_t joined_ms;
+};
+
+static void add_join(struct source *s, const struct watch *w, const struct member *m)
+{
+	char came[CAME_TEXT];
+	struct pending join = { .watch = w->id,
+				.at_ms = m->joined_ms,
+				.due_ms = m->joined_ms + w->settle_ms,
+				.from_known = true,
+				.came = came_text(CAME_LIST, hub_wall_ms(s), came) };
+
+	if (db_exists(s->db,
+		      "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3",
+		      "isi", w->id, m->contact, m->joined_ms))
+		return;
+	inbox_wait(s->db, s->name, m->contact, &join);
+}
+
+/* Notes the member; true where it was not known, or had joined before and joins again. */
+static bool store_member(struct source *s, const struct hub_list *l, const struct member *m)
+{
+	bool known = false;
+	struct query *q = db_select(
+		s->db,
+		"SELECT joined_ms FROM membership WHERE account = ?1 AND list_id = ?2"
+		" AND contact = ?3",
+		"tss", s->name, str_slice(&l->id), m->contact);
+
+	if (query_next(q)) {
+		known = query_integer(q, 0) >= m->joined_ms;
+		query_end(q);
+	}
+	db_run(s->db,
+	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan) VALUES (?1, ?2, ?3, ?4, ?5)"
+	       " ON CONFLICT (account, list_id, contact) DO UPDATE SET"
+	       " joined_ms = max(joined_ms, excluded.joined_ms), scan = excluded.scan, gone_ms = NULL",
+	       "tssii", s->name, str_slice(&l->id), m->contact, m->joined_ms, l->scan);
+	return !known;
+}
+
+static void take_member(struct source *s, struct hub_list *l, const struct member *m)
+{
+	bool fresh = store_member(s, l, m);
+
+	l->found += fresh;
+	for (size_t i = 0; i < l->n_served; i++) {
+		const struct watch *w = l->served[i];
+		if (m->joined_ms <= w->start_ms)
+			continue;
+		if (fresh || w->building)
+			add_join(s, w, m);
+	}
+}
+
+static void store_members(struct source *s, struct hub_list *l, const struct json *rows)
+{
+	for (size_t i = 0; i < json_count(rows); i++) {
+		const struct json *row = json_at(rows, i);
+		char room[24];
+		struct member m = { hub_id_of(row, "recordId", room), 0 };
+		if (m.contact.len &&
+		    clock_parse_datetime(json_get_slice(row, "membershipTimestamp"), &m.joined_ms))
+			take_member(s, l, &m);
+	}
+}
+
+/* The scan is complete: who was not shown has left, and what the probe said is dealt with. */
+static void end_scan(struct source *s, struct hub_list *l)
+{
+	int64_t now = hub_wall_ms(s);
+
+	db_run(s->db,
+	       "UPDATE membership SET gone_ms = ?4 WHERE account = ?1 AND list_id = ?2 AND scan < ?3"
+	       " AND gone_ms IS NULL",
+	       "tsii", s->name, str_slice(&l->id), l->scan, hub_now_ms(s));
+	db_run(s->db,
+	       "UPDATE list SET scan = ?3, scanned_ms = ?4,"
+	       " news_ms = CASE WHEN probe <> ?5 OR ?6 > 0 THEN ?7 ELSE news_ms END, probe = ?5"
+	       " WHERE account = ?1 AND list_id = ?2",
+	       "tsiisii", s->name, str_slice(&l->id), l->scan, l->scan_began_ms,
+	       str_slice(&l->probe), l->found, now);
+	for (size_t i = 0; i < l->n_served; i++) {
+		struct watch *w = l->served[i];
+		if (!w->building)
+			continue;
+		w->building = 0;
+		db_run(s->db, "UPDATE watch SET building = 0 WHERE id = ?1", "i", w->id);
+	}
+	for (size_t i = 0; i < s->lists; i++)
+		if (slice_eq(str_slice(&s->list[i].id), str_slice(&l->id)))
+			s->list[i].scan_due = false;
+	l->scan = 0;
+}
+
+/* The scan of this list ends for this poll; the next begins at the first page. */
+static void drop_scan(struct source *s, struct hub_list *l, const char *fact)
+{
+	l->scan_due = false;
+	l->scan = 0;
+	list_problem(s, l, fact);
+}
+
+static void page_done(struct source *s, void *arg, const struct reply *answer)
+{
+	struct hub_list *l = arg;
+
+	s->asking = false;
+	if (!answer) {
+		if (hub_passes_over(s))
+			drop_scan(s, l, "the list cannot be scanned now: again at the next poll");
+		return;
+	}
+	if (answer->status != 200) {
+		drop_scan(s, l,
+			  "HubSpot refuses to show the list's members: again at the next poll");
+		return;
+	}
+	struct slice after = json_slice(json_path(answer->json, "paging.next.after"));
+	bool more = after.len && json_count(json_get(answer->json, "results")) &&
+		    !slice_eq(after, str_slice(&l->after));
+	db_begin(s->db, "scan-page");
+	store_members(s, l, json_get(answer->json, "results"));
+	str_clear(&l->after);
+	if (more)
+		str_add_slice(&l->after, after);
+	else
+		end_scan(s, l);
+	hub_commit(s);
+}
+
+static void scan_begin(struct source *s, struct hub_list *l)
+{
+	l->scan = 1 + db_integer(s->db, 0,
+				 "SELECT max(scan) FROM list WHERE account = ?1 AND list_id = ?2",
+				 "ts", s->name, str_slice(&l->id));
+	l->scan_began_ms = hub_wall_ms(s);
+	l->found = 0;
+	str_clear(&l->after);
+}
+
+void scan_step(struct source *s)
+{
+	struct arena memory;
+	size_t i = 0;
+
+	while (i < s->lists && !s->list[i].scan_due)
+		i++;
+	if (i == s->lists) {
+		phase_next(s, PHASE_IDLE);
+		return;
+	}
+	struct hub_list *l = &s->list[i];
+	if (!l->scan)
+		scan_begin(s, l);
+	struct str rest;
+	str_init(&rest, LIMIT_URL_BYTES);
+	str_addf(&rest, "/%s/memberships/join-order?limit=%d", str_text(&l->id), MEMBERS_PAGE);
+	if (l->after.len) {
+		str_add_text(&rest, "&after=");
+		str_add_url(&rest, str_slice(&l->after));
+	}
+	arena_init(&memory);
+	list_ask(s, "GET", hub_url(s, AREA_LISTS, str_text(&rest), &memory), NULL, "results",
+		 page_done, l);
+	arena_release(&memory);
+	str_release(&rest);
+}
