@@ -73,9 +73,9 @@ size_t table_active(const struct table *t)
 	return n;
 }
 
-bool table_is_emptied(const struct table *t, const struct table *before)
+bool table_is_emptied(const struct table *t, size_t active)
 {
-	return t->n_rule == 0 && table_active(before) > 0;
+	return t->n_rule == 0 && active > 0;
 }
 
 const struct setting *account_setting(const struct account *account, const char *key)

@@ -175,10 +175,10 @@ const struct rule *table_rule(const struct table *t, const char *name);
 /* How many rules are live or in shadow. */
 size_t table_active(const struct table *t);
 /*
- * Whether it has no rule at all where the one before had some that were not off: more likely a folder that
- * was emptied, or is not mounted, than a wish.
+ * Whether it has no rule at all where so many are in force: more likely a folder that was emptied, or is not
+ * mounted, than a wish.
  */
-bool table_is_emptied(const struct table *t, const struct table *before);
+bool table_is_emptied(const struct table *t, size_t active);
 
 /* Rule ids, ascending; lent by the table. */
 struct rule_ids {

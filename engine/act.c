@@ -20,7 +20,7 @@ enum target {
 	GO_ON,	 /* the state to go on from, as it was planned */
 	GO_ANEW, /* the same, but planned anew where nothing was created yet */
 	SEND,	 /* issued: the send is left */
-	END,	 /* dropped */
+	END,	 /* dropped; sent, where it was sent before */
 };
 
 static const struct move {
@@ -71,13 +71,21 @@ static bool is_planned_anew(const struct move *m, const struct issuance *is)
 	       (m->target == GO_ON && !is->fields);
 }
 
-static enum issuance_state state_after(const struct move *m, const struct issuance *is)
+/* A mail that left is no less so because a second one was asked for. */
+static bool was_sent(struct db *db, const struct issuance *is)
+{
+	return db_exists(db, "SELECT 1 FROM trail WHERE issuance = ?1 AND state = ?2", "it", is->id,
+			 issuance_state_names[STATE_SENT]);
+}
+
+static enum issuance_state state_after(struct db *db, const struct move *m,
+				       const struct issuance *is)
 {
 	switch (m->target) {
 	case SEND:
 		return STATE_ISSUED;
 	case END:
-		return STATE_DROPPED;
+		return was_sent(db, is) ? STATE_SENT : STATE_DROPPED;
 	case GO_ON:
 	case GO_ANEW:
 		break;
@@ -121,7 +129,8 @@ static const char *why_not(enum act act, const struct issuance *is)
 	return "there is nothing to do in this state";
 }
 
-static void judge(enum act act, const struct issuance *is, bool named, struct act_result *out)
+static void judge(struct db *db, enum act act, const struct issuance *is, bool named,
+		  struct act_result *out)
 {
 	const struct move *m = move_of(act, is, named);
 
@@ -137,7 +146,9 @@ static void judge(enum act act, const struct issuance *is, bool named, struct ac
 	}
 	out->outcome = ACT_DONE;
 	out->replan = anew;
-	out->to = anew ? is->state : state_after(m, is);
+	out->to = anew ? is->state : state_after(db, m, is);
+	if (out->to == STATE_SENT)
+		out->why = "it was sent before";
 }
 
 /* ---- many --------------------------------------------------------------------- */
@@ -195,7 +206,7 @@ static void do_one(struct db *db, enum act act, const struct act_by *by, int64_t
 		out->result = (struct act_result){ .outcome = ACT_ABSENT, .is = &out->is };
 		return;
 	}
-	judge(act, &out->is, named, &out->result);
+	judge(db, act, &out->is, named, &out->result);
 	if (out->result.outcome == ACT_DONE && !by->dry_run)
 		write_move(db, act, by, &out->result);
 }

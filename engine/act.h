@@ -16,10 +16,12 @@
  *   resend   send-unknown      -> issued, so that it is sent once more; what was
  *                                 sent, too, where it is named by its id
  *   drop     planned, draft, issued (where a step is left), held, refused,
- *            send-unknown      -> dropped
+ *            send-unknown      -> dropped; where its mail had left before a
+ *                                 resend: sent, as it was
  *
  * Invariants
- *  1. Doing it twice changes nothing the second time, and says so.
+ *  1. Doing it twice changes nothing the second time, and says so; but a resend of
+ *     what has been sent meanwhile is one more mail.
  *  2. A dry run says what would be done, and writes nothing.
  *  3. Each change is in the trail with when and who.
  *
@@ -66,7 +68,7 @@ struct act_result {
 	const struct issuance *is; /* as it was before */
 	enum issuance_state to;	   /* ACT_DONE: what it is now; as before where `replan` */
 	bool replan;		   /* ACT_DONE: it is planned anew at the next look */
-	const char *why;	   /* ACT_UNCHANGED */
+	const char *why;	   /* ACT_UNCHANGED, and ACT_DONE where it needs a word; else NULL */
 };
 
 /* Called for each issuance after its change is committed; what is lent lives as long as the call. */

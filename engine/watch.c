@@ -387,6 +387,11 @@ enum rc watches_sync(struct db *db, const struct table *table, const struct watc
 	return rc;
 }
 
+size_t watches_active(struct db *db)
+{
+	return (size_t)db_integer(db, 0, "SELECT count(*) FROM rule WHERE watch IS NOT NULL", "");
+}
+
 void watches_release(struct watches *w)
 {
 	arena_release(&w->memory);

@@ -50,6 +50,8 @@ enum rc watches_sync(struct db *db, const struct table *table, const struct watc
 		     int64_t now_ms, const struct log *log, struct watches *out,
 		     struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
+/* How many rules are active, as the store has it. Outside a transaction: look at db_failed. */
+size_t watches_active(struct db *db);
 /*
  * What a rule's trigger is, as the store keeps it, in `memory`: two rules with the same have the same
  * trigger, and another one is a new activation. A list by name and one by id never are the same.

@@ -66,8 +66,9 @@ static void add_move(struct str *out, const struct act_result *r)
 	if (r->outcome == ACT_UNCHANGED)
 		str_addf(out, ": %s", r->why);
 	else
-		str_addf(out, " -> %s",
-			 r->replan ? "planned anew at the next look" : issuance_state_names[r->to]);
+		str_addf(out, " -> %s%s%s",
+			 r->replan ? "planned anew at the next look" : issuance_state_names[r->to],
+			 r->why ? ": " : "", r->why ? r->why : "");
 }
 
 static void add_row(struct str *out, const struct acting *a, const struct act_result *r)
@@ -221,10 +222,11 @@ static const struct cli_option options[] = {
 	CLI_OPTION_END,
 };
 
-#define BESIDE                                                                                            \
-	"Ids are those of 'hs2cert runs'. Works beside a running daemon, which goes on at once, and\n"    \
-	"without one. Doing it twice changes nothing the second time. Each change is recorded with who\n" \
-	"did it: 'hs2cert runs show ID'. Exit status 1 where nothing is found."
+#define BESIDE                                                                                          \
+	"Ids are those of 'hs2cert runs'. Works beside a running daemon, which goes on at once, and\n"  \
+	"without one. Each change is recorded with who did it: 'hs2cert runs show ID'. Exit status 1\n" \
+	"where nothing is found."
+#define TWICE "Doing it twice changes nothing the second time.\n"
 
 static int approve(const struct cli *cli)
 {
@@ -260,7 +262,7 @@ const struct cli_command command_approve = {
 	.option = options,
 	.words = option_words,
 	.run = approve,
-	.more = BESIDE,
+	.more = TWICE BESIDE,
 };
 
 const struct cli_command command_retry = {
@@ -272,7 +274,7 @@ const struct cli_command command_retry = {
 	.words = option_words,
 	.run = retry,
 	.more = "Where nothing was created yet, the contact is looked at and the fields are rendered anew, by\n"
-		"the rule that is in force then; filters are not judged again.\n\n" BESIDE,
+		"the rule that is in force then; filters are not judged again.\n\n" TWICE BESIDE,
 };
 
 const struct cli_command command_resend = {
@@ -284,7 +286,8 @@ const struct cli_command command_resend = {
 	.words = option_words,
 	.run = resend,
 	.more = "A selection takes what is send-unknown; an issuance that was sent is sent again where it is\n"
-		"named by its id. Look at Certifier's dashboard first: this mails the person.\n\n" BESIDE,
+		"named by its id. Look at Certifier's dashboard first: this mails the person, and once more each time that it is\n"
+		"asked for after the last mail left, which beside a daemon is at once.\n\n" BESIDE,
 };
 
 const struct cli_command command_drop = {
@@ -295,5 +298,6 @@ const struct cli_command command_drop = {
 	.option = options,
 	.words = option_words,
 	.run = drop,
-	.more = "What was created at Certifier stays there.\n\n" BESIDE,
+	.more = "What was created at Certifier stays there. What was sent before, and is to be sent again, is sent\n"
+		"as it was: the second mail is given up.\n\n" TWICE BESIDE,
 };

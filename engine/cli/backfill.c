@@ -13,7 +13,6 @@
 #include "base/diag.h"
 #include "engine/cli/beside.h"
 #include "engine/cli/ground.h"
-#include "engine/record.h"
 #include "engine/store/db.h"
 
 #define FIRST_PEOPLE 10 /* that are named */
@@ -430,33 +429,6 @@ static int with_rules(struct ground *g, struct table *table)
 	return status;
 }
 
-/* Days begin where the daemon sees them begin, and the rules are those that it has. */
-static int in_force(struct ground *g, struct table **table)
-{
-	struct ruleset old = { 0 };
-	struct arena memory;
-	struct err err;
-	int status = EXIT_FINE;
-	int64_t id = record_newest(g->world.db);
-
-	arena_init(&memory);
-	enum rc rc = id ? ruleset_open(g->world.db, id, &memory, &old, &err) : RC_OK;
-	if (rc == RC_OK && id && !cli_has(g->cli, "timezone"))
-		rc = clock_set_zone(old.timezone, &err);
-	if (rc != RC_OK)
-		status = cli_fail(g->cli, "%s", err.text);
-	else
-		status = ground_rules(g, table);
-	if (status == EXIT_FINE && id && strcmp(old.hash, (*table)->hash) != 0)
-		status = cli_fail(
-			g->cli,
-			"the rules in '%s' are not those in force: 'hs2cert plan' shows how they differ; load them first",
-			g->rules);
-	ruleset_release(&old);
-	arena_release(&memory);
-	return status;
-}
-
 static int backfill_run(const struct cli *cli)
 {
 	struct ground g;
@@ -467,7 +439,7 @@ static int backfill_run(const struct cli *cli)
 	if (status == EXIT_FINE && db_open(state_of(cli), DB_SHARE, &g.world.db, &err) != RC_OK)
 		status = cli_fail(cli, "%s", err.text);
 	if (status == EXIT_FINE)
-		status = in_force(&g, &table);
+		status = ground_rules_in_force(&g, &table);
 	if (status == EXIT_FINE)
 		status = with_rules(&g, table);
 	table_unref(table);
@@ -482,7 +454,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
-	{ "timezone", "ZONE", "where days begin (default: where they do for the rules in force)" },
+	GROUND_OPTION_TIMEZONE_IN_FORCE,
 	GROUND_OPTION_LOG_FORMAT,
 	GROUND_OPTION_LOG_LEVEL_WARN,
 	CLI_OPTION_END,

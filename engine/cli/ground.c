@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "dsl/build.h"
 #include "engine/bearer.h"
 #include "engine/grant.h"
+#include "engine/record.h"
 #include "engine/registry.h"
 #include "engine/store/db.h"
 
@@ -179,6 +181,40 @@ int ground_rules(struct ground *g, struct table **out)
 	if (!*out && errors)
 		return EXIT_FINDINGS;
 	return *out ? EXIT_FINE : cli_fail(g->cli, "%s", err.text);
+}
+
+static int is_in_force(const struct ground *g, const char *hash, const struct table *table)
+{
+	if (strcmp(hash, table->hash) == 0)
+		return EXIT_FINE;
+	return cli_fail(
+		g->cli,
+		"the rules in '%s' are not those in force: 'hs2cert plan' shows how they differ; load them first",
+		g->rules);
+}
+
+int ground_rules_in_force(struct ground *g, struct table **out)
+{
+	struct ruleset old = { 0 };
+	struct arena memory;
+	struct err err;
+	int status;
+	int64_t id = record_newest(g->world.db);
+
+	if (!id)
+		return cli_fail(
+			g->cli,
+			"no rules were in force in this state yet: run 'hs2cert run' first");
+	arena_init(&memory);
+	enum rc rc = ruleset_open(g->world.db, id, &memory, &old, &err);
+	if (rc == RC_OK && !cli_has(g->cli, "timezone"))
+		rc = clock_set_zone(old.timezone, &err);
+	status = rc == RC_OK ? ground_rules(g, out) : cli_fail(g->cli, "%s", err.text);
+	if (status == EXIT_FINE)
+		status = is_in_force(g, old.hash, *out);
+	ruleset_release(&old);
+	arena_release(&memory);
+	return status;
 }
 
 enum rc ground_turn(struct ground *g, int64_t wake_ms, struct err *err)

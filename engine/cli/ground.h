@@ -54,6 +54,11 @@ enum rc ground_secrets(struct ground *g, const struct table *table, struct err *
 enum rc ground_turn(struct ground *g, int64_t wake_ms, struct err *err) MUST_CHECK;
 /* The table at a start: EXIT_FINE, else an exit status after a message. */
 int ground_rules(struct ground *g, struct table **out);
+/*
+ * The same for a command that works by the rules in force and is to load none: the table of the folder, where
+ * it is what is in force in the world's state; days begin where they do for it. Else 3 after a message.
+ */
+int ground_rules_in_force(struct ground *g, struct table **out);
 
 extern const char *const ground_log_formats[], *const ground_log_levels[]; /* NULL-ended */
 
@@ -66,6 +71,11 @@ extern const char *const ground_log_formats[], *const ground_log_levels[]; /* NU
 #define GROUND_OPTION_TIMEZONE                                                                     \
 	{                                                                                          \
 		"timezone", "ZONE", "where days begin, e.g. Europe/Warsaw (default UTC)"           \
+	}
+#define GROUND_OPTION_TIMEZONE_IN_FORCE                                                            \
+	{                                                                                          \
+		"timezone", "ZONE",                                                                \
+			"where days begin (default: where they do for the rules in force)"         \
 	}
 #define GROUND_OPTION_LOG_FORMAT                                                                   \
 	{                                                                                          \

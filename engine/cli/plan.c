@@ -231,7 +231,7 @@ static int print_plan(struct planning *p, const struct compare *c, const char *r
 		printf("%lld held by plan or group would be released by the reload\n",
 		       (long long)compare_releases(c));
 	if (!p->json && emptied)
-		puts("\na reload would refuse this, as no rule is left: 'mode: off' in each ends them, or a new start of 'hs2cert run'");
+		puts("\na reload and a start would refuse this, as no rule is left: 'mode: off' in each ends them");
 	else if (!p->json && differs)
 		puts("\nnothing has changed yet: a reload (SIGHUP), or the next 'hs2cert run', takes them into force");
 	return differs ? EXIT_FINDINGS : EXIT_FINE;
@@ -303,7 +303,7 @@ static int with_tables(struct ground *g, const struct ruleset *old, const struct
 	enum rc rc = cli_has(g->cli, "live")
 			     ? compare_live(g, c, old->table, edited, since_ms, &err)
 			     : compare_record(g->world.db, c, old->table, edited, since_ms, &err);
-	bool emptied = table_is_emptied(edited, old->table);
+	bool emptied = table_is_emptied(edited, table_active(old->table));
 	int status = rc == RC_OK ? print_plan(&p, c, g->rules, emptied)
 				 : cli_fail(g->cli, "%s", err.text);
 	compare_free(c);
@@ -374,7 +374,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
-	{ "timezone", "ZONE", "where days begin (default: where they do for the rules in force)" },
+	GROUND_OPTION_TIMEZONE_IN_FORCE,
 	CLI_OPTION_END,
 };
 

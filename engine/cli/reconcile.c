@@ -15,7 +15,8 @@
 static const char *const titles[FOUND_KINDS] = {
 	[FOUND_ADOPTED] = "found at the service, and adopted",
 	[FOUND_PARKED] = "found issued, may have been mailed: parked as send-unknown",
-	[FOUND_HELD] = "perhaps issued already, to another address or with other fields: held for you to look at",
+	[FOUND_HELD] =
+		"perhaps issued already, to another address or with other fields: held for you to look at",
 	[FOUND_MISSED] = "not issued yet: goes out with the next 'hs2cert run'",
 	[FOUND_GONE] = "in the ledger, but not at the service any more",
 	[FOUND_ORPHAN] = "at the service, but nobody's: made by hand, or by something else",
@@ -99,6 +100,22 @@ static enum rc run_to_its_end(struct ground *g, struct reconcile *r, struct err 
 	return rc;
 }
 
+/* One that is not there is none to compare with: a new one would agree with everything. */
+static enum rc take_state(const char *url, struct db **out, struct err *err)
+{
+	struct db_files files;
+	enum rc rc = db_look(url, &files, err);
+
+	if (rc == RC_OK && !files.exists)
+		return err_set(err, RC_BROKEN, "there is no state '%s' yet: 'hs2cert run' makes it",
+			       url);
+	if (rc == RC_OK)
+		rc = db_open(url, DB_OWN, out, err);
+	struct err why = *err;
+	return rc == RC_REFUSED ? err_set(err, rc, "%s: stop it first, or --dry-run", why.text)
+				: rc;
+}
+
 /* The state, or for a dry run a copy of it, also beside a daemon. */
 static enum rc open_state(struct ground *g, struct err *err)
 {
@@ -106,7 +123,7 @@ static enum rc open_state(struct ground *g, struct err *err)
 	struct db *db;
 
 	if (!cli_has(g->cli, "dry-run"))
-		return db_open(url, DB_OWN, &g->world.db, err);
+		return take_state(url, &g->world.db, err);
 	enum rc rc = db_open(url, DB_SHARE, &db, err);
 	if (rc != RC_OK)
 		return rc;
@@ -122,19 +139,13 @@ static int with_rules(struct ground *g, struct table *table)
 
 	if (name && !(account && registry_action(account->type)))
 		return cli_usage(g->cli, "--account: no account '%s' that issues", name);
-	enum rc rc = open_state(g, &err);
-	if (rc == RC_OK)
-		rc = ground_secrets(g, table, &err);
-	if (rc != RC_OK) {
-		db_close(g->world.db);
+	if (ground_secrets(g, table, &err) != RC_OK)
 		return cli_fail(g->cli, "%s", err.text);
-	}
 	struct reconcile *r = reconcile_new(&g->world, table, name);
-	rc = run_to_its_end(g, r, &err);
+	enum rc rc = run_to_its_end(g, r, &err);
 	int status = rc == RC_OK ? print_report(g->cli, reconcile_report(r))
 				 : cli_fail(g->cli, "%s", err.text);
 	reconcile_free(r);
-	db_close(g->world.db);
 	return status;
 }
 
@@ -142,13 +153,17 @@ static int reconcile_run(const struct cli *cli)
 {
 	struct ground g;
 	struct table *table = NULL;
+	struct err err;
 	int status = ground_open(&g, cli, LOG_WARN);
 
+	if (status == EXIT_FINE && open_state(&g, &err) != RC_OK)
+		status = cli_fail(cli, "%s", err.text);
 	if (status == EXIT_FINE)
-		status = ground_rules(&g, &table);
+		status = ground_rules_in_force(&g, &table);
 	if (status == EXIT_FINE)
 		status = with_rules(&g, table);
 	table_unref(table);
+	db_close(g.world.db);
 	ground_close(&g);
 	return status;
 }
@@ -159,7 +174,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_RULES,
 	CLI_OPTION_STATE,
-	GROUND_OPTION_TIMEZONE,
+	GROUND_OPTION_TIMEZONE_IN_FORCE,
 	GROUND_OPTION_LOG_FORMAT,
 	GROUND_OPTION_LOG_LEVEL_WARN,
 	CLI_OPTION_END,
@@ -183,6 +198,8 @@ const struct cli_command command_reconcile = {
 		"there; what is found issued and may have been mailed is parked as send-unknown; then the account\n"
 		"may issue again. Nothing is issued or mailed meanwhile. The daemon must be stopped, but for\n"
 		"--dry-run: what it issues at that very moment may then be shown as a finding.\n"
+		"The rules in the folder must be those in force in the state: it loads none. After a backup was put\n"
+		"back that is older than an edit, 'hs2cert run --once' loads them first, and issues nothing meanwhile.\n"
 		"0 nothing to adopt, nobody missed; 1 findings; 3 could not run, or HubSpot or Certifier could\n"
 		"not be read: nothing was changed by the comparison, run it again.",
 };

@@ -20,6 +20,7 @@
 #include "engine/cli/unfit.h"
 #include "engine/engine.h"
 #include "engine/store/db.h"
+#include "engine/watch.h"
 
 #define STOP_MS (30 * MS_SECOND) /* requests in flight get their answer within it */
 /* So long without either of its two signs is a folder that hangs. */
@@ -76,16 +77,15 @@ static void log_refused(struct run *r, size_t errors, const char *reason)
 }
 
 /* Every rule would end, and what happens until somebody notices would earn nothing. */
-static enum rc not_emptied(const struct run *r, const struct table *table, struct err *err)
+static enum rc not_emptied(const struct run *r, const struct table *table, size_t active,
+			   struct err *err)
 {
-	const struct table *before = engine_table(r->engine);
-	size_t active = table_active(before);
-
-	if (!table_is_emptied(table, before))
+	if (!table_is_emptied(table, active))
 		return RC_OK;
 	return err_set(
 		err, RC_REFUSED,
-		"no rule in '%s', and %zu in force: to end %s, write 'mode: off' in %s, or stop and start the daemon",
+		"no rule in '%s', and %zu in force: is the folder mounted, or was it emptied? To end %s, "
+		"write 'mode: off' in %s; where the files are gone, one rule that is off is enough",
 		r->ground.rules, active, active == 1 ? "it" : "them", active == 1 ? "it" : "each");
 }
 
@@ -136,7 +136,9 @@ static enum rc take(struct run *r, struct built *built, struct err *err)
 {
 	struct table *table = built->table;
 
-	if (!table || not_emptied(r, table, &built->err) != RC_OK ||
+	size_t active = table_active(engine_table(r->engine));
+
+	if (!table || not_emptied(r, table, active, &built->err) != RC_OK ||
 	    (!r->unfit.is && ground_secrets(&r->ground, table, &built->err) != RC_OK)) {
 		refuse(r, &built->findings, built->findings.errors ? NULL : built->err.text);
 		return RC_OK;
@@ -398,6 +400,11 @@ static int start_engine(struct run *r)
 		rc = watch_builder(r, &err);
 	if (rc == RC_OK)
 		rc = db_open(state, DB_OWN, &r->ground.world.db, &err);
+	if (rc == RC_OK &&
+	    not_emptied(r, r->table, watches_active(r->ground.world.db), &err) != RC_OK) {
+		(void)cli_fail(r->ground.cli, "%s", err.text);
+		return EXIT_FINDINGS;
+	}
 	if (rc == RC_OK)
 		rc = ground_secrets(&r->ground, r->table, &err);
 	if (rc != RC_OK)

@@ -52,6 +52,12 @@ check 'once more' [ "$(mails)" -eq 3 ]
 kill "$daemon"
 wait "$daemon" 2>/dev/null
 daemon=
+check 'a mail is asked for again, without a daemon: 0' status 0 "$program" resend 1
+check 'and given up: 0' status 0 "$program" drop 1
+check 'what was sent before stays sent' grep -q '^1 *dropped .*issued -> sent: it was sent before$' out
+check 'on record, too' state_is tier sent 2
+check 'nothing is left to do' status 0 "$program" run --once
+check 'nothing was mailed' [ "$(mails)" -eq 3 ]
 
 act set '{"contact":103,"property":"membership_tier","value":"Gold"}'
 check 'a third is held: 1' status 1 "$program" run --once

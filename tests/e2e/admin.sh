@@ -88,9 +88,9 @@ check 'with the reason' grep -q "cannot open 'rules.d'" out
 mkdir away
 mv rules.d/*.yaml away
 check 'a folder that was emptied: 1' status 1 "$program" reload
-check 'with the reason, and what to do' grep -q "^no rule in 'rules.d', and 2 in force: to end them, write 'mode: off' in each" out
+check 'with the reason, and what to do' grep -q "^no rule in 'rules.d', and 2 in force: .* To end them, write 'mode: off' in each" out
 check 'and they stay' grep -q 'stays in force$' out
-check 'plan says that before' sh -c "'$program' plan >out; grep -q '^a reload would refuse this' out"
+check 'plan says that before' sh -c "'$program' plan >out; grep -q '^a reload and a start would refuse this' out"
 mv away/00-accounts.yaml rules.d
 check 'accounts alone are no rules' status 1 "$program" reload
 sed 's/^rule: .*/&\nmode: off/' away/10-rules.yaml >rules.d/10-rules.yaml

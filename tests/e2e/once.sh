@@ -10,6 +10,15 @@ act set '{"contact":101,"property":"membership_tier","value":"Gold"}'
 act option '{"name":"index_lag_ms","value":"0"}'
 check 'a burst that settles: 4' status 4 "$program" run --once
 check 'and again: 4' status 4 "$program" run --once
+mkdir away empty
+mv rules.d/10-rules.yaml away
+check 'accounts alone where rules are in force: 1' status 1 "$program" run --once
+check 'with what, where and what to do' grep -q "^hs2cert run: no rule in 'rules.d', and 2 in force: .* write 'mode: off' in each" err
+check 'an empty folder: 1' status 1 "$program" run --once --rules empty
+check 'a new state takes it: 0' status 0 "$program" run --once --rules empty --state new.db
+mv away/10-rules.yaml rules.d
+check 'nothing was ended: the burst settles on: 4' status 4 "$program" run --once
+check 'and none begins anew' sh -c "! grep -q 'activated' err"
 sed -i 's/settle: 30m/settle: 0s/' rules.d/10-rules.yaml
 check 'settled, issued: 0' status 0 "$program" run --once
 check 'once' [ "$(mails)" -eq 1 ]

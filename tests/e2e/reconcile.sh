@@ -7,7 +7,15 @@ act option '{"name":"rate_limits","value":"false"}'
 write_rules 0s
 once() { "$program" run --once "$@" 2>>log; }
 
+check 'no state: 3' status 3 "$program" reconcile
+check 'and what makes one' grep -q "there is no state 'hs2cert.db' yet: 'hs2cert run' makes it" err
+check 'it makes none' [ ! -e hs2cert.db ]
 check 'a first pass activates the rules' once
+mkdir other
+cp rules.d/00-accounts.yaml other
+check 'by another folder: 3' status 3 "$program" reconcile --rules other
+check 'with what to do' grep -q "the rules in 'other' are not those in force: .*; load them first" err
+check 'no rule is ended or begun by it' [ "$("$program" status --json | grep -c '"active_since":"20')" -eq 2 ]
 act set '{"contact":101,"property":"membership_tier","value":"Gold"}'
 check 'one is issued' once
 mkdir backup
@@ -20,7 +28,7 @@ check 'two more are issued, by a daemon' sh -c "
 	'$program' reconcile 2>refused; echo \$? >>refused
 	'$program' reconcile --dry-run >beside 2>&1; echo \$? >>beside
 	kill \$pid; wait \$pid"
-check 'beside a daemon reconcile names its pid: 3' sh -c 'grep -q "pid [0-9]" refused && grep -qx 3 refused'
+check 'beside a daemon reconcile names its pid: 3' sh -c 'grep -q "pid [0-9].*: stop it first, or --dry-run" refused && grep -qx 3 refused'
 check 'but for a dry run, that finds no difference: 0' sh -c 'grep -q "ledger and service agree" beside && grep -qx 0 beside'
 check 'three mails' [ "$(mails)" -eq 3 ]
 cp hs2cert.db.lock lock.kept

@@ -125,6 +125,23 @@ static void twice_changes_nothing(void **state)
 	assert_int_equal(act_on_id(ACT_DROP, id + 1).outcomes[ACT_ABSENT], 1);
 }
 
+/* A mail that left is not taken back by giving up a second one. */
+static void what_was_sent_is_not_dropped(void **state)
+{
+	static const enum issuance_state after[] = { STATE_ISSUED, STATE_SEND_UNKNOWN, STATE_HELD };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		int64_t id = insert(NOW + (int64_t)i, STATE_SENT, STATE_ISSUED, HOLD_PLAN, true);
+		assert_int_equal(act_on_id(ACT_RESEND, id).outcomes[ACT_DONE], 1);
+		struct issuance before = load(id), is = before;
+		is.state = after[i];
+		assert_true(ledger_update(db, &before, &is, NOW, NULL));
+		assert_int_equal(act_on_id(ACT_DROP, id).outcomes[ACT_DONE], 1);
+		assert_int_equal(load(id).state, STATE_SENT);
+	}
+}
+
 static void a_dry_run_writes_nothing(void **state)
 {
 	int64_t id = insert(NOW, STATE_REFUSED, STATE_PLANNED, HOLD_NONE, true);
@@ -250,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(each_act_moves_its_own_states),
 		stored(twice_changes_nothing),
+		stored(what_was_sent_is_not_dropped),
 		stored(a_dry_run_writes_nothing),
 		stored(what_was_not_created_is_planned_anew),
 		stored(a_selection_takes_what_fits),

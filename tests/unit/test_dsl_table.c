@@ -156,12 +156,12 @@ static void test_emptied(void **state)
 	assert_int_equal(table_active(none), 0);
 	assert_int_equal(table_active(live), 1);
 	assert_int_equal(table_active(off), 0);
-	assert_true(table_is_emptied(none, live));
-	assert_true(table_is_emptied(none, shadow));
-	assert_false(table_is_emptied(none, off));
-	assert_false(table_is_emptied(none, none));
-	assert_false(table_is_emptied(off, live));
-	assert_false(table_is_emptied(live, live));
+	assert_true(table_is_emptied(none, table_active(live)));
+	assert_true(table_is_emptied(none, table_active(shadow)));
+	assert_false(table_is_emptied(none, table_active(off)));
+	assert_false(table_is_emptied(none, 0));
+	assert_false(table_is_emptied(off, 1));
+	assert_false(table_is_emptied(live, 1));
 	table_unref(none);
 	table_unref(live);
 	table_unref(shadow);

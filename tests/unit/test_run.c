@@ -148,10 +148,12 @@ static void assert_says(const char *text)
 		fail_msg("'%s' was not said, but: %s", text, house.text);
 }
 
-static void begin(bool once, bool threads)
+static void begin_any(bool once, bool threads)
 {
 	int ends[2];
 
+	close(house.log);
+	house.len = 0;
 	assert_int_equal(pipe(ends), 0);
 	fflush(NULL);
 	house.pid = fork();
@@ -160,6 +162,11 @@ static void begin(bool once, bool threads)
 		live(ends[1], once, threads);
 	close(ends[1]);
 	house.log = ends[0];
+}
+
+static void begin(bool once, bool threads)
+{
+	begin_any(once, threads);
 	assert_says("rules loaded");
 }
 
@@ -230,7 +237,27 @@ static void the_last_rule_does_not_go_by_itself(void **state)
 	begin(false, true);
 	write_rules("");
 	kill(house.pid, SIGHUP);
-	assert_says("1 in force: to end it, write 'mode: off' in it");
+	assert_says("1 in force: is the folder mounted, or was it emptied? To end it, write");
+	stop();
+}
+
+/* Nobody may be there to see it: a start is refused, too, until somebody says that it is meant. */
+static void a_start_ends_no_rule_by_itself(void **state)
+{
+	(void)state;
+	begin(false, true);
+	stop();
+	write_rules("");
+	begin_any(true, true);
+	assert_says("1 in force: is the folder mounted, or was it emptied? To end it, write");
+	assert_ends(EXIT_FINDINGS);
+	write_rules(
+		"---\nrule: b\nmode: off\ntrigger: { event: property-changed, property: tier }\n"
+		"action: { do: issue-credential, group: g }\n");
+	begin(false, true);
+	stop();
+	write_rules("");
+	begin(false, true);
 	stop();
 }
 
@@ -265,6 +292,7 @@ int main(void)
 		CASE(a_full_disk_ends_a_single_pass),
 		CASE(a_reload_that_gets_no_thread_is_refused),
 		CASE(the_last_rule_does_not_go_by_itself),
+		CASE(a_start_ends_no_rule_by_itself),
 		CASE(a_state_that_fails_is_no_secret_that_is_missing),
 	};
 
