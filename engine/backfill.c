@@ -201,15 +201,17 @@ static bool names_value(const struct rule *rule, struct slice value)
 	return rule->n_to == 0 && value.len > 0;
 }
 
-/* What happened since the activation and was not decided yet is the daemon's. */
+/* What happened since the activation and was not decided yet, or still waits, is the daemon's. */
 static bool is_the_daemons(const struct judging *j)
 {
 	const struct backfill *b = j->b;
 
 	return j->event.at_ms > b->start_ms &&
-	       !db_exists(b->db,
-			  "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3",
-			  "iti", b->watch, j->c->id, j->event.at_ms);
+	       !db_exists(
+		       b->db,
+		       "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3"
+		       " AND NOT EXISTS (SELECT 1 FROM pending WHERE watch = ?1 AND contact = ?2)",
+		       "iti", b->watch, j->c->id, j->event.at_ms);
 }
 
 /* Under an id that it absorbed, which the daemon may not have heard of yet. */

@@ -7,8 +7,10 @@
 #include "engine/burst.h"
 #include "engine/changes.h"
 #include "engine/counts.h"
+#include "engine/decided.h"
 #include "engine/ledger.h"
 #include "engine/merge.h"
+#include "engine/merge_value.h"
 #include "engine/plan.h"
 #include "engine/record.h"
 #include "engine/replan.h"
@@ -73,11 +75,7 @@ static const struct watch *find_watch(const struct decide *d, int64_t id)
 static void mark_decided(struct deciding *g, const struct watch *w, int64_t at_ms,
 			 struct slice value)
 {
-	db_run(g->d->db,
-	       "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, ?2, ?3, ?4)"
-	       " ON CONFLICT (watch, contact) DO UPDATE SET at_ms = excluded.at_ms, value = excluded.value"
-	       " WHERE excluded.at_ms >= decided.at_ms",
-	       "itis", w->id, g->c->id, at_ms, value);
+	decided_note(g->d->db, w->id, g->c->id, at_ms, value);
 }
 
 static struct event_facts event_facts(const struct happening *h)
@@ -574,8 +572,10 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 		inbox_again(d->db, g.account, news, g.wall_ms, d->world->random(d->world->ctx));
 		return;
 	}
-	if (!c->gone)
+	if (!c->gone) {
 		g.merged_ms = merge_note(d->db, g.account, c, d->table->n_property, memory);
+		g.c = c = merge_value_show(d, c, g.merged_ms, memory);
+	}
 	g.unsure = !replan_contact(d, c, began_ms, memory);
 	g.n_pending = inbox_pending(d->db, g.account, c->id, memory, &g.pending);
 	if (!c->gone)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/decided.h"
 #include "engine/ledger.h"
 
 struct forgetting {
@@ -212,11 +213,7 @@ static void settle_waiting(struct forgetting *f, const char *contact)
 		&row);
 
 	for (size_t i = 0; i < n; i++)
-		db_run(f->db,
-		       "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, ?2, ?3, ?4)"
-		       " ON CONFLICT (watch, contact) DO UPDATE SET at_ms = excluded.at_ms, value = excluded.value"
-		       " WHERE excluded.at_ms >= decided.at_ms",
-		       "itis", row[i].watch, contact, row[i].at_ms, row[i].value);
+		decided_note(f->db, row[i].watch, contact, row[i].at_ms, row[i].value);
 	db_run(f->db, "DELETE FROM pending WHERE account = ?1 AND contact = ?2", "tt",
 	       f->person->account, contact);
 	f->out->waiting += (int64_t)n;

@@ -34,6 +34,10 @@ static const char from[] = "rule: tier\n"
 static const char braked[] = "rule: tier\nbrake: 100/h\n"
 			     "trigger:\n  event: property-changed\n  property: tier\n"
 			     "action:\n  do: issue-credential\n  group: g\n";
+static const char settled[] =
+	"rule: tier\n"
+	"trigger:\n  event: property-changed\n  property: tier\n  settle: 4h\n"
+	"action:\n  do: issue-credential\n  group: g\n";
 static const char list[] = "rule: grads\n"
 			   "trigger:\n  event: list-added\n  list: Graduates\n"
 			   "action:\n  do: issue-credential\n  group: g\n";
@@ -389,6 +393,33 @@ static void make_list(struct portal *p)
 	p->rules = list;
 	assert_int_equal(sandbox_list(p->sandbox, START - MS_DAY, 42, "Graduates", NULL, &id, &err),
 			 RC_OK);
+}
+
+/* A merge counts as the last change, where it set the value; what waits from before it is the daemon's all the same. */
+static void what_waits_after_a_merge_is_the_daemons(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+	int64_t into;
+
+	p->rules = settled;
+	person(p, 1, "Bronze", NULL, NULL);
+	person(p, 2, "Bronze", NULL, NULL);
+	daemon_pass(p);
+	p->sim.now_ms += MS_MINUTE;
+	set(p, 1, "tier", "Gold");
+	p->sim.now_ms += MS_MINUTE;
+	set(p, 2, "tier", "Silver");
+	daemon_pass(p);
+	assert_int_equal(sandbox_merge(p->sandbox, p->sim.now_ms, 1, 2, 900, &into, &err), RC_OK);
+	daemon_pass(p);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_LEFT, 1);
+	p->sim.now_ms += 4 * MS_HOUR;
+	daemon_pass(p);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 0);
 }
 
 static void members_and_those_that_were_merged(void **state)
@@ -773,6 +804,7 @@ int main(void)
 		TEST(each_ends_as_one_thing),
 		TEST(from_is_the_value_before),
 		TEST(what_came_since_is_the_daemons),
+		TEST(what_waits_after_a_merge_is_the_daemons),
 		TEST(members_and_those_that_were_merged),
 		TEST(who_was_merged_gets_no_second_one),
 		TEST(searches_go_by_pages_of_ids),

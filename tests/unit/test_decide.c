@@ -2,6 +2,7 @@
 #include "tests/unit/stored.h"
 
 #include "engine/decide.h"
+#include "engine/forgotten.h"
 #include "engine/ledger.h"
 #include "engine/record.h"
 
@@ -649,6 +650,85 @@ static void contacts_are_decided_in_the_order_of_what_happened(void **state)
 	take_down();
 }
 
+/* Contact 1 with 2 in it since an hour: it shows its own Silver over 2's Gold, which was later. */
+static void put_up_merged(void)
+{
+	static const char *const other[] = { "2" };
+
+	put_up("rule: any\n" CHANGED("tier", ""));
+	s.contact.merged = other;
+	s.contact.n_merged = 1;
+	s.contact.created_ms = NOW - MS_HOUR;
+	changed("email", NOW - 2 * MS_DAY, "a@b.org");
+	changed("tier", NOW - 2 * MS_DAY, "Silver");
+	changed("tier", NOW - 2 * MS_DAY + 1, "Gold");
+	property("tier")->current = slice_of("Silver");
+	decide();
+	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM decision", ""), 0);
+	assert_int_equal(db_integer(db, 0, "SELECT at_ms FROM decided WHERE value = 'Silver'", ""),
+			 NOW - MS_HOUR);
+}
+
+static void assert_gold_after_silver(void)
+{
+	assert_int_equal(issuances("planned"), 1);
+	assert_true(db_exists(
+		db, "SELECT 1 FROM issuance WHERE from_value = 'Silver' AND at_ms = ?1", "i", NOW));
+	take_down();
+}
+
+static void what_a_merge_set_without_an_entry(void **state)
+{
+	(void)state;
+	put_up_merged();
+	changed("tier", NOW, "Gold");
+	decide();
+	assert_gold_after_silver();
+}
+
+static void what_a_merge_set_and_its_repeat_after_it_was_erased(void **state)
+{
+	char text[FORGOTTEN_TEXT];
+
+	(void)state;
+	put_up_merged();
+	db_run(db, "UPDATE decided SET value = ?1", "t",
+	       forgotten_text("0123456789abcdef", slice_of("Silver"), text));
+	changed("tier", NOW - 5 * MS_MINUTE, "Silver");
+	decide();
+	assert_int_equal(issuances("planned"), 0);
+	changed("tier", NOW, "Gold");
+	decide();
+	assert_gold_after_silver();
+}
+
+/* Nobody knows any more what it was before: the newest that the history has is taken. */
+static void what_a_merge_set_and_another_after_it_was_erased(void **state)
+{
+	char text[FORGOTTEN_TEXT];
+
+	(void)state;
+	put_up_merged();
+	db_run(db, "UPDATE decided SET value = ?1", "t",
+	       forgotten_text("0123456789abcdef", slice_of("Silver"), text));
+	changed("tier", NOW, "Tin");
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_true(db_exists(db, "SELECT 1 FROM issuance WHERE from_value = 'Gold'", ""));
+	take_down();
+}
+
+static void what_a_merge_set_before_a_history_that_is_cut(void **state)
+{
+	(void)state;
+	put_up_merged();
+	property("tier")->entries = 0;
+	changed("tier", NOW, "Gold");
+	property("tier")->cut = true;
+	decide();
+	assert_gold_after_silver();
+}
+
 static void gone_before_anything_was_known(void **state)
 {
 	(void)state;
@@ -839,6 +919,10 @@ int main(void)
 		stored(a_look_older_than_what_the_search_showed),
 		stored(the_same_value_twice_at_one_moment),
 		stored(contacts_are_decided_in_the_order_of_what_happened),
+		stored(what_a_merge_set_without_an_entry),
+		stored(what_a_merge_set_and_its_repeat_after_it_was_erased),
+		stored(what_a_merge_set_and_another_after_it_was_erased),
+		stored(what_a_merge_set_before_a_history_that_is_cut),
 		stored(gone_before_anything_was_known),
 		stored(gone_while_something_waited),
 		stored(two_portals_are_decided_apart),
