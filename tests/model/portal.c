@@ -201,6 +201,21 @@ const char *model_as_of(const struct model_record *r, enum model_property proper
 	return value_at(r, property, at_ms, false);
 }
 
+const char *model_shown(const struct model_record *r, enum model_property property, int64_t at_ms)
+{
+	return value_at(r, property, at_ms, true);
+}
+
+bool model_stays(const struct model_record *r, enum model_property property, int64_t at_ms)
+{
+	const struct model_field *f = &r->field[property];
+
+	for (size_t i = 0; i < f->count; i++)
+		if (!f->write[i].hidden && f->write[i].at_ms > at_ms)
+			return false;
+	return true;
+}
+
 const char *model_current(const struct model_record *r, enum model_property property, int64_t at_ms)
 {
 	while (r->into && at_ms >= r->end_ms)

@@ -101,6 +101,10 @@ void model_leave(struct model_list *l, int64_t now_ms, const struct model_record
 
 /* The value that the history shows for then; "" where it shows none. */
 const char *model_as_of(const struct model_record *r, enum model_property property, int64_t at_ms);
+/* The same, with what a merge set without an entry. */
+const char *model_shown(const struct model_record *r, enum model_property property, int64_t at_ms);
+/* Whether no entry comes later than that. */
+bool model_stays(const struct model_record *r, enum model_property property, int64_t at_ms);
 /* The value that whoever looked then would have read, of the record that it is by then. */
 const char *model_current(const struct model_record *r, enum model_property property,
 			  int64_t at_ms);

@@ -94,33 +94,57 @@ static bool test_holds(const struct model_filter *f, const char *value)
 	}
 }
 
-static bool filter_holds(const struct model_filter *f, const struct model_record *r, int64_t at_ms)
+/* The contact as it was, for filters. */
+struct moment {
+	const struct model_record *who;
+	int64_t at_ms;
+	bool merge_known;
+};
+
+/* What a merge set is the value, for all who looked before the next change. */
+static enum model_answer value_holds(const struct model_filter *f, const struct moment *m)
 {
-	size_t held = 0;
+	bool told = test_holds(f, model_as_of(m->who, f->property, m->at_ms));
+	bool shown = test_holds(f, model_shown(m->who, f->property, m->at_ms));
+
+	if (told != shown && !(m->merge_known && model_stays(m->who, f->property, m->at_ms)))
+		return MODEL_MAYBE;
+	return shown ? MODEL_YES : MODEL_NO;
+}
+
+static enum model_answer filter_holds(const struct model_filter *f, const struct moment *m)
+{
+	enum model_answer least = MODEL_YES, most = MODEL_NO;
 
 	if (f->kind == FILTER_TEST)
-		return test_holds(f, model_as_of(r, f->property, at_ms));
-	for (size_t i = 0; i < f->children; i++)
-		held += filter_holds(f->child[i], r, at_ms);
+		return value_holds(f, m);
+	for (size_t i = 0; i < f->children; i++) {
+		enum model_answer one = filter_holds(f->child[i], m);
+		least = one < least ? one : least;
+		most = one > most ? one : most;
+	}
 	switch (f->kind) {
 	case FILTER_ALL:
-		return held == f->children;
+		return least;
 	case FILTER_ANY:
-		return held > 0;
+		return most;
 	default:
-		return held == 0;
+		return MODEL_YES - most;
 	}
 }
 
-bool model_matches(const struct model_rule *rule, const struct model_record *r, const char *from,
-		   const char *to, int64_t as_of_ms)
+enum model_answer model_matches(const struct model_rule *rule, const struct model_record *r,
+				const char *from, const char *to, int64_t as_of_ms,
+				bool merge_known)
 {
+	struct moment m = { r, as_of_ms, merge_known };
+
 	if (rule->says_from && !among(&rule->from, from))
-		return false;
+		return MODEL_NO;
 	/* Clearing earns nothing unless the rule names the empty value. */
 	if (!rule->joins && (rule->says_to ? !among(&rule->to, to) : !*to))
-		return false;
-	return !rule->filter || filter_holds(rule->filter, r, as_of_ms);
+		return MODEL_NO;
+	return rule->filter ? filter_holds(rule->filter, &m) : MODEL_YES;
 }
 
 /* ---- an address ---------------------------------------------------------- */

@@ -86,9 +86,15 @@ struct model_rules {
 	bool webhooks;
 };
 
-/* What is there when the event is this old: from, to and filters. */
-bool model_matches(const struct model_rule *rule, const struct model_record *r, const char *from,
-		   const char *to, int64_t as_of_ms);
+enum model_answer { MODEL_NO, MODEL_MAYBE, MODEL_YES };
+
+/*
+ * What is there when the event is this old: from, to and filters. Maybe: a merge set a value without an entry, and
+ * whoever looked late could not tell. (`merge_known`: when the merge was is known to all who look.)
+ */
+enum model_answer model_matches(const struct model_rule *rule, const struct model_record *r,
+				const char *from, const char *to, int64_t as_of_ms,
+				bool merge_known);
 bool model_email_valid(const char *address);
 
 /* An issuance as it would be rendered from a look at that time. */
