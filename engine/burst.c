@@ -24,9 +24,22 @@ static size_t decided_entries(const struct burst_input *in)
 	return n;
 }
 
+static bool is_at_creation(const struct burst_input *in, const struct entry *e)
+{
+	int64_t after = e->at_ms - in->created_ms;
+
+	return !in->from_merge && after >= -1000 && after <= in->creation_window_ms;
+}
+
+/* Whether older entries are gone: not where the oldest that a full history still has is from the contact's creation. */
+static bool is_cut(const struct burst_input *in)
+{
+	return in->cut && !(in->entries && is_at_creation(in, &in->entry[0]));
+}
+
 static struct reign value_at_first(const struct burst_input *in)
 {
-	if (!in->cut)
+	if (!is_cut(in))
 		return (struct reign){ .known = true };
 	/* Where older entries are gone, what we decided last stands in for them. */
 	return (struct reign){ in->decided_value, in->decided && !in->decided_forgotten };
@@ -34,9 +47,7 @@ static struct reign value_at_first(const struct burst_input *in)
 
 static bool is_creation(const struct burst_input *in, const struct entry *e)
 {
-	int64_t after = e->at_ms - in->created_ms;
-
-	return !in->cut && !in->from_merge && after >= -1000 && after <= in->creation_window_ms;
+	return !is_cut(in) && is_at_creation(in, e);
 }
 
 /* Whether the entry is so near to the burst that it belongs to it, unless that is too long. */
@@ -58,7 +69,7 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 
 	*out = (struct burst_output){ .burst = arena_alloc(memory, (in->entries + 1) *
 									   sizeof(struct burst)) };
-	if (in->cut && in->entries && in->entry[0].at_ms > in->start_ms &&
+	if (is_cut(in) && in->entries && in->entry[0].at_ms > in->start_ms &&
 	    !(in->decided && in->entry[0].at_ms <= in->decided_ms))
 		out->lost = true;
 	for (size_t i = 0; i < in->entries; i++) {

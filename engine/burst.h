@@ -11,7 +11,7 @@
 struct burst_input {
 	const struct entry *entry; /* oldest first */
 	size_t entries;
-	bool cut;		    /* older entries are gone */
+	bool cut;		    /* older entries may be gone */
 	int64_t start_ms;	    /* entries at or before it only give the value to start from */
 	bool decided;		    /* something was decided before … */
 	int64_t decided_ms;	    /* … up to this entry … */

@@ -26,7 +26,7 @@ struct contact_property {
 		/* oldest first; equal times in the reverse of the source's newest-first order */
 		entry;
 	size_t entries;
-	bool cut; /* older entries than these are gone */
+	bool cut; /* older entries than these may be gone: it is full */
 };
 
 struct contact {

@@ -11,11 +11,26 @@ struct change {
 	bool after_merge; /* a merge wrote between the change before and this one */
 };
 
+/* Within the time after the contact's creation in which what is written was there from the start. */
+static bool is_young(const struct model_history *h, const struct model_entry *e)
+{
+	int64_t age_ms = e->at_ms - h->created_ms;
+
+	return !h->from_merge && -1000 <= age_ms && age_ms <= h->creation_window_ms;
+}
+
+/* Point 6: what is full, and reaches back to the creation, has lost nothing. */
+static bool lost_some(const struct model_history *h)
+{
+	return h->cut && !(h->entries && is_young(h, h->entry));
+}
+
 /* Point 1: repeats are dropped, a merge sets the value before. Point 6: what stands in for the lost. */
 static size_t list_changes(const struct model_history *h, struct change *out)
 {
-	struct slice value = h->cut && h->decided ? h->decided_value : slice_of("");
-	bool known = !h->cut || h->decided, merged = false;
+	bool lost = lost_some(h);
+	struct slice value = lost && h->decided ? h->decided_value : slice_of("");
+	bool known = !lost || h->decided, merged = false;
 	size_t n = 0;
 
 	for (size_t i = 0; i < h->entries; i++) {
@@ -54,11 +69,7 @@ static size_t count_decided(const struct model_history *h)
 /* Point 5. */
 static bool is_created_with(const struct model_history *h, const struct change *c)
 {
-	int64_t age_ms = c->entry->at_ms - h->created_ms;
-
-	if (!c->first || h->cut || h->from_merge)
-		return false;
-	return -1000 <= age_ms && age_ms <= h->creation_window_ms;
+	return c->first && !lost_some(h) && is_young(h, c->entry);
 }
 
 /* Point 2: whether a change goes on with the burst before it. */

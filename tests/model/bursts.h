@@ -26,7 +26,7 @@ struct model_entry {
 struct model_history {
 	const struct model_entry *entry; /* oldest first */
 	size_t entries;
-	bool cut; /* the source has dropped older ones */
+	bool cut; /* it is full: the source may have dropped older ones */
 	/* Entries at or before it only give the value to start from. */
 	int64_t start_ms;
 	/* Where something was decided before: its last entry. */

@@ -199,6 +199,27 @@ static void where_older_entries_are_gone(void **state)
 	assert_true(slice_is(out.burst[0].from, "z"));
 }
 
+static void a_full_history_that_begins_with_the_contact_has_all(void **state)
+{
+	struct entry e[] = { at(CREATED + 900, "a"), at(CREATED + MS_HOUR, "b") };
+	struct burst_input in = input(e, COUNT(e));
+
+	(void)state;
+	in.cut = true;
+	in.start_ms = CREATED - MS_DAY;
+	struct burst_output out = find(&in);
+	assert_true(out.created_with);
+	assert_false(out.lost);
+	assert_int_equal(out.bursts, 1);
+	assert_burst(&out.burst[0], "a", "b", CREATED + MS_HOUR, true);
+	assert_true(out.burst[0].from_known);
+	in.from_merge = true; /* two histories: what the other had before may be gone */
+	out = find(&in);
+	assert_false(out.created_with);
+	assert_true(out.lost);
+	assert_int_equal(out.bursts, 2);
+}
+
 static void nothing_at_all(void **state)
 {
 	struct burst_input in = input(NULL, 0);
@@ -220,6 +241,7 @@ int main(void)
 		cmocka_unit_test(decided_entries_never_join_a_later_burst),
 		cmocka_unit_test(a_merge_sets_the_value_and_is_no_change),
 		cmocka_unit_test(where_older_entries_are_gone),
+		cmocka_unit_test(a_full_history_that_begins_with_the_contact_has_all),
 		cmocka_unit_test(nothing_at_all),
 	};
 	arena_init(&memory);
