@@ -518,9 +518,8 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 		return;
 	if (w->event == EVENT_LIST_ADDED)
 		name_list(g, &h);
-	struct join join = { g->c->id, h.list_id, p->at_ms };
-	if (h.list_id && g->merged_ms &&
-	    merge_carried_over(g->d->db, g->account, &join, g->merged_ms)) {
+	struct join join = { g->c, p, h.list_id, g->merged_ms };
+	if (h.list_id && merge_carried_over(g->d->db, g->account, &join)) {
 		no_event(g, &h, "a merge carried the membership over");
 		mark_decided(g, w, h.at_ms, h.to);
 	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED &&

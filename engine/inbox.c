@@ -178,25 +178,25 @@ int64_t inbox_pending_count(struct db *db, const char *account)
 void inbox_wait(struct db *db, const char *account, struct slice contact, const struct pending *p)
 {
 	static const char with_from[] =
-		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, from_value)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan, from_value)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
 		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
 		" from_value = excluded.from_value, to_value = excluded.to_value, promoted = 0,"
 		" came = excluded.came";
 	static const char without_from[] =
-		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
 		" from_value = NULL, to_value = excluded.to_value, promoted = 0, came = excluded.came";
 
 	const char *came = p->came ? p->came : "";
 
 	if (p->from_known)
-		db_run(db, with_from, "itsiisits", p->watch, account, contact, p->at_ms, p->due_ms,
-		       p->to, (int64_t)p->frozen, came, p->from);
+		db_run(db, with_from, "itsiisitis", p->watch, account, contact, p->at_ms, p->due_ms,
+		       p->to, (int64_t)p->frozen, came, p->scan, p->from);
 	else
-		db_run(db, without_from, "itsiisit", p->watch, account, contact, p->at_ms,
-		       p->due_ms, p->to, (int64_t)p->frozen, came);
+		db_run(db, without_from, "itsiisiti", p->watch, account, contact, p->at_ms,
+		       p->due_ms, p->to, (int64_t)p->frozen, came, p->scan);
 }
 
 size_t inbox_pending(struct db *db, const char *account, const char *contact, struct arena *memory,
@@ -206,7 +206,7 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 	size_t n = 0, cap = 0;
 	struct query *q = db_select(
 		db,
-		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen, came FROM pending"
+		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen, came, scan FROM pending"
 		" WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms",
 		"tt", account, contact);
 
@@ -220,7 +220,9 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 			.from = arena_slice(memory, query_slice(q, 3)),
 			.to = arena_slice(memory, query_slice(q, 4)),
 			.frozen = query_integer(q, 5) != 0,
+			.moved = query_integer(q, 5) == 2,
 			.came = arena_text(memory, query_slice(q, 6)),
+			.scan = query_integer(q, 7),
 		};
 	}
 	*out = arena_alloc(memory, (n + 1) * sizeof(*list));

@@ -81,10 +81,12 @@ struct pending {
 	int64_t at_ms, due_ms;
 	struct slice from, to;
 	bool from_known;
-	bool frozen;
+	bool frozen, moved; /* moved: known under an id that a merge absorbed */
+	int64_t scan; /* of the list, by whichever number: the first that showed it; 0: a burst */
 	const char *came; /* how and when news of it came, so far: engine/came.h */
 };
 
+/* What waits already keeps its scan. `moved` is merge.c's alone to say. */
 void inbox_wait(struct db *db, const char *account, struct slice contact, const struct pending *p);
 /* All that waits for the contact, by watch and time, in `memory`. */
 size_t inbox_pending(struct db *db, const char *account, const char *contact, struct arena *memory,

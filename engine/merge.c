@@ -5,8 +5,27 @@
 
 /* Stamps of one merge lie within it. */
 #define SAME_MOMENT_MS (60 * 1000)
+/* … but those of a list that the source computes: minutes of delay are possible (facts/hubspot.md 2.5 and 4). */
+#define COMPUTED_ANEW_MS (60 * 60 * 1000)
 /* The source tells its time in whole seconds, and an answer takes its own: our reading may be off by that. */
 #define READING_MS (5 * 1000)
+
+/* A join that both ids have at one time is that of the id that was shown first. */
+static void take_over_pending(struct db *db, const char *account, const char *old, const char *id)
+{
+	db_run(db,
+	       "DELETE FROM pending WHERE account = ?1 AND contact = ?3 AND EXISTS"
+	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?2"
+	       " AND p.at_ms = pending.at_ms AND p.scan < pending.scan)",
+	       "ttt", account, old, id);
+	db_run(db,
+	       "UPDATE pending SET contact = ?3, frozen = 2, promoted = 0"
+	       " WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
+	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?3"
+	       " AND p.at_ms = pending.at_ms)",
+	       "ttt", account, old, id);
+	db_run(db, "DELETE FROM pending WHERE account = ?1 AND contact = ?2", "tt", account, old);
+}
 
 static void take_over(struct db *db, const char *account, const char *old, const char *id)
 {
@@ -18,13 +37,7 @@ static void take_over(struct db *db, const char *account, const char *old, const
 	       "ttt", account, old, id);
 	db_run(db, "UPDATE alias SET contact = ?3 WHERE account = ?1 AND contact = ?2", "ttt",
 	       account, old, id);
-	db_run(db,
-	       "UPDATE pending SET contact = ?3, frozen = 1, promoted = 0"
-	       " WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
-	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?3"
-	       " AND p.at_ms = pending.at_ms)",
-	       "ttt", account, old, id);
-	db_run(db, "DELETE FROM pending WHERE account = ?1 AND contact = ?2", "tt", account, old);
+	take_over_pending(db, account, old, id);
 	db_run(db, "DELETE FROM news WHERE account = ?1 AND contact = ?2", "tt", account, old);
 }
 
@@ -115,7 +128,7 @@ static int64_t merge_time(const struct contact *c, size_t properties, const stru
 static void freeze_pending(struct db *db, const char *account, const char *id, int64_t merged_ms)
 {
 	db_run(db,
-	       "UPDATE pending SET frozen = 1 WHERE account = ?1 AND contact = ?2 AND at_ms <= ?3",
+	       "UPDATE pending SET frozen = max(frozen, 1) WHERE account = ?1 AND contact = ?2 AND at_ms <= ?3",
 	       "tti", account, id, merged_ms);
 }
 
@@ -175,16 +188,44 @@ bool merge_was_seen(struct db *db, const char *account, const char *contact, con
 		"ttti", account, contact, property, at_ms);
 }
 
-bool merge_carried_over(struct db *db, const char *account, const struct join *join,
-			int64_t merged_ms)
+/* How much later than a merge its rows of the list may be stamped. */
+static int64_t rows_until_ms(struct db *db, const char *account, const char *list_id)
 {
+	bool active = db_exists(
+		db, "SELECT 1 FROM list WHERE account = ?1 AND list_id = ?2 AND active <> 0", "tt",
+		account, list_id);
+
+	return active ? COMPUTED_ANEW_MS : SAME_MOMENT_MS;
+}
+
+/*
+ * What tells is the order of scans, not of clocks: what a merge brings shows first where the other is shown no more. A
+ * record that the merge made has no other rows, even within one scan: page by page, the list changes under it.
+ */
+bool merge_carried_over(struct db *db, const char *account, const struct join *join)
+{
+	const struct contact *c = join->who;
+	const struct pending *row = join->row;
+	int64_t merged_ms = join->merged_ms, until_ms = rows_until_ms(db, account, join->list_id);
+	bool new_record = c->created_ms >= merged_ms - SAME_MOMENT_MS;
+	bool several = c->n_merged > (new_record ? 2u : 1u);
+
 	/* A row that is stamped clearly after the merge is a join of its own. */
-	if (join->joined_ms > merged_ms + SAME_MOMENT_MS)
+	if (!merged_ms || row->at_ms > merged_ms + until_ms)
 		return false;
+	int64_t member_ms = row->at_ms < merged_ms ? row->at_ms : merged_ms;
+	/* It may be of an earlier merge, of which no more is known. */
+	if (row->moved || several)
+		member_ms -= until_ms;
 	return db_exists(
 		db,
-		"SELECT 1 FROM alias a CROSS JOIN membership m WHERE m.account = a.account"
+		"WITH who (id) AS (SELECT ?2 UNION ALL SELECT old FROM alias WHERE account = ?1 AND contact = ?2)"
+		" SELECT 1 FROM alias a CROSS JOIN membership m WHERE m.account = a.account"
 		" AND m.contact = a.old AND a.account = ?1 AND a.contact = ?2 AND m.list_id = ?3"
-		" AND (m.gone_ms IS NULL OR m.gone_ms >= ?4)",
-		"ttti", account, join->contact, join->list_id, merged_ms - READING_MS);
+		" AND (m.gone_ms IS NULL OR m.gone_ms >= ?4) AND m.scan < ?5 + ?6"
+		/* … unless the contact has been a member since, and joined again. */
+		" AND NOT EXISTS (SELECT 1 FROM membership r WHERE r.account = ?1 AND r.list_id = ?3"
+		" AND r.contact IN (SELECT id FROM who) AND r.left_scan > m.scan AND r.left_scan < ?5)",
+		"tttiii", account, c->id, join->list_id, member_ms - READING_MS, row->scan,
+		(int64_t)(new_record && !row->moved));
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "engine/contact.h"
+#include "engine/inbox.h"
 #include "engine/store/db.h"
 
 /*
@@ -28,12 +29,17 @@ bool merge_was_seen(struct db *db, const char *account, const char *contact, con
 
 /* A row of a list that shows the contact as a member. */
 struct join {
-	const char *contact, *list_id;
-	int64_t joined_ms;
+	const struct contact *who;
+	const struct pending *row;
+	const char *list_id;
+	int64_t merged_ms; /* as merge_note says */
 };
 
-/* Whether a merge carried the row over: one of the contact's old ids was in the list when it ended. */
-bool merge_carried_over(struct db *db, const char *account, const struct join *join,
-			int64_t merged_ms);
+/*
+ * Whether a merge carried the row over: it was shown first when one of the contact's old ids was shown no more, which had
+ * been in the list until the merge. What was known before, under whichever id, is a join; so is one after the contact was
+ * seen in the list since.
+ */
+bool merge_carried_over(struct db *db, const char *account, const struct join *join);
 
 #endif

@@ -132,8 +132,8 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	 * looked at.
 	 */
 	db_run(s->db,
-	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, came)"
-	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen, came FROM pending"
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, came, scan)"
+	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen, came, scan FROM pending"
 	       " WHERE watch = ?1 AND (frozen <> 0 OR ?4 <> 0)",
 	       "iiii", old, id, rule->settle_ms, (int64_t)(rule->event == EVENT_LIST_ADDED));
 	db_run(s->db,

@@ -57,6 +57,7 @@ struct hub_list {
 	bool missing;	  /* 404: asked for again now and then */
 	struct str probe; /* what the last probe said */
 	bool processing;
+	int active; /* as the state has it; -1: not known since the load */
 	bool scan_due;
 	/* the scan that is under way */
 	int64_t scan;

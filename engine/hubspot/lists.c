@@ -72,6 +72,7 @@ void hub_lists_load(struct source *s)
 		struct hub_list *l = &s->list[s->lists++];
 		l->target = w->target;
 		l->by_name = w->target_is_name;
+		l->active = -1;
 		str_init(&l->id, LIMIT_ID_BYTES);
 		str_init(&l->probe, 256);
 		str_init(&l->after, 1024);

@@ -103,6 +103,19 @@ static const struct json *find_list(const struct json *answer, const struct hub_
 	return NULL;
 }
 
+/* Kept with the list, as what is made of its members is told by the state alone. Lists may be made static later. */
+static void note_kind(struct source *s, struct hub_list *l, const struct json *list)
+{
+	struct slice type = json_get_slice(list, "processingType");
+	int active = slice_is(type, "DYNAMIC");
+
+	if (!type.len || l->active == active)
+		return;
+	l->active = active;
+	db_run(s->db, "UPDATE list SET active = ?3 WHERE account = ?1 AND list_id = ?2", "tsi",
+	       s->name, str_slice(&l->id), (int64_t)active);
+}
+
 /* What the probe says of one list that was asked for. */
 static void judge_probe(struct source *s, struct hub_list *l, const struct reply *answer)
 {
@@ -116,6 +129,7 @@ static void judge_probe(struct source *s, struct hub_list *l, const struct reply
 	}
 	l->missing = false;
 	take_probe(l, found);
+	note_kind(s, l, found);
 	note_building(s, l, hub_latest_ms(s));
 	l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
 	l->scan = 0;

@@ -20,13 +20,14 @@ struct member {
 	int64_t joined_ms;
 };
 
-static void add_join(struct source *s, const struct watch *w, const struct member *m)
+static void add_join(struct source *s, const struct watch *w, const struct member *m, int64_t scan)
 {
 	char came[CAME_TEXT];
 	struct pending join = { .watch = w->id,
 				.at_ms = m->joined_ms,
 				.due_ms = m->joined_ms + w->settle_ms,
 				.from_known = true,
+				.scan = scan,
 				.came = came_text(CAME_LIST, hub_wall_ms(s), came) };
 
 	if (db_exists(s->db,
@@ -52,7 +53,8 @@ static bool store_member(struct source *s, const struct hub_list *l, const struc
 	}
 	db_run(s->db,
 	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan) VALUES (?1, ?2, ?3, ?4, ?5)"
-	       " ON CONFLICT (account, list_id, contact) DO UPDATE SET"
+	       " ON CONFLICT (account, list_id, contact) DO UPDATE SET left_scan = CASE"
+	       " WHEN membership.joined_ms < excluded.joined_ms THEN membership.scan ELSE left_scan END,"
 	       " joined_ms = max(joined_ms, excluded.joined_ms), scan = excluded.scan, gone_ms = NULL",
 	       "tssii", s->name, str_slice(&l->id), m->contact, m->joined_ms, l->scan);
 	return !known;
@@ -68,7 +70,7 @@ static void take_member(struct source *s, struct hub_list *l, const struct membe
 		if (m->joined_ms <= w->start_ms)
 			continue;
 		if (fresh || w->building)
-			add_join(s, w, m);
+			add_join(s, w, m, l->scan);
 	}
 }
 

@@ -223,6 +223,8 @@ const struct option_row option_rows[] = {
 	ROW(merge_keeps_id, OPTION_FLAG, "a merge keeps the primary's id"),
 	ROW(merge_writes_entry, OPTION_FLAG, "a merge writes history entries"),
 	ROW(merge_rejoins, OPTION_FLAG, "a merge stamps memberships with its own time"),
+	ROW(merge_computes_ms, OPTION_NUMBER,
+	    "an active list has a merge's result this much later, stamped then"),
 	ROW(same_value_writes, OPTION_FLAG, "writing the same value adds an entry"),
 	ROW(rate_limits, OPTION_FLAG, "enforce the rate limits"),
 	ROW(certifier_search_lag_ms, OPTION_NUMBER,

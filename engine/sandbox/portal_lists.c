@@ -211,7 +211,18 @@ enum rc sandbox_leave(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t 
 	return RC_OK;
 }
 
-/* The result stands in both rows' place, with the older timestamp, or by option the merge's. */
+/* When the result's row is stamped: as the older of both, or by option at the merge, or when an active list has computed it. */
+static int64_t merged_stamp(const struct sandbox *sb, int64_t now_ms, const struct list *l,
+			    int64_t older_ms)
+{
+	const struct sandbox_options *o = &sb->options;
+
+	if (o->merge_computes_ms && strcmp(l->kind, "DYNAMIC") == 0)
+		return now_ms + o->merge_computes_ms;
+	return o->merge_rejoins ? now_ms : older_ms;
+}
+
+/* The result stands in both rows' place. */
 void lists_merge(struct sandbox *sb, int64_t now_ms, const struct contact *primary,
 		 const struct contact *other, struct contact *result)
 {
@@ -225,8 +236,9 @@ void lists_merge(struct sandbox *sb, int64_t now_ms, const struct contact *prima
 			b->left_ms = now_ms;
 		if (a)
 			a->left_ms = now_ms;
-		list_add_member(l, result, sb->options.merge_rejoins ? now_ms : at_ms,
-				now_ms + sb->options.list_lag_ms);
+		at_ms = merged_stamp(sb, now_ms, l, at_ms);
+		list_add_member(l, result, at_ms,
+				(at_ms > now_ms ? at_ms : now_ms) + sb->options.list_lag_ms);
 		l->updated_ms = now_ms;
 		l->version++;
 	}

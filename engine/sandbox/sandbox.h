@@ -37,8 +37,9 @@ struct sandbox_options {
 	bool merge_keeps_id;   /* the older kind of merge: primary's id survives */
 	bool merge_writes_entry; /* a merge adds MERGE_OBJECTS entries */
 	bool merge_rejoins;	 /* a merge stamps the result's membership rows with its own time */
-	bool same_value_writes;	 /* writing the same value adds a history entry */
-	bool rate_limits;	 /* enforce 5/s search, 100 per 10 s, Certifier 3/s */
+	int64_t merge_computes_ms; /* an active list has the result so much later, stamped then; 0: at once */
+	bool same_value_writes; /* writing the same value adds a history entry */
+	bool rate_limits;	/* enforce 5/s search, 100 per 10 s, Certifier 3/s */
 	int64_t certifier_search_lag_ms;
 	bool certifier_email_nocase; /* search by e-mail ignores case */
 	bool certifier_trims;	     /* custom values lose white space at their ends */

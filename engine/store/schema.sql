@@ -65,9 +65,12 @@ CREATE TABLE pending (
 	due_ms     INTEGER NOT NULL,          -- decided from a read that began then or later
 	from_value TEXT,                      -- NULL: not known
 	to_value   TEXT NOT NULL,
-	frozen     INTEGER NOT NULL DEFAULT 0, -- a merge took its history: decided as it stands here
+	-- A merge took its history, so it is decided as it stands here. 1: it was its contact's own; 2: it was known
+	-- under an id that the contact absorbed.
+	frozen     INTEGER NOT NULL DEFAULT 0,
 	promoted   INTEGER NOT NULL DEFAULT 0, -- it fell due, and its contact is among the news
 	came       TEXT NOT NULL DEFAULT '',  -- how and when news of it came
+	scan       INTEGER NOT NULL DEFAULT 0, -- of the list that showed it first; 0: a burst
 	PRIMARY KEY (watch, contact, at_ms)
 );
 CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
@@ -121,6 +124,7 @@ CREATE TABLE list (
 	scanned_ms INTEGER NOT NULL DEFAULT 0, -- when the last complete scan began
 	news_ms    INTEGER NOT NULL DEFAULT 0, -- when a scan last found something new
 	scan       INTEGER NOT NULL DEFAULT 0, -- number of the last complete scan
+	active     INTEGER NOT NULL DEFAULT 0, -- 1: the source computes who is in it, which takes its time
 	PRIMARY KEY (account, target, by_name)
 );
 
@@ -131,6 +135,7 @@ CREATE TABLE membership (
 	joined_ms INTEGER NOT NULL,
 	scan      INTEGER NOT NULL,           -- the last scan that showed it
 	gone_ms   INTEGER,                    -- when a complete scan first missed it
+	left_scan INTEGER NOT NULL DEFAULT 0, -- the last scan that showed it as it had joined before; 0: none did
 	PRIMARY KEY (account, list_id, contact)
 ) WITHOUT ROWID;
 CREATE INDEX membership_gone ON membership (gone_ms) WHERE gone_ms IS NOT NULL;

@@ -129,13 +129,16 @@ static void merge_rows(struct model_portal *p, int64_t now_ms, const struct mode
 		if (!ra && !rb)
 			continue;
 		int64_t at_ms = !rb || (ra && ra->at_ms <= rb->at_ms) ? ra->at_ms : rb->at_ms;
+		bool computed = p->list[i]->active && p->merge_computes_ms;
+		int64_t comes_ms = now_ms + (computed ? p->merge_computes_ms : 0);
 		if (ra)
 			ra->left_ms = now_ms;
 		if (rb)
 			rb->left_ms = now_ms;
+		bool own = computed || p->merge_rejoins;
 		add_row(p->list[i], (struct model_row){ .who = result,
-							.at_ms = p->merge_rejoins ? now_ms : at_ms,
-							.shows_ms = now_ms + lag_ms,
+							.at_ms = own ? comes_ms : at_ms,
+							.shows_ms = comes_ms + lag_ms,
 							.left_ms = INT64_MAX,
 							.carried = true });
 	}

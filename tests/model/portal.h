@@ -69,6 +69,7 @@ struct model_row {
 struct model_list {
 	int64_t id;
 	const char *name;
+	bool active;	  /* HubSpot computes who is in it */
 	int64_t built_ms; /* HubSpot builds it until then; 0: it was complete from the start */
 	struct model_row *row;
 	size_t rows, cap;
@@ -81,6 +82,7 @@ struct model_portal {
 	struct model_list **list;
 	size_t lists, list_cap;
 	bool merge_writes_entry, merge_rejoins, same_value_writes;
+	int64_t merge_computes_ms; /* an active list has the result so much later; 0: at once */
 };
 
 void portal_model_init(struct model_portal *p);

@@ -40,6 +40,8 @@ struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *
 	o.rate_limits = true;
 	o.cleared_is_null = option_bool(s, "cleared-is-null");
 	o.merge_keeps_id = option_bool(s, "merge-keeps-id");
+	o.merge_rejoins = option_bool(s, "merge-rejoins");
+	o.merge_computes_ms = option_ms(s, "merge-computes", 0);
 	o.merge_writes_entry = option_bool(s, "merge-writes-entry");
 	o.same_value_writes = option_bool(s, "same-value-writes");
 	o.certifier_trims = option_bool(s, "certifier-trims");

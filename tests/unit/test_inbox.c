@@ -242,42 +242,131 @@ static void an_entry_of_an_earlier_merge_tells_nothing(void **state)
 	assert_int_equal(merge_note(db, "hubspot", &c, 0, &memory), NOW);
 }
 
+/* A row of list 7 that a scan after that of `member` showed first, of a record that a merge made. */
+static struct contact survivor;
+static struct pending row;
+
 static bool carried(const char *account, const char *contact, const char *list, int64_t joined_ms,
 		    int64_t merged_ms)
 {
-	struct join join = { contact, list, joined_ms };
+	struct join join = { &survivor, &row, list, merged_ms };
 
-	return merge_carried_over(db, account, &join, merged_ms);
+	survivor.id = contact;
+	row.at_ms = joined_ms;
+	return merge_carried_over(db, account, &join);
 }
 
 static void member(const char *contact, int64_t joined_ms, const char *gone)
 {
 	db_run(db,
 	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan, gone_ms)"
-	       " VALUES ('hubspot', '7', ?1, ?2, 1, CAST(?3 AS INTEGER))",
+	       " VALUES ('hubspot', '7', ?1, ?2, 4, CAST(?3 AS INTEGER))",
 	       "tit", contact, joined_ms, gone);
+}
+
+static void merged_into_3(void)
+{
+	static const char *const merged[] = { "1", "2" };
+
+	survivor = (struct contact){ .created_ms = NOW, .n_merged = 2 };
+	row = (struct pending){ .scan = 5 };
+	(void)note("3", "3", merged, 2);
 }
 
 static void rows_that_a_merge_carried_over(void **state)
 {
-	static const char *const merged[] = { "1", "2" };
-
 	(void)state;
 	member("1", NOW - 9, "1000"); /* left the list long before the merge */
-	(void)note("3", "3", merged, 2);
+	merged_into_3();
 	assert_false(carried("hubspot", "3", "7", NOW, NOW));
 	member("2", NOW - 9, NULL);
 	assert_true(carried("hubspot", "3", "7", NOW, NOW));
 	assert_true(carried("hubspot", "3", "7", NOW + 60000, NOW));
 	assert_false(carried("hubspot", "3", "7", NOW + 60001, NOW)); /* a join of its own */
+	assert_false(carried("hubspot", "3", "7", NOW, 0));	      /* nobody was merged */
 	assert_false(carried("hubspot", "3", "8", NOW, NOW));
 	assert_false(carried("another", "3", "7", NOW, NOW));
 	assert_false(carried("hubspot", "4", "7", NOW, NOW));
 	db_run(db, "UPDATE membership SET gone_ms = ?1 WHERE contact = '2'", "i", NOW);
 	assert_true(carried("hubspot", "3", "7", NOW, NOW)); /* the merge took it out */
 	/* By our reading of the source's clock, which counts seconds, it may have left a little before. */
-	assert_true(carried("hubspot", "3", "7", NOW, NOW + 5000));
-	assert_false(carried("hubspot", "3", "7", NOW, NOW + 5001));
+	assert_true(carried("hubspot", "3", "7", NOW + 5000, NOW + 5000));
+	assert_false(carried("hubspot", "3", "7", NOW + 5001, NOW + 5001));
+	/* Where merges follow on each other, it was perhaps the first that took it out. */
+	survivor.n_merged = 4;
+	assert_true(carried("hubspot", "3", "7", NOW + 65000, NOW + 65000));
+	assert_false(carried("hubspot", "3", "7", NOW + 65001, NOW + 65001));
+}
+
+/* Whom a merge made is in an active list when that was computed anew. */
+static void an_active_list_takes_its_time(void **state)
+{
+	(void)state;
+	db_run(db,
+	       "INSERT INTO list (account, target, by_name, list_id, name, active)"
+	       " VALUES ('hubspot', 'seven', 1, '7', 'seven', 1), ('hubspot', '8', 0, '8', 'eight', 0)",
+	       "");
+	member("2", NOW - 9, NULL);
+	merged_into_3();
+	assert_true(carried("hubspot", "3", "7", NOW + MS_HOUR, NOW));
+	assert_false(carried("hubspot", "3", "7", NOW + MS_HOUR + 1, NOW));
+	/* It was seen in the list since, and has left: by that scan, or by a later one than the first of this row. */
+	db_run(db,
+	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan, left_scan)"
+	       " VALUES ('hubspot', '7', '3', 1, 9, 5)",
+	       "");
+	row.scan = 6;
+	assert_false(carried("hubspot", "3", "7", NOW + MS_MINUTE, NOW));
+	row.scan = 5; /* the row that was there before */
+	assert_true(carried("hubspot", "3", "7", NOW + MS_MINUTE, NOW));
+	db_run(db, "UPDATE membership SET left_scan = 4 WHERE contact = '3'", "");
+	assert_true(
+		carried("hubspot", "3", "7", NOW + MS_MINUTE, NOW)); /* it left before the merge */
+}
+
+/* Both were in the list at once: each joined for itself. */
+static void a_join_from_before_a_merge_is_one(void **state)
+{
+	(void)state;
+	member("2", NOW - 9, NULL);
+	merged_into_3();
+	row.moved = true;
+	row.scan = 4;
+	assert_false(carried("hubspot", "3", "7", NOW - 5, NOW));
+	row.scan = 5; /* … but what a merge before carried over is none */
+	assert_true(carried("hubspot", "3", "7", NOW - 5, NOW));
+	row.moved = false;
+	row.scan = 4; /* the merge came between two pages of one scan … */
+	assert_true(carried("hubspot", "3", "7", NOW - 5, NOW));
+	survivor.created_ms = NOW - MS_DAY; /* … or both are of a record from before */
+	assert_false(carried("hubspot", "3", "7", NOW - 5, NOW));
+}
+
+static void a_join_of_both_is_that_which_was_shown_first(void **state)
+{
+	static const char *const merged[] = { "1", "2" };
+	static const int64_t scans[][2] = { { 3, 4 }, { 4, 3 } };
+	int64_t watch = add_watch();
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct pending p = { .watch = watch,
+				     .at_ms = NOW + (int64_t)i,
+				     .due_ms = NOW,
+				     .from_known = true,
+				     .scan = scans[i][0] };
+		inbox_wait(db, "hubspot", slice_of("1"), &p);
+		p.scan = scans[i][1];
+		inbox_wait(db, "hubspot", slice_of("3"), &p);
+		p.scan = 9; /* told again, by a later scan */
+		inbox_wait(db, "hubspot", slice_of("3"), &p);
+	}
+	(void)note("3", "3", merged, 2);
+	struct pending *is = pending("3", 2);
+	assert_int_equal(is[0].scan, 3);
+	assert_true(is[0].moved);
+	assert_int_equal(is[1].scan, 3);
+	assert_false(is[1].moved);
 }
 
 /* What came is told to the second, and goes when the look is done with it. */
@@ -321,6 +410,9 @@ int main(void)
 		stored(the_older_kind_of_merge_keeps_a_record),
 		stored(an_entry_of_an_earlier_merge_tells_nothing),
 		stored(rows_that_a_merge_carried_over),
+		stored(an_active_list_takes_its_time),
+		stored(a_join_from_before_a_merge_is_one),
+		stored(a_join_of_both_is_that_which_was_shown_first),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,14 @@ static void what_it_held_keeps_its_kind(void **state)
 	db_close(db);
 }
 
+/* What version 12 brought. */
+static void drop_version_12(struct db *db)
+{
+	db_run(db, "ALTER TABLE pending DROP COLUMN scan", "");
+	db_run(db, "ALTER TABLE membership DROP COLUMN left_scan", "");
+	db_run(db, "ALTER TABLE list DROP COLUMN active", "");
+}
+
 /* Rule files that version 9 kept whole, as later ones read them: files of a table, in order. */
 static void rule_files_are_kept(void **state)
 {
@@ -147,6 +155,7 @@ static void rule_files_are_kept(void **state)
 	       "");
 	db_run(db, "CREATE INDEX decision_made ON decision (made_ms)", "");
 	db_run(db, "ALTER TABLE orphan ADD COLUMN holds INTEGER", "");
+	drop_version_12(db);
 	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -159,6 +168,44 @@ static void rule_files_are_kept(void **state)
 	assert_true(slice_is(query_slice(q, 0), "a=one"));
 	query_end(q);
 	assert_int_equal(db_failed(db, &err), RC_OK);
+	db_close(db);
+}
+
+/* A join that waits counts as shown by the last scan of its list: what that did not show was gone before. */
+static void what_waits_has_a_scan(void **state)
+{
+	struct db *db;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	db_run(db,
+	       "INSERT INTO watch (id, account, event, target, settle_ms, loaded_ms)"
+	       " VALUES (1, 'h', 'list-added', 'Graduates', 0, 0), (2, 'h', 'property-changed', 'tier', 0, 0)",
+	       "");
+	db_run(db,
+	       "INSERT INTO list (account, target, by_name, list_id, name)"
+	       " VALUES ('h', 'Graduates', 1, '42', 'Graduates')",
+	       "");
+	db_run(db,
+	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan) VALUES ('h', '42', '7', 1, 5)",
+	       "");
+	db_run(db,
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value)"
+	       " VALUES (1, 'h', '7', 1, 1, ''), (1, 'h', '8', 1, 1, ''), (2, 'h', '7', 1, 1, 'x')",
+	       "");
+	drop_version_12(db);
+	db_run(db, "UPDATE meta SET value = '11' WHERE key = 'schema'", "");
+	db_close(db);
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	assert_int_equal(db_integer(db, -1,
+				    "SELECT scan FROM pending WHERE watch = 1 AND contact = '7'",
+				    ""),
+			 5);
+	assert_int_equal(
+		db_integer(db, -1, "SELECT max(scan) FROM pending WHERE watch = 2 OR contact = '8'",
+			   ""),
+		0);
 	db_close(db);
 }
 
@@ -181,6 +228,7 @@ int main(void)
 		placed(an_upgraded_state_has_the_tables_of_a_new_one),
 		placed(what_it_held_keeps_its_kind),
 		placed(rule_files_are_kept),
+		placed(what_waits_has_a_scan),
 		placed(beside_a_daemon_nothing_is_upgraded),
 	};
 
