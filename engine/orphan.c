@@ -48,10 +48,10 @@ void orphan_note(struct db *db, const char *account, const struct credential *c,
 	arena_release(&memory);
 }
 
-void orphan_forget_others(struct db *db, const char *account, int64_t seen_ms)
+void orphan_forget_others(struct db *db, const char *account, int64_t oldest_ms, int64_t seen_ms)
 {
-	db_run(db, "DELETE FROM orphan WHERE account = ?1 AND seen_ms <> ?2", "ti", account,
-	       seen_ms);
+	db_run(db, "DELETE FROM orphan WHERE account = ?1 AND created_ms >= ?2 AND seen_ms <> ?3",
+	       "tii", account, oldest_ms, seen_ms);
 }
 
 bool orphan_any(struct db *db, const char *account)

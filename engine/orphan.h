@@ -25,8 +25,8 @@ struct orphan_sight {
 
 void orphan_note(struct db *db, const char *account, const struct credential *c,
 		 const struct orphan_sight *sight);
-/* Those that the reconcile that began at seen_ms did not meet are orphans no more. */
-void orphan_forget_others(struct db *db, const char *account, int64_t seen_ms);
+/* Those that the reconcile that began at seen_ms would have met, back to oldest_ms, and did not are orphans no more. */
+void orphan_forget_others(struct db *db, const char *account, int64_t oldest_ms, int64_t seen_ms);
 
 bool orphan_any(struct db *db, const char *account);
 

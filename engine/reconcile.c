@@ -39,6 +39,7 @@ struct reconcile {
 	struct db *db;
 	struct table *table;
 	const char *only;
+	int64_t reach_ms; /* INT64_MAX: as far as the state knows itself */
 	struct engine *engine;
 	enum { BEGINNING, CATCHING_UP, COMPARING, DONE } phase;
 	uint32_t next; /* account in the table */
@@ -67,8 +68,14 @@ struct reconcile *reconcile_new(const struct world *world, struct table *table, 
 	r->db = world->db;
 	r->table = table;
 	r->only = account;
+	r->reach_ms = INT64_MAX;
 	arena_init(&r->memory);
 	return r;
+}
+
+void reconcile_reach(struct reconcile *r, int64_t since_ms)
+{
+	r->reach_ms = since_ms;
 }
 
 static void end_comparison(struct reconcile *r)
@@ -213,6 +220,11 @@ static bool take_page(void *arg, const struct page *page)
 	return newer;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Nothing that we made is older. */
 static int64_t oldest_ms(struct reconcile *r, const char *account, int64_t now_ms)
 {
@@ -222,7 +234,7 @@ static int64_t oldest_ms(struct reconcile *r, const char *account, int64_t now_m
 				   "SELECT min(at_ms) FROM issuance WHERE action_account = ?1", "t",
 				   account);
 
-	return (watched < event ? watched : event) - SLACK_MS;
+	return earlier(watched, event) - SLACK_MS;
 }
 
 static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct err *err)
@@ -240,6 +252,11 @@ static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct er
 	now->lane = lane;
 	now->oldest_ms = oldest_ms(r, name, wall_ms(r));
 	now->has_since = restored_since(r->db, r->table, account, &now->since_ms);
+	if (r->reach_ms != INT64_MAX) {
+		now->oldest_ms = earlier(now->oldest_ms, r->reach_ms);
+		now->since_ms = now->has_since ? earlier(now->since_ms, r->reach_ms) : r->reach_ms;
+		now->has_since = true;
+	}
 	now->catalogue = catalogue_new(lane, take_page, r);
 	return RC_OK;
 }
@@ -356,7 +373,7 @@ static enum rc compare(struct reconcile *r, struct err *err)
 	struct comparison *now = &r->now;
 
 	db_begin(r->db, "reconcile");
-	orphan_forget_others(r->db, now->account, now->began_ms);
+	orphan_forget_others(r->db, now->account, now->oldest_ms, now->began_ms);
 	/* What is somebody's for sure is nobody else's perhaps. */
 	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_its_own);
 	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_one_alike);

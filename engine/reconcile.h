@@ -53,6 +53,11 @@ struct reconcile;
 struct reconcile *reconcile_new(const struct world *world, struct table *table,
 				const char *account);
 void reconcile_free(struct reconcile *r); /* NULL does nothing */
+/*
+ * Before the first step: the state may know nothing of what was issued since this time, as one that was lost and
+ * made anew. Credentials are listed back to it, and those that nothing explains are what an issuance may have lost.
+ */
+void reconcile_reach(struct reconcile *r, int64_t since_ms);
 
 /*
  * Goes on with what is due; *done once all is compared. RC_REFUSED where a source or a service

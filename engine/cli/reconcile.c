@@ -141,7 +141,12 @@ static int with_rules(struct ground *g, struct table *table)
 		return cli_usage(g->cli, "--account: no account '%s' that issues", name);
 	if (ground_secrets(g, table, &err) != RC_OK)
 		return cli_fail(g->cli, "%s", err.text);
+	int64_t since_ms;
+	if (!cli_since(g->cli, NULL, &since_ms))
+		return EXIT_USAGE;
 	struct reconcile *r = reconcile_new(&g->world, table, name);
+	if (cli_has(g->cli, "since"))
+		reconcile_reach(r, since_ms);
 	enum rc rc = run_to_its_end(g, r, &err);
 	int status = rc == RC_OK ? print_report(g->cli, reconcile_report(r))
 				 : cli_fail(g->cli, "%s", err.text);
@@ -170,6 +175,8 @@ static int reconcile_run(const struct cli *cli)
 
 static const struct cli_option options[] = {
 	{ "account", "A", "only this account that issues (default: all)" },
+	{ "since", "T",
+	  "of a state that was lost: it knows nothing of what was issued since: 2h, 90d, 2026-01-31 or a date-time" },
 	{ "dry-run", NULL, "on a copy of the state: nothing changes; also beside a daemon" },
 	CLI_OPTION_JSON,
 	CLI_OPTION_RULES,
@@ -200,6 +207,8 @@ const struct cli_command command_reconcile = {
 		"--dry-run: what it issues at that very moment may then be shown as a finding.\n"
 		"The rules in the folder must be those in force in the state: it loads none. After a backup was put\n"
 		"back that is older than an edit, 'hs2cert run --once' loads them first, and issues nothing meanwhile.\n"
+		"After a state was lost, 'hs2cert run --once' makes a new one, and --since says when the first\n"
+		"credential was issued: all since then are noted, so that a backfill issues for nobody a second time.\n"
 		"0 nothing to adopt, nobody missed; 1 findings; 3 could not run, or HubSpot or Certifier could\n"
 		"not be read: nothing was changed by the comparison, run it again.",
 };

@@ -76,4 +76,16 @@ check 'reconcile finds them: 1' status 1 "$program" reconcile
 check 'all four' grep -q '^4 found issued' out
 check 'a pass: 1, for what is parked' status 1 "$program" run --once
 check 'and nobody was mailed again' [ "$(mails)" -eq 4 ]
+
+# A state that is lost, and a backfill by a rule that fills another text in now.
+rm -f hs2cert.db*
+sed -i '/^since: /d; s/custom.tier: .*}}/&!/; s/property: membership_tier,/& to: [Gold, Silver],/' rules.d/10-rules.yaml
+check 'a new state' once
+check 'reconcile back to the first: 0, all are nobody'"'"'s' status 0 "$program" reconcile --since 1d
+check 'all four' grep -q '^4 at the service, but nobody' out
+check 'a reconcile as ever forgets none of them: 0' status 0 "$program" reconcile
+check 'a backfill' status 0 "$program" backfill tier --yes
+check 'a pass: 1, for what is held' status 1 "$program" run --once
+check 'what may have been issued already is held' [ "$("$program" runs --json --hold restored | wc -l)" -eq 3 ]
+check 'nobody was mailed again' [ "$(mails)" -eq 4 ]
 conclude reconcile
