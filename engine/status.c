@@ -21,6 +21,25 @@ static void read_accounts(struct status *s, struct db *db)
 			};
 }
 
+static void read_restored(struct status *s, struct db *db)
+{
+	size_t cap = (size_t)db_integer(db, 0, "SELECT count(*) FROM action", "");
+	struct status_restored *list = arena_alloc(&s->memory, (cap + 1) * sizeof(*list));
+	struct query *q = db_select(
+		db,
+		"SELECT account, restored FROM action WHERE restored IS NOT NULL"
+		" ORDER BY account",
+		"");
+
+	s->restored = list;
+	while (query_next(q))
+		if (s->restoreds < cap)
+			list[s->restoreds++] = (struct status_restored){
+				arena_text(&s->memory, query_slice(q, 0)),
+				arena_text(&s->memory, query_slice(q, 1))
+			};
+}
+
 /* When each rule fired: a walk through an index, however many rules there are. */
 static void read_fired(struct db *db, const struct map *rules, int64_t since_ms)
 {
@@ -40,7 +59,7 @@ static void read_fired(struct db *db, const struct map *rules, int64_t since_ms)
 }
 
 /* What of each rule waits for a person. */
-static void read_parked(struct db *db, const struct map *rules)
+static void read_parked(struct status *s, struct db *db, const struct map *rules)
 {
 	struct query *q = db_select(
 		db,
@@ -50,11 +69,10 @@ static void read_parked(struct db *db, const struct map *rules)
 
 	while (query_next(q)) {
 		struct status_rule *r = map_get(rules, query_slice(q, 0));
-		if (!r)
-			continue;
-		r->held = query_integer(q, 1);
-		r->refused = query_integer(q, 2);
-		r->unknown = query_integer(q, 3);
+		r = r ? r : &s->gone;
+		r->held += query_integer(q, 1);
+		r->refused += query_integer(q, 2);
+		r->unknown += query_integer(q, 3);
 	}
 }
 
@@ -91,7 +109,7 @@ static void read_rules(struct status *s, struct db *db, const struct table *tabl
 		map_put(&rules, slice_of(r->rule->name), r);
 	}
 	read_fired(db, &rules, s->now_ms - QUIET_MS);
-	read_parked(db, &rules);
+	read_parked(s, db, &rules);
 	read_events(s, db, watch, list);
 	map_release(&rules);
 }
@@ -114,6 +132,7 @@ void status_read(struct status *s, struct db *db, const struct table *table, con
 	*s = (struct status){ .now_ms = now_ms };
 	arena_init(&s->memory);
 	read_accounts(s, db);
+	read_restored(s, db);
 	if (!table)
 		return;
 	read_rules(s, db, table, watch);
@@ -161,6 +180,29 @@ void status_json_rule(const struct status *s, size_t i, struct str *out)
 	status_json_time(out, "last_fired", r->ever, r->last_ms);
 	str_addf(out, ",\"held\":%lld,\"refused\":%lld,\"send_unknown\":%lld}", (long long)r->held,
 		 (long long)r->refused, (long long)r->unknown);
+}
+
+void status_json_restored(const struct status *s, size_t i, struct str *out)
+{
+	str_add_text(out, "{\"kind\":\"restored\",\"account\":");
+	str_add_json(out, slice_of(s->restored[i].account));
+	str_add_text(out, ",\"reason\":");
+	str_add_json(out, slice_of(s->restored[i].reason));
+	str_add_char(out, '}');
+}
+
+bool status_is_gone(const struct status *s)
+{
+	return s->gone.held + s->gone.refused + s->gone.unknown > 0;
+}
+
+void status_json_gone(const struct status *s, size_t i, struct str *out)
+{
+	const struct status_rule *r = &s->gone;
+
+	(void)i;
+	str_addf(out, "{\"kind\":\"gone\",\"held\":%lld,\"refused\":%lld,\"send_unknown\":%lld}",
+		 (long long)r->held, (long long)r->refused, (long long)r->unknown);
 }
 
 void status_json_quiet(const struct status *s, size_t i, struct str *out)

@@ -26,12 +26,21 @@ struct status_rule {
 	int64_t held, refused, unknown;
 };
 
+/* Why an account issues nothing until a reconcile. */
+struct status_restored {
+	const char *account, *reason;
+};
+
 struct status {
 	int64_t now_ms;
 	const struct status_account *account; /* by name */
 	size_t accounts;
 	const struct status_rule *rule; /* in order of the table */
 	size_t rules;
+	/* What waits for a person and whose rule is not in the table. */
+	struct status_rule gone;		/* its rule is NULL; held, refused, unknown alone */
+	const struct status_restored *restored; /* by account */
+	size_t restoreds;
 	/* Live rules that matched nothing, of those that are active for 30 days or saw events. */
 	const struct quiet **quiet;
 	size_t quiets;
@@ -51,6 +60,10 @@ void status_release(struct status *s);
 /* One object each, as `hs2cert status --json` prints them. */
 void status_json_account(const struct status *s, size_t i, struct str *out);
 void status_json_rule(const struct status *s, size_t i, struct str *out);
+void status_json_restored(const struct status *s, size_t i, struct str *out);
+/* Where any waits. */
+bool status_is_gone(const struct status *s);
+void status_json_gone(const struct status *s, size_t i, struct str *out);
 void status_json_quiet(const struct status *s, size_t i, struct str *out);
 /* `,"key":"time"`, or null where it is not known. */
 void status_json_time(struct str *out, const char *key, bool known, int64_t at_ms);

@@ -140,7 +140,9 @@ int view_status(const struct admin_view *v, struct str *out)
 	str_add_text(out, "{\"daemon\":");
 	add_live(v, out);
 	add_all(&s, "accounts", s.accounts, status_json_account, out);
+	add_all(&s, "restored", s.restoreds, status_json_restored, out);
 	add_all(&s, "rules", s.rules, status_json_rule, out);
+	add_all(&s, "gone", status_is_gone(&s), status_json_gone, out);
 	add_all(&s, "quiet", s.quiets, status_json_quiet, out);
 	str_add_text(out, "}\n");
 	status_release(&s);

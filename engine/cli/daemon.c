@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 #include "engine/net.h"
+#include "engine/store/db.h"
 
-#define ANSWER_MS MS_MINUTE /* a reload compiles every rule */
+#define RELOAD_MS MS_MINUTE	  /* it compiles every rule */
+#define ANSWER_MS (3 * MS_SECOND) /* a health check is not to hang with the daemon */
 
 bool daemon_place(const struct cli *cli, struct admin_place *out, bool *given)
 {
@@ -101,7 +103,7 @@ static enum rc ask(struct net *net, const struct admin_place *place, const char 
 		.header = { post ? "Content-Type: application/json" : NULL },
 		.has_body = post,
 		.fresh = true,
-		.timeout_ms = ANSWER_MS,
+		.timeout_ms = post ? RELOAD_MS : ANSWER_MS,
 	};
 	if (rc == RC_OK) {
 		world.http_start(world.ctx, &request, answered, q);
@@ -112,9 +114,35 @@ static enum rc ask(struct net *net, const struct admin_place *place, const char 
 	return rc;
 }
 
+/* At a place where nobody listens there may be one all the same, by whom the state is locked. */
+static enum rc explain_absence(const char *state, const struct admin_place *place, struct err *err)
+{
+	int pid = db_owner(state);
+
+	if (pid)
+		return err_set(
+			err, RC_BROKEN,
+			"pid %d runs on '%s', but nobody listens at '%s': --admin says where it does, if anywhere",
+			pid, state, place->text);
+	return err_set(err, RC_REFUSED, "nobody listens at '%s'", place->text);
+}
+
+/* There it is, and says nothing. */
+static enum rc explain_silence(const char *state, const struct admin_place *place, struct err *err)
+{
+	const struct err why = *err;
+	int pid = db_owner(state);
+
+	if (pid)
+		return err_set(err, RC_BROKEN, "pid %d runs, and does not answer at '%s': %s", pid,
+			       place->text, why.text);
+	return err_set(err, RC_BROKEN, "'%s': %s", place->text, why.text);
+}
+
 enum rc daemon_ask(const struct cli *cli, const char *method, const char *path, int *status,
 		   struct str *body, struct err *err)
 {
+	const char *state = cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db");
 	struct question q = { .body = body };
 	struct admin_place place;
 	struct stat is;
@@ -123,12 +151,17 @@ enum rc daemon_ask(const struct cli *cli, const char *method, const char *path, 
 	if (!daemon_place(cli, &place, &given) || place.kind == ADMIN_OFF)
 		return err_set(err, RC_REFUSED, "it has no admin endpoint");
 	if (place.kind == ADMIN_PATH && stat(place.text, &is) != 0)
-		return err_set(err, RC_REFUSED, "there is no '%s'", place.text);
+		return db_owner(state) ? explain_absence(state, &place, err)
+				       : err_set(err, RC_REFUSED, "there is no '%s'", place.text);
 	struct net *net = net_new(err);
 	if (!net)
 		return RC_BROKEN;
 	enum rc rc = ask(net, &place, method, path, &q, err);
-	if (rc != RC_OK)
+	if (rc == RC_REFUSED)
+		rc = explain_absence(state, &place, err);
+	else if (rc == RC_BROKEN)
+		rc = explain_silence(state, &place, err);
+	else if (rc != RC_OK)
 		err_prefix(err, "'%s'", place.text);
 	net_free(net);
 	*status = q.status;

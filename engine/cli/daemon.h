@@ -19,9 +19,9 @@ bool daemon_place(const struct cli *cli, struct admin_place *out, bool *given);
 enum rc daemon_token(const struct world *world, struct str *out, struct err *err) MUST_CHECK;
 
 /*
- * Asks the daemon and waits, at most a minute. RC_OK: it answered, *status and `body` (initialised by
- * the caller). RC_REFUSED: nobody is there. RC_INVALID: we have no token for it. RC_BROKEN:
- * whatever else.
+ * Asks the daemon and waits, for a POST a minute at most, else 3 seconds. RC_OK: it answered, *status and `body`
+ * (initialised by the caller). RC_REFUSED: there is none. RC_INVALID: we have no token for it. RC_BROKEN:
+ * whatever else; where one runs that listens elsewhere or does not answer, its pid is named.
  */
 enum rc daemon_ask(const struct cli *cli, const char *method, const char *path, int *status,
 		   struct str *body, struct err *err) MUST_CHECK;

@@ -25,7 +25,8 @@ struct telling {
 	int64_t *watch;	    /* by rule id */
 	int64_t now_ms;
 	struct status status;
-	struct json *live; /* NULL: no daemon tells */
+	struct json *live; /* NULL: no daemon tells … */
+	struct err silent; /* … and why, where one runs */
 	struct arena memory;
 	struct str out;
 	bool json;
@@ -57,7 +58,7 @@ static const char *say_span(int64_t ms, char out[CLOCK_TEXT])
 
 /* ---- the daemon and the table -------------------------------------------------- */
 
-/* What the daemon knows; one that does not answer is only said to run. */
+/* What the daemon knows; of one that does not answer it is said that it runs, and why it does not. */
 static void ask_daemon(struct telling *t)
 {
 	struct str body;
@@ -65,8 +66,13 @@ static void ask_daemon(struct telling *t)
 	int status = 0;
 
 	str_init(&body, LIMIT_ANSWER_BYTES);
-	if (daemon_ask(t->cli, "GET", "/live", &status, &body, &err) == RC_OK && status == 200)
+	enum rc rc = daemon_ask(t->cli, "GET", "/live", &status, &body, &err);
+	if (rc == RC_OK && status == 200)
 		t->live = json_parse(str_slice(&body), &err);
+	else if (rc == RC_OK)
+		(void)err_set(&t->silent, RC_BROKEN, "the daemon answers %d", status);
+	else if (rc != RC_REFUSED)
+		t->silent = err;
 	str_release(&body);
 }
 
@@ -129,7 +135,9 @@ static void tell_daemon(struct telling *t, const char *url)
 		str_add_text(&t->out, ",\"table\":");
 		str_add_json(&t->out, slice_of(t->set.hash));
 		status_json_time(&t->out, "loaded", t->set.id != 0, t->set.loaded_ms);
-		str_addf(&t->out, folder ? ",\"folder\":\"%s\"}\n" : ",\"folder\":null}\n", folder);
+		str_addf(&t->out, folder ? ",\"folder\":\"%s\"" : ",\"folder\":null", folder);
+		str_add_member(&t->out, "silent", slice_or_none(slice_of(t->silent.text)));
+		str_add_text(&t->out, "}\n");
 		return;
 	}
 	str_add_text(&t->out, "daemon    ");
@@ -138,6 +146,10 @@ static void tell_daemon(struct telling *t, const char *url)
 		char span[CLOCK_TEXT];
 		str_addf(&t->out, ", for %s",
 			 say_span(json_int(json_get(t->live, "uptime_ms"), 0), span));
+	}
+	if (t->silent.text[0]) {
+		str_add_text(&t->out, "\nsilent    ");
+		str_add_shown(&t->out, slice_of(t->silent.text));
 	}
 	str_add_text(&t->out, "\ntable     ");
 	if (t->set.id) {
@@ -254,6 +266,24 @@ static void tell_accounts(struct telling *t)
 	}
 }
 
+/* Nothing is issued there, with a daemon and without one. */
+static void tell_restored(struct telling *t)
+{
+	const struct status *s = &t->status;
+
+	for (size_t i = 0; i < s->restoreds; i++) {
+		if (t->json) {
+			status_json_restored(s, i, &t->out);
+			str_add_char(&t->out, '\n');
+			continue;
+		}
+		str_addf(&t->out, "restored  %s issues nothing until 'hs2cert reconcile': ",
+			 s->restored[i].account);
+		str_add_shown(&t->out, slice_of(s->restored[i].reason));
+		str_add_char(&t->out, '\n');
+	}
+}
+
 /* ---- rules ------------------------------------------------------------------------ */
 
 static void tell_rule(struct telling *t, const struct status_rule *r)
@@ -266,11 +296,26 @@ static void tell_rule(struct telling *t, const struct status_rule *r)
 		 (long long)r->unknown);
 }
 
+/* Whoever took a rule away is still owed an answer to these. */
+static void tell_gone(struct telling *t)
+{
+	const struct status_rule *r = &t->status.gone;
+
+	if (t->json) {
+		status_json_gone(&t->status, 0, &t->out);
+		str_add_char(&t->out, '\n');
+		return;
+	}
+	str_addf(&t->out, "%-24s %-7s %-20s %8s %6s  %-20s %6lld %8lld %8lld\n", "(rules gone)",
+		 "-", "-", "-", "-", "-", (long long)r->held, (long long)r->refused,
+		 (long long)r->unknown);
+}
+
 static void tell_rules(struct telling *t)
 {
 	const struct status *s = &t->status;
 
-	if (!t->json && s->rules)
+	if (!t->json && (s->rules || status_is_gone(s)))
 		str_addf(&t->out, "\n%-24s %-7s %-20s %8s %6s  %-20s %6s %8s %8s\n", "rule", "mode",
 			 "active since", "events", "fired", "last event", "held", "refused",
 			 "unknown");
@@ -282,6 +327,8 @@ static void tell_rules(struct telling *t)
 		status_json_rule(s, i, &t->out);
 		str_add_char(&t->out, '\n');
 	}
+	if (status_is_gone(s))
+		tell_gone(t);
 	print(t);
 }
 
@@ -348,7 +395,10 @@ static void add_reasons(struct telling *t, const struct json *answer)
 			continue;
 		str_add_text(&t->out, "not ready: account '");
 		str_add_shown(&t->out, name);
-		str_addf(&t->out, "' is %.*s\n", SLICE_FMT(word));
+		str_addf(&t->out, "' is %.*s%s\n", SLICE_FMT(word),
+			 slice_is(word, "restored")
+				 ? ": stop the daemon, run 'hs2cert reconcile', start it again"
+				 : "");
 	}
 }
 
@@ -363,7 +413,7 @@ static int tell_ready(struct telling *t)
 	enum rc rc = daemon_ask(t->cli, "GET", "/ready", &status, &body, &err);
 	t->live = rc == RC_OK ? json_parse(str_slice(&body), &err) : NULL;
 	if (rc != RC_OK) {
-		code = cli_fail(t->cli, "no daemon: %s", err.text);
+		code = cli_fail(t->cli, "%s%s", rc == RC_REFUSED ? "no daemon: " : "", err.text);
 	} else if (!json_get(t->live, "ready")) {
 		code = cli_fail(t->cli, "the daemon answers %d", status);
 	} else {
@@ -411,6 +461,7 @@ static int tell(struct telling *t, const char *url)
 	tell_daemon(t, url);
 	tell_live(t);
 	tell_accounts(t);
+	tell_restored(t);
 	print(t);
 	tell_rules(t);
 	tell_quiet(t);

@@ -45,4 +45,38 @@ check 'beside it: 0' status 0 "$program" status --json
 check 'its pid' grep -q "^{\"kind\":\"daemon\",\"running\":true,\"pid\":$daemon,\"table\":\"" out
 check 'the rule' grep -q '^{"kind":"rule","rule":"tier","mode":"live","active_since":"20[^"]*","events":3,"fired":3,' out
 check 'the quiet one' grep -q '^{"kind":"quiet","rule":"never","since":"20.*"closest":{"test":"country in \[PL, DE, FR\]",.*"failed":3,"value":"US","times":3}}$' out
+
+# ---- one that does not answer, and what is left of a rule that is gone
+act fault '{"call":"send","fault":"cut-after","times":1}'
+act set '{"contact":101,"property":"membership_tier","value":"Silver"}'
+check 'a send that nobody knows of' soon state_is tier send-unknown 1
+cp rules.d/10-rules.yaml rules.kept
+sed -i 's/^rule: tier$/rule: other/' rules.d/10-rules.yaml
+check 'its rule is gone: 0' status 0 "$program" reload
+check 'status' status 0 "$program" status
+check 'counts it all the same' grep -q '^(rules gone)  *-  *-  *-  *-  *-  *0  *0  *1$' out
+check 'as JSON' sh -c "'$program' status --json | grep -qx '{\"kind\":\"gone\",\"held\":0,\"refused\":0,\"send_unknown\":1}'"
+check 'elsewhere: 0' status 0 "$program" status --admin elsewhere.sock
+check 'it runs, but not there' grep -q "^silent  *pid $daemon runs on 'hs2cert.db', but nobody listens at 'elsewhere.sock': --admin says where" out
+check 'reload there: 3' status 3 "$program" reload --admin elsewhere.sock
+check 'says so, too' grep -q "^hs2cert reload: pid $daemon runs on 'hs2cert.db', but nobody" err
+kill -STOP "$daemon"
+check 'one that hangs is not ready: 3' status 3 "$program" status --ready
+check 'it is named' grep -q "^hs2cert status: pid $daemon runs, and does not answer at 'hs2cert.db.sock': " err
+kill -KILL "$daemon"
+wait "$daemon" 2>/dev/null
+check 'a socket that was left: 3' status 3 "$program" status --ready
+check 'is told in our words' grep -qx "hs2cert status: no daemon: nobody listens at 'hs2cert.db.sock'" err
+
+# ---- an account that is restored
+printf '1\n%020d\n' 999 >hs2cert.db.lock
+cp rules.kept rules.d/10-rules.yaml
+check 'a copy that was put back: 1' status 1 "$program" run --once
+check 'status without a daemon: 0' status 0 "$program" status
+check 'says so, and what to do' grep -q "^restored  *certifier issues nothing until 'hs2cert reconcile': an older copy" out
+: >log
+start_daemon
+check 'a daemon' soon grep -q 'older than what was issued' log
+check 'is not ready: 1' status 1 "$program" status --ready
+check 'and what to do' grep -q "^not ready: account 'certifier' is restored: stop the daemon, run 'hs2cert reconcile'" out
 conclude status
