@@ -18,7 +18,7 @@ const char *const act_names[ACT_COUNT] = {
 
 enum target {
 	GO_ON,	 /* the state to go on from, as it was planned */
-	GO_ANEW, /* the same, but planned anew where nothing was created yet */
+	GO_ANEW, /* the same, but at the next look where nothing is issued yet */
 	SEND,	 /* issued: the send is left */
 	END,	 /* dropped; sent, where it was sent before */
 };
@@ -71,6 +71,12 @@ static bool is_planned_anew(const struct move *m, const struct issuance *is)
 	       (m->target == GO_ON && !is->fields);
 }
 
+/* Another may have been issued since: `repeat:`, which the rule in force says, is asked again. */
+static bool is_asked_again(const struct move *m, const struct issuance *is)
+{
+	return m->target == GO_ANEW && is->held_from == STATE_DRAFT;
+}
+
 /* A mail that left is no less so because a second one was asked for. */
 static bool was_sent(struct db *db, const struct issuance *is)
 {
@@ -97,8 +103,8 @@ static struct issuance changed(const struct issuance *is, const struct act_resul
 {
 	struct issuance after = *is;
 
-	after.replan = result->replan;
-	if (result->replan)
+	after.replan = result->at_look;
+	if (result->at_look)
 		return after;
 	after.state = result->to;
 	after.reason = NULL;
@@ -115,7 +121,7 @@ static void write_move(struct db *db, enum act act, const struct act_by *by,
 
 	(void)ledger_act(db, result->is, &after, by->now_ms, act_names[act], by->who);
 	/* modified 0: news of any age, so that the contact is read whatever was read before. */
-	if (result->replan)
+	if (result->at_look)
 		inbox_add(db, after.source_account, slice_of(after.contact), 0,
 			  (struct came){ CAME_ASKED, by->now_ms });
 }
@@ -139,15 +145,19 @@ static void judge(struct db *db, enum act act, const struct issuance *is, bool n
 		out->why = why_not(act, is);
 		return;
 	}
-	bool anew = is_planned_anew(m, is);
-	if (anew && is->replan) {
-		out->why = "it is to be planned anew at the next look already";
+	bool anew = is_planned_anew(m, is), asked = is_asked_again(m, is);
+	if ((anew || asked) && is->replan) {
+		out->why = anew ? "it is to be planned anew at the next look already"
+				: "it is to go on at the next look already";
 		return;
 	}
 	out->outcome = ACT_DONE;
 	out->replan = anew;
+	out->at_look = anew || asked;
 	out->to = anew ? is->state : state_after(db, m, is);
-	if (out->to == STATE_SENT)
+	if (asked)
+		out->why = "at the next look, where 'repeat' allows it";
+	else if (out->to == STATE_SENT)
 		out->why = "it was sent before";
 }
 

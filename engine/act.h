@@ -9,9 +9,10 @@
  * nothing itself.
  *
  *   approve  held by the brake -> planned
- *   retry    held, refused     -> the state to go on from; where nothing was
- *                                 created yet the contact goes into the inbox,
- *                                 and the next look plans it anew
+ *   retry    held, refused     -> the state to go on from; where nothing is
+ *                                 issued yet the contact goes into the inbox, and
+ *                                 the next look asks `repeat:` again and plans it
+ *                                 anew, or lets its draft go on
  *                                 (engine/replan.h): until then it stays as it is
  *   resend   send-unknown      -> issued, so that it is sent once more; what was
  *                                 sent, too, where it is named by its id
@@ -66,9 +67,11 @@ enum act_outcome {
 struct act_result {
 	enum act_outcome outcome;
 	const struct issuance *is; /* as it was before */
-	enum issuance_state to;	   /* ACT_DONE: what it is now; as before where `replan` */
-	bool replan;		   /* ACT_DONE: it is planned anew at the next look */
-	const char *why;	   /* ACT_UNCHANGED, and ACT_DONE where it needs a word; else NULL */
+	/* ACT_DONE: what it is now, or where `at_look` may be then; as before where `replan` */
+	enum issuance_state to;
+	bool at_look;	 /* ACT_DONE: it waits for the next look at the contact, … */
+	bool replan;	 /* … and is planned anew then */
+	const char *why; /* ACT_UNCHANGED, and ACT_DONE where it needs a word; else NULL */
 };
 
 /* Called for each issuance after its change is committed; what is lent lives as long as the call. */

@@ -85,7 +85,7 @@ struct issuance {
 	enum issuance_state held_from; /* STATE_HELD, STATE_REFUSED: the state to go on from */
 	enum hold hold;		       /* STATE_HELD: what holds it */
 	int64_t expire_ms; /* STATE_HELD: when it is skipped, by the source's clock; 0: never */
-	bool replan; /* held, refused: a person asked for it to be planned anew at the next look */
+	bool replan; /* held, refused: a person asked for it to go on at the next look, planned anew or from its draft */
 	const char *reason; /* NULL where there is none */
 	int attempts;	    /* writes that were sent out, of every step */
 	int64_t attempt_ms; /* wall clock when the last write was about to leave; 0 before */

@@ -117,7 +117,7 @@ bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 		"SELECT to_value" OF_PERSON("?2",
 					    "?3") " WHERE rule = ?1 AND source_account = ?2"
 						  " AND (?4 IS NULL OR " OF_VALUE(
-							  "?4") ") AND id <> ?5 AND " LEDGER_COUNTS,
+							  "?4") ") AND id <> ?5 AND " LEDGER_GIVEN,
 		"tttti", is->rule, is->source_account, is->contact, to, is->id);
 
 	return any_of_value(q, to ? &value : NULL);
@@ -130,7 +130,7 @@ bool ledger_gave_before(struct db *db, const char *rule, const char *account, co
 		db,
 		"SELECT to_value" OF_PERSON(
 			"?2", "?3") " WHERE rule = ?1 AND source_account = ?2 AND at_ms < ?4"
-				    " AND (?5 = 0 OR " OF_VALUE("?6") ") AND " LEDGER_COUNTS,
+				    " AND (?5 = 0 OR " OF_VALUE("?6") ") AND " LEDGER_GIVEN,
 		"tttiis", rule, account, contact, before_ms, (int64_t)(to != NULL),
 		to ? *to : slice_of(""));
 

@@ -27,14 +27,24 @@
 #define LEDGER_OUTSIDE "state = 'held' AND (hold = 'plan' OR hold = 'group')"
 
 /*
+ * What counts for `repeat:`. Beside what counts as given, whatever was issued or may have been: what
+ * became of it since makes it no less given.
+ */
+#define LEDGER_GIVEN                                                                               \
+	"(" LEDGER_COUNTS                                                                          \
+	" OR (state = 'refused' AND (held_from = 'issuing' OR held_from = 'issued'))"              \
+	" OR (state = 'dropped' AND EXISTS (SELECT 1 FROM trail t WHERE t.issuance = issuance.id"  \
+	" AND (t.state = 'issued' OR t.state = 'sent' OR t.state = 'send-unknown'))))"
+
+/*
  * Whether this event of this rule is in the ledger already, under any id that
  * was merged into the contact's.
  */
 bool ledger_has_event(struct db *db, const struct issuance *is);
 /*
  * Whether an issuance of this rule and contact (any id) counts for `repeat:`;
- * `to` NULL: for any value. Skipped, refused, dropped and shadow do not count, nor does the
- * issuance itself where it is in the ledger already.
+ * `to` NULL: for any value. Skipped and shadow do not count, refused and dropped only where it
+ * was issued before; nor does the issuance itself where it is in the ledger already.
  */
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
 /* The same of events before that time; `to` NULL: of any value. */

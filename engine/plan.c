@@ -69,12 +69,24 @@ static enum plan_result check_email(const struct plan_input *in, const struct ru
 	return PLAN_MADE;
 }
 
-static bool repeats(const struct plan_input *in, const struct rule *rule, const struct issuance *is)
+const char *plan_repeats(struct db *db, const struct rule *rule, const struct issuance *is)
 {
-	if (rule->policy->repeat == REPEAT_EVERY_CHANGE)
-		return false;
-	return ledger_has_repeat(in->db, is,
-				 rule->policy->repeat == REPEAT_ONCE_PER_VALUE ? is->to : NULL);
+	bool value = rule->policy->repeat == REPEAT_ONCE_PER_VALUE;
+
+	if (rule->policy->repeat == REPEAT_EVERY_CHANGE ||
+	    !ledger_has_repeat(db, is, value ? is->to : NULL))
+		return NULL;
+	return value ? "repeat: once-per-value" : "repeat: once-per-contact";
+}
+
+/* Whether `repeat:` skips it; then it is. */
+static bool skip_repeat(const struct plan_input *in, const struct rule *rule, struct issuance *is)
+{
+	const char *reason = plan_repeats(in->db, rule, is);
+
+	if (reason)
+		decide_state(is, STATE_SKIPPED, reason);
+	return reason != NULL;
 }
 
 /*
@@ -171,12 +183,6 @@ static void miss_address(const struct plan_input *in, int64_t from_ms, int64_t w
 
 /* ---- the whole --------------------------------------------------------------- */
 
-static const char *repeat_reason(const struct rule *rule)
-{
-	return rule->policy->repeat == REPEAT_ONCE_PER_VALUE ? "repeat: once-per-value"
-							     : "repeat: once-per-contact";
-}
-
 /* What the brake holds and cannot be issued as it is has no fields: it is planned anew. */
 static void hold_by_brake(struct issuance *is, const char *reason)
 {
@@ -213,10 +219,8 @@ static enum plan_result plan_fresh(const struct plan_input *in, const struct rul
 		miss_address(in, from_ms, wait_ms, memory, &out->is);
 	if (result != PLAN_MADE || out->is.state == STATE_SKIPPED)
 		return result;
-	if (repeats(in, rule, &out->is)) {
-		decide_state(&out->is, STATE_SKIPPED, repeat_reason(rule));
+	if (skip_repeat(in, rule, &out->is))
 		return result;
-	}
 	return valid ? render_fields(in, rule, memory, out) : result;
 }
 
@@ -288,10 +292,8 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 	describe(in, rule, memory, &out->is);
 	out->is.id = is->id;
 	out->is.from = is->from;
-	if (repeats(in, rule, &out->is)) {
-		decide_state(&out->is, STATE_SKIPPED, repeat_reason(rule));
+	if (skip_repeat(in, rule, &out->is))
 		return PLAN_MADE;
-	}
 	enum plan_result result = find_address(in, rule, wait_ms, &valid);
 	/* A person who asks takes the address that is there now. */
 	if (result == PLAN_MADE && !valid && is->replan) {

@@ -65,5 +65,7 @@ enum plan_result plan_late(const struct plan_input *in, const struct rule *rule,
  */
 enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
 			    const struct issuance *is, struct arena *memory, struct plan *out);
+/* Why `repeat:` of the rule now in force skips the issuance; NULL: it does not. */
+const char *plan_repeats(struct db *db, const struct rule *rule, const struct issuance *is);
 
 #endif

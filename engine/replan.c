@@ -5,6 +5,7 @@
 
 #include "engine/ledger.h"
 #include "engine/plan.h"
+#include "engine/sweep.h"
 
 #define MOST_WAITING 1024 /* of one contact; the rest waits for the next look */
 
@@ -62,18 +63,26 @@ static void log_change(struct replanning *r, const struct issuance *is)
 		 event_kind_names[is->event], "reason", is->reason, NULL);
 }
 
+/* A draft goes on, or is left: skipped, or gone at the service as far as is known. */
 static void write(struct replanning *r, const struct issuance *before, struct issuance *after)
 {
+	bool anew = before->held_from == STATE_PLANNED;
+
 	after->replan = false;
-	after->held_from = STATE_PLANNED;
 	after->not_before_ms = 0;
 	after->failures = 0;
+	if (before->credential && (anew || after->state == STATE_SKIPPED)) {
+		after->credential = after->public_url = NULL;
+		sweep_note_left(r->d->db, before->id, r->wall_ms);
+	}
 	if (ledger_update(r->d->db, before, after, r->wall_ms,
-			  after->reason ? after->reason : "planned anew"))
+			  after->reason ? after->reason
+			  : anew	? "planned anew"
+					: "goes on from its draft"))
 		log_change(r, after);
 }
 
-/* It ends, or is held on, without being planned. */
+/* It ends, is held on or goes on, without being planned. */
 static void close(struct replanning *r, const struct issuance *is, enum issuance_state state,
 		  const char *reason)
 {
@@ -141,10 +150,28 @@ static bool plan_one(struct replanning *r, const struct issuance *is, const stru
 	return result != PLAN_UNSURE;
 }
 
+/*
+ * Its draft is at the service, and is not rendered again. Another may have been issued since it was
+ * refused: then it is skipped, and its draft removed (engine/sweep.h).
+ */
+static void go_on(struct replanning *r, const struct issuance *is, const struct rule *rule)
+{
+	const char *repeat = rule ? plan_repeats(r->d->db, rule, is) : NULL;
+
+	if (!rule)
+		close(r, is, STATE_HELD, "its rule is not in force any more");
+	else
+		close(r, is, repeat ? STATE_SKIPPED : is->held_from, repeat);
+}
+
 static bool replan_one(struct replanning *r, const struct issuance *is)
 {
 	const struct rule *rule = rule_of(r->d, is);
 
+	if (is->held_from == STATE_DRAFT) {
+		go_on(r, is, rule);
+		return true;
+	}
 	if (r->c->gone) {
 		close(r, is, STATE_SKIPPED, "contact deleted before it was planned");
 		return true;

@@ -1,11 +1,13 @@
 /*
  * replan - what a look at a contact means for issuances of it that were decided
  * before: an address that was missing has come, or did not come in time; a
- * person wants one that was held or refused planned anew (engine/act.h).
+ * person wants one that was held or refused to go on (engine/act.h).
  *
- * Filters are not judged again; fields and group come from the rule that is in
- * force now. An issuance whose rule is not there any more stays held. Used by
- * engine/decide.c, part of its transaction.
+ * Nothing created yet: it is planned anew. Filters are not judged again; fields
+ * and group come from the rule that is in force now. A draft that is not issued
+ * yet goes on as it is, where `repeat:` allows it still. An issuance whose rule
+ * is not there any more stays held. Used by engine/decide.c, part of its
+ * transaction.
  */
 #ifndef ENGINE_REPLAN_H
 #define ENGINE_REPLAN_H

@@ -87,6 +87,22 @@ void sweep_note_repeat(struct db *db, int64_t issuance, int64_t now_ms)
 	       "iii", issuance, (int64_t)LATE_MS, now_ms + look_ms[0]);
 }
 
+/* Made soon after the last create left; one that a reconcile found since the event, and before its last write. */
+void sweep_note_left(struct db *db, int64_t issuance, int64_t now_ms)
+{
+	db_run(db,
+	       "UPDATE stray SET look_ms = ?2, looks = 0, cursor = NULL, pages = 0 WHERE issuance = ?1",
+	       "ii", issuance, now_ms + look_ms[0]);
+	db_run(db,
+	       "INSERT INTO stray (issuance, action_account, group_id, fields, since_ms, until_ms, look_ms)"
+	       " SELECT i.id, action_account, group_id, fields, coalesce(made, i.at_ms),"
+	       " coalesce(made, attempt_ms) + ?2, ?3 FROM issuance i,"
+	       " (SELECT max(at_ms) AS made FROM trail WHERE issuance = ?1 AND state = 'creating') c"
+	       " WHERE i.id = ?1 AND fields IS NOT NULL AND NOT EXISTS (SELECT 1 FROM stray s"
+	       " WHERE s.issuance = i.id AND s.group_id = i.group_id AND s.fields = i.fields)",
+	       "iii", issuance, (int64_t)LATE_MS, now_ms + look_ms[0]);
+}
+
 void sweep_note_create(struct db *db, int64_t issuance, int64_t now_ms)
 {
 	db_run(db,
@@ -189,7 +205,7 @@ static void removed(struct sweep *s, int64_t now_ms)
 	       "INSERT INTO trail (issuance, at_ms, state, note) SELECT id, ?2, state, ?3 FROM issuance"
 	       " WHERE id = ?1",
 	       "iit", s->row.stray.is.id, now_ms,
-	       arena_printf(&s->memory, "a second draft was left by a repeated create: removed %s",
+	       arena_printf(&s->memory, "a draft was left that is needed no more: removed %s",
 			    s->row.credential));
 	db_run(db_of(s),
 	       "UPDATE stray SET credential = NULL, cursor = NULL, pages = 0, failures = 0 WHERE id = ?1",

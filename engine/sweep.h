@@ -1,5 +1,5 @@
 /*
- * sweep - finds and removes what creates that were repeated have left.
+ * sweep - finds and removes what creates that were repeated have left, and drafts that were given up.
  *
  * A create whose end was never known, and which no look found, is done again. If
  * it was done after all, a second draft shows up once the service's search has
@@ -25,6 +25,8 @@ void sweep_free(struct sweep *s); /* cancels what is under way */
 
 /* Part of the caller's transaction: the issuance's last create is given up, and will be repeated. */
 void sweep_note_repeat(struct db *db, int64_t issuance, int64_t now_ms);
+/* Likewise: the draft that its last create made is given up, whether it is there still or not. */
+void sweep_note_left(struct db *db, int64_t issuance, int64_t now_ms);
 /* Likewise: a further create of it is about to leave. */
 void sweep_note_create(struct db *db, int64_t issuance, int64_t now_ms);
 

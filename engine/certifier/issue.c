@@ -119,6 +119,7 @@ static const struct {
 	{ STATE_CREATING, 400, 400, GROUP_MAYBE },
 	{ STATE_ISSUING, 400, 400, READ_BACK },
 	{ STATE_ISSUING, 409, 409, READ_BACK },
+	{ STATE_ISSUING, 404, 404, READ_BACK },
 	{ STATE_ISSUING, 412, 412, READ_BACK },
 	{ ANY, 400, 499, REFUSED },
 	{ ANY, INT_MIN, INT_MAX, UNKNOWN }, /* 3xx and 5xx: it may have been done */

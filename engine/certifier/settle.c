@@ -194,15 +194,28 @@ static void other_status(const struct answer *an, struct slice status, struct ve
 	out->wait_ms = OTHER_STATUS_LOOK_MS;
 }
 
+/*
+ * Somebody removed it. Where its issue was refused nothing is created yet. Else it may have been issued
+ * before that: only a look goes on from here, never another create.
+ */
+static void gone(const struct answer *an, struct verdict *out)
+{
+	bool refused = was_refused(an->is);
+
+	out->state = STATE_REFUSED;
+	out->held_from = refused ? STATE_PLANNED : STATE_ISSUING;
+	out->reason =
+		refused ? "its draft is gone at Certifier"
+			: "the credential is gone at Certifier: it may have been issued before";
+}
+
 void settle_issue(const struct answer *an, struct verdict *out)
 {
 	const struct http_response *r = an->response;
 	struct slice status = json_get_slice(an->body, "status");
 
 	if (r->outcome == HTTP_ANSWER && r->status == 404) {
-		out->state = STATE_REFUSED;
-		out->held_from = STATE_DRAFT;
-		out->reason = "the credential is gone at Certifier";
+		gone(an, out);
 	} else if (!api_is_good(r) || !status.len ||
 		   !slice_is(json_get_slice(an->body, "id"), an->is->credential)) {
 		settle_look_failed(an, out);

@@ -273,8 +273,10 @@ const struct cli_command command_retry = {
 	.option = options,
 	.words = option_words,
 	.run = retry,
-	.more = "Where nothing was created yet, the contact is looked at and the fields are rendered anew, by\n"
-		"the rule that is in force then; filters are not judged again.\n\n" TWICE BESIDE,
+	.more = "Where nothing was created yet, or its draft was removed, the contact is looked at and the fields\n"
+		"are rendered anew, by the rule that is in force then; filters are not judged again. A draft goes on\n"
+		"as it is. Either way 'repeat' is asked again: where another was issued meanwhile, it is skipped.\n\n" TWICE
+			BESIDE,
 };
 
 const struct cli_command command_resend = {

@@ -236,7 +236,7 @@ CREATE TABLE issuance (
 	held_from      TEXT,                  -- held, refused: the state to go on from
 	hold           TEXT,                  -- held: what holds it; engine/issuance.h has the words
 	expire_ms      INTEGER,               -- held: when it is skipped, by the source's clock; NULL: never
-	replan         INTEGER NOT NULL DEFAULT 0, -- a person asked: planned anew at the next look
+	replan         INTEGER NOT NULL DEFAULT 0, -- a person asked: it goes on at the next look
 	reason         TEXT,
 	attempts       INTEGER NOT NULL DEFAULT 0,
 	attempt_ms     INTEGER NOT NULL DEFAULT 0, -- our clock: the last write was about to leave

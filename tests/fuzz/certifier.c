@@ -167,8 +167,7 @@ static void check_any(const struct walk *w, const struct verdict *v)
 	if (v->scope == SCOPE_ACCOUNT_STOP)
 		must(w->answer.status == 401 || w->answer.status == 403);
 	if (v->state == STATE_HELD || v->state == STATE_REFUSED)
-		must(v->held_from == STATE_PLANNED || v->held_from == STATE_DRAFT ||
-		     v->held_from == STATE_ISSUED);
+		must(v->held_from <= STATE_ISSUED && v->held_from != STATE_CREATING);
 }
 
 /* ---- writes ---------------------------------------------------------------------------- */
@@ -211,7 +210,7 @@ static void check_refused(const struct walk *w, const struct step *step, const s
 	} else if (status == 429) {
 		must(v->state == before && v->scope == SCOPE_ACCOUNT_WAIT && v->again);
 	} else if (step->doing == STATE_ISSUING &&
-		   (status == 400 || status == 409 || status == 412)) {
+		   (status == 400 || status == 404 || status == 409 || status == 412)) {
 		check_unknown(step, v);
 	} else if (step->doing == STATE_CREATING && (status == 404 || status == 400) &&
 		   v->state == STATE_HELD) {

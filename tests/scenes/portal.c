@@ -208,6 +208,28 @@ static enum rc do_attribute(struct life *l, const struct node *n, struct err *er
 	return RC_OK;
 }
 
+/* Somebody removes what Certifier has for an address, where there is anything. */
+static enum rc do_remove(struct life *l, const struct node *n, struct err *err)
+{
+	struct sandbox_answer answer = { .status = 204 };
+
+	for (size_t i = sandbox_credential_count(l->sandbox); i > 0 && answer.status == 204; i--) {
+		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i - 1);
+		char path[80];
+		if (!c.email || !slice_is(n->text, c.email))
+			continue;
+		snprintf(path, sizeof(path), "/certifier/v1/credentials/%s", c.id);
+		struct sandbox_request request = { .method = "DELETE",
+						   .path = path,
+						   .query = "",
+						   .authorization = "Bearer by-hand",
+						   .certifier_version = "2022-10-26" };
+		sandbox_call(l->sandbox, l->sim.now_ms, &request, &answer);
+		str_release(&answer.body);
+	}
+	return answer.status == 204 ? RC_OK : err_set(err, RC_INVALID, "%d", answer.status);
+}
+
 static enum rc do_plan(struct life *l, const struct node *n, struct err *err)
 {
 	(void)err;
@@ -267,6 +289,7 @@ const struct step_word portal_words[] = {
 	{ "hubspot", do_fault },
 	{ "attribute", do_attribute },
 	{ "plan", do_plan },
+	{ "remove-credentials", do_remove },
 	{ "index-lag", do_index_lag },
 	{ "webhooks", do_webhooks },
 	{ "revoke", do_revoke },

@@ -49,7 +49,8 @@ static struct issuance load(int64_t id)
 
 struct heard {
 	int outcomes[3];
-	bool replan;
+	bool replan, at_look;
+	enum issuance_state to;
 };
 
 static void hear(void *ctx, const struct act_result *r)
@@ -58,6 +59,8 @@ static void hear(void *ctx, const struct act_result *r)
 
 	h->outcomes[r->outcome]++;
 	h->replan |= r->replan;
+	h->at_look |= r->at_look;
+	h->to = r->to;
 }
 
 static struct heard act_on(enum act act, struct act_choice choice, bool dry_run)
@@ -82,9 +85,9 @@ static void each_act_moves_its_own_states(void **state)
 {
 	static const int to[ACT_COUNT][STATE_COUNT] = {
 		/* clang-format off: planned, creating, draft, issuing, issued, sending, sent, held,
-		 * shadow, skipped, refused, send-unknown, dropped; held and refused go on from draft */
-		[ACT_APPROVE] = { -1, -1, -1, -1, -1, -1, -1, STATE_DRAFT, -1, -1, -1, -1, -1 },
-		[ACT_RETRY] = { -1, -1, -1, -1, -1, -1, -1, STATE_DRAFT, -1, -1, STATE_DRAFT, -1,
+		 * shadow, skipped, refused, send-unknown, dropped; held and refused go on from issued */
+		[ACT_APPROVE] = { -1, -1, -1, -1, -1, -1, -1, STATE_ISSUED, -1, -1, -1, -1, -1 },
+		[ACT_RETRY] = { -1, -1, -1, -1, -1, -1, -1, STATE_ISSUED, -1, -1, STATE_ISSUED, -1,
 				-1 },
 		[ACT_RESEND] = { -1, -1, -1, -1, -1, -1, STATE_ISSUED, -1, -1, -1, -1, STATE_ISSUED,
 				 -1 },
@@ -96,7 +99,7 @@ static void each_act_moves_its_own_states(void **state)
 	(void)state;
 	for (int a = 0; a < ACT_COUNT; a++) {
 		for (int s = 0; s < STATE_COUNT; s++) {
-			int64_t id = insert(NOW + a * 100 + s, (enum issuance_state)s, STATE_DRAFT,
+			int64_t id = insert(NOW + a * 100 + s, (enum issuance_state)s, STATE_ISSUED,
 					    HOLD_BRAKE, true);
 			struct heard h = act_on_id((enum act)a, id);
 			int wanted = to[a][s];
@@ -167,6 +170,27 @@ static void what_was_not_created_is_planned_anew(void **state)
 	/* The brake held it before it could be rendered: there is nothing to approve as it is. */
 	assert_true(act_on_id(ACT_APPROVE, bare).replan);
 	assert_int_equal(load(bare).state, STATE_HELD);
+}
+
+/* Another may have been issued since: the rule that is in force says whether this one still may. */
+static void what_has_a_draft_goes_on_at_the_next_look(void **state)
+{
+	int64_t refused = insert(NOW, STATE_REFUSED, STATE_DRAFT, HOLD_NONE, true);
+	int64_t midway = insert(NOW + 1, STATE_REFUSED, STATE_ISSUING, HOLD_NONE, true);
+
+	(void)state;
+	struct heard h = act_on_id(ACT_RETRY, refused);
+	assert_true(h.at_look && !h.replan);
+	assert_int_equal(h.to, STATE_DRAFT);
+	assert_int_equal(load(refused).state, STATE_REFUSED);
+	assert_true(load(refused).replan);
+	assert_int_equal(inbox_count(db, "hubspot"), 1);
+	assert_int_equal(act_on_id(ACT_RETRY, refused).outcomes[ACT_UNCHANGED], 1);
+	assert_int_equal(act_on_id(ACT_DROP, refused).outcomes[ACT_DONE], 1);
+	assert_false(load(refused).replan);
+	/* It counts all along, as one that may have been issued. */
+	assert_false(act_on_id(ACT_RETRY, midway).at_look);
+	assert_int_equal(load(midway).state, STATE_ISSUING);
 }
 
 static void a_selection_takes_what_fits(void **state)
@@ -270,6 +294,7 @@ int main(void)
 		stored(what_was_sent_is_not_dropped),
 		stored(a_dry_run_writes_nothing),
 		stored(what_was_not_created_is_planned_anew),
+		stored(what_has_a_draft_goes_on_at_the_next_look),
 		stored(a_selection_takes_what_fits),
 		stored(the_brake_is_what_counting_says),
 		stored(what_earned_nothing_does_not_count),

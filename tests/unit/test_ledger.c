@@ -293,6 +293,7 @@ static void what_counts_as_a_repeat(void **state)
 
 	(void)state;
 	for (int s = 0; s < STATE_COUNT; s++) {
+		db_run(db, "DELETE FROM trail", "");
 		set_state(id, (enum issuance_state)s);
 		assert_int_equal(ledger_has_repeat(db, &asked, NULL), counts[s]);
 		assert_int_equal(ledger_has_repeat(db, &asked, "Silver"), counts[s]);
@@ -304,6 +305,39 @@ static void what_counts_as_a_repeat(void **state)
 	asked = issuance("101", NOW + 1);
 	asked.rule = "another";
 	assert_false(ledger_has_repeat(db, &asked, NULL));
+}
+
+/* What became of it later makes it no less given, and what was never issued was not given. */
+static void what_was_issued_is_given(void **state)
+{
+	struct issuance asked = issuance("101", NOW + 1);
+	int64_t id = insert(issuance("101", NOW));
+	struct issuance before = load(id), after = before;
+	struct slice silver = slice_of("Silver");
+
+	(void)state;
+	for (int s = 0; s < STATE_COUNT; s++) {
+		after.state = STATE_REFUSED;
+		after.held_from = (enum issuance_state)s;
+		assert_true(ledger_update(db, &before, &after, NOW, NULL));
+		assert_int_equal(ledger_has_repeat(db, &asked, "Silver"),
+				 s == STATE_ISSUING || s == STATE_ISSUED);
+		before = after;
+	}
+	/* Dropped: as its trail says that it was once. */
+	static const enum issuance_state once[] = { STATE_DRAFT, STATE_ISSUING, STATE_HELD,
+						    STATE_ISSUED };
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+		after.state = once[i];
+		assert_true(ledger_update(db, &before, &after, NOW, NULL));
+		before = after;
+		after.state = STATE_DROPPED;
+		assert_true(ledger_act(db, &before, &after, NOW, "drop", "ana"));
+		before = after;
+		assert_int_equal(ledger_has_repeat(db, &asked, NULL), once[i] == STATE_ISSUED);
+	}
+	assert_true(ledger_gave_before(db, "tier", "hubspot", "101", &silver, NOW + 1));
+	assert_false(ledger_gave_before(db, "tier", "hubspot", "101", &silver, NOW));
 }
 
 static void who_was_faster_is_left_alone(void **state)
@@ -582,6 +616,7 @@ int main(void)
 		stored(a_value_that_a_lost_create_sent_is_known),
 		stored(one_credential_is_of_one_issuance),
 		stored(what_counts_as_a_repeat),
+		stored(what_was_issued_is_given),
 		stored(who_was_faster_is_left_alone),
 		stored(an_issuance_is_no_repeat_of_itself),
 		stored(work_is_what_may_take_a_step),

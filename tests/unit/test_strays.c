@@ -1,6 +1,8 @@
 /* When strays are looked for, what each answer makes of the look, and who they are left to. */
 #include "tests/unit/boxed.h"
 
+#include "engine/sweep.h"
+
 #define PAGE(rows, next) "{\"data\":[" rows "],\"pagination\":{\"next\":" next "}}"
 /* A draft as the lost create would have made it. */
 #define DRAFT(id)                                                                                  \
@@ -269,6 +271,32 @@ static void a_store_that_fails_ends_it(void **state)
 	assert_true(db_exists(db, "SELECT 1 FROM stray WHERE credential IS NULL", ""));
 }
 
+/* A person's retry has no use for its draft: it is looked for from its create on, and soon. */
+static void a_draft_that_is_given_up_is_a_stray(void **state)
+{
+	(void)state;
+	issuance = plan("c", "1");
+	db_run(db, "UPDATE issuance SET state = 'refused', attempt_ms = ?1", "i", NOW - MS_MINUTE);
+	/* One that a reconcile found was made since the event. */
+	sweep_note_left(db, issuance, now_ms);
+	assert_int_equal(number("SELECT since_ms FROM stray"), NOW);
+	assert_int_equal(number("SELECT until_ms FROM stray"), NOW + 4 * MS_MINUTE);
+	db_run(db, "DELETE FROM stray", "");
+	for (int64_t hours = 3; hours > 1; hours--)
+		db_run(db, "INSERT INTO trail (issuance, at_ms, state) VALUES (?1, ?2, 'creating')",
+		       "ii", issuance, NOW - hours * MS_HOUR);
+	sweep_note_left(db, issuance, now_ms);
+	assert_int_equal(number("SELECT since_ms FROM stray"), NOW - 2 * MS_HOUR);
+	assert_int_equal(number("SELECT until_ms FROM stray"), NOW - 2 * MS_HOUR + 5 * MS_MINUTE);
+	assert_int_equal(number("SELECT look_ms FROM stray"), now_ms + 10 * MS_MINUTE);
+	/* Once: a look for what its creates left before is made again. */
+	db_run(db, "UPDATE stray SET looks = 1, look_ms = ?1", "i", NOW + MS_DAY);
+	sweep_note_left(db, issuance, now_ms);
+	assert_int_equal(number("SELECT count(*) FROM stray"), 1);
+	assert_int_equal(number("SELECT looks FROM stray"), 0);
+	assert_int_equal(number("SELECT look_ms FROM stray"), now_ms + 10 * MS_MINUTE);
+}
+
 static void an_end_while_it_is_under_way(void **state)
 {
 	(void)state;
@@ -298,6 +326,7 @@ int main(void)
 		boxed(a_wrong_token_ends_it_until_there_is_another),
 		boxed(a_reload_meanwhile),
 		boxed(a_store_that_fails_ends_it),
+		boxed(a_draft_that_is_given_up_is_a_stray),
 		boxed(an_end_while_it_is_under_way),
 	};
 
