@@ -71,17 +71,25 @@ static void tell_whole(struct db *db, struct remarks *out)
 	str_release(&faults);
 }
 
-static void tell_restored(struct db *db, struct remarks *out)
+/* One that no rule file declares issues nothing anyway; no reconcile could reach it. */
+static void tell_restored(struct db *db, const struct table *table, struct remarks *out)
 {
+	struct arena memory;
+
+	arena_init(&memory);
 	struct query *q = db_select(
 		db,
 		"SELECT account, restored FROM action WHERE restored IS NOT NULL ORDER BY account",
 		"");
 
-	while (query_next(q))
-		remarks_add(out, REMARK_ERROR, "state", "restored", "run 'hs2cert reconcile'",
-			    "account '%.*s' issues nothing: %.*s", SLICE_FMT(query_slice(q, 0)),
-			    SLICE_FMT(query_slice(q, 1)));
+	while (query_next(q)) {
+		const char *account = arena_text(&memory, query_slice(q, 0));
+		if (!table || table_account(table, account))
+			remarks_add(out, REMARK_ERROR, "state", "restored",
+				    "run 'hs2cert reconcile'", "account '%s' issues nothing: %.*s",
+				    account, SLICE_FMT(query_slice(q, 1)));
+	}
+	arena_release(&memory);
 }
 
 static void tell_waiting(struct db *db, struct remarks *out)
@@ -171,7 +179,7 @@ static void tell_content(const char *url, const struct db_files *files, const st
 		return;
 	}
 	tell_whole(db, out);
-	tell_restored(db, out);
+	tell_restored(db, table, out);
 	tell_waiting(db, out);
 	if (table)
 		tell_ruleset(db, table, owner, out);

@@ -66,10 +66,17 @@ static bool is_custom(struct slice name)
 	return slice_starts(name, slice_of("custom."));
 }
 
-/* Addresses without case; all else to the byte. */
+/* Addresses without case, all else to the byte; whether a service keeps white space at the ends is not known. */
 static bool same_value(struct slice name, struct slice a, struct slice b)
 {
+	a = slice_trim(a);
+	b = slice_trim(b);
 	return slice_is(name, "recipient.email") ? slice_eq_nocase(a, b) : slice_eq(a, b);
+}
+
+static struct slice value_of(const struct json *fields, struct slice name, struct arena *memory)
+{
+	return slice_trim(json_get_slice(fields, arena_text(memory, name)));
 }
 
 /* What the issuance sets is there, and no further custom field: what it leaves out is the service's. */
@@ -79,21 +86,21 @@ static bool same_fields(const struct json *there, const struct json *ours, struc
 	struct slice name;
 
 	for (struct json_each e = json_each(ours); json_next(&e, &name, &value);)
-		if (json_slice(value).len &&
-		    !same_value(name, json_get_slice(there, arena_text(memory, name)),
-				json_slice(value)))
+		if (slice_trim(json_slice(value)).len &&
+		    !same_value(name, value_of(there, name, memory), json_slice(value)))
 			return false;
 	for (struct json_each e = json_each(there); json_next(&e, &name, &value);)
-		if (is_custom(name) && !json_get_slice(ours, arena_text(memory, name)).len)
+		if (is_custom(name) && slice_trim(json_slice(value)).len &&
+		    !value_of(ours, name, memory).len)
 			return false;
 	return true;
 }
 
 static bool same_field(const struct json *a, const struct json *b, const char *name)
 {
-	struct slice value = json_get_slice(a, name);
+	struct slice value = slice_trim(json_get_slice(a, name));
 
-	return value.len && slice_eq_nocase(value, json_get_slice(b, name));
+	return value.len && slice_eq_nocase(value, slice_trim(json_get_slice(b, name)));
 }
 
 static void load(struct query *q, const struct issuance *is, struct arena *memory,
@@ -170,11 +177,16 @@ static struct issuance with_credential(const struct issuance *is, const struct o
 	return after;
 }
 
+static bool is_parked(const struct issuance *is)
+{
+	return is->state == STATE_HELD || is->state == STATE_REFUSED;
+}
+
 static enum orphan_taken adopt(const struct issuance *is, const struct orphan *o,
 			       struct issuance *after)
 {
 	*after = with_credential(is, o);
-	if (o->draft && is->state == STATE_HELD) {
+	if (o->draft && is_parked(is)) {
 		after->held_from = STATE_DRAFT;
 		return ORPHAN_ADOPTED;
 	}
@@ -198,6 +210,17 @@ static void hold(const struct issuance *is, const struct orphan *o, struct arena
 			: "somebody whom nothing here explains");
 }
 
+/*
+ * What is held for a value has some of its fields only, and others may have the same. It is looked at
+ * again when it goes on, and has them all.
+ */
+static bool has_its_fields(const struct issuance *is)
+{
+	return is->fields &&
+	       !(is->state == STATE_HELD && (is->hold == HOLD_MISSING_EMAIL ||
+					     is->hold == HOLD_REQUIRED || is->hold == HOLD_FIELD));
+}
+
 enum orphan_taken orphan_take(struct db *db, const struct issuance *is,
 			      const struct orphan_look *look, struct arena *memory,
 			      struct issuance *after)
@@ -205,9 +228,9 @@ enum orphan_taken orphan_take(struct db *db, const struct issuance *is,
 	struct orphan o = { 0 };
 	enum orphan_taken taken = ORPHAN_HELD;
 
-	if (!is->fields || !find(db, is, look, memory, &o))
+	if (!has_its_fields(is) || !find(db, is, look, memory, &o))
 		return ORPHAN_NONE;
-	if (!o.same && is->state == STATE_HELD)
+	if (!o.same && is_parked(is))
 		return ORPHAN_NONE; /* nothing leaves anyway; looked at again when it goes on */
 	if (o.same)
 		taken = adopt(is, &o, after);

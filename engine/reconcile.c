@@ -365,7 +365,8 @@ static void report_orphans(struct reconcile *r)
 }
 
 #define OF_ACCOUNT "SELECT id FROM issuance WHERE action_account = ?1 AND "
-#define WITHOUT_CREDENTIAL "credential IS NULL AND state IN ('planned', 'creating', 'held')"
+#define WITHOUT_CREDENTIAL                                                                         \
+	"credential IS NULL AND state IN ('planned', 'creating', 'held', 'refused')"
 #define BY_EVENT " ORDER BY at_ms, id"
 
 static enum rc compare(struct reconcile *r, struct err *err)
@@ -381,7 +382,7 @@ static enum rc compare(struct reconcile *r, struct err *err)
 		for_each(
 			r,
 			OF_ACCOUNT
-			"credential IS NOT NULL AND (state IN ('issuing', 'held') OR (state = 'draft'"
+			"credential IS NOT NULL AND (state IN ('issuing', 'held', 'refused') OR (state = 'draft'"
 			" AND do_issue = 1) OR (state = 'issued' AND do_send = 1))" BY_EVENT,
 			park_issued);
 	for_each(r, OF_ACCOUNT "state IN ('planned', 'creating')" BY_EVENT, report_missed);

@@ -143,6 +143,24 @@ int64_t restored_count_write(struct db *db)
 }
 
 /* Its sign of life, where it has none, is as old as can be: whatever a reconcile finds is suspect. */
+static void mark_restored(struct db *db, const char *account, const char *why)
+{
+	db_run(db,
+	       "INSERT INTO action (account, alive_ms, restored) VALUES (?1, 0, ?2)"
+	       " ON CONFLICT (account) DO UPDATE SET restored = excluded.restored",
+	       "tt", account, why);
+}
+
+static void mark_known_restored(struct db *db, const char *why)
+{
+	db_run(db,
+	       "INSERT INTO action (account, alive_ms, restored)"
+	       " SELECT DISTINCT action_account, 0, ?1 FROM issuance WHERE true"
+	       " ON CONFLICT (account) DO NOTHING",
+	       "t", why);
+	db_run(db, "UPDATE action SET restored = ?1", "t", why);
+}
+
 void restored_look_at_mark(struct db *db, const struct table *table)
 {
 	int64_t known = writes(db), mark = db_mark(db);
@@ -155,10 +173,8 @@ void restored_look_at_mark(struct db *db, const struct table *table)
 		 (long long)(mark - known));
 	for (size_t i = 0; i < table->n_account; i++)
 		if (registry_action(table->account[i].type))
-			db_run(db,
-			       "INSERT INTO action (account, alive_ms, restored) VALUES (?1, 0, ?2)"
-			       " ON CONFLICT (account) DO UPDATE SET restored = excluded.restored",
-			       "tt", table->account[i].name, why);
+			mark_restored(db, table->account[i].name, why);
+	mark_known_restored(db, why);
 	set_writes(db, mark);
 }
 

@@ -59,7 +59,7 @@ void restored_note_life(const struct restored *r);
 int64_t restored_count_write(struct db *db);
 /*
  * At a load, part of its transaction: where the state is older than its mark, every action account
- * of the table is restored.
+ * of the table is restored, and every one that the state knows, though none declares it now.
  */
 void restored_look_at_mark(struct db *db, const struct table *table);
 
