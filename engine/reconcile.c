@@ -140,7 +140,7 @@ static enum rc forget_reads(struct reconcile *r, struct err *err)
 	       " coalesce((SELECT min(start_ms) FROM watch w WHERE w.account = source.account), cursor_ms))",
 	       "");
 	db_run(r->db, "UPDATE contact SET watches = ''", "");
-	db_run(r->db, "UPDATE list SET probe = '', scanned_ms = 0", "");
+	db_run(r->db, "UPDATE list SET probe = ''", "");
 	return db_commit(r->db, err);
 }
 

@@ -54,7 +54,12 @@ struct hub_list {
 	struct str id;	       /* empty: not resolved */
 	struct watch **served; /* the watches that a scan of this id serves, in the load's arena */
 	size_t n_served;
-	bool missing;	  /* 404: asked for again now and then */
+	bool missing; /* 404: asked for again now and then */
+	bool assumed; /* the id is not sure: asked for again at the next poll, and used until then */
+	bool doubted;	/* its name leads elsewhere: likewise, and the id serves nobody */
+	bool confirmed; /* resolved in this poll */
+	bool told;	/* that it is not there */
+	int64_t seen_ms; /* HubSpot's clock: its name led to this id then, or nowhere; 0: not asked yet */
 	struct str probe; /* what the last probe said */
 	bool processing;
 	int active; /* as the state has it; -1: not known since the load */
@@ -262,6 +267,9 @@ bool hubspot_listens(const struct source *s, const char *path);
 void hubspot_hear(struct source *s, const struct message *m, struct arena *memory,
 		  struct heard *out);
 
+/* What we say of HubSpot's clock may be wrong by less. */
+#define READING_MS (2 * MS_SECOND)
+
 /* ---- lists.c, for probe.c and scan.c ------------------------------------- */
 
 /* Begins a GET or POST of the poll whose answer goes to `done`. */
@@ -269,6 +277,23 @@ void list_ask(struct source *s, const char *method, char *url, struct json *body
 	      const char *member, call_done *done, void *arg);
 /* Says in the log what is wrong with the list. */
 void list_problem(const struct source *s, const struct hub_list *l, const char *fact);
+/* Likewise that it is not there: once, until the probe finds it. */
+void list_not_there(const struct source *s, struct hub_list *l, const char *fact);
+/* Its id is the list that the rules mean, as far as anybody knows. */
+bool list_leads(const struct hub_list *l);
+/* Which watches each list serves, where that is not known: `linked` is false. */
+void lists_link(struct source *s);
+/* Its name leads to this id again: who joined that meanwhile, as the scans of another rule's list showed. */
+void list_comes_back(struct source *s, const struct hub_list *l, struct slice id);
+/* The watch's activation by HubSpot's clock, and not earlier than rules were loaded: `since:` is. */
+int64_t list_activated_ms(const struct source *s, const struct watch *w);
+/* A time that a list tells of itself; 0 where it does not. */
+int64_t list_time(const struct json *list, const char *key);
+
+/* ---- scan.c, for lists.c and probe.c -------------------------------------- */
+
+/* Who is known to have joined since the watch's activation, by scans that served others: those joins are to be decided. */
+void list_take_known(struct source *s, const struct watch *w, struct slice list_id);
 
 /* ---- lists.c, for surveys, too ------------------------------------------ */
 

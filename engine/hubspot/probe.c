@@ -8,6 +8,17 @@
 
 #define PROBE_MOST 500 /* lists of one probe */
 #define SCAN_EVERY_MS MS_HOUR
+#define BUILT_WITHIN_MS                                                                            \
+	MS_DAY /* a list that was seen unfinished, and not looked at since, is complete by then */
+
+/* Nobody has use for what the list shows: it is the baseline of all its watches once it is complete. */
+static bool is_waited_for(const struct hub_list *l)
+{
+	for (size_t i = 0; i < l->n_served; i++)
+		if (!l->served[i]->building)
+			return false;
+	return l->processing && l->n_served;
+}
 
 static bool is_building(const struct hub_list *l)
 {
@@ -48,7 +59,7 @@ static bool scan_is_due(struct source *s, const struct hub_list *l)
 		      !long_ago(now, query_integer(q, 2), overlap);
 		query_end(q);
 	}
-	return due || is_building(l);
+	return due;
 }
 
 bool list_is_processing(const struct json *list)
@@ -69,27 +80,47 @@ static void take_probe(struct hub_list *l, const struct json *list)
 	l->processing = list_is_processing(list);
 }
 
+static void set_building(struct source *s, struct watch *w, int building, int64_t start_ms)
+{
+	w->building = building;
+	if (w->start_ms < start_ms)
+		w->start_ms = start_ms;
+	db_run(s->db, "UPDATE watch SET building = ?2, start_ms = max(start_ms, ?3) WHERE id = ?1",
+	       "iii", w->id, (int64_t)building, start_ms);
+}
+
+/* It is being built for the first time since it was made, or its filters edited, after the watch's activation. */
+static bool is_built_anew(const struct source *s, const struct watch *w, const struct json *list)
+{
+	int64_t after_ms = list_activated_ms(s, w) + READING_MS;
+
+	return list_time(list, "filtersUpdatedAt") > after_ms ||
+	       list_time(list, "createdAt") > after_ms;
+}
+
 /*
  * A list that was being built when its rule was activated: what it holds when it is complete is no news, so its
- * activation moves on until then: to the latest that the answer may be of. Rows may show up later than their own times, hence no snapshot.
+ * activation moves on until then: to the latest that the answer may be of, but no further than a day past the last
+ * one that showed it unfinished. Rows may show up later than their own times, hence no snapshot.
  */
-static void note_building(struct source *s, const struct hub_list *l, int64_t seen_ms)
+static void note_building(struct source *s, const struct hub_list *l, struct watch *w,
+			  const struct json *list)
 {
-	for (size_t i = 0; i < l->n_served; i++) {
-		struct watch *w = l->served[i];
-		if (!w->building || (w->building == 2 && !l->processing))
-			continue;
-		if (w->building == 2)
-			log_line(s->world->log, LOG_INFO,
-				 "list is still being built: its members will be the baseline",
-				 "account", s->name, "list", l->target, NULL);
-		/* Until there is an activation, none can be moved. */
-		w->building = l->processing || w->start_ms == INT64_MAX;
-		if (w->start_ms < seen_ms)
-			w->start_ms = seen_ms;
-		db_run(s->db,
-		       "UPDATE watch SET building = ?2, start_ms = max(start_ms, ?3) WHERE id = ?1",
-		       "iii", w->id, (int64_t)w->building, seen_ms);
+	int64_t seen_ms = hub_latest_ms(s);
+	bool known = w->start_ms != INT64_MAX; /* until there is an activation, none can be moved */
+
+	if (l->processing && w->building == 2 && !(known && is_built_anew(s, w, list))) {
+		log_line(s->world->log, LOG_INFO,
+			 "list is still being built: its members will be the baseline", "account",
+			 s->name, "list", l->target, NULL);
+		set_building(s, w, 1, seen_ms);
+	} else if (l->processing && w->building == 1) {
+		set_building(s, w, 1, seen_ms);
+	} else if (known) {
+		if (w->building == 1 && seen_ms > w->start_ms + BUILT_WITHIN_MS)
+			seen_ms = w->start_ms + BUILT_WITHIN_MS;
+		set_building(s, w, 0, w->building == 1 ? seen_ms : w->start_ms);
+		list_take_known(s, w, str_slice(&l->id));
 	}
 }
 
@@ -116,23 +147,85 @@ static void note_kind(struct source *s, struct hub_list *l, const struct json *l
 	       s->name, str_slice(&l->id), (int64_t)active);
 }
 
+/* Not there, or there under another name: what its own name leads to is asked for at the next poll. */
+static void doubt(struct source *s, struct hub_list *l)
+{
+	/* HubSpot's two answers of one poll differ: neither is sure. */
+	if (l->confirmed) {
+		l->assumed = true;
+		return;
+	}
+	l->doubted = true;
+	s->linked = false;
+}
+
+static void not_shown(struct source *s, struct hub_list *l)
+{
+	list_not_there(s, l, "the list is gone: the rules that name it stay quiet");
+	if (l->by_name)
+		doubt(s, l);
+	else
+		l->missing = true;
+}
+
+static bool has_stored_name(struct source *s, const struct hub_list *l, struct slice name)
+{
+	return db_exists(s->db,
+			 "SELECT 1 FROM list WHERE account = ?1 AND target = ?2 AND by_name = ?3"
+			 " AND name = ?4",
+			 "ttis", s->name, l->target, (int64_t)l->by_name, name);
+}
+
+/* The list as the probe shows it: whether it still is the one that the rules name. */
+static void judge_name(struct source *s, struct hub_list *l, const struct json *list,
+		       int64_t began_ms)
+{
+	struct slice name = json_get_slice(list, "name");
+
+	if (name.len && !has_stored_name(s, l, name)) {
+		if (l->by_name)
+			doubt(s, l);
+		else
+			db_run(s->db,
+			       "UPDATE list SET name = ?3 WHERE account = ?1 AND target = ?2 AND by_name = 0",
+			       "tts", s->name, l->target, name);
+		return;
+	}
+	if (l->doubted) {
+		s->linked = false;
+		list_comes_back(s, l, str_slice(&l->id));
+	}
+	l->assumed = l->doubted = false;
+	l->seen_ms = began_ms;
+}
+
 /* What the probe says of one list that was asked for. */
 static void judge_probe(struct source *s, struct hub_list *l, const struct reply *answer)
 {
-	const struct json *found = find_list(answer->json, l);
+	const struct json *list = find_list(answer->json, l);
 
-	if (!found) {
-		if (!l->missing)
-			list_problem(s, l, "the list is gone: the rules that name it stay quiet");
-		l->missing = true;
-		return;
-	}
-	l->missing = false;
-	take_probe(l, found);
-	note_kind(s, l, found);
-	note_building(s, l, hub_latest_ms(s));
-	l->scan_due = is_started(l) && scan_is_due(s, l) && !(l->processing && is_building(l));
+	l->scan_due = false;
 	l->scan = 0;
+	if (!list) {
+		not_shown(s, l);
+	} else {
+		judge_name(s, l, list, answer->began_ms);
+		l->missing = false;
+	}
+	l->confirmed = false;
+	if (!list || !list_leads(l))
+		return;
+	if (l->told)
+		log_line(s->world->log, LOG_INFO, "the list is there again", "account", s->name,
+			 "list", l->target, NULL);
+	l->told = false;
+	take_probe(l, list);
+	note_kind(s, l, list);
+	bool first = is_building(l);
+	for (size_t i = 0; i < l->n_served; i++)
+		if (l->served[i]->building)
+			note_building(s, l, l->served[i], list);
+	l->scan_due = is_started(l) && (first || scan_is_due(s, l)) && !is_waited_for(l);
 }
 
 /* One past the last list of the slice that is being probed. */
@@ -181,6 +274,7 @@ void probe_step(struct source *s)
 	struct arena memory;
 
 	if (s->cursor >= s->lists) {
+		lists_link(s);
 		phase_next(s, PHASE_SCAN);
 		return;
 	}

@@ -37,6 +37,20 @@ static void add_join(struct source *s, const struct watch *w, const struct membe
 	inbox_wait(s->db, s->name, m->contact, &join);
 }
 
+void list_take_known(struct source *s, const struct watch *w, struct slice list_id)
+{
+	char came[CAME_TEXT];
+
+	db_run(s->db,
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, came, scan)"
+	       " SELECT ?1, account, contact, joined_ms, joined_ms + ?4, '', '', ?5, scan FROM membership m"
+	       " WHERE account = ?2 AND list_id = ?3 AND joined_ms > ?6 AND gone_ms IS NULL"
+	       " AND NOT EXISTS (SELECT 1 FROM decided WHERE watch = ?1 AND contact = m.contact"
+	       " AND at_ms >= m.joined_ms) ON CONFLICT (watch, contact, at_ms) DO NOTHING",
+	       "itsiti", w->id, s->name, list_id, w->settle_ms,
+	       came_text(CAME_LIST, hub_wall_ms(s), came), w->start_ms);
+}
+
 /* Notes the member; true where it was not known, or had joined before and joins again. */
 static bool store_member(struct source *s, const struct hub_list *l, const struct member *m)
 {
@@ -67,9 +81,10 @@ static void take_member(struct source *s, struct hub_list *l, const struct membe
 	l->found += fresh;
 	for (size_t i = 0; i < l->n_served; i++) {
 		const struct watch *w = l->served[i];
-		if (m->joined_ms <= w->start_ms)
+		/* What it holds while it is being built is the baseline, and taken once it is complete. */
+		if (m->joined_ms <= w->start_ms || w->building)
 			continue;
-		if (fresh || w->building)
+		if (fresh)
 			add_join(s, w, m, l->scan);
 	}
 }
@@ -95,22 +110,18 @@ static void end_scan(struct source *s, struct hub_list *l)
 	       "UPDATE membership SET gone_ms = ?4 WHERE account = ?1 AND list_id = ?2 AND scan < ?3"
 	       " AND gone_ms IS NULL",
 	       "tsii", s->name, str_slice(&l->id), l->scan, hub_now_ms(s));
-	db_run(s->db,
-	       "UPDATE list SET scan = ?3, scanned_ms = ?4,"
-	       " news_ms = CASE WHEN probe <> ?5 OR ?6 > 0 THEN ?7 ELSE news_ms END, probe = ?5"
-	       " WHERE account = ?1 AND list_id = ?2",
-	       "tsiisii", s->name, str_slice(&l->id), l->scan, l->scan_began_ms,
-	       str_slice(&l->probe), l->found, now);
-	for (size_t i = 0; i < l->n_served; i++) {
-		struct watch *w = l->served[i];
-		if (!w->building)
+	for (size_t i = 0; i < s->lists; i++) {
+		struct hub_list *same = &s->list[i];
+		if (!list_leads(same) || !slice_eq(str_slice(&same->id), str_slice(&l->id)))
 			continue;
-		w->building = 0;
-		db_run(s->db, "UPDATE watch SET building = 0 WHERE id = ?1", "i", w->id);
+		db_run(s->db,
+		       "UPDATE list SET scan = ?4, scanned_ms = ?5,"
+		       " news_ms = CASE WHEN probe <> ?6 OR ?7 > 0 THEN ?8 ELSE news_ms END, probe = ?6"
+		       " WHERE account = ?1 AND target = ?2 AND by_name = ?3",
+		       "ttiiisii", s->name, same->target, (int64_t)same->by_name, l->scan,
+		       l->scan_began_ms, str_slice(&l->probe), l->found, now);
+		same->scan_due = false;
 	}
-	for (size_t i = 0; i < s->lists; i++)
-		if (slice_eq(str_slice(&s->list[i].id), str_slice(&l->id)))
-			s->list[i].scan_due = false;
 	l->scan = 0;
 }
 

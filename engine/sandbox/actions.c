@@ -122,6 +122,11 @@ static enum rc act_list_delete(struct act *a)
 	return sandbox_list_delete(a->sb, a->call->now_ms, number_of(a, "list", 0), &a->err);
 }
 
+static enum rc act_list_restore(struct act *a)
+{
+	return sandbox_list_restore(a->sb, a->call->now_ms, number_of(a, "list", 0), &a->err);
+}
+
 static enum rc act_list_rename(struct act *a)
 {
 	return sandbox_list_rename(a->sb, a->call->now_ms, number_of(a, "list", 0),
@@ -130,8 +135,8 @@ static enum rc act_list_rename(struct act *a)
 
 static enum rc act_processing(struct act *a)
 {
-	return sandbox_list_processing(a->sb, number_of(a, "list", 0), truth_of(a, "processing"),
-				       &a->err);
+	return sandbox_list_processing(a->sb, a->call->now_ms, number_of(a, "list", 0),
+				       truth_of(a, "processing"), &a->err);
 }
 
 static enum rc act_join(struct act *a)
@@ -339,6 +344,7 @@ static const struct action {
 	{ "merge", "primary, other, into?", act_merge },
 	{ "list", "name, kind?, id?", act_list },
 	{ "list-delete", "list", act_list_delete },
+	{ "list-restore", "list", act_list_restore },
 	{ "list-rename", "list, name", act_list_rename },
 	{ "processing", "list, processing (true, false)", act_processing },
 	{ "join", "list, contact", act_join },

@@ -37,6 +37,8 @@ static struct json *list_json(struct call *call, const struct list *l)
 	json_set_integer(out, "size", (int64_t)list_size(l, call->now_ms));
 	json_set_text(out, "createdAt", call_stamp(call, l->created_ms));
 	json_set_text(out, "updatedAt", call_stamp(call, l->updated_ms));
+	if (strcmp(l->kind, "MANUAL") != 0)
+		json_set_text(out, "filtersUpdatedAt", call_stamp(call, l->filters_ms));
 	json_set_text(out, "createdById", "1");
 	json_set_text(out, "updatedById", "1");
 	return out;

@@ -75,6 +75,7 @@ struct list {
 	bool processing, deleted;
 	int64_t version;
 	int64_t created_ms, updated_ms;
+	int64_t filters_ms;    /* when what it is built from was last changed */
 	struct member *member; /* every join there ever was, in order */
 	size_t members, member_cap;
 };

@@ -109,7 +109,7 @@ enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char 
 	l->name = arena_text(&sb->memory, slice_of(name));
 	l->kind = kinds[k];
 	l->version = 1;
-	l->created_ms = l->updated_ms = now_ms;
+	l->created_ms = l->updated_ms = l->filters_ms = now_ms;
 	if (l->id >= p->next_list)
 		p->next_list = l->id + 1;
 	p->list = mem_grow(p->list, &p->list_cap, p->lists + 1, sizeof(struct list *));
@@ -125,13 +125,17 @@ static enum rc find_list(struct sandbox *sb, int64_t id, struct list **out, stru
 	return *out ? RC_OK : err_set(err, RC_INVALID, "there is no list %lld", (long long)id);
 }
 
-enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing, struct err *err)
+enum rc sandbox_list_processing(struct sandbox *sb, int64_t now_ms, int64_t id, bool processing,
+				struct err *err)
 {
 	struct list *l;
 	enum rc rc = find_list(sb, id, &l, err);
 
-	if (rc == RC_OK)
-		l->processing = processing;
+	if (rc != RC_OK)
+		return rc;
+	if (processing && !l->processing)
+		l->filters_ms = now_ms;
+	l->processing = processing;
 	return rc;
 }
 
@@ -160,6 +164,19 @@ enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id, stru
 		l->updated_ms = now_ms;
 	}
 	return rc;
+}
+
+enum rc sandbox_list_restore(struct sandbox *sb, int64_t now_ms, int64_t id, struct err *err)
+{
+	struct list *l = any_list(sb, id);
+
+	if (!l || !l->deleted)
+		return err_set(err, RC_INVALID, "no list %lld was deleted", (long long)id);
+	if (list_named(sb, slice_of(l->name)))
+		return err_set(err, RC_INVALID, "there is a list '%s' by now", l->name);
+	l->deleted = false;
+	l->updated_ms = now_ms;
+	return RC_OK;
 }
 
 static enum rc find_both(struct sandbox *sb, int64_t list, int64_t contact, struct list **l,

@@ -127,13 +127,16 @@ enum rc sandbox_merge(struct sandbox *sb, int64_t now_ms, int64_t primary, int64
 /* kind: "MANUAL" (or NULL), "DYNAMIC", "SNAPSHOT". id 0 draws one. Names ignore case. */
 enum rc sandbox_list(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name,
 		     const char *kind, int64_t *out_id, struct err *err) MUST_CHECK;
-/* Changes what the list says of itself; its rows show as they are. */
-enum rc sandbox_list_processing(struct sandbox *sb, int64_t id, bool processing,
+/* Changes what the list says of itself, as an edit of its filters does; its rows show as they are. */
+enum rc sandbox_list_processing(struct sandbox *sb, int64_t now_ms, int64_t id, bool processing,
 				struct err *err) MUST_CHECK;
 enum rc sandbox_list_rename(struct sandbox *sb, int64_t now_ms, int64_t id, const char *name,
 			    struct err *err) MUST_CHECK;
 enum rc sandbox_list_delete(struct sandbox *sb, int64_t now_ms, int64_t id,
 			    struct err *err) MUST_CHECK;
+/* With the members that it had. */
+enum rc sandbox_list_restore(struct sandbox *sb, int64_t now_ms, int64_t id,
+			     struct err *err) MUST_CHECK;
 /* Joining twice is no second join; leaving without being in is RC_INVALID. */
 enum rc sandbox_join(struct sandbox *sb, int64_t now_ms, int64_t list, int64_t contact,
 		     struct err *err) MUST_CHECK;

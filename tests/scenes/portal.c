@@ -165,8 +165,41 @@ static enum rc do_restore(struct life *l, const struct node *map, struct err *er
 
 static enum rc do_processing(struct life *l, const struct node *map, struct err *err)
 {
-	return sandbox_list_processing(l->sandbox, node_number(map, "list"),
+	return sandbox_list_processing(l->sandbox, l->sim.now_ms, node_number(map, "list"),
 				       node_is_text(node_get(map, "on"), "true"), err);
+}
+
+static enum rc do_make_list(struct life *l, const struct node *map, struct err *err)
+{
+	struct arena memory;
+
+	arena_init(&memory);
+	enum rc rc = portal_make_list(l, l->sim.now_ms, node_number(map, "list"),
+				      node_word(map, "name", NULL, &memory),
+				      node_word(map, "kind", "MANUAL", &memory), err);
+	arena_release(&memory);
+	return rc;
+}
+
+static enum rc do_rename_list(struct life *l, const struct node *map, struct err *err)
+{
+	struct arena memory;
+
+	arena_init(&memory);
+	enum rc rc = sandbox_list_rename(l->sandbox, l->sim.now_ms, node_number(map, "list"),
+					 node_word(map, "name", "", &memory), err);
+	arena_release(&memory);
+	return rc;
+}
+
+static enum rc do_delete_list(struct life *l, const struct node *map, struct err *err)
+{
+	return sandbox_list_delete(l->sandbox, l->sim.now_ms, node_number(map, "list"), err);
+}
+
+static enum rc do_restore_list(struct life *l, const struct node *map, struct err *err)
+{
+	return sandbox_list_restore(l->sandbox, l->sim.now_ms, node_number(map, "list"), err);
 }
 
 static enum rc do_fault(struct life *l, const struct node *map, struct err *err)
@@ -285,6 +318,10 @@ const struct step_word portal_words[] = {
 	{ "delete", do_delete },
 	{ "restore", do_restore },
 	{ "list-processing", do_processing },
+	{ "make-list", do_make_list },
+	{ "rename-list", do_rename_list },
+	{ "delete-list", do_delete_list },
+	{ "restore-list", do_restore_list },
 	{ "certifier", do_fault },
 	{ "hubspot", do_fault },
 	{ "attribute", do_attribute },

@@ -103,7 +103,8 @@ static bool set_lists(struct life *l, int64_t before_ms)
 			rc = sandbox_join(l->sandbox, before_ms, node_number(n, "id"),
 					  strtoll(m->text.ptr, NULL, 10), &err);
 		if (rc == RC_OK && node_is_text(node_get(n, "processing"), "true"))
-			rc = sandbox_list_processing(l->sandbox, node_number(n, "id"), true, &err);
+			rc = sandbox_list_processing(l->sandbox, before_ms, node_number(n, "id"),
+						     true, &err);
 	}
 	arena_release(&memory);
 	return rc == RC_OK || life_trouble(l, "lists", err.text);

@@ -337,7 +337,8 @@ static void do_built(struct life *l, const struct step *s, int contact)
 	struct err err;
 
 	(void)contact;
-	if (sandbox_list_processing(l->sandbox, l->sc->list[s->list].id, false, &err) == RC_OK)
+	if (sandbox_list_processing(l->sandbox, l->sim.now_ms, l->sc->list[s->list].id, false,
+				    &err) == RC_OK)
 		l->portal.list[s->list]->built_ms = l->sim.now_ms;
 }
 
@@ -526,7 +527,8 @@ static bool set_stage(struct life *l)
 		struct model_list *list = model_add_list(&l->portal, sc->list[i].id,
 							 sc->list[i].name);
 		if (sc->list[i].building &&
-		    sandbox_list_processing(l->sandbox, sc->list[i].id, true, &err) == RC_OK)
+		    sandbox_list_processing(l->sandbox, before_ms, sc->list[i].id, true, &err) ==
+			    RC_OK)
 			list->built_ms = INT64_MAX;
 	}
 	return true;

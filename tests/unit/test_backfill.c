@@ -591,7 +591,7 @@ static void a_source_that_cannot_be_read(void **state)
 	assert_outcome(p, BACKFILL_ISSUED, 1);
 	make_list(p);
 	daemon_pass(p);
-	assert_int_equal(sandbox_list_processing(p->sandbox, 42, true, &err), RC_OK);
+	assert_int_equal(sandbox_list_processing(p->sandbox, p->sim.now_ms, 42, true, &err), RC_OK);
 	assert_refused(p, RC_REFUSED, "still being built");
 	assert_int_equal(sandbox_list_delete(p->sandbox, p->sim.now_ms, 42, &err), RC_OK);
 	assert_refused(p, RC_REFUSED, "does not exist");

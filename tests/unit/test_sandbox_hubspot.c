@@ -613,7 +613,7 @@ static void test_list_get(void **state)
 	assert_int_equal(wire(&w, "GET", LISTS "/43", NULL), 404);
 	wire(&w, "GET", LISTS "?listIds=42&listIds=43", NULL);
 	assert_int_equal(json_count(json_get(w.json, "lists")), 1);
-	assert_int_equal(sandbox_list_processing(w.sb, 42, true, &err), RC_OK);
+	assert_int_equal(sandbox_list_processing(w.sb, w.now_ms, 42, true, &err), RC_OK);
 	wire(&w, "GET", LISTS "/42", NULL);
 	assert_member(&w, "list.processingStatus", "PROCESSING");
 	assert_int_equal(sandbox_list(w.sb, T0, 0, "COURSE graduates", NULL, NULL, &err),
