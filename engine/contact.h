@@ -35,7 +35,7 @@ struct contact {
 	bool gone;		   /* deleted: nothing below is set */
 	const char *const *merged; /* other ids that it absorbed */
 	size_t n_merged;
-	/* newest entry that says it was made by a merge, 0 where none does */
+	/* newest entry that says it was made by a merge, or what else says when one was; 0 where nothing does */
 	int64_t merge_entry_ms;
 	int64_t created_ms;
 	int64_t modified_ms;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "engine/hubspot/hub.h"
 
 #define MOST_WITH_HISTORY 50
@@ -13,7 +14,8 @@
 #define VERSIONS_KEPT 45 /* of one property of a contact: facts/hubspot.md 2.3 */
 
 /* What is read of every contact beside what rules name. */
-static const char *const always[] = { "lastmodifieddate", "createdate", "hs_merged_object_ids" };
+static const char *const always[] = { "lastmodifieddate", "createdate", "hs_merged_object_ids",
+				      "hs_calculated_merged_vids" };
 
 static bool is_always(const char *name)
 {
@@ -183,19 +185,42 @@ static void read_properties(const struct source *s, const struct json *row, stru
 	}
 }
 
+/*
+ * Ids, `;` between; the older property may say after each, and a `:`, when that merge was. It is not later than the
+ * contact's last change, which it is itself.
+ */
+static void add_merged(struct slice ids, struct map *known, struct arena *memory, struct contact *c,
+		       const char **list)
+{
+	while (ids.len) {
+		struct slice when, id;
+		(void)slice_cut(&ids, ';', &when);
+		(void)slice_cut(&when, ':', &id);
+		id = slice_trim(id);
+		if (!hub_id_valid(id) || slice_is(id, c->id))
+			continue;
+		if (!map_put(known, id, c))
+			list[c->n_merged++] = arena_text(memory, id);
+		int64_t at_ms = time_of(slice_trim(when));
+		if (at_ms > c->merge_entry_ms && at_ms <= c->modified_ms)
+			c->merge_entry_ms = at_ms;
+	}
+}
+
 static void read_merged(const struct json *properties, struct arena *memory, struct contact *c)
 {
-	struct slice ids = json_get_slice(properties, "hs_merged_object_ids");
-	const char **list = arena_alloc(memory, (ids.len / 2 + 2) * sizeof(*list));
+	struct slice ids = json_get_slice(properties, "hs_merged_object_ids"),
+		     older = json_get_slice(properties, "hs_calculated_merged_vids");
+	const char **list = arena_alloc(memory, (ids.len / 2 + older.len / 2 + 3) * sizeof(*list));
+	struct map known;
 
-	while (ids.len) {
-		struct slice one;
-		(void)slice_cut(&ids, ';', &one);
-		one = slice_trim(one);
-		if (hub_id_valid(one) && !slice_is(one, c->id))
-			list[c->n_merged++] = arena_text(memory, one);
-	}
 	c->merged = list;
+	if (!ids.len && !older.len)
+		return;
+	map_init(&known);
+	add_merged(ids, &known, memory, c, list);
+	add_merged(older, &known, memory, c, list);
+	map_release(&known);
 }
 
 static void read_contact(const struct source *s, const struct json *row, struct arena *memory,

@@ -230,6 +230,7 @@ const struct option_row option_rows[] = {
 	ROW(merge_rejoins, OPTION_FLAG, "a merge stamps memberships with its own time"),
 	ROW(merge_computes_ms, OPTION_NUMBER,
 	    "an active list has a merge's result this much later, stamped then"),
+	ROW(merge_tells_vids, OPTION_FLAG, "merged ids stand in the older property"),
 	ROW(same_value_writes, OPTION_FLAG, "writing the same value adds an entry"),
 	ROW(rate_limits, OPTION_FLAG, "enforce the rate limits"),
 	ROW(certifier_search_lag_ms, OPTION_NUMBER,

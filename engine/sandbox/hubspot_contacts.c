@@ -95,8 +95,11 @@ static void show_property(struct call *call, const struct contact *c, struct sli
 
 	if (!p)
 		return; /* left out without a word: facts 2.1 */
+	/* One of the two has the merged ids, the other is empty. */
+	bool empty = p->kind == (call->sb->options.merge_tells_vids ? PROPERTY_MERGED_IDS
+								    : PROPERTY_MERGED_VIDS);
 	struct slice value = contact_value(c, p, at_ms, &call->memory);
-	if (value.len)
+	if (value.len && !empty)
 		json_set_slice(to, name, value);
 	else
 		json_set_text(to, p->name, NULL);

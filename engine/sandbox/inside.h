@@ -19,6 +19,7 @@ enum property_kind {
 	PROPERTY_MODIFIED, /* lastmodifieddate: from contact.modified */
 	PROPERTY_OBJECT_ID,
 	PROPERTY_MERGED_IDS,
+	PROPERTY_MERGED_VIDS,
 };
 
 struct choice {

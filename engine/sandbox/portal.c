@@ -39,6 +39,8 @@ static const struct {
 	{ "hs_object_id", "Record ID", "number", "number", PROPERTY_OBJECT_ID },
 	{ "hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox",
 	  PROPERTY_MERGED_IDS },
+	{ "hs_calculated_merged_vids", "Merged vids with timestamps of a contact", "string", "text",
+	  PROPERTY_MERGED_VIDS },
 	{ "hs_additional_emails", "Additional email addresses", "enumeration", "checkbox",
 	  PROPERTY_STORED },
 };
@@ -331,6 +333,7 @@ struct slice contact_value(const struct contact *c, const struct property *p, in
 	case PROPERTY_OBJECT_ID:
 		return slice_of(arena_printf(memory, "%lld", (long long)c->id));
 	case PROPERTY_MERGED_IDS:
+	case PROPERTY_MERGED_VIDS:
 		return merged_text(c, memory);
 	case PROPERTY_STORED:
 		break;

@@ -38,6 +38,7 @@ struct sandbox_options {
 	bool merge_writes_entry; /* a merge adds MERGE_OBJECTS entries */
 	bool merge_rejoins;	 /* a merge stamps the result's membership rows with its own time */
 	int64_t merge_computes_ms; /* an active list has the result so much later, stamped then; 0: at once */
+	bool merge_tells_vids;	/* of merges only hs_calculated_merged_vids tells, without times */
 	bool same_value_writes; /* writing the same value adds a history entry */
 	bool rate_limits;	/* enforce 5/s search, 100 per 10 s, Certifier 3/s */
 	int64_t certifier_search_lag_ms;

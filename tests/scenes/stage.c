@@ -43,6 +43,7 @@ struct sandbox *scene_open_sandbox(const struct scene *s, const struct variant *
 	o.merge_rejoins = option_bool(s, "merge-rejoins");
 	o.merge_computes_ms = option_ms(s, "merge-computes", 0);
 	o.merge_writes_entry = option_bool(s, "merge-writes-entry");
+	o.merge_tells_vids = option_bool(s, "merge-tells-vids");
 	o.same_value_writes = option_bool(s, "same-value-writes");
 	o.certifier_trims = option_bool(s, "certifier-trims");
 	o.certifier_email_nocase = option_bool(s, "email-nocase");

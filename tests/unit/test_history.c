@@ -120,10 +120,14 @@ static bool holds(const struct json *list, const char *name)
 
 static void the_body_asks_for_what_rules_read(void **state)
 {
-	static const char *const now[] = {
-		"lastmodifieddate", "createdate", "hs_merged_object_ids", "tier", "email",
-		"firstname",	    "lastname"
-	};
+	static const char *const now[] = { "lastmodifieddate",
+					   "createdate",
+					   "hs_merged_object_ids",
+					   "hs_calculated_merged_vids",
+					   "tier",
+					   "email",
+					   "firstname",
+					   "lastname" };
 	struct read *r = *state;
 	struct json *body = history_body(&r->source, asked("101", "102"), 2);
 	const struct json *names = json_get(body, "properties"),
@@ -150,7 +154,7 @@ static void another_accounts_properties_are_not_asked(void **state)
 
 	r->source.account = 77;
 	struct json *body = history_body(&r->source, asked("101"), 1);
-	assert_int_equal(json_count(json_get(body, "properties")), 3);
+	assert_int_equal(json_count(json_get(body, "properties")), 4);
 	assert_int_equal(json_count(json_get(body, "propertiesWithHistory")), 0);
 	assert_int_equal(history_most(&r->source), 100);
 	json_free(body);
@@ -348,6 +352,27 @@ static void whom_it_absorbed(void **state)
 		5);
 }
 
+static void whom_it_absorbed_by_the_older_property(void **state)
+{
+	struct read *r = *state;
+	const int64_t jan = INT64_C(1767225600000);
+	const struct contact *c = read_row(
+		r,
+		"\"properties\":{\"lastmodifieddate\":\"2026-01-04T00:00:00Z\",\"hs_merged_object_ids\":\"7\","
+		"\"hs_calculated_merged_vids\":\"7:1767225600000; 8 : 1767225600001;9;:5;101:1767225600002;x:1767225600003\"}");
+
+	assert_int_equal(c->n_merged, 3);
+	assert_string_equal(c->merged[0], "7");
+	assert_string_equal(c->merged[1], "8");
+	assert_string_equal(c->merged[2], "9");
+	assert_int_equal(c->merge_entry_ms, jan + 1);
+	/* What is no time, or later than all that happened to the contact, tells nothing. */
+	c = read_row(r, "\"properties\":{\"lastmodifieddate\":\"2026-01-04T00:00:00Z\","
+			"\"hs_calculated_merged_vids\":\"7:1893456000000;8:x;9:\"}");
+	assert_int_equal(c->n_merged, 3);
+	assert_int_equal(c->merge_entry_ms, 0);
+}
+
 /* ---- the answer ----------------------------------------------------------- */
 
 static void what_the_answer_is_silent_about_is_left_out(void **state)
@@ -498,6 +523,7 @@ int main(void)
 		reading(when_it_was_made_and_changed),
 		reading(archived_is_gone),
 		reading(whom_it_absorbed),
+		reading(whom_it_absorbed_by_the_older_property),
 		reading(what_the_answer_is_silent_about_is_left_out),
 		reading(a_207_names_those_who_are_gone),
 		reading(one_that_is_gone_alone),
