@@ -16,13 +16,28 @@ struct replanning {
 	struct arena *memory;
 };
 
-/* The rule by which it is planned now; NULL where there is none that could. */
+/* Whether it is the property, or the list, that the rule watches; a named list is the one that its name leads to now. */
+static bool is_its_target(const struct decide *d, const struct rule *rule,
+			  const struct issuance *is)
+{
+	if (!rule->target_is_name)
+		return strcmp(rule->target, is->target) == 0;
+	return db_exists(d->db,
+			 "SELECT 1 FROM list WHERE account = ?1 AND target = ?2 AND by_name = 1"
+			 " AND list_id = ?3",
+			 "ttt", is->source_account, rule->target, is->target);
+}
+
+/*
+ * The rule by which it is planned now; NULL where there is none that could. With another trigger it is another rule,
+ * whatever its name: nobody knows whether the contact qualifies for that.
+ */
 static const struct rule *rule_of(const struct decide *d, const struct issuance *is)
 {
 	const struct rule *rule = table_rule(d->table, is->rule);
 
 	return rule && rule->mode != MODE_OFF && rule->event == is->event &&
-			       rule->source == d->source
+			       rule->source == d->source && is_its_target(d, rule, is)
 		       ? rule
 		       : NULL;
 }
@@ -150,6 +165,8 @@ static bool plan_one(struct replanning *r, const struct issuance *is, const stru
 	return result != PLAN_UNSURE;
 }
 
+static const char not_in_force[] = "its rule is not in force any more";
+
 /*
  * Its draft is at the service, and is not rendered again. Another may have been issued since it was
  * refused: then it is skipped, and its draft removed (engine/sweep.h).
@@ -159,7 +176,7 @@ static void go_on(struct replanning *r, const struct issuance *is, const struct 
 	const char *repeat = rule ? plan_repeats(r->d->db, rule, is) : NULL;
 
 	if (!rule)
-		close(r, is, STATE_HELD, "its rule is not in force any more");
+		close(r, is, STATE_HELD, not_in_force);
 	else
 		close(r, is, repeat ? STATE_SKIPPED : is->held_from, repeat);
 }
@@ -179,7 +196,9 @@ static bool replan_one(struct replanning *r, const struct issuance *is)
 	if (rule)
 		return plan_one(r, is, rule);
 	if (is->replan)
-		close(r, is, STATE_HELD, "its rule is not in force any more");
+		close(r, is, STATE_HELD, not_in_force);
+	else if (is->expire_ms && r->began_ms >= is->expire_ms)
+		close(r, is, STATE_SKIPPED, not_in_force);
 	return true;
 }
 
