@@ -210,13 +210,13 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 	bool new_record = c->created_ms >= merged_ms - SAME_MOMENT_MS;
 	bool several = c->n_merged > (new_record ? 2u : 1u);
 
-	/* A row that is stamped clearly after the merge is a join of its own. */
-	if (!merged_ms || row->at_ms > merged_ms + until_ms)
+	/* A row that is stamped clearly after the merge is a join of its own, and so is one from before the only merge. */
+	if (!merged_ms || row->at_ms > merged_ms + until_ms || (row->moved && !several))
 		return false;
 	int64_t member_ms = row->at_ms < merged_ms ? row->at_ms : merged_ms;
-	/* It may be of an earlier merge, of which no more is known. */
-	if (row->moved || several)
-		member_ms -= until_ms;
+	/* It may be of an earlier merge, of which no more is known, and whose own row of the list nobody saw. */
+	if (several)
+		member_ms -= COMPUTED_ANEW_MS;
 	return db_exists(
 		db,
 		"WITH who (id) AS (SELECT ?2 UNION ALL SELECT old FROM alias WHERE account = ?1 AND contact = ?2)"
