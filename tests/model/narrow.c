@@ -46,14 +46,15 @@ static void join_groups(struct model_verdict *v, struct model_claim *c, struct m
 	}
 }
 
-/* Whether one of the claims kept, which must be met, makes it void. */
-static bool is_void(const struct model_verdict *v, size_t kept, const struct model_claim *c)
+/* The one of the claims kept, which must be met, that makes it void; NULL: none does. */
+static const struct model_claim *voider_of(const struct model_verdict *v, size_t kept,
+					   const struct model_claim *c)
 {
 	for (size_t k = 0; k < kept; k++)
 		if (v->claim[k].group != c->group && v->group[v->claim[k].group].least > 0 &&
 		    repeats(&v->claim[k], c))
-			return true;
-	return false;
+			return &v->claim[k];
+	return NULL;
 }
 
 static void join_earlier(struct model_verdict *v, size_t kept, struct model_claim *c)
@@ -84,9 +85,9 @@ static void settle_groups(struct model_verdict *v)
 
 /*
  * Claims that an earlier one of the rule and contact makes void go; where the earlier one may
- * be met or not, one of them is to be.
+ * be met or not, one of them is to be. Likewise where it may have been refused when they came.
  */
-void verdict_narrow(struct model_verdict *v)
+void verdict_narrow(struct model_verdict *v, bool refuses)
 {
 	size_t kept = 0;
 
@@ -95,9 +96,12 @@ void verdict_narrow(struct model_verdict *v)
 	for (size_t i = 0; i < v->claims; i++) {
 		struct model_claim *c = &v->claim[i];
 		bool narrows = c->event.rule->repeat != REPEATS_EVERY;
-		if (narrows && is_void(v, kept, c))
+		const struct model_claim *voider = narrows ? voider_of(v, kept, c) : NULL;
+		if (voider && !refuses)
 			continue;
-		if (narrows)
+		if (voider)
+			c->group = voider->group;
+		else if (narrows)
 			join_earlier(v, kept, c);
 		v->group[c->group].kept++;
 		v->claim[kept++] = *c;

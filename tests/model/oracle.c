@@ -338,5 +338,5 @@ void oracle_judge(const struct model_story *story, struct model_verdict *out)
 			if (rules->rule[k].mode != MODEL_OFF)
 				judge_rule(&j, i, &rules->rule[k]);
 	}
-	verdict_narrow(out);
+	verdict_narrow(out, story->refuses);
 }

@@ -31,6 +31,7 @@ struct model_story {
 	size_t quiets;
 	int64_t creation_window_ms;
 	int64_t end_ms;
+	bool refuses; /* what is refused may be overtaken by a later event of the rule */
 };
 
 struct model_group {
@@ -57,7 +58,7 @@ struct model_verdict {
 };
 
 /* Part of it: what `repeat:` leaves of the claims; narrow.c. */
-void verdict_narrow(struct model_verdict *v);
+void verdict_narrow(struct model_verdict *v, bool refuses);
 void oracle_judge(const struct model_story *story, struct model_verdict *out);
 void model_verdict_release(struct model_verdict *v);
 

@@ -259,23 +259,12 @@ static void draw_faults(struct scenario *sc, struct dice *d)
 	sc->lose_rate = dice_chance(d, 500) ? 500 : 0;
 }
 
-static bool repeats_nowhere(const struct scenario *sc)
-{
-	bool none = true;
-
-	for (size_t i = 0; i < sc->loads; i++)
-		for (size_t k = 0; k < sc->rules[i].count; k++)
-			none &= sc->rules[i].rule[k].repeat == REPEATS_EVERY;
-	return none;
-}
-
-/* Not where a later event takes the place of what was refused, which is a matter of when. */
 static void draw_refusals(struct scenario *sc)
 {
 	static const int64_t rates[] = { 20, 50, 200 };
 	struct dice d = dice_of(sc->seed, 6);
 
-	if (!repeats_nowhere(sc) || !dice_chance(&d, 400))
+	if (!dice_chance(&d, 400))
 		return;
 	for (int kind = FAULT_400; kind < FAULT_KINDS; kind++)
 		if (dice_chance(&d, 400))

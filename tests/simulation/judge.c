@@ -26,6 +26,8 @@ struct judging {
 
 /* Of these something comes, or would have. */
 #define COUNTS "state NOT IN ('skipped', 'shadow', 'held', 'dropped')"
+/* And these keep `repeat:` from another. */
+#define GIVEN "state NOT IN ('skipped', 'shadow', 'refused', 'dropped')"
 
 static int64_t count_rows(const struct life *l, const char *sql)
 {
@@ -69,6 +71,14 @@ static struct ledger_event event_of(struct query *q, struct arena *memory)
 		.at_ms = query_integer(q, 2),
 		.contact = strtoll(arena_text(memory, query_slice(q, 3)), NULL, 10),
 	};
+}
+
+static bool refuses(const struct life *l)
+{
+	for (int kind = FAULT_400; kind < FAULT_KINDS; kind++)
+		if (l->sc->fault_rate[kind])
+			return true;
+	return false;
 }
 
 /* ---- what a person touched ------------------------------------------------------------- */
@@ -189,9 +199,11 @@ static bool is_of_shadow(const struct judging *j, const struct ledger_event *eve
 /*
  * What a person touched is met, whatever has become of it; what the brake holds was met before.
  * Held by the brake without an address, and approved once there is one, it goes out: the model,
- * which knows of no brake, has it given up.
+ * which knows of no brake, has it given up. Where another may have taken its place while it was
+ * refused (`overtaken`), what came to nothing is met only after the credentials, if it can be; and
+ * never what `repeat:` skipped.
  */
-static void meet_touched(struct judging *j)
+static void meet_touched(struct judging *j, bool overtaken)
 {
 	struct life *l = j->l;
 
@@ -199,17 +211,20 @@ static void meet_touched(struct judging *j)
 		     l->sim.world.db,
 		     "SELECT rule, to_value, at_ms, contact, credential IS NULL, " COUNTS
 		     " FROM issuance"
-		     " WHERE NOT (state = 'held' AND hold = 'brake') AND EXISTS"
+		     " WHERE NOT (state = 'held' AND hold = 'brake')"
+		     " AND NOT (state = 'skipped' AND reason LIKE 'repeat: %') AND EXISTS"
 		     " (SELECT 1 FROM trail WHERE issuance = issuance.id AND who = 'ana')",
 		     "");
 	     query_next(q);) {
 		struct ledger_event *event = arena_alloc(&j->memory, sizeof(*event));
 		*event = event_of(q, &j->memory);
-		bool nothing = query_integer(q, 4) != 0;
-		if (pairs_add(&j->pairs, event))
+		bool nothing = query_integer(q, 4) != 0, came = query_integer(q, 5) != 0;
+		if ((refuses(l) && !came && life_repeats(l, event->rule)) != overtaken)
+			continue;
+		if (pairs_add(&j->pairs, event) || overtaken)
 			continue;
 		if (waits_for_address(l, event->rule))
-			j->unowed += query_integer(q, 5);
+			j->unowed += came;
 		else if (!(nothing && is_of_shadow(j, event)))
 			trouble(l, "%s: nobody was owed what a person touched: contact %lld",
 				event->rule, (long long)event->contact);
@@ -325,6 +340,33 @@ static bool is_for_a_person(const struct judging *j, const struct model_claim *c
 	       has_row(j, claim, OF_EVENT " AND state = 'held' AND hold = 'restored'");
 }
 
+static const struct model_record *last_of(const struct model_record *r)
+{
+	while (r->into)
+		r = r->into;
+	return r;
+}
+
+/* Its retry was skipped, and there is another that `repeat:` counts: of a contact merged with it, too. */
+static bool is_overtaken(const struct judging *j, const struct model_claim *claim)
+{
+	const struct model_event *e = &claim->event;
+	bool found = false;
+
+	if (!refuses(j->l) ||
+	    !has_row(j, claim, OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %'"))
+		return false;
+	for (size_t i = 0; i < j->verdict.claims && !found; i++) {
+		const struct model_claim *other = &j->verdict.claim[i];
+		found = strcmp(other->event.rule->name, e->rule->name) == 0 &&
+			last_of(other->event.who) == last_of(e->who) &&
+			(e->rule->repeat == REPEATS_CONTACT ||
+			 strcmp(other->event.to, e->to) == 0) &&
+			has_row(j, other, OF_EVENT " AND " GIVEN);
+	}
+	return found;
+}
+
 /*
  * What is recorded in shadow meets its group, where a live one that may have come in its place
  * (a rule was in shadow only later) does not.
@@ -347,7 +389,8 @@ static void judge_groups(struct judging *j)
 	for (size_t i = 0; i < j->verdict.claims; i++) {
 		struct model_claim *claim = &j->verdict.claim[i];
 		struct model_group *g = &j->verdict.group[claim->group];
-		if (g->met >= g->least || pairs_fill(&j->pairs, claim) || is_for_a_person(j, claim))
+		if (g->met >= g->least || pairs_fill(&j->pairs, claim) ||
+		    is_for_a_person(j, claim) || is_overtaken(j, claim))
 			continue;
 		describe_claim(j, claim->shadow ? "not recorded in shadow" : "missing", claim);
 	}
@@ -385,15 +428,17 @@ bool judge(struct life *l)
 				     .quiet = l->quiet,
 				     .quiets = l->quiets,
 				     .creation_window_ms = 10 * MS_SECOND,
-				     .end_ms = l->sim.now_ms };
+				     .end_ms = l->sim.now_ms,
+				     .refuses = refuses(l) };
 
 	oracle_judge(&story, &j.verdict);
 	arena_init(&j.memory);
 	pairs_init(&j.pairs, l, &j.verdict);
 	judge_brakes(&j.pairs, &j.memory);
-	meet_touched(&j);
+	meet_touched(&j, false);
 	pair_credentials(&j, false);
 	pair_credentials(&j, true);
+	meet_touched(&j, true);
 	judge_groups(&j);
 	judge_mails(&j);
 	judge_sums(&j);

@@ -14,7 +14,7 @@ static void hear(void *ctx, const struct act_result *result)
 	((struct life *)ctx)->tally.acts += result->outcome == ACT_DONE;
 }
 
-static bool repeats(const struct life *l, const char *name)
+bool life_repeats(const struct life *l, const char *name)
 {
 	for (size_t i = 0; i < l->loads; i++) {
 		const struct model_rules *rules = l->load[i].rules;
@@ -73,7 +73,7 @@ bool people_act(struct life *l, const struct step *s)
 					     rule)
 				: 1;
 	struct act_choice named = { .id = &id, .ids = 1 }, of_rule = { .rule = rule };
-	if (id && !(act == ACT_DROP && repeats(l, rule)))
+	if (id && !(act == ACT_DROP && life_repeats(l, rule)))
 		for (int i = 0; fine && i < s->count; i++)
 			fine = act_do(l->sim.world.db, act, s->other ? &of_rule : &named, &by, hear,
 				      l, &found, &err) == RC_OK;

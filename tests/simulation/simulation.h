@@ -262,6 +262,8 @@ void trace_add(struct life *l, const void *bytes, size_t len);
 bool people_act(struct life *l, const struct step *s);
 /* They retry all that was refused. */
 bool people_retry(struct life *l);
+/* Whether the rule issues once per value or contact, in any of its wordings. */
+bool life_repeats(const struct life *l, const char *name);
 
 /* Steps: backup.c. */
 bool backup_take(struct life *l, const struct step *s);
