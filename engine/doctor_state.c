@@ -171,7 +171,8 @@ static void tell_content(const char *url, const struct db_files *files, const st
 	enum rc rc = db_open(url, DB_SHARE, &db, &err);
 	if (rc != RC_OK) {
 		remarks_add(out, REMARK_ERROR, "state", "open",
-			    rc == RC_INVALID ? "look at --state; docs/OPERATE.md#upgrading"
+			    files->barred      ? "nothing can be said of it as this user"
+			    : rc == RC_INVALID ? "look at --state; docs/OPERATE.md#upgrading"
 			    : files->free_bytes >= 0 && files->free_bytes < FREE_NONE
 				    ? "make room on its disk"
 				    : "where it is damaged, put a backup back: " BACKUPS,

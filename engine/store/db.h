@@ -43,6 +43,7 @@ int db_owner(const char *url);
 /* What is known of a state from outside. */
 struct db_files {
 	bool exists;
+	bool barred;	    /* this user may not write it, or not in its folder */
 	bool others;	    /* others than its owner may read or write one of its files */
 	int64_t bytes;	    /* of the state */
 	int64_t log_bytes;  /* of what was written and is not folded into it yet */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,8 +211,43 @@ static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, 
 	return RC_BROKEN;
 }
 
+static void folder_of(const char *path, char out[4096])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(out, 4096, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+}
+
+/* What of the state and its folder this user may not write, in `what`. False: nothing, or that is not why. */
+static bool is_barred(const char *path, char what[4096])
+{
+	snprintf(what, 4096, "%s", path);
+	if (access(path, R_OK | W_OK) == 0 || errno == ENOENT) {
+		folder_of(path, what);
+		if (access(what, W_OK | X_OK) == 0)
+			return false;
+	}
+	return errno == EACCES || errno == EROFS || errno == EPERM;
+}
+
+/* Not damage, whatever SQLite makes of it: it writes beside a state to read it, too. */
+static enum rc barred(const char *path, const char *what, struct err *err)
+{
+	const char *why = strerror(errno);
+	struct stat st;
+	const struct passwd *user = stat(what, &st) == 0 ? getpwuid(st.st_uid) : NULL;
+
+	return err_set(
+		err, RC_BROKEN,
+		"cannot open state '%s': '%s' cannot be written (%s), and each command must be able to write the state and its folder%s%s%s",
+		path, what, why, user ? ": run it as their owner, '" : "",
+		user ? user->pw_name : "", user ? "'" : "");
+}
+
 static enum rc sqlite_open_(const char *place, enum db_mode mode, void **out, struct err *err)
 {
+	char what[4096];
+
 	struct handle *h = mem_alloc(sizeof(*h));
 	enum rc rc = RC_OK;
 
@@ -224,6 +260,8 @@ static enum rc sqlite_open_(const char *place, enum db_mode mode, void **out, st
 	if (rc == RC_OK)
 		rc = open_file(h, place, mode, err);
 	if (rc != RC_OK) {
+		if (rc == RC_BROKEN && mode != DB_READ && is_barred(place, what))
+			(void)barred(place, what, err);
 		sqlite_close_(h);
 		return rc;
 	}
@@ -274,7 +312,10 @@ static int64_t look_at(const char *place, const char *suffix, struct db_files *o
 
 static void sqlite_look(const char *place, struct db_files *out)
 {
+	char what[4096];
+
 	out->exists = access(place, F_OK) == 0 || errno != ENOENT;
+	out->barred = is_barred(place, what);
 	out->bytes = look_at(place, "", out);
 	out->log_bytes = look_at(place, "-wal", out);
 	(void)look_at(place, "-shm", out);

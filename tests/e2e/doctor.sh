@@ -139,12 +139,16 @@ cp whole.db hs2cert.db
 if [ "$(id -u)" -eq 0 ]; then	# root may read all, and where the program was built is not for everybody
 	chmod 711 "$work"
 	cp "$program" anybodys
+	chmod 644 hs2cert.db
+	check "somebody else's state, which may be read: 3" status 3 setpriv --reuid=65534 --clear-groups ./anybodys runs
+	check 'says whose it is' grep -q "'hs2cert.db' cannot be written (Permission denied), .*: run it as their owner, 'root'" err
+	chmod 600 hs2cert.db
 	check "somebody else's state: 1" status 1 setpriv --reuid=65534 --clear-groups ./anybodys doctor --offline
 else
 	chmod 000 hs2cert.db
 	doctor 'a state that may not be read' 1 --offline
 fi
-says error state open "cannot open state 'hs2cert.db'"
+says error state open "cannot open state 'hs2cert.db': .*: run it as their owner.* -> nothing can be said of it as this user"
 chmod 600 hs2cert.db
 
 # ---- webhooks --------------------------------------------------------------------------------------
