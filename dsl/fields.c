@@ -150,19 +150,21 @@ static void check_template(struct faults *f, const struct rule_draft *r,
 		check_email(f, field);
 }
 
-/* False where it is none. */
+/* False where it is none; its template is read in any case, so that all that is wrong is said at once. */
 static bool read_field(struct faults *f, struct arena *arena, const struct rule_draft *r,
 		       const struct node *n, struct field_draft *field)
 {
 	const struct node *key = n->key;
 
-	if (!check_name(f, key) || !value_text(f, n, key->text.ptr))
+	bool named = check_name(f, key);
+
+	if ((!named && n->kind != NODE_TEXT) || !value_text(f, n, key->text.ptr))
 		return false;
 	*field = (struct field_draft){ arena_text(arena, key->text), n, { 0 } };
 	/* What could be read of it is kept in any case: its names can be checked. */
-	if (template_read(f, arena, n, r->event, &field->template))
+	if (template_read(f, arena, n, r->event, &field->template) && named)
 		check_template(f, r, field);
-	return true;
+	return named;
 }
 
 /* The order of rules.md, then custom fields by name. */

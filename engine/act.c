@@ -174,6 +174,15 @@ static void add_id(struct ids *ids, int64_t id)
 	ids->id[ids->count++] = id;
 }
 
+/* What is named twice is meant once. */
+static void add_named(struct ids *ids, int64_t id)
+{
+	for (size_t i = 0; i < ids->count; i++)
+		if (ids->id[i] == id)
+			return;
+	add_id(ids, id);
+}
+
 static bool moves_state(enum act act, const char *state)
 {
 	for (size_t i = 0; i < MOVES; i++)
@@ -249,7 +258,7 @@ enum rc act_do(struct db *db, enum act act, const struct act_choice *choice,
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < choice->ids; i++)
-		add_id(&ids, choice->id[i]);
+		add_named(&ids, choice->id[i]);
 	if (choice->ids == 0)
 		choose(db, act, choice, &ids);
 	*found = ids.count;

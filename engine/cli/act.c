@@ -10,10 +10,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/diag.h"
 #include "engine/act.h"
 #include "engine/cli/beside.h"
-#include "engine/cli/cli.h"
+#include "engine/cli/ground.h"
+#include "engine/record.h"
 
 /* The words of what was done, and would be. */
 static const struct {
@@ -121,28 +121,16 @@ static bool id_of(const struct cli *cli, const char *text, int64_t *out)
 	return false;
 }
 
-static bool word_known(const struct cli *cli, const char *option, const char *const *known,
-		       size_t n)
-{
-	const char *value = cli_value(cli, option);
-
-	for (size_t i = 0; i < n; i++)
-		if (!value || strcmp(known[i], value) == 0)
-			return true;
-	const char *near = diag_nearest(slice_of(value), known, n);
-	cli_usage(cli, "unknown --%s '%s'%s%s%s", option, value, near ? ": did you mean '" : "",
-		  near ? near : "", near ? "'?" : "");
-	return false;
-}
-
 /* Ids, or a selection; never both, and never everything without being told so. */
 static bool choose(const struct cli *cli, int64_t *id, struct act_choice *out)
 {
 	bool selects = cli_value(cli, "rule") || cli_value(cli, "state-is") ||
 		       cli_value(cli, "hold") || cli_has(cli, "all");
 
-	if (!word_known(cli, "state-is", issuance_state_names, STATE_COUNT) ||
-	    !word_known(cli, "hold", hold_names + 1, HOLD_COUNT - 1))
+	int unused;
+
+	if (!cli_word_of(cli, "state-is", issuance_state_names, STATE_COUNT, &unused) ||
+	    !cli_word_of(cli, "hold", hold_names + 1, HOLD_COUNT - 1, &unused))
 		return false;
 	if (selects == (cli->operands > 0)) {
 		cli_usage(
@@ -160,6 +148,25 @@ static bool choose(const struct cli *cli, int64_t *id, struct act_choice *out)
 }
 
 /* ---- the act ------------------------------------------------------------------ */
+
+/* EXIT_FINE, or after a message what it is for a rule that is neither in force nor was. */
+static int look_for_rule(const struct cli *cli, struct db *db, const char *rule)
+{
+	struct ruleset set = { 0 };
+	struct arena memory;
+	struct err err;
+	int status = EXIT_FINE;
+	int64_t id = record_newest(db);
+
+	if (!id || db_exists(db, "SELECT 1 FROM issuance WHERE rule = ?1", "t", rule))
+		return EXIT_FINE;
+	arena_init(&memory);
+	if (ruleset_open(db, id, &memory, &set, &err) == RC_OK && !table_rule(set.table, rule))
+		status = ground_unknown_rule(cli, set.table, rule);
+	ruleset_release(&set);
+	arena_release(&memory);
+	return status;
+}
 
 static int conclude(const struct acting *a, size_t found)
 {
@@ -188,7 +195,8 @@ static int act_on(const struct cli *cli, enum act act, struct db *db,
 			     (int64_t)now.tv_sec * MS_SECOND + now.tv_nsec / 1000000, a.dry_run };
 	if (act_do(db, act, choice, &by, say, &a, &found, &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);
-	return conclude(&a, found);
+	int status = found || !choice->rule ? EXIT_FINE : look_for_rule(cli, db, choice->rule);
+	return status == EXIT_FINE ? conclude(&a, found) : status;
 }
 
 static int run(const struct cli *cli, enum act act)

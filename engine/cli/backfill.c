@@ -379,33 +379,6 @@ static int fill(struct ground *g, struct table *table, struct filling *f, int64_
 	return status;
 }
 
-#define RULES_NAMED 10
-
-/* The one that was meant, else those that there are. */
-static int unknown_rule(const struct cli *cli, const struct table *table, const char *name)
-{
-	const char **names = mem_alloc((table->n_rule + 1) * sizeof(*names));
-	struct str hint;
-
-	str_init(&hint, LIMIT_VALUE_BYTES);
-	for (size_t i = 0; i < table->n_rule; i++) {
-		names[i] = table->rule[i].name;
-		if (i < RULES_NAMED)
-			str_addf(&hint, "%s%s", i ? ", " : ": there are ", names[i]);
-	}
-	if (table->n_rule > RULES_NAMED)
-		str_addf(&hint, " and %zu more", table->n_rule - RULES_NAMED);
-	const char *near = diag_nearest(slice_of(name), names, table->n_rule);
-	if (near) {
-		str_clear(&hint);
-		str_addf(&hint, ": did you mean '%s'?", near);
-	}
-	int status = cli_usage(cli, "there is no rule '%s'%s", name, str_text(&hint));
-	str_release(&hint);
-	mem_free(names);
-	return status;
-}
-
 static int with_rules(struct ground *g, struct table *table)
 {
 	const struct cli *cli = g->cli;
@@ -417,7 +390,7 @@ static int with_rules(struct ground *g, struct table *table)
 			     .bar = isatty(STDERR_FILENO) == 1 };
 
 	if (!f.rule)
-		return unknown_rule(cli, table, cli->operand[0]);
+		return ground_unknown_rule(cli, table, cli->operand[0]);
 	if (!cli_number(cli, "limit", 1, 1000000000, &limit))
 		return EXIT_USAGE;
 	str_init(&f.people, 1u << 20);

@@ -198,20 +198,29 @@ bool cli_since(const struct cli *cli, const char *otherwise, int64_t *out)
 
 bool cli_word(const struct cli *cli, const char *option, const char *const *words, int *out)
 {
+	size_t n = 0;
+
+	while (words[n])
+		n++;
+	return cli_word_of(cli, option, words, n, out);
+}
+
+bool cli_word_of(const struct cli *cli, const char *option, const char *const *words, size_t n,
+		 int *out)
+{
 	const char *text = cli_value(cli, option);
 	struct str all;
-	size_t n = 0;
 
 	if (!text)
 		return true;
 	str_init(&all, 1024);
-	for (; words[n]; n++) {
-		if (strcmp(words[n], text) == 0) {
-			*out = (int)n;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*out = (int)i;
 			str_release(&all);
 			return true;
 		}
-		str_addf(&all, "%s%s", n ? ", " : "", words[n]);
+		str_addf(&all, "%s%s", i ? ", " : "", words[i]);
 	}
 	const char *near = diag_nearest(slice_of(text), words, n);
 	if (near)

@@ -77,6 +77,9 @@ bool cli_number(const struct cli *cli, const char *option, int64_t min, int64_t 
 bool cli_since(const struct cli *cli, const char *otherwise, int64_t *out);
 /* One of `words` (ends with NULL), its index in *out; false after a message with a did-you-mean. */
 bool cli_word(const struct cli *cli, const char *option, const char *const *words, int *out);
+/* The same of so many words. */
+bool cli_word_of(const struct cli *cli, const char *option, const char *const *words, size_t n,
+		 int *out);
 
 /* "hs2cert COMMAND: message" on stderr; answers EXIT_USAGE resp. EXIT_COULD_NOT. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/file.h"
 #include "dsl/build.h"
 #include "engine/bearer.h"
@@ -14,6 +15,8 @@
 #include "engine/record.h"
 #include "engine/registry.h"
 #include "engine/store/db.h"
+
+#define RULES_NAMED 10 /* where none is near to what was written */
 
 const char *const ground_log_formats[] = { "text", "json", NULL };
 const char *const ground_log_levels[] = { "debug", "info", "warn", "error", NULL };
@@ -214,6 +217,30 @@ int ground_rules_in_force(struct ground *g, struct table **out)
 		status = is_in_force(g, old.hash, *out);
 	ruleset_release(&old);
 	arena_release(&memory);
+	return status;
+}
+
+int ground_unknown_rule(const struct cli *cli, const struct table *table, const char *name)
+{
+	const char **names = mem_alloc((table->n_rule + 1) * sizeof(*names));
+	struct str hint;
+
+	str_init(&hint, LIMIT_VALUE_BYTES);
+	for (size_t i = 0; i < table->n_rule; i++) {
+		names[i] = table->rule[i].name;
+		if (i < RULES_NAMED)
+			str_addf(&hint, "%s%s", i ? ", " : ": there are ", names[i]);
+	}
+	if (table->n_rule > RULES_NAMED)
+		str_addf(&hint, " and %zu more", table->n_rule - RULES_NAMED);
+	const char *near = diag_nearest(slice_of(name), names, table->n_rule);
+	if (near) {
+		str_clear(&hint);
+		str_addf(&hint, ": did you mean '%s'?", near);
+	}
+	int status = cli_usage(cli, "there is no rule '%s'%s", name, str_text(&hint));
+	str_release(&hint);
+	mem_free(names);
 	return status;
 }
 

@@ -14,9 +14,10 @@
 /* What a person is told of each kind. */
 static const char *const titles[FOUND_KINDS] = {
 	[FOUND_ADOPTED] = "found at the service, and adopted",
-	[FOUND_PARKED] = "found issued, may have been mailed: parked as send-unknown",
+	[FOUND_PARKED] =
+		"found issued, may have been mailed: parked as send-unknown ('hs2cert runs --state-is send-unknown')",
 	[FOUND_HELD] =
-		"perhaps issued already, to another address or with other fields: held for you to look at",
+		"perhaps issued already, to another address or with other fields: held for you to look at ('hs2cert runs --hold restored')",
 	[FOUND_MISSED] = "not issued yet: goes out with the next 'hs2cert run'",
 	[FOUND_GONE] = "in the ledger, but not at the service any more",
 	[FOUND_ORPHAN] = "at the service, but nobody's: made by hand, or by something else",
@@ -54,7 +55,7 @@ static void print_row(const struct finding *f)
 		str_addf(&out, "  %-6lld %-22s contact %-8s ", (long long)f->issuance, f->rule,
 			 f->contact);
 	else
-		str_addf(&out, "  %-6s %-22s ", "-", f->reason);
+		str_addf(&out, "  %-6s %-22s group %-10s ", "-", f->reason, f->group);
 	str_addf(&out, " %s  ", f->credential ? f->credential : "(no credential)");
 	str_add_shown(&out, slice_of(f->email));
 	printf("%s\n", str_text(&out));

@@ -7,7 +7,6 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/diag.h"
 #include "engine/cli/cli.h"
 #include "engine/cli/live.h"
 #include "engine/forgotten.h"
@@ -179,28 +178,12 @@ static void add_row(struct str *out, struct query *q, bool colour)
 
 /* ---- list --------------------------------------------------------------- */
 
-static bool hold_known(const struct cli *cli, const char *hold)
+static bool words_known(const struct cli *cli)
 {
-	enum hold unused;
+	int unused;
 
-	if (!hold || hold_of(slice_of(hold), &unused))
-		return true;
-	const char *near = diag_nearest(slice_of(hold), hold_names + 1, HOLD_COUNT - 1);
-	cli_usage(cli, "unknown --hold '%s'%s%s%s", hold, near ? ": did you mean '" : "",
-		  near ? near : "", near ? "'?" : "");
-	return false;
-}
-
-static bool state_known(const struct cli *cli, const char *state)
-{
-	enum issuance_state unused;
-
-	if (!state || issuance_state_of(slice_of(state), &unused))
-		return true;
-	const char *near = diag_nearest(slice_of(state), issuance_state_names, STATE_COUNT);
-	cli_usage(cli, "unknown --state-is '%s'%s%s%s", state, near ? ": did you mean '" : "",
-		  near ? near : "", near ? "'?" : "");
-	return false;
+	return cli_word_of(cli, "hold", hold_names + 1, HOLD_COUNT - 1, &unused) &&
+	       cli_word_of(cli, "state-is", issuance_state_names, STATE_COUNT, &unused);
 }
 
 static void print(struct str *out)
@@ -217,7 +200,7 @@ static int list(const struct cli *cli, struct db *db)
 	struct str out;
 
 	if (!cli_since(cli, NULL, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) ||
-	    !state_known(cli, state) || !hold_known(cli, hold))
+	    !words_known(cli))
 		return EXIT_USAGE;
 	struct query *q = db_select(
 		db,
@@ -362,6 +345,10 @@ static int show(const struct cli *cli, struct db *db, const char *id_text)
 		str_add_text(&out, ",\"fields\":");
 		str_add_slice(&out,
 			      query_null(q, FIELDS) ? slice_of("null") : query_slice(q, FIELDS));
+		if (query_null(q, EXPIRE))
+			str_add_text(&out, ",\"until\":null");
+		else
+			add_time(&out, "until", q, EXPIRE);
 		add_time(&out, "created", q, CREATED);
 		str_add_text(&out, ",\"trail\":[");
 		add_trail(&out, db, id, true);
@@ -379,6 +366,8 @@ static int show(const struct cli *cli, struct db *db, const char *id_text)
 
 static int runs_run(const struct cli *cli)
 {
+	static const char *const selects[] = { "rule", "contact", "state-is",
+					       "hold", "since",	  "limit" };
 	struct db *db;
 	struct err err;
 	bool one = cli->operands > 0;
@@ -389,6 +378,9 @@ static int runs_run(const struct cli *cli)
 				 cli->operand[0]);
 	if (one && cli->operands != 2)
 		return cli_usage(cli, "'show' takes the id of an issuance");
+	for (size_t i = 0; one && i < sizeof(selects) / sizeof(selects[0]); i++)
+		if (cli_has(cli, selects[i]))
+			return cli_usage(cli, "'show ID' and --%s exclude each other", selects[i]);
 	if (db_open(cli_value_or(cli, "state", "HS2CERT_STATE", "hs2cert.db"), DB_SHARE, &db,
 		    &err) != RC_OK)
 		return cli_fail(cli, "%s", err.text);

@@ -29,6 +29,14 @@ check 'ids and a selection: 2' status 2 "$program" approve 2 --all
 check 'no id: 2' status 2 "$program" approve two
 check 'no such kind: 2' status 2 "$program" retry --hold brak
 check 'with a hint' grep -q "did you mean 'brake'" err
+check 'no such state: 2' status 2 "$program" retry --state-is nosuch
+check 'with those that there are' grep -q "unknown --state-is 'nosuch': one of planned, creating, .*, dropped$" err
+check 'no such rule: 2' status 2 "$program" approve --rule teir
+check 'with a hint' grep -q "there is no rule 'teir': did you mean 'tier'?" err
+check 'named twice is once: 0' status 0 "$program" approve 2 2 --dry-run
+check 'and counted so' grep -q '^1 would approve, 0 unchanged' err
+check 'one is shown by its id alone: 2' status 2 "$program" runs show 2 --rule tier
+check 'with how long it waits, also where it does not' sh -c "'$program' runs show 2 --json | grep -q ',\"until\":null,\"created\":'"
 check 'no such issuance: 1' status 1 "$program" approve 99
 check 'a dry run: 0' status 0 "$program" approve --all --dry-run
 check 'says what it would do' grep -q '^2 *would approve .*held (brake) -> planned' out

@@ -50,7 +50,7 @@ for mark in lock.kept ''; do
 	check 'as parked' [ "$(grep -c '"found":"parked"' out)" -eq 2 ]
 	check 'and changes nothing: 1' status 1 "$program" run --once
 	check 'reconcile parks both: 1' status 1 "$program" reconcile
-	check 'and says so' grep -q '^2 found issued' out
+	check 'and says so, and what lists them' grep -q "^2 found issued.*('hs2cert runs --state-is send-unknown')" out
 	check 'twice is once: 0' status 0 "$program" reconcile
 	check 'they are send-unknown' [ "$("$program" runs --json --state-is send-unknown | wc -l)" -eq 2 ]
 	check 'still nobody was mailed again' [ "$(mails)" -eq 3 ]
@@ -83,6 +83,7 @@ sed -i '/^since: /d; s/custom.tier: .*}}/&!/; s/property: membership_tier,/& to:
 check 'a new state' once
 check 'reconcile back to the first: 0, all are nobody'"'"'s' status 0 "$program" reconcile --since 1d
 check 'all four' grep -q '^4 at the service, but nobody' out
+check 'with their group' grep -q '^  -  *issued  *group 01g90279gp5sbmfek7wymcsvec  *01' out
 check 'a reconcile as ever forgets none of them: 0' status 0 "$program" reconcile
 check 'a backfill' status 0 "$program" backfill tier --yes
 check 'a pass: 1, for what is held' status 1 "$program" run --once
