@@ -94,6 +94,11 @@ int64_t ledger_shadow(struct db *db, const struct issuance *is)
 		is->at_ms, is->to, is->contact);
 }
 
+bool ledger_in_shadow(struct db *db, int64_t id)
+{
+	return db_exists(db, "SELECT 1 FROM issuance WHERE id = ?1 AND " LEDGER_IN_SHADOW, "i", id);
+}
+
 int64_t ledger_backfilled(struct db *db, const char *rule, int64_t since_ms, int64_t after_id)
 {
 	return db_integer(
@@ -211,7 +216,12 @@ void ledger_insert_by(struct db *db, struct issuance *is, struct slice email, co
 	       text, issuance_state_names[is->state], held_from(is), is->reason, is->created_ms,
 	       hold_name(is), is->expire_ms);
 	is->id = db_last_id(db);
-	add_trail(db, is->id, is->created_ms, is->state, note, who);
+	if (is->in_shadow && is->state == STATE_HELD) {
+		add_trail(db, is->id, is->created_ms, STATE_SHADOW, who ? note : NULL, who);
+		add_trail(db, is->id, is->created_ms, is->state, is->reason, NULL);
+	} else {
+		add_trail(db, is->id, is->created_ms, is->state, note, who);
+	}
 	str_release(&fields);
 }
 

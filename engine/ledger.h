@@ -27,11 +27,20 @@
 #define LEDGER_OUTSIDE "state = 'held' AND (hold = 'plan' OR hold = 'group')"
 
 /*
+ * What is held, was decided in shadow and was asked for by nobody since: shadow is where it ends. Its
+ * trail begins with `shadow`.
+ */
+#define LEDGER_IN_SHADOW                                                                           \
+	"(state = 'held' AND EXISTS (SELECT 1 FROM trail s WHERE s.issuance = issuance.id"         \
+	" AND s.state = 'shadow' AND NOT EXISTS (SELECT 1 FROM trail a"                            \
+	" WHERE a.issuance = s.issuance AND a.id > s.id AND a.who IS NOT NULL)))"
+
+/*
  * What counts for `repeat:`. Beside what counts as given, whatever was issued or may have been: what
  * became of it since makes it no less given.
  */
 #define LEDGER_GIVEN                                                                               \
-	"(" LEDGER_COUNTS                                                                          \
+	"((" LEDGER_COUNTS " AND NOT " LEDGER_IN_SHADOW ")"                                        \
 	" OR (state = 'refused' AND (held_from = 'issuing' OR held_from = 'issued'))"              \
 	" OR (state = 'dropped' AND EXISTS (SELECT 1 FROM trail t WHERE t.issuance = issuance.id"  \
 	" AND (t.state = 'issued' OR t.state = 'sent' OR t.state = 'send-unknown'))))"
@@ -43,7 +52,7 @@
 bool ledger_has_event(struct db *db, const struct issuance *is);
 /*
  * Whether an issuance of this rule and contact (any id) counts for `repeat:`;
- * `to` NULL: for any value. Skipped and shadow do not count, refused and dropped only where it
+ * `to` NULL: for any value. Skipped and shadow (held or not) do not count, refused and dropped only where it
  * was issued before; nor does the issuance itself where it is in the ledger already.
  */
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
@@ -52,6 +61,8 @@ bool ledger_gave_before(struct db *db, const char *rule, const char *account, co
 			const struct slice *to, int64_t before_ms);
 /* The row of this event of this rule, under any id, where it is in shadow; 0 where there is none. */
 int64_t ledger_shadow(struct db *db, const struct issuance *is);
+/* Whether the row is held and in shadow, as LEDGER_IN_SHADOW says. */
+bool ledger_in_shadow(struct db *db, int64_t id);
 /* Writes a new row and its first trail; is->id is set. `email` for lists of people. */
 void ledger_insert(struct db *db, struct issuance *is, struct slice email);
 /* The same by a person: `note` and `who` go to the trail. */

@@ -28,6 +28,7 @@ static void describe(const struct plan_input *in, const struct rule *rule, struc
 		.do_send = rule->issue && rule->send,
 		.state = STATE_PLANNED,
 		.held_from = STATE_PLANNED,
+		.in_shadow = rule->mode == MODE_SHADOW,
 		.created_ms = in->wall_ms,
 	};
 }
@@ -279,6 +280,13 @@ enum plan_result plan_late(const struct plan_input *in, const struct rule *rule,
 	return result;
 }
 
+/* A rule that is live by now issues nothing that it decided in shadow; a person may. */
+static bool ends_in_shadow(const struct plan_input *in, const struct rule *rule,
+			   const struct issuance *is)
+{
+	return rule->mode == MODE_SHADOW || (!is->replan && ledger_in_shadow(in->db, is->id));
+}
+
 enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
 			    const struct issuance *is, struct arena *memory, struct plan *out)
 {
@@ -305,7 +313,7 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 		miss_address(in, is->at_ms, wait_ms, memory, &out->is);
 	if (result == PLAN_MADE && valid)
 		result = render_fields(in, rule, memory, out);
-	if (rule->mode == MODE_SHADOW && out->is.state == STATE_PLANNED)
+	if (out->is.state == STATE_PLANNED && ends_in_shadow(in, rule, is))
 		decide_state(&out->is, STATE_SHADOW, NULL);
 	return result;
 }

@@ -307,6 +307,37 @@ static void what_counts_as_a_repeat(void **state)
 	assert_false(ledger_has_repeat(db, &asked, NULL));
 }
 
+/* Whoever made it: also a backfill of a rule in shadow. What a person asks for afterwards is in shadow no more. */
+static void what_is_held_in_shadow_says_so(void **state)
+{
+	struct issuance held = issuance("101", NOW), asked = issuance("101", NOW + 1);
+
+	(void)state;
+	held.state = STATE_HELD;
+	held.hold = HOLD_MISSING_EMAIL;
+	held.reason = "waits";
+	held.in_shadow = true;
+	int64_t by_rule = insert(held);
+	assert_string_equal(trail(by_rule), "shadow held(waits) ");
+	held.at_ms = NOW - 1;
+	ledger_insert_by(db, &held, slice_of(""), "backfill: waits", "ana");
+	assert_string_equal(trail(held.id), "shadow(backfill: waits) held(waits) ");
+	assert_int_equal(ledger_backfilled(db, "tier", 0, 0), 1);
+	assert_true(ledger_in_shadow(db, by_rule));
+	assert_true(ledger_in_shadow(db, held.id));
+	assert_false(ledger_has_repeat(db, &asked, "Silver"));
+
+	struct issuance before = load(held.id), after = before;
+	after.replan = true;
+	assert_true(ledger_act(db, &before, &after, NOW, "retry", "ana"));
+	assert_false(ledger_in_shadow(db, held.id));
+	assert_true(ledger_has_repeat(db, &asked, "Silver"));
+
+	struct issuance live = issuance("102", NOW);
+	live.state = STATE_HELD;
+	assert_false(ledger_in_shadow(db, insert(live)));
+}
+
 /* What became of it later makes it no less given, and what was never issued was not given. */
 static void what_was_issued_is_given(void **state)
 {
@@ -627,6 +658,7 @@ int main(void)
 		stored(a_reload_releases_plan_and_group_and_nothing_else),
 		stored(a_send_that_was_cut_off_is_parked),
 		stored(what_was_issued_under_an_old_id_counts),
+		stored(what_is_held_in_shadow_says_so),
 		stored(what_cannot_be_read_breaks_the_store),
 		stored(what_was_created_has_a_credential),
 	};
