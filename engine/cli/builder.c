@@ -25,7 +25,8 @@ enum phase { IDLE, BUILDING, BUILT, LEFT, GONE };
 
 struct builder {
 	char *rules; /* folder */
-	int event;   /* brings the loop a turn, no more */
+	const struct log *log;
+	int event; /* brings the loop a turn, no more */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t left;
@@ -75,7 +76,7 @@ static void *work(void *arg)
 
 /* ---- the loop --------------------------------------------------------------- */
 
-struct builder *builder_new(const char *rules, struct err *err)
+struct builder *builder_new(const char *rules, const struct log *log, struct err *err)
 {
 	int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -85,6 +86,7 @@ struct builder *builder_new(const char *rules, struct err *err)
 	}
 	struct builder *b = mem_alloc(sizeof(*b));
 	b->rules = mem_strdup(rules);
+	b->log = log;
 	b->event = event;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->left, NULL);
@@ -150,7 +152,7 @@ enum rc builder_begin(struct builder *b, struct err *err)
 
 	b->built = (struct built){ 0 };
 	b->old = NULL;
-	ground_findings_init(&b->built.findings);
+	ground_findings_init(&b->built.findings, b->log);
 	b->phase = BUILDING;
 	clock_keep_zone(
 		true); /* rules name days; the page of a contact may want those of another zone */

@@ -22,8 +22,8 @@ struct built {
 	struct err err;
 };
 
-/* Of the rules in this folder. NULL with err where the system refuses. */
-struct builder *builder_new(const char *rules, struct err *err) MUST_CHECK;
+/* Of the rules in this folder; `log` (lent) as for ground_findings. NULL with err where the system refuses. */
+struct builder *builder_new(const char *rules, const struct log *log, struct err *err) MUST_CHECK;
 /*
  * Waits for a build that is under way, and drops it. NULL does nothing. False: it came no further for so long, as
  * where the rules are on a mount that hangs. Then all is as it was; a process that will not try again ends by _exit,

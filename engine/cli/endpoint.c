@@ -97,8 +97,10 @@ int endpoint_open(struct endpoint *e, struct ground *g, const struct engine *eng
 	}
 	if (!e->given)
 		return give_up(e, g, err.text);
-	return rc == RC_INVALID ? cli_usage(g->cli, "--admin: %s", err.text)
-				: cli_fail(g->cli, "--admin: %s", err.text);
+	if (rc == RC_INVALID)
+		return cli_usage(g->cli, "--admin: %s", err.text);
+	err_prefix(&err, "--admin");
+	return ground_fail(g, &err);
 }
 
 void endpoint_look_anew(struct endpoint *e, const struct ground *g)

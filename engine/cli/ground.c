@@ -63,9 +63,17 @@ void ground_close(struct ground *g)
 	net_free(g->net);
 }
 
-void ground_findings_init(struct ground_findings *f)
+int ground_fail(const struct ground *g, const struct err *err)
 {
-	*f = (struct ground_findings){ 0 };
+	if (!g->log.json)
+		return cli_fail(g->cli, "%s", err->text);
+	log_line(&g->log, LOG_ERROR, "could not run", "reason", err->text, NULL);
+	return EXIT_COULD_NOT;
+}
+
+void ground_findings_init(struct ground_findings *f, const struct log *log)
+{
+	*f = (struct ground_findings){ .log = log };
 	str_init(&f->text, 1u << 26);
 	str_init(&f->json, 1u << 26);
 }
@@ -76,15 +84,38 @@ void ground_findings_release(struct ground_findings *f)
 	str_release(&f->json);
 }
 
+static void log_finding(const struct log *log, const struct sources *sources, const struct diag *d)
+{
+	bool error = d->severity == SEVERITY_ERROR;
+	char line[24], column[24];
+
+	snprintf(line, sizeof(line), "%u", d->at.line);
+	snprintf(column, sizeof(column), "%u", d->at.column);
+	log_line(log, error ? LOG_ERROR : LOG_WARN,
+		 error ? "wrong in the rules" : "doubtful in the rules", "file",
+		 sources->file[d->at.file].path, "line", line, "column", column, "code", d->code,
+		 "message", d->message, "hint", d->hint, "rule", d->rule, NULL);
+}
+
+/* As the terminal is to have it. */
+static void show_finding(const struct sources *sources, const struct diag *d)
+{
+	struct str text;
+
+	str_init(&text, 1u << 20);
+	diag_print_text(sources, d, cli_colour(STDERR_FILENO), &text);
+	fputs(str_text(&text), stderr);
+	str_release(&text);
+}
+
 static void say_findings(const struct sources *sources, const struct diags *diags, size_t rules,
 			 struct ground_findings *out)
 {
 	for (size_t i = 0; i < diags->count; i++) {
-		struct str text;
-		str_init(&text, 1u << 20);
-		diag_print_text(sources, &diags->list[i], cli_colour(STDERR_FILENO), &text);
-		fputs(str_text(&text), stderr);
-		str_release(&text);
+		if (out->log->json)
+			log_finding(out->log, sources, &diags->list[i]);
+		else
+			show_finding(sources, &diags->list[i]);
 		diag_print_text(sources, &diags->list[i], false, &out->text);
 		str_add_char(&out->text, '\n');
 	}
@@ -177,13 +208,13 @@ int ground_rules(struct ground *g, struct table **out)
 	struct err err;
 	struct ground_findings findings;
 
-	ground_findings_init(&findings);
+	ground_findings_init(&findings, &g->log);
 	*out = ground_table(g->rules, &findings, &err);
 	size_t errors = findings.errors;
 	ground_findings_release(&findings);
 	if (!*out && errors)
 		return EXIT_FINDINGS;
-	return *out ? EXIT_FINE : cli_fail(g->cli, "%s", err.text);
+	return *out ? EXIT_FINE : ground_fail(g, &err);
 }
 
 static int is_in_force(const struct ground *g, const char *hash, const struct table *table)

@@ -25,19 +25,23 @@ struct ground {
 int ground_open(struct ground *g, const struct cli *cli, enum log_level level);
 void ground_close(struct ground *g); /* also after a failed ground_open */
 
+/* Why the command cannot go on: as cli_fail, or a line of a log of JSON. Answers EXIT_COULD_NOT. */
+int ground_fail(const struct ground *g, const struct err *err);
+
 /* What was found in the rules, beside what went to stderr. */
 struct ground_findings {
+	const struct log *log; /* lent; where it is JSON, what is found goes there, a line each */
 	size_t errors, warnings;
 	struct str text; /* as `validate` prints them, without colours … */
 	struct str
 		json; /* … and its one object with --format json; empty where nothing could be read */
 };
 
-void ground_findings_init(struct ground_findings *f);
+void ground_findings_init(struct ground_findings *f, const struct log *log);
 void ground_findings_release(struct ground_findings *f);
 /*
- * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them, and into
- * `findings`. NULL where anything is wrong: errors in the rules, or none and err.
+ * Reads, checks and compiles the folder. Diagnostics go to stderr as `validate` shows them, or to a log of
+ * JSON, and into `findings`. NULL where anything is wrong: errors in the rules, or none and err.
  */
 struct table *ground_table(const char *rules, struct ground_findings *findings, struct err *err);
 /*

@@ -165,7 +165,7 @@ int listen_open(struct listen **out, struct ground *g)
 	if (rc != RC_OK) {
 		mem_free(l);
 		return rc == RC_INVALID ? cli_usage(g->cli, "--listen: %s", err.text)
-					: cli_fail(g->cli, "%s", err.text);
+					: ground_fail(g, &err);
 	}
 	str_init(&text, LIMIT_URL_BYTES);
 	str_addf(&text, "%.*s:%d", (int)(strrchr(address, ':') - address), address,

@@ -371,7 +371,7 @@ static void ready(void *unused)
 /* The turn that it brings is all. */
 static enum rc watch_builder(struct run *r, struct err *err)
 {
-	r->builder = builder_new(r->ground.rules, err);
+	r->builder = builder_new(r->ground.rules, &r->ground.log, err);
 	if (!r->builder)
 		return RC_BROKEN;
 	net_watch(r->ground.net, builder_fd(r->builder), ready, NULL);
@@ -402,13 +402,13 @@ static int start_engine(struct run *r)
 		rc = db_open(state, DB_OWN, &r->ground.world.db, &err);
 	if (rc == RC_OK &&
 	    not_emptied(r, r->table, watches_active(r->ground.world.db), &err) != RC_OK) {
-		(void)cli_fail(r->ground.cli, "%s", err.text);
+		(void)ground_fail(&r->ground, &err);
 		return EXIT_FINDINGS;
 	}
 	if (rc == RC_OK)
 		rc = ground_secrets(&r->ground, r->table, &err);
 	if (rc != RC_OK)
-		return cli_fail(r->ground.cli, "%s", err.text);
+		return ground_fail(&r->ground, &err);
 	log_line(&r->ground.log, LOG_INFO, "hs2cert started", "version", HS2CERT_VERSION, "rules",
 		 r->ground.rules, NULL);
 	if (guard_is_root())
@@ -418,7 +418,7 @@ static int start_engine(struct run *r)
 	engine_keep(r->engine, r->keep, r->issued_keep_ms);
 	rc = engine_load(r->engine, r->table, &err);
 	if (rc != RC_OK)
-		return cli_fail(r->ground.cli, "%s", err.text);
+		return ground_fail(&r->ground, &err);
 	table_unref(r->table);
 	r->table = NULL;
 	int status = endpoint_open(&r->endpoint, &r->ground, r->engine);

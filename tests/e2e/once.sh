@@ -40,6 +40,10 @@ echo hub-secret-token >token
 check 'a secret from a file: 1, for what is parked' status 1 "$program" run --once
 echo 'rule: [' >rules.d/20-broken.yaml
 check 'broken rules at start: 1' status 1 "$program" run --once
+check 'JSON logs are so here, too: 1' status 1 "$program" run --once --log-format json
+check 'a line for each that is wrong' sh -c "[ \$(grep -cv '^{\"time\":\".*}\$' err) -eq 0 ] && grep -q '\"level\":\"error\",\"fact\":\"wrong in the rules\",\"file\":\"rules.d/20-broken.yaml\",\"line\":\"[0-9]*\",\"column\":\"[0-9]*\",\"code\":\"' err"
+check 'a folder that is not there: 3' status 3 "$program" run --once --log-format json --rules nowhere
+check 'is a line, too' grep -q '^{"time":"[^"]*","level":"error","fact":"could not run","reason":"[^"]*nowhere' err
 check 'validate: 1' status 1 "$program" validate
 check 'validate as JSON: 1' status 1 "$program" validate --json
 check 'is one object' sh -c "[ \$(wc -l <out) -eq 1 ] && grep -q '\"errors\":1,\"warnings\":0}' out"

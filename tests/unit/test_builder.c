@@ -32,6 +32,8 @@ struct table *__real_ground_table(const char *rules, struct ground_findings *fin
 struct table *__wrap_ground_table(const char *rules, struct ground_findings *findings,
 				  struct err *err);
 
+static const struct log quiet = { .level = LOG_ERROR };
+
 static struct house {
 	char folder[32], file[48];
 	struct builder *builder;
@@ -85,7 +87,7 @@ static int set_up(void **state)
 	house.gate[0] = 0;
 	house.other = 0;
 	house.other = other_thread();
-	house.builder = builder_new(house.folder, &err);
+	house.builder = builder_new(house.folder, &quiet, &err);
 	assert_non_null(house.builder);
 	assert_true(builder_is_free(house.builder));
 	return 0;
@@ -242,7 +244,7 @@ static void a_build_that_nobody_takes_is_dropped(void **state)
 	drop();
 	assert_alone();
 
-	house.builder = builder_new(house.folder, &err);
+	house.builder = builder_new(house.folder, &quiet, &err);
 	begin();
 	(void)take();
 	drop();
