@@ -457,16 +457,14 @@ int64_t ledger_work_count(struct db *db)
 	return db_integer(db, 0, "SELECT count(*) FROM issuance WHERE " LEDGER_WORK, "");
 }
 
-bool ledger_credential_held(struct db *db, const char *action_account, const char *credential)
+bool ledger_credential_held(struct db *db, const char *credential)
 {
-	return db_exists(db, "SELECT 1 FROM issuance WHERE action_account = ?1 AND credential = ?2",
-			 "tt", action_account, credential);
+	return db_exists(db, "SELECT 1 FROM issuance WHERE credential = ?1", "t", credential);
 }
 
-bool ledger_credential_leaves(struct db *db, const char *action_account, const char *credential)
+bool ledger_credential_leaves(struct db *db, const char *credential)
 {
-	return db_exists(db, "SELECT 1 FROM stray WHERE action_account = ?1 AND credential = ?2",
-			 "tt", action_account, credential);
+	return db_exists(db, "SELECT 1 FROM stray WHERE credential = ?1", "t", credential);
 }
 
 bool ledger_sent_elsewhere(struct db *db, const struct issuance *is, const char *field,
@@ -475,13 +473,12 @@ bool ledger_sent_elsewhere(struct db *db, const struct issuance *is, const char 
 	struct slice email = json_get_slice(is->fields, "recipient.email");
 	struct query *q = db_select(
 		db,
-		"SELECT fields FROM issuance WHERE action_account = ?1 AND group_id = ?2 AND id <> ?3"
-		" AND lower(email) = lower(?4) AND credential IS NULL AND attempts > 0"
-		" AND " LEDGER_WORK
+		"SELECT fields FROM issuance WHERE group_id = ?1 AND id <> ?2"
+		" AND lower(email) = lower(?3) AND credential IS NULL AND attempts > 0"
+		" AND state IN ('planned', 'creating', 'held')"
 		" UNION ALL SELECT s.fields FROM stray s JOIN issuance i ON i.id = s.issuance"
-		" WHERE s.action_account = ?1 AND s.group_id = ?2 AND s.issuance <> ?3"
-		" AND lower(i.email) = lower(?4)",
-		"ttis", is->action_account, is->group, is->id, email);
+		" WHERE s.group_id = ?1 AND s.issuance <> ?2 AND lower(i.email) = lower(?3)",
+		"tis", is->group, is->id, email);
 	bool sent = false;
 
 	while (!sent && query_next(q)) {

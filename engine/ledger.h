@@ -119,11 +119,12 @@ size_t ledger_work(struct db *db, const char *action_account, int64_t now_ms, si
 int64_t ledger_next(struct db *db, const char *action_account, int64_t now_ms);
 /* How many still have a step to take. */
 int64_t ledger_work_count(struct db *db);
-bool ledger_credential_held(struct db *db, const char *action_account, const char *credential);
+/* Whether an issuance has it, of whichever account: two may be of one workspace, and ids are the service's own. */
+bool ledger_credential_held(struct db *db, const char *credential);
 /* Whether it is a stray that is being removed (engine/sweep.h): no issuance may take it. */
-bool ledger_credential_leaves(struct db *db, const char *action_account, const char *credential);
+bool ledger_credential_leaves(struct db *db, const char *credential);
 /*
- * Whether another issuance of the same account, group and address (capitals aside) sent `value` as
+ * Whether another issuance of the same group and address (capitals aside) sent `value` as
  * `field` in a create that may have left a draft: it has no credential yet and tried, or repeated
  * its create and nobody has looked yet for what that left.
  */

@@ -142,7 +142,7 @@ static bool find(struct db *db, const struct issuance *is, const struct orphan_l
 		"SELECT credential, fields, public_url, draft, suspect FROM orphan o"
 		" WHERE account = ?1 AND group_id = ?2 AND (email = ?3 OR suspect <> 0)"
 		" AND created_ms >= ?4 AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
-		" WHERE i.action_account = o.account AND i.credential = o.credential)"
+		" WHERE i.credential = o.credential)"
 		" ORDER BY created_ms, credential",
 		"tttii", is->action_account, is->group,
 		lowered(memory, json_get_slice(is->fields, "recipient.email")), is->at_ms - SKEW_MS,

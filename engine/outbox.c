@@ -193,10 +193,9 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 
 static bool credential_held(void *ctx, const char *credential)
 {
-	const struct lane *lane = ((const struct flight *)ctx)->lane;
+	struct db *db = ((const struct flight *)ctx)->lane->outbox->db;
 
-	return ledger_credential_held(lane->outbox->db, lane->name, credential) ||
-	       ledger_credential_leaves(lane->outbox->db, lane->name, credential);
+	return ledger_credential_held(db, credential) || ledger_credential_leaves(db, credential);
 }
 
 static bool sent_elsewhere(void *ctx, const char *field, struct slice value)

@@ -201,13 +201,12 @@ static bool is_left_behind(struct db *db, const char *account, const struct cred
 			 "tts", account, c->group, json_get_slice(c->fields, "recipient.email"));
 }
 
-/* Another account of the same workspace may hold it; of what is an orphan somebody was told. */
+/* Of what is an orphan somebody was told. */
 static bool is_held(struct db *db, const char *account, const char *credential)
 {
-	return ledger_credential_held(db, account, credential) ||
+	return ledger_credential_held(db, credential) ||
 	       db_exists(db, "SELECT 1 FROM orphan WHERE account = ?1 AND credential = ?2", "tt",
-			 account, credential) ||
-	       db_exists(db, "SELECT 1 FROM issuance WHERE credential = ?1", "t", credential);
+			 account, credential);
 }
 
 /* Issued, while the only write of its issuance was the create. */

@@ -158,7 +158,7 @@ static bool load_due(struct sweep *s)
 	return true;
 }
 
-/* Whether an issuance may still take what would be found: its own, or one with the same fields. */
+/* Whether an issuance may still take what would be found: its own, or one of any account with the same fields. */
 static bool may_be_claimed(const struct sweep *s)
 {
 	const struct issuance *is = &s->row.stray.is;
@@ -166,10 +166,9 @@ static bool may_be_claimed(const struct sweep *s)
 	return db_exists(
 		db_of(s),
 		"SELECT 1 FROM issuance WHERE id = ?1 AND state IN ('planned', 'creating')"
-		" UNION ALL SELECT 1 FROM issuance WHERE state = 'creating' AND action_account = ?2"
-		" AND group_id = ?3 AND lower(email) = lower(?4)",
-		"itts", is->id, s->lane->name, is->group,
-		json_get_slice(is->fields, "recipient.email"));
+		" UNION ALL SELECT 1 FROM issuance WHERE state = 'creating'"
+		" AND group_id = ?2 AND lower(email) = lower(?3)",
+		"its", is->id, is->group, json_get_slice(is->fields, "recipient.email"));
 }
 
 /* ---- what an answer makes of it -------------------------------------------- */
@@ -263,7 +262,7 @@ static bool is_held(void *ctx, const char *credential)
 {
 	const struct sweep *s = ctx;
 
-	return ledger_credential_held(db_of(s), s->lane->name, credential);
+	return ledger_credential_held(db_of(s), credential);
 }
 
 static void answered(void *arg, const struct http_response *response)

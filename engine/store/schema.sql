@@ -1,4 +1,4 @@
--- The state of hs2cert, version 11. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 13. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -301,6 +301,7 @@ CREATE TABLE stray (
 );
 CREATE INDEX stray_look ON stray (action_account, look_ms);
 CREATE INDEX stray_issuance ON stray (issuance);
+CREATE INDEX stray_credential ON stray (credential) WHERE credential IS NOT NULL;
 
 -- What is known of each action account, beside its issuances.
 CREATE TABLE action (

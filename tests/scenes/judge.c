@@ -102,15 +102,16 @@ static void describe(struct life *l, const char *what, const struct issuance *is
 		 is->reason ? is->reason : "");
 }
 
-/* The mail log against the ledger: what was sent was mailed once, nothing was mailed twice. */
+/* The mail log against the ledger: what was made is there, what was sent was mailed once, nothing was mailed twice. */
 static bool check_mail(struct life *l, const struct issuance *is)
 {
 	struct sandbox_credential c;
 
 	if (!find_credential(l, is->credential, &c)) {
-		if (is->state != STATE_SENT)
+		/* Somebody else's removal is what a refusal tells of. */
+		if (is->state == STATE_REFUSED || (!is->credential && is->state != STATE_SENT))
 			return true;
-		describe(l, "sent, but no such credential", is);
+		describe(l, "its credential is not there", is);
 		return false;
 	}
 	int least = is->state == STATE_SENT ? 1 : 0,

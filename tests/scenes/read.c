@@ -45,7 +45,8 @@ static bool read_steps(const struct node *list, struct arena *memory, struct sce
 			return false;
 		if (s->steps && s->step[s->steps].at_ms < s->step[s->steps - 1].at_ms)
 			return fail(s->path, "steps are not in order of time");
-		s->puts_back |= strcmp(s->step[s->steps].word, "restore-backup") == 0;
+		s->puts_back |= strcmp(s->step[s->steps].word, "restore-backup") == 0 ||
+				strcmp(s->step[s->steps].word, "reconcile") == 0;
 		s->steps++;
 	}
 	return true;

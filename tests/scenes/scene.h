@@ -35,8 +35,8 @@ struct scene {
 	bool own_accounts; /* the rules declare accounts themselves */
 	bool fast_only;	   /* `polls: fast`: what leaves no trace is lost to slow polls */
 	bool no_ends; /* `ends: none`: too long to be ended everywhere, or for a sample of torture */
-	bool puts_back; /* a step puts an older state back: that is in memory, not on the disk */
-	bool restores;	/* `restores: everywhere`: a copy of each durable step is put back */
+	bool puts_back; /* a step puts an older state back, or reconciles: that is in memory, not on the disk */
+	bool restores; /* `restores: everywhere`: a copy of each durable step is put back */
 	int64_t start_ms;
 	const struct node *options, *contacts, *lists, *groups, *attributes, *expect;
 	struct step *step;

@@ -271,14 +271,37 @@ static void one_credential_is_of_one_issuance(void **state)
 	(void)state;
 	after.credential = "c1";
 	assert_true(ledger_update(db, &before, &after, NOW, NULL));
-	assert_true(ledger_credential_held(db, "certifier", "c1"));
-	assert_false(ledger_credential_held(db, "certifier", "c2"));
-	assert_false(ledger_credential_held(db, "another", "c1"));
+	assert_true(ledger_credential_held(db, "c1"));
+	assert_false(ledger_credential_held(db, "c2"));
 	before = after = load(two);
 	after.credential = "c1";
 	assert_false(ledger_update(db, &before, &after, NOW, NULL));
 	assert_int_equal(db_failed(db, NULL), RC_BROKEN);
 	db_rollback(db);
+}
+
+/* Two accounts may be of one workspace. */
+static void a_credential_is_held_whoever_asks(void **state)
+{
+	struct issuance other = issuance("101", NOW), asks = issuance("102", NOW);
+	struct json *fields = json_new_object();
+
+	(void)state;
+	json_set_text(fields, "expiry-date", "2027-01-01");
+	other.fields = fields;
+	other.action_account = "another";
+	int64_t id = insert(other);
+	asks.id = insert(asks);
+	db_run(db, "UPDATE issuance SET state = 'creating', attempts = 1 WHERE id = ?1", "i", id);
+	assert_true(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	sweep_note_repeat(db, id, NOW);
+	db_run(db, "UPDATE issuance SET state = 'sent', credential = 'c1' WHERE id = ?1", "i", id);
+	assert_true(ledger_credential_held(db, "c1"));
+	assert_true(is_sent_elsewhere(&asks, "A@example.com", "2027-01-01"));
+	assert_false(ledger_credential_leaves(db, "c2"));
+	db_run(db, "UPDATE stray SET credential = 'c2'", "");
+	assert_true(ledger_credential_leaves(db, "c2"));
+	json_free(fields);
 }
 
 static void what_counts_as_a_repeat(void **state)
@@ -646,6 +669,7 @@ int main(void)
 		stored(other_events_are_others),
 		stored(a_value_that_a_lost_create_sent_is_known),
 		stored(one_credential_is_of_one_issuance),
+		stored(a_credential_is_held_whoever_asks),
 		stored(what_counts_as_a_repeat),
 		stored(what_was_issued_is_given),
 		stored(who_was_faster_is_left_alone),

@@ -125,11 +125,12 @@ static void what_it_held_keeps_its_kind(void **state)
 }
 
 /* What version 12 brought. */
-static void drop_version_12(struct db *db)
+static void drop_versions_from_12(struct db *db)
 {
 	db_run(db, "ALTER TABLE pending DROP COLUMN scan", "");
 	db_run(db, "ALTER TABLE membership DROP COLUMN left_scan", "");
 	db_run(db, "ALTER TABLE list DROP COLUMN active", "");
+	db_run(db, "DROP INDEX stray_credential", "");
 }
 
 /* Rule files that version 9 kept whole, as later ones read them: files of a table, in order. */
@@ -155,7 +156,7 @@ static void rule_files_are_kept(void **state)
 	       "");
 	db_run(db, "CREATE INDEX decision_made ON decision (made_ms)", "");
 	db_run(db, "ALTER TABLE orphan ADD COLUMN holds INTEGER", "");
-	drop_version_12(db);
+	drop_versions_from_12(db);
 	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -194,7 +195,7 @@ static void what_waits_has_a_scan(void **state)
 	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value)"
 	       " VALUES (1, 'h', '7', 1, 1, ''), (1, 'h', '8', 1, 1, ''), (2, 'h', '7', 1, 1, 'x')",
 	       "");
-	drop_version_12(db);
+	drop_versions_from_12(db);
 	db_run(db, "UPDATE meta SET value = '11' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
