@@ -592,5 +592,6 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 		if (w->source == d->source && w->event == EVENT_PROPERTY_CHANGED)
 			decide_property(&g, w);
 	}
+	merge_value_note(d, c, g.merged_ms);
 	settle_news(&g, news);
 }

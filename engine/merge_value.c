@@ -20,13 +20,15 @@ static bool is_of(const struct left *l, const struct watch *w)
 	       w->property == l->property;
 }
 
-/* For the looks that come after the next change, which hides it. */
-static void note(const struct left *l, struct slice value)
+/* Whether it is an entry at the merge's time, which needs no other. */
+static bool is_entry(const struct left *l, struct slice noted)
 {
-	for (size_t i = 0; i < l->d->watches->count; i++)
-		if (is_of(l, &l->d->watches->watch[i]))
-			decided_note(l->d->db, l->d->watches->watch[i].id, l->c->id, l->merged_ms,
-				     value);
+	const struct entry *entry = l->c->property[l->property].entry;
+
+	for (size_t i = l->before; i > 0 && entry[i - 1].at_ms == l->merged_ms; i--)
+		if (forgotten_matches(noted, entry[i - 1].value))
+			return true;
+	return false;
 }
 
 /* What was noted, by a look that saw it. */
@@ -47,6 +49,7 @@ static bool recall(const struct left *l, struct arena *memory, struct slice *val
 			continue;
 		*value = arena_slice(memory, query_slice(q, 0));
 		query_end(q);
+		noted = !is_entry(l, *value);
 	}
 	if (!noted || !forgotten_is(*value))
 		return noted;
@@ -67,10 +70,7 @@ static bool find(struct left *l, struct arena *memory, struct slice *value)
 	if (l->before < p->entries)
 		return !(p->cut && l->before == 0) && recall(l, memory, value);
 	*value = p->current;
-	if (p->entries == 0 || slice_eq(p->entry[p->entries - 1].value, *value))
-		return false;
-	note(l, *value);
-	return true;
+	return p->entries && !slice_eq(p->entry[p->entries - 1].value, *value);
 }
 
 static void insert(const struct left *l, struct slice value, struct arena *memory,
@@ -106,4 +106,17 @@ const struct contact *merge_value_show(const struct decide *d, const struct cont
 		insert(&l, value, memory, &shown->property[i]);
 	}
 	return shown ? shown : c;
+}
+
+void merge_value_note(const struct decide *d, const struct contact *c, int64_t merged_ms)
+{
+	for (size_t i = 0; merged_ms && i < d->watches->count; i++) {
+		const struct watch *w = &d->watches->watch[i];
+		if (w->source != d->source || w->event != EVENT_PROPERTY_CHANGED)
+			continue;
+		const struct contact_property *p = &c->property[w->property];
+		const struct entry *newest = p->entries ? &p->entry[p->entries - 1] : NULL;
+		if (newest && newest->merge && newest->at_ms == merged_ms)
+			decided_note(d->db, w->id, c->id, merged_ms, newest->value);
+	}
 }
