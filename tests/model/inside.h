@@ -1,5 +1,5 @@
 /*
- * inside - what the oracle's files share: oracle.c judges joins, changes.c changes of properties.
+ * inside - what the oracle's files share: joins.c judges joins, changes.c changes of properties.
  */
 #ifndef MODEL_INSIDE_H
 #define MODEL_INSIDE_H
@@ -26,6 +26,8 @@ bool same_trigger(const struct model_rule *a, const struct model_rule *b);
 /* When the term's rule was activated: at the first load of those that kept its trigger. */
 int64_t activated_ms(const struct judging *j);
 
+/* Whether a quiet time made sure of what happened at at_ms, before until_ms. */
+bool made_sure(const struct model_story *s, int64_t at_ms, int64_t until_ms);
 /* Whether a look under the wording of this term was sure before until_ms. */
 bool surely_decided(const struct judging *j, int64_t at_ms, int64_t until_ms);
 /* Whether there was a quiet time between in which the contact was to be seen. */
@@ -48,6 +50,8 @@ void claim_event(struct judging *j, const struct model_event *e, const struct mo
  */
 void claim_unsure(struct judging *j, const struct model_event *e, size_t group);
 
+/* All claims of the term from joins of the lists that its rule means. */
+void judge_joins(struct judging *j);
 /* All claims of the term from changes of the record's property. */
 void judge_changes(struct judging *j, struct model_record *r);
 

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEAR_MS (60 * 1000)
-
 const struct model_rule *find_rule(const struct model_rules *rules, const char *name)
 {
 	for (size_t i = 0; i < rules->count; i++)
@@ -68,7 +66,7 @@ static bool sure_by(const struct model_story *s, int64_t at_ms, int64_t until_ms
 	return until_ms == INT64_MAX;
 }
 
-static bool made_sure(const struct model_story *s, int64_t at_ms, int64_t until_ms)
+bool made_sure(const struct model_story *s, int64_t at_ms, int64_t until_ms)
 {
 	return sure_by(s, at_ms, until_ms, false);
 }
@@ -227,59 +225,6 @@ bool surely_decided(const struct judging *j, int64_t at_ms, int64_t until_ms)
 	return made_sure(j->story, at_ms > load_ms ? at_ms : load_ms, until_ms);
 }
 
-/* ---- joins ---------------------------------------------------------------- */
-
-/*
- * What a list that is still being built at activation then holds is the baseline: surely so where a
- * look found it unfinished; and who joins is news again where one found it complete.
- */
-enum baseline { BASELINE_NO, BASELINE_MAYBE, BASELINE_YES };
-
-static enum baseline is_baseline(const struct judging *j, const struct model_list *l,
-				 const struct model_row *row)
-{
-	const struct model_story *s = j->story;
-	int64_t active_ms = activated_ms(j);
-
-	if (l->built_ms <= active_ms)
-		return BASELINE_NO;
-	if (row->at_ms > l->built_ms)
-		return made_sure(s, l->built_ms, row->at_ms) ? BASELINE_NO : BASELINE_MAYBE;
-	return row->shows_ms <= l->built_ms && made_sure(s, active_ms, l->built_ms)
-		       ? BASELINE_YES
-		       : BASELINE_MAYBE;
-}
-
-static void judge_joins(struct judging *j, const struct model_list *l)
-{
-	const struct term *t = &j->term;
-
-	for (size_t i = 0; i < l->rows; i++) {
-		const struct model_row *row = &l->row[i];
-		int64_t end_ms = model_end(row->who, row->at_ms);
-		enum baseline baseline = is_baseline(j, l, row);
-		if (row->at_ms <= t->start_ms || row->at_ms > t->end_ms || row->carried ||
-		    baseline == BASELINE_YES)
-			continue;
-		if (row->left_ms < end_ms)
-			end_ms = row->left_ms;
-		/* A row stamped so near to a merge may be one that the merge carried over. */
-		bool near = (row->who->merged_ms && row->at_ms <= row->who->merged_ms + NEAR_MS) ||
-			    hides_behind_merge(j->story, row->who, row->at_ms - NEAR_MS);
-		bool sure = !near && baseline == BASELINE_NO &&
-			    surely_decided(j, row->shows_ms, end_ms);
-		struct model_event e = { t->rule, row->who, row->at_ms, "", "" };
-		size_t group = add_group(
-			j->out, sure, 1,
-			sure ? NULL
-			     : "left, merged or deleted before a sure look, or of a list being built");
-		if (sure)
-			claim_event(j, &e, row->who, group);
-		else
-			claim_unsure(j, &e, group);
-	}
-}
-
 /* ---- rules in force --------------------------------------------------------- */
 
 static bool was_known_before(const struct model_story *s, size_t load, const char *name)
@@ -295,7 +240,7 @@ static void judge_term(struct judging *j)
 	const struct model_portal *p = j->story->portal;
 
 	if (j->term.rule->joins) {
-		judge_joins(j, p->list[j->term.rule->list]);
+		judge_joins(j);
 		return;
 	}
 	for (size_t i = 0; i < p->records; i++)

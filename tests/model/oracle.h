@@ -30,6 +30,7 @@ struct model_story {
 	const struct model_quiet *quiet;
 	size_t quiets;
 	int64_t creation_window_ms;
+	bool blurred; /* our clock was set, or a list was being built: times of activation are not exact */
 	int64_t end_ms;
 	bool refuses; /* what is refused may be overtaken by a later event of the rule */
 };

@@ -20,8 +20,10 @@ void portal_model_release(struct model_portal *p)
 			mem_free(p->record[i]->field[k].write);
 		mem_free(p->record[i]->gone);
 	}
-	for (size_t i = 0; i < p->lists; i++)
+	for (size_t i = 0; i < p->lists; i++) {
 		mem_free(p->list[i]->row);
+		mem_free(p->list[i]->named);
+	}
 	mem_free(p->record);
 	mem_free(p->list);
 	arena_release(&p->memory);
@@ -161,14 +163,24 @@ struct model_record *model_merge(struct model_portal *p, int64_t now_ms,
 
 /* ---- lists -------------------------------------------------------------- */
 
-struct model_list *model_add_list(struct model_portal *p, int64_t id, const char *name)
+struct model_list *model_add_list(struct model_portal *p, int64_t id)
 {
 	struct model_list *l = arena_alloc(&p->memory, sizeof(*l));
 
-	*l = (struct model_list){ .id = id, .name = name };
+	*l = (struct model_list){ .id = id };
 	p->list = mem_grow(p->list, &p->list_cap, p->lists + 1, sizeof(struct model_list *));
 	p->list[p->lists++] = l;
 	return l;
+}
+
+void model_name_list(struct model_list *l, int64_t now_ms, const char *name)
+{
+	if (l->names && l->named[l->names - 1].until_ms == INT64_MAX)
+		l->named[l->names - 1].until_ms = now_ms;
+	if (!name)
+		return;
+	l->named = mem_grow(l->named, &l->name_cap, l->names + 1, sizeof(*l->named));
+	l->named[l->names++] = (struct model_naming){ name, now_ms, INT64_MAX };
 }
 
 void model_join(struct model_list *l, int64_t now_ms, int64_t lag_ms, struct model_record *r)

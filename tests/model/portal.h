@@ -66,9 +66,18 @@ struct model_row {
 	bool carried;	 /* a merge carried it over: no join */
 };
 
+/* A list is there under a name. */
+struct model_naming {
+	const char *name;
+	int64_t from_ms, until_ms; /* INT64_MAX: still */
+};
+
 struct model_list {
 	int64_t id;
-	const char *name;
+	struct model_naming
+		*named; /* in order of time; none while it is not made yet, or deleted */
+	size_t names, name_cap;
+	bool made;	  /* while rules are in force */
 	bool active;	  /* HubSpot computes who is in it */
 	int64_t built_ms; /* HubSpot builds it until then; 0: it was complete from the start */
 	struct model_row *row;
@@ -97,7 +106,9 @@ void model_restore(struct model_record *r, int64_t now_ms);
 struct model_record *model_merge(struct model_portal *p, int64_t now_ms,
 				 struct model_record *primary, struct model_record *other,
 				 int64_t id, int64_t created_ms, int64_t list_lag_ms);
-struct model_list *model_add_list(struct model_portal *p, int64_t id, const char *name);
+struct model_list *model_add_list(struct model_portal *p, int64_t id);
+/* It has the name from now on; NULL: it is deleted. `name` is lent. */
+void model_name_list(struct model_list *l, int64_t now_ms, const char *name);
 void model_join(struct model_list *l, int64_t now_ms, int64_t lag_ms, struct model_record *r);
 void model_leave(struct model_list *l, int64_t now_ms, const struct model_record *r);
 

@@ -144,7 +144,8 @@ static void draw_lists(struct scenario *sc, struct dice *d)
 	sc->lists = dice_chance(d, 500) ? 0 : (size_t)dice_between(d, 1, MOST_LISTS);
 	for (size_t i = 0; i < sc->lists; i++)
 		sc->list[i] = (struct drawn_list){ names[i], DICE_PICK(d, kinds),
-						   11 + (int64_t)i * 7, false };
+						   11 + (int64_t)i * 7, false, false };
+	sc->all_lists = sc->lists;
 }
 
 void draw_rules(struct scenario *sc, struct dice *d)

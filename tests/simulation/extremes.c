@@ -1,22 +1,33 @@
 /*
  * extremes - what only some lives have: more changes than HubSpot keeps, lists that are still being
- * built, a backup that is put back. Put between the steps of a history that is drawn already.
+ * built, or get another's name, a backup that is put back. Put between the steps of a history that is drawn already.
  */
 #include <string.h>
 
 #include "tests/simulation/simulation.h"
 
-/* A place among the steps after the first load, not within an edit. */
+/* The place, or the next one that is not within an edit. */
+static size_t beside_edits(const struct scenario *sc, size_t i)
+{
+	while (i < sc->steps && sc->step[i].fixed)
+		i++;
+	return i < sc->steps ? i : sc->steps;
+}
+
+/* A place among the steps after the first load. */
 static size_t some_place(const struct scenario *sc, struct dice *d)
 {
 	size_t load = 0;
 
 	while (load < sc->steps && sc->step[load].kind != STEP_LOAD)
 		load++;
-	size_t i = load + 2 + (size_t)dice_below(d, (int64_t)(sc->steps - load));
-	while (i < sc->steps && sc->step[i].fixed)
-		i++;
-	return i < sc->steps ? i : sc->steps;
+	return beside_edits(sc, load + 2 + (size_t)dice_below(d, (int64_t)(sc->steps - load)));
+}
+
+/* … from this one on. */
+static size_t place_from(const struct scenario *sc, struct dice *d, size_t first)
+{
+	return beside_edits(sc, first + (size_t)dice_below(d, (int64_t)(sc->steps - first) + 1));
 }
 
 /* Makes room for n steps, and answers the first. */
@@ -62,6 +73,73 @@ static void draw_building(struct scenario *sc, struct dice *d, size_t list)
 			    .after_ms = dice_between(d, 1, 10 * MS_MINUTE),
 			    .count = 1,
 			    .list = (int)list };
+}
+
+/* ---- names of lists ---------------------------------------------------------- */
+
+/* Puts a step for a list somewhere from `at` on; answers the place behind it. */
+static size_t add_for_list(struct scenario *sc, struct dice *d, size_t at, enum step_kind kind,
+			   size_t list, const char *name)
+{
+	size_t i = place_from(sc, d, at);
+
+	*insert(sc, i, 1) = (struct step){ .kind = kind,
+					   .after_ms = dice_chance(d, 300)
+							       ? 0
+							       : dice_between(d, 1, 10 * MS_MINUTE),
+					   .count = 1,
+					   .list = (int)list,
+					   .value = name };
+	return i + 1;
+}
+
+/* People of the one list and the other come and go, before and after. */
+static void draw_comings(struct scenario *sc, struct dice *d, size_t list, size_t other)
+{
+	int contacts = sc->contacts < 6 ? sc->contacts : 6;
+
+	for (int64_t n = dice_between(d, 2, 8); n > 0; n--) {
+		size_t at = add_for_list(sc, d, some_place(sc, d),
+					 dice_chance(d, 800) ? STEP_JOIN : STEP_LEAVE,
+					 dice_chance(d, 650) ? other : list, NULL);
+		sc->step[at - 1].contact = (int)dice_below(d, contacts);
+		if (dice_chance(d, 300))
+			*insert(sc, at, 1) = (struct step){ .kind = STEP_QUIET, .count = 1 };
+	}
+}
+
+/* What the list was called when it was looked at last nobody knows: it is in credentials of rules that give the id, and in what was held. */
+static void leave_out_names(struct scenario *sc, size_t list)
+{
+	for (size_t i = 0; i < sc->loads; i++)
+		for (size_t k = 0; k < sc->rules[i].count; k++) {
+			struct model_rule *r = &sc->rules[i].rule[k];
+			if (r->joins && r->list == list && (!r->by_name || r->hold_ms))
+				r->says_to_field = false;
+		}
+}
+
+/* A list is deleted or renamed, and comes back, or another has its name: one that is new, or was there. */
+static void draw_names(struct scenario *sc, struct dice *d)
+{
+	size_t x = (size_t)dice_below(d, (int64_t)sc->lists), other = sc->lists;
+	const char *name = sc->list[x].name;
+	bool renamed = dice_chance(d, 500), back = dice_chance(d, 300);
+	bool made = dice_chance(d, 500);
+	size_t at = some_place(sc, d);
+
+	sc->list[other] = (struct drawn_list){ "Other people", sc->list[x].kind, 900, false, made };
+	sc->all_lists = other + 1;
+	if (dice_chance(d, 500))
+		*insert(sc, at++, 1) = (struct step){ .kind = STEP_QUIET, .count = 1 };
+	at = renamed ? add_for_list(sc, d, at, STEP_RENAME, x, "As it was")
+		     : add_for_list(sc, d, at, STEP_UNLIST, x, NULL);
+	if (back)
+		add_for_list(sc, d, at, renamed ? STEP_RENAME : STEP_RELIST, x, name);
+	else
+		add_for_list(sc, d, at, made ? STEP_MAKE : STEP_RENAME, other, name);
+	leave_out_names(sc, x);
+	draw_comings(sc, d, x, other);
 }
 
 /*
@@ -122,4 +200,6 @@ void draw_extremes(struct scenario *sc)
 			draw_building(sc, &d, i);
 	if (all_shows(sc) && dice_chance(&d, 100))
 		draw_backup(sc, &d);
+	else if (sc->lists && dice_chance(&d, 300))
+		draw_names(sc, &d);
 }

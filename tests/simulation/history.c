@@ -23,9 +23,9 @@ struct hand {
 };
 
 const char *const step_names[STEP_KINDS] = {
-	"create",  "set",   "join",   "leave",	"built",  "merge",    "delete",
-	"restore", "load",  "reload", "broken", "stop",	  "kill",     "start",
-	"crash",   "clock", "storm",  "act",	"backup", "put-back", "quiet",
+	"create", "set",    "join",    "leave", "built",  "make",     "rename", "unlist", "relist",
+	"merge",  "delete", "restore", "load",	"reload", "broken",   "stop",	"kill",	  "start",
+	"crash",  "clock",  "storm",   "act",	"backup", "put-back", "quiet",
 };
 
 static struct step *add(struct hand *h, enum step_kind kind, int64_t after_ms)
@@ -502,6 +502,8 @@ void scenario_print(const struct scenario *sc, FILE *out)
 		if (s->kind == STEP_SET)
 			fprintf(out, " %s='%s'", model_property_names[s->property],
 				s->value ? s->value : "(each its own)");
+		else if (s->value)
+			fprintf(out, " name '%s'", s->value);
 		fprintf(out, " other %d into %d list %d number %lld\n", s->other, s->into, s->list,
 			(long long)s->number);
 		if (s->kind == STEP_LOAD && s->number)

@@ -419,6 +419,14 @@ static void judge_sums(struct judging *j)
 		trouble(l, "the ledger holds more than was owed");
 }
 
+static bool some_list_is_built(const struct scenario *sc)
+{
+	for (size_t i = 0; i < sc->lists; i++)
+		if (sc->list[i].building)
+			return true;
+	return false;
+}
+
 bool judge(struct life *l)
 {
 	struct judging j = { .l = l };
@@ -428,6 +436,7 @@ bool judge(struct life *l)
 				     .quiet = l->quiet,
 				     .quiets = l->quiets,
 				     .creation_window_ms = 10 * MS_SECOND,
+				     .blurred = l->clock_set || some_list_is_built(l->sc),
 				     .end_ms = l->sim.now_ms,
 				     .refuses = refuses(l) };
 

@@ -274,119 +274,6 @@ static bool be_quiet(struct life *l)
 	return fine;
 }
 
-/* ---- what happens in HubSpot --------------------------------------------------------- */
-
-static struct model_record *record_of(const struct life *l, int contact)
-{
-	return l->record[contact];
-}
-
-static int64_t id_of(const struct life *l, int contact)
-{
-	return l->sc->first_id + contact;
-}
-
-static void do_create(struct life *l, const struct step *s, int contact)
-{
-	struct json *none = json_new_object();
-	struct err err;
-	enum rc rc = sandbox_create(l->sandbox, l->sim.now_ms, id_of(l, contact), none, NULL, &err);
-
-	(void)s;
-	json_free(none);
-	if (rc == RC_OK)
-		l->record[contact] = model_create(&l->portal, l->sim.now_ms, id_of(l, contact));
-}
-
-static void do_set(struct life *l, const struct step *s, int contact)
-{
-	char own[64];
-	struct err err;
-	const char *value = s->value ? s->value : own;
-
-	snprintf(own, sizeof(own), "p%d@example.org", contact);
-	if (record_of(l, contact) &&
-	    sandbox_set(l->sandbox, l->sim.now_ms, id_of(l, contact),
-			model_property_names[s->property], slice_of(value), &err) == RC_OK)
-		model_set(&l->portal, l->sim.now_ms, record_of(l, contact), s->property, value);
-}
-
-static void do_join(struct life *l, const struct step *s, int contact)
-{
-	struct err err;
-
-	if (record_of(l, contact) &&
-	    sandbox_join(l->sandbox, l->sim.now_ms, l->sc->list[s->list].id, id_of(l, contact),
-			 &err) == RC_OK)
-		model_join(l->portal.list[s->list], l->sim.now_ms, l->sc->sandbox.list_lag_ms,
-			   record_of(l, contact));
-}
-
-static void do_leave(struct life *l, const struct step *s, int contact)
-{
-	struct err err;
-
-	if (record_of(l, contact) &&
-	    sandbox_leave(l->sandbox, l->sim.now_ms, l->sc->list[s->list].id, id_of(l, contact),
-			  &err) == RC_OK)
-		model_leave(l->portal.list[s->list], l->sim.now_ms, record_of(l, contact));
-}
-
-static void do_built(struct life *l, const struct step *s, int contact)
-{
-	struct err err;
-
-	(void)contact;
-	if (sandbox_list_processing(l->sandbox, l->sim.now_ms, l->sc->list[s->list].id, false,
-				    &err) == RC_OK)
-		l->portal.list[s->list]->built_ms = l->sim.now_ms;
-}
-
-static void do_merge(struct life *l, const struct step *s, int contact)
-{
-	struct model_record *a = record_of(l, contact), *b = record_of(l, s->other);
-	int64_t id = id_of(l, s->into);
-	struct err err;
-
-	if (!a || !b ||
-	    sandbox_merge(l->sandbox, l->sim.now_ms, id_of(l, contact), id_of(l, s->other), id, &id,
-			  &err) != RC_OK)
-		return;
-	bool keeps = id == id_of(l, contact);
-	l->record[s->other] = NULL;
-	l->record[s->into] = model_merge(&l->portal, l->sim.now_ms, a, b, id,
-					 keeps ? a->created_ms : l->sim.now_ms,
-					 l->sc->sandbox.list_lag_ms);
-	if (!keeps)
-		l->record[contact] = NULL;
-}
-
-static void do_delete(struct life *l, const struct step *s, int contact)
-{
-	struct err err;
-
-	(void)s;
-	if (record_of(l, contact) &&
-	    sandbox_delete(l->sandbox, l->sim.now_ms, id_of(l, contact), &err) == RC_OK)
-		model_delete(record_of(l, contact), l->sim.now_ms);
-}
-
-static void do_restore(struct life *l, const struct step *s, int contact)
-{
-	struct err err;
-
-	(void)s;
-	if (record_of(l, contact) &&
-	    sandbox_restore(l->sandbox, l->sim.now_ms, id_of(l, contact), &err) == RC_OK)
-		model_restore(record_of(l, contact), l->sim.now_ms);
-}
-
-static void (*const portal_steps[STEP_KINDS])(struct life *l, const struct step *s, int contact) = {
-	[STEP_CREATE] = do_create, [STEP_SET] = do_set,		[STEP_JOIN] = do_join,
-	[STEP_LEAVE] = do_leave,   [STEP_BUILT] = do_built,	[STEP_MERGE] = do_merge,
-	[STEP_DELETE] = do_delete, [STEP_RESTORE] = do_restore,
-};
-
 /* ---- what happens to the program ------------------------------------------------------- */
 
 static bool take_load(struct life *l, const struct step *s)
@@ -500,7 +387,7 @@ static bool take_step(struct life *l, const struct step *s)
 	if (program_steps[s->kind])
 		return program_steps[s->kind](l, s);
 	for (int i = 0; i < s->count; i++)
-		portal_steps[s->kind](l, s, s->contact + i);
+		portal_step(l, s, s->contact + i);
 	return true;
 }
 
@@ -520,12 +407,14 @@ static bool set_stage(struct life *l)
 		if (sandbox_property(l->sandbox, model_property_names[i], NULL, NULL, NULL, 0,
 				     &err) != RC_OK)
 			return trouble(l, "property: %s", err.text);
-	for (size_t i = 0; i < sc->lists; i++) {
+	for (size_t i = 0; i < sc->all_lists; i++) {
+		struct model_list *list = model_add_list(&l->portal, sc->list[i].id);
+		if (sc->list[i].later)
+			continue;
 		if (sandbox_list(l->sandbox, before_ms, sc->list[i].id, sc->list[i].name,
 				 sc->list[i].kind, NULL, &err) != RC_OK)
 			return trouble(l, "list: %s", err.text);
-		struct model_list *list = model_add_list(&l->portal, sc->list[i].id,
-							 sc->list[i].name);
+		model_name_list(list, before_ms, sc->list[i].name);
 		if (sc->list[i].building &&
 		    sandbox_list_processing(l->sandbox, before_ms, sc->list[i].id, true, &err) ==
 			    RC_OK)

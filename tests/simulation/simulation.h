@@ -37,6 +37,10 @@ enum step_kind {
 	STEP_JOIN,    /* contact, list; count likewise */
 	STEP_LEAVE,   /* contact, list */
 	STEP_BUILT,   /* list: HubSpot has built it */
+	STEP_MAKE,    /* list, value: its name */
+	STEP_RENAME,  /* likewise */
+	STEP_UNLIST,  /* list: it is deleted */
+	STEP_RELIST,  /* list: it is restored */
 	STEP_MERGE,   /* contact (primary), other, into */
 	STEP_DELETE,  /* contact */
 	STEP_RESTORE, /* contact */
@@ -115,14 +119,15 @@ struct drawn_list {
 	const char *name, *kind;
 	int64_t id;
 	bool building; /* as the life begins */
+	bool later;    /* it is made by a step */
 };
 
 struct scenario {
 	uint64_t seed;
 	struct arena memory;
 	struct sandbox_options sandbox;
-	struct drawn_list list[MOST_LISTS];
-	size_t lists;
+	struct drawn_list list[MOST_LISTS + 1];
+	size_t lists, all_lists; /* that rules may name; and one more that takes a name of theirs */
 	struct model_rules rules[MOST_LOADS];
 	size_t loads;
 	struct step *step;
@@ -221,6 +226,8 @@ struct life {
 /* Lives the scenario and judges it. False with l->trouble; in both cases life_release. */
 bool life_live(struct life *l, struct scenario *sc, FILE *log);
 void life_release(struct life *l);
+/* A step of what happens in HubSpot, for that contact: portal.c. */
+void portal_step(struct life *l, const struct step *s, int contact);
 bool trouble(struct life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool judge(struct life *l);
 bool ledger_says(const struct life *l, const char *credential, const char *state);
