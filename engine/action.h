@@ -35,6 +35,9 @@ enum verdict_scope {
 	SCOPE_GROUP_HOLD,   /* unknown group: every issuance of the group is held */
 };
 
+/* The reason of a verdict by which an issue of which nobody knew how it ended counts as not done. */
+#define VERDICT_NOT_ISSUED "read back: not issued yet"
+
 struct verdict {
 	enum issuance_state state; /* to commit now */
 	enum issuance_state

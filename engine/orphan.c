@@ -11,9 +11,10 @@
 struct orphan {
 	const char *credential, *public_url;
 	bool draft;
-	bool same; /* with all fields of the issuance */
-	bool near; /* with its address or its name */
-	bool open; /* suspect, and issued */
+	bool same;	/* with all fields of the issuance */
+	bool near;	/* with its address or its name */
+	bool elsewhere; /* in another group: the rule may have named that one then */
+	bool open;	/* suspect, and issued */
 };
 
 static const char *lowered(struct arena *memory, struct slice text)
@@ -108,15 +109,16 @@ static void load(struct query *q, const struct issuance *is, struct arena *memor
 {
 	struct err ignored;
 	struct json *fields = json_parse(query_slice(q, 1), &ignored);
-	bool draft = query_integer(q, 3) != 0;
+	bool draft = query_integer(q, 3) != 0, elsewhere = query_integer(q, 5) != 0;
 
 	*out = (struct orphan){
 		.credential = arena_text(memory, query_slice(q, 0)),
 		.public_url = query_null(q, 2) ? NULL : arena_text(memory, query_slice(q, 2)),
 		.draft = draft,
-		.same = same_fields(fields, is->fields, memory),
+		.same = !elsewhere && same_fields(fields, is->fields, memory),
 		.near = same_field(fields, is->fields, "recipient.email") ||
 			same_field(fields, is->fields, "recipient.name"),
+		.elsewhere = elsewhere,
 		.open = !draft && query_integer(q, 4) != 0,
 	};
 	json_free(fields);
@@ -139,14 +141,15 @@ static bool find(struct db *db, const struct issuance *is, const struct orphan_l
 	bool found = false, alike = look->alike && is->do_issue && !was_held(db, is);
 	struct query *q = db_select(
 		db,
-		"SELECT credential, fields, public_url, draft, suspect FROM orphan o"
-		" WHERE account = ?1 AND group_id = ?2 AND (email = ?3 OR suspect <> 0)"
+		"SELECT credential, fields, public_url, draft, suspect, group_id <> ?2 FROM orphan o"
+		" WHERE account = ?1 AND ((group_id = ?2 AND email = ?3) OR (suspect <> 0"
+		" AND (group_id = ?2 OR (draft = 0 AND ?6 <> 0))))"
 		" AND created_ms >= ?4 AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
 		" WHERE i.credential = o.credential)"
 		" ORDER BY created_ms, credential",
-		"tttii", is->action_account, is->group,
+		"tttiii", is->action_account, is->group,
 		lowered(memory, json_get_slice(is->fields, "recipient.email")), is->at_ms - SKEW_MS,
-		(int64_t)look->drafts);
+		(int64_t)look->drafts, (int64_t)alike);
 
 	while (query_next(q)) {
 		load(q, is, memory, &one);
@@ -155,7 +158,8 @@ static bool find(struct db *db, const struct issuance *is, const struct orphan_l
 			query_end(q);
 			return true;
 		}
-		if (alike && one.open && (!found || (one.near && !out->near))) {
+		bool may_be = alike && one.open && (one.near || !one.elsewhere);
+		if (may_be && (!found || (one.near && !out->near))) {
 			*out = one;
 			found = true;
 		}
@@ -206,8 +210,9 @@ static void hold(const struct issuance *is, const struct orphan *o, struct arena
 	after->hold = HOLD_RESTORED;
 	after->reason = arena_printf(
 		memory, "restored: %s was issued to %s while the state was away", o->credential,
-		o->near ? "this address or name with other fields"
-			: "somebody whom nothing here explains");
+		o->elsewhere ? "this address or name in another group"
+		: o->near    ? "this address or name with other fields"
+			     : "somebody whom nothing here explains");
 }
 
 /*

@@ -46,7 +46,8 @@ struct orphan_look {
 /*
  * Looks for the orphan of an issuance in planned, creating, held or refused that has no credential, and
  * writes what came of it; *after is the issuance then. After a restore any suspect one of its group
- * may be it, since address and name may have been changed, or its contact merged: first comes one
+ * may be it, since address and name may have been changed, or its contact merged; and one of another group
+ * with its address or name, since the rule may have named that group. First comes one
  * with its address or name, then the oldest. Which one it is nobody can tell, so it holds all that it may be,
  * once each, but none of a rule that makes drafts only.
  */

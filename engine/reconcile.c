@@ -30,7 +30,7 @@ struct comparison {
 	int64_t oldest_ms, since_ms;
 	bool has_since;
 	bool restored;	  /* the store says so, or what was found does */
-	struct map group; /* ours: of a rule, or in the ledger */
+	struct map group; /* ours: of a rule, also of one that was in force, or in the ledger */
 	struct map seen;  /* credential -> &draft_word or &issued_word */
 };
 
@@ -183,6 +183,8 @@ static void note_groups(struct reconcile *r, uint32_t account)
 		r->now.account);
 	while (query_next(q))
 		map_put(group, query_slice(q, 0), group);
+	if (r->now.has_since)
+		restored_groups(r->db, r->table, r->now.account, r->now.since_ms, group);
 }
 
 static void note_credential(struct reconcile *r, const struct credential *c)
@@ -247,7 +249,6 @@ static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct er
 	*now = (struct comparison){ .account = name, .restored = restored_is_set(r->db, name) };
 	map_init(&now->group);
 	map_init(&now->seen);
-	note_groups(r, account);
 	now->lane = lane;
 	now->oldest_ms = oldest_ms(r, name, wall_ms(r));
 	now->has_since = restored_since(r->db, r->table, account, &now->since_ms);
@@ -256,6 +257,7 @@ static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct er
 		now->since_ms = now->has_since ? earlier(now->since_ms, r->reach_ms) : r->reach_ms;
 		now->has_since = true;
 	}
+	note_groups(r, account);
 	now->catalogue = catalogue_new(lane, take_page, r);
 	return RC_OK;
 }
@@ -390,7 +392,7 @@ static enum rc compare(struct reconcile *r, struct err *err)
 			    " 'send-unknown')" BY_EVENT,
 		 report_gone);
 	report_orphans(r);
-	restored_clear(r->db, now->account, now->began_ms);
+	restored_clear(now->lane, now->began_ms);
 	return db_commit(r->db, err);
 }
 

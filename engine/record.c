@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dsl/build.h"
+#include "engine/restored.h"
 
 /* What is seen of one contact at most: as much as an answer of a source can hold. */
 #define SEEN_BYTES LIMIT_ANSWER_BYTES
@@ -306,15 +307,22 @@ static void trim_decisions(struct db *db, int64_t now_ms)
 	       (int64_t)TRIM_ROWS);
 }
 
-/* The one in force stays; of the others those that events refer to, the newest, up to a bound. */
+/*
+ * The one in force stays; of the others those that events refer to and those in force since the sign of life of an
+ * account that is restored, or of the one that is alive (engine/restored.h asks for their groups), the newest, up to a
+ * bound.
+ */
 static void trim_rulesets(struct db *db)
 {
 	db_run(db,
 	       "DELETE FROM ruleset WHERE id IN (SELECT id FROM (SELECT id,"
 	       " sum(bytes) OVER (ORDER BY id DESC) AS bytes, count(*) OVER (ORDER BY id DESC) AS n"
 	       " FROM ruleset WHERE id < (SELECT max(id) FROM ruleset)) WHERE n > ?1 OR bytes > ?2"
-	       " OR id < coalesce((SELECT ruleset FROM event ORDER BY id LIMIT 1), id + 1))",
-	       "ii", (int64_t)RECORD_RULESETS, RECORD_RULESET_BYTES);
+	       " OR (id < coalesce((SELECT ruleset FROM event ORDER BY id LIMIT 1), id + 1)"
+	       " AND id < coalesce((SELECT max(id) FROM ruleset WHERE loaded_ms <= coalesce("
+	       "(SELECT min(alive_ms) FROM action WHERE restored IS NOT NULL"
+	       " OR alive_ms = (SELECT max(alive_ms) FROM action)) - ?3, loaded_ms)), 0)))",
+	       "iii", (int64_t)RECORD_RULESETS, RECORD_RULESET_BYTES, RESTORED_CLOCKS_MS);
 	if (!db_changed(db))
 		return;
 	db_run(db, "DELETE FROM ruleset_piece WHERE ruleset NOT IN (SELECT id FROM ruleset)", "");

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "engine/catalogue.h"
 #include "engine/ledger.h"
+#include "engine/record.h"
 #include "engine/registry.h"
 
 /*
@@ -13,12 +14,16 @@
  * what it was then.
  */
 #define GAP_MS (10 * MS_MINUTE)
+#define SKEW_MS MS_MINUTE /* a service may say that it made something so much before we asked */
 
 struct restored {
 	struct lane *lane;
 	enum { NOT_ASKED, ASKING, CLEAR, RESTORED } state;
 	struct catalogue *catalogue;
 	int64_t since_ms;
+	int64_t reach_ms; /* so far back pages are walked: since_ms, or what waits to be issued */
+	struct map group; /* as restored_groups has them, once one was asked for */
+	bool has_groups;
 	int64_t offset_ms; /* wall clock less monotonic, when it was last asked */
 	size_t suspects;
 	struct str first; /* the newest suspect's id */
@@ -38,19 +43,22 @@ struct restored *restored_new(struct lane *lane)
 	return r;
 }
 
-void restored_free(struct restored *r)
-{
-	catalogue_free(r->catalogue);
-	str_release(&r->first);
-	mem_free(r);
-}
-
 static void forget_catalogue(struct restored *r)
 {
 	catalogue_free(r->catalogue);
 	r->catalogue = NULL;
+	if (r->has_groups)
+		map_release(&r->group);
+	r->has_groups = false;
 	r->suspects = 0;
 	str_clear(&r->first);
+}
+
+void restored_free(struct restored *r)
+{
+	forget_catalogue(r);
+	str_release(&r->first);
+	mem_free(r);
 }
 
 void restored_unload(struct restored *r)
@@ -80,6 +88,22 @@ static int64_t earliest_since(const struct table *table, uint32_t account)
 	return earliest;
 }
 
+/* That of the others, where one of them is declared no more: this account may be that one under another name. */
+static int64_t of_another_name(struct db *db, const struct table *table)
+{
+	struct arena memory;
+	int64_t alive = INT64_MAX;
+	bool gone = false;
+
+	arena_init(&memory);
+	for (struct query *q = db_select(db, "SELECT account FROM action", ""); query_next(q);)
+		gone |= !table_account(table, arena_text(&memory, query_slice(q, 0)));
+	arena_release(&memory);
+	if (gone)
+		alive = db_integer(db, INT64_MAX, "SELECT max(alive_ms) FROM action", "");
+	return alive;
+}
+
 bool restored_since(struct db *db, const struct table *table, uint32_t account, int64_t *since_ms)
 {
 	const char *name = table->account[account].name;
@@ -92,6 +116,8 @@ bool restored_since(struct db *db, const struct table *table, uint32_t account, 
 			"SELECT max(attempt_ms) FROM issuance WHERE action_account = ?1 AND attempts > 0",
 			"t", name);
 	if (*since_ms == INT64_MAX)
+		*since_ms = of_another_name(db, table);
+	if (*since_ms == INT64_MAX)
 		*since_ms = earliest_since(table, account);
 	return *since_ms != INT64_MAX;
 }
@@ -102,12 +128,30 @@ bool restored_is_set(struct db *db, const char *account)
 			 "t", account);
 }
 
-void restored_clear(struct db *db, const char *account, int64_t alive_ms)
+/*
+ * What a create made whose end nobody knows, no issuance holds: up to there the state knows. An attempt
+ * after now: our clock was set back since, and tells no more than the day.
+ */
+static int64_t known_until_ms(const struct lane *lane, int64_t now_ms)
 {
-	db_run(db,
+	const struct world *w = lane->world;
+	int64_t wall = w->wall_ms(w->ctx);
+	int64_t attempt = db_integer(w->db, INT64_MAX,
+				     "SELECT min(attempt_ms) FROM issuance WHERE state = 'creating'"
+				     " AND action_account = ?1",
+				     "t", lane->name);
+
+	if (attempt == INT64_MAX)
+		return now_ms;
+	return now_ms - (attempt <= wall ? wall - attempt : MS_DAY) - SKEW_MS;
+}
+
+void restored_clear(const struct lane *lane, int64_t alive_ms)
+{
+	db_run(lane->world->db,
 	       "INSERT INTO action (account, alive_ms) VALUES (?1, ?2) ON CONFLICT (account) DO UPDATE"
 	       " SET alive_ms = excluded.alive_ms, restored = NULL",
-	       "ti", account, alive_ms);
+	       "ti", lane->name, known_until_ms(lane, alive_ms));
 }
 
 void restored_note_life(const struct restored *r)
@@ -115,7 +159,7 @@ void restored_note_life(const struct restored *r)
 	if (r->state == CLEAR)
 		db_run(db_of(r),
 		       "UPDATE action SET alive_ms = ?2 WHERE account = ?1 AND restored IS NULL",
-		       "ti", r->lane->name, lane_service_ms(r->lane));
+		       "ti", r->lane->name, known_until_ms(r->lane, lane_service_ms(r->lane)));
 }
 
 /* ---- the mark ------------------------------------------------------------------ */
@@ -180,16 +224,107 @@ void restored_look_at_mark(struct db *db, const struct table *table)
 
 /* ---- suspects ------------------------------------------------------------------ */
 
-/* A live rule of the group; one that makes only drafts, where drafts_only. */
-static bool is_used(const struct lane *lane, const char *group, bool drafts_only)
+/* How a group is used: by nothing but what issues, or by something that makes drafts only, too. */
+static char issues_word, drafts_word;
+
+struct used {
+	const struct table *table;
+	const char *account;
+	struct map *group;
+};
+
+static bool may_be_ours(const struct used *u, const char *account)
 {
-	for (size_t i = 0; i < lane->table->n_rule; i++) {
-		const struct rule *rule = &lane->table->rule[i];
-		if (is_live(rule, lane->account_index) && strcmp(rule->group, group) == 0 &&
-		    !(drafts_only && rule->issue))
-			return true;
+	return strcmp(account, u->account) == 0 || !table_account(u->table, account);
+}
+
+static void note_group(const struct used *u, struct slice group, bool issues)
+{
+	if (!issues || !map_get(u->group, group))
+		map_put(u->group, group, issues ? &issues_word : &drafts_word);
+}
+
+static void note_rules(const struct used *u, const struct table *table)
+{
+	for (size_t i = 0; i < table->n_rule; i++) {
+		const struct rule *rule = &table->rule[i];
+		if (rule->mode == MODE_LIVE && may_be_ours(u, table->account[rule->action].name))
+			note_group(u, slice_of(rule->group), rule->issue);
 	}
-	return false;
+}
+
+/* What this version cannot read any more it passes over. */
+static void note_ruleset(const struct used *u, struct db *db, int64_t id)
+{
+	struct arena memory;
+	struct ruleset rules;
+	struct err ignored;
+
+	arena_init(&memory);
+	if (ruleset_open(db, id, &memory, &rules, &ignored) == RC_OK)
+		note_rules(u, rules.table);
+	ruleset_release(&rules);
+	arena_release(&memory);
+}
+
+/* The rules in force then, and all since but those in force now. */
+static void note_recorded(const struct used *u, struct db *db, int64_t since_ms)
+{
+	int64_t *id = NULL;
+	size_t n = 0, cap = 0;
+	struct query *q = db_select(
+		db,
+		"SELECT id FROM ruleset WHERE hash <> ?2 AND id >= coalesce((SELECT max(id)"
+		" FROM ruleset WHERE loaded_ms <= ?1), 0) ORDER BY id",
+		"it", since_ms - RESTORED_CLOCKS_MS, u->table->hash);
+
+	while (query_next(q)) {
+		id = mem_grow(id, &cap, n + 1, sizeof(*id));
+		id[n++] = query_integer(q, 0);
+	}
+	for (size_t i = 0; i < n; i++)
+		note_ruleset(u, db, id[i]);
+	mem_free(id);
+}
+
+static void note_waiting(const struct used *u, struct db *db)
+{
+	static const char *const waiting[] = {
+		"SELECT DISTINCT group_id, do_issue, action_account FROM issuance"
+		" WHERE credential IS NULL AND " LEDGER_WORK,
+		"SELECT DISTINCT group_id, do_issue, action_account FROM issuance"
+		" WHERE credential IS NULL AND " LEDGER_PARKED,
+	};
+	struct arena memory;
+
+	arena_init(&memory);
+	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+		for (struct query *q = db_select(db, waiting[i], ""); query_next(q);)
+			if (may_be_ours(u, arena_text(&memory, query_slice(q, 2))))
+				note_group(u, query_slice(q, 0), query_integer(q, 1) != 0);
+	arena_release(&memory);
+}
+
+void restored_groups(struct db *db, const struct table *table, const char *account,
+		     int64_t since_ms, struct map *out)
+{
+	const struct used used = { table, account, out };
+
+	note_rules(&used, table);
+	note_recorded(&used, db, since_ms);
+	note_waiting(&used, db);
+}
+
+/* Ours, or was at the sign of life; by something that makes nothing but drafts, where drafts_only. */
+static bool is_used(struct restored *r, const char *group, bool drafts_only)
+{
+	if (!r->has_groups) {
+		map_init(&r->group);
+		restored_groups(db_of(r), r->lane->table, r->lane->name, r->since_ms, &r->group);
+		r->has_groups = true;
+	}
+	const void *use = map_get(&r->group, slice_of(group));
+	return drafts_only ? use == &drafts_word : use != NULL;
 }
 
 /* Whether some create of ours may have made this draft, and nobody knows. */
@@ -209,25 +344,31 @@ static bool is_held(struct db *db, const char *account, const char *credential)
 			 account, credential);
 }
 
-/* Issued, while the only write of its issuance was the create. */
+/*
+ * Issued, while no issue of it has left, or each was turned away or refused. One of which nobody knew how it
+ * ended may have been done after it was read back.
+ */
 static bool is_ahead(struct db *db, const char *account, const struct credential *c)
 {
-	return !c->draft && db_exists(db,
-				      "SELECT 1 FROM issuance WHERE action_account = ?1"
-				      " AND credential = ?2 AND state = 'draft' AND do_issue = 1"
-				      " AND attempts <= 1",
-				      "tt", account, c->id);
+	return !c->draft &&
+	       db_exists(
+		       db,
+		       "SELECT 1 FROM issuance i WHERE action_account = ?1 AND credential = ?2"
+		       " AND do_issue = 1 AND (state = 'draft' OR (held_from = 'draft' AND"
+		       " (state = 'held' OR state = 'refused'))) AND NOT EXISTS (SELECT 1 FROM trail t"
+		       " WHERE t.issuance = i.id AND t.note = '" VERDICT_NOT_ISSUED "')",
+		       "tt", account, c->id);
 }
 
-static bool is_suspect(const struct restored *r, const struct credential *c)
+static bool is_suspect(struct restored *r, const struct credential *c)
 {
 	const char *account = r->lane->name;
 	struct db *db = db_of(r);
 
 	if (is_ahead(db, account, c))
 		return true;
-	if (c->created_ms <= r->since_ms || !is_used(r->lane, c->group, c->draft) ||
-	    is_held(db, account, c->id))
+	if (c->created_ms <= r->since_ms || is_held(db, account, c->id) ||
+	    !is_used(r, c->group, c->draft))
 		return false;
 	return !c->draft || !is_left_behind(db, account, c);
 }
@@ -238,7 +379,7 @@ static bool take_page(void *arg, const struct page *page)
 	bool newer = false;
 
 	for (size_t i = 0; i < page->count; i++) {
-		newer |= page->credential[i].created_ms > r->since_ms;
+		newer |= page->credential[i].created_ms > r->reach_ms;
 		if (!is_suspect(r, &page->credential[i]))
 			continue;
 		if (r->suspects++ == 0)
@@ -296,7 +437,7 @@ static enum rc set_clear(struct restored *r, struct err *err)
 	struct db *db = db_of(r);
 
 	db_begin(db, "alive");
-	restored_clear(db, r->lane->name, lane_service_ms(r->lane));
+	restored_clear(r->lane, lane_service_ms(r->lane));
 	enum rc rc = db_commit(db, err);
 	if (rc == RC_OK)
 		r->state = CLEAR;
@@ -321,6 +462,19 @@ static int64_t clock_offset_ms(const struct restored *r)
 	return w->wall_ms(w->ctx) - w->mono_ms(w->ctx);
 }
 
+/* Whether a draft is issued by now is to be seen, too, however many are newer. */
+static int64_t reach_ms(const struct restored *r)
+{
+	int64_t draft = db_integer(db_of(r), INT64_MAX,
+				   "SELECT min(created_ms) FROM issuance WHERE action_account = ?1"
+				   " AND state = 'draft' AND " LEDGER_WORK,
+				   "t", r->lane->name);
+
+	return draft != INT64_MAX && draft - RESTORED_CLOCKS_MS < r->since_ms
+		       ? draft - RESTORED_CLOCKS_MS
+		       : r->since_ms;
+}
+
 static enum rc begin_asking(struct restored *r, struct err *err)
 {
 	struct lane *lane = r->lane;
@@ -335,6 +489,7 @@ static enum rc begin_asking(struct restored *r, struct err *err)
 	/* Where there is nothing to fear it asks for the sake of the clock. */
 	if (is_new && lane_knows_service_ms(lane))
 		return set_clear(r, err);
+	r->reach_ms = reach_ms(r);
 	r->state = ASKING;
 	r->catalogue = catalogue_new(lane, take_page, r);
 	return RC_OK;

@@ -6,15 +6,18 @@
  * clock: all that was issued here until then, it knows. Before anything is
  * issued in a process, the newest credentials are asked for. Suspect is
  *
- *  - one of a group of our live rules, made after the sign of life, which no
- *    issuance holds. A draft is suspect only where a rule of the group makes
+ *  - one of a group that live rules use, or used at the sign of life or since, or that
+ *    an issuance still waits for, made after the sign of life, which no issuance holds. A draft is suspect only where a rule of the group makes
  *    nothing but drafts, and no create of ours can have left it behind;
- *  - one that is issued while the ledger says that its issue never left.
+ *  - one that is issued while the ledger says that its issue never left, or was refused.
  *
  * Where there is one, the account is restored: nothing of it is issued, also
  * not after a restart, until a reconcile (engine/reconcile.h) has adopted what
  * was made meanwhile. Somebody who issues by hand into the same group while we
  * are down raises a false alarm: that is the safe side.
+ *
+ * The state does not know of what a create under way makes, until it has ended: the sign of life is
+ * not later than that. An account that was given another name has none; then that of the others counts.
  *
  * A state without a sign of life is new, or was lost. Nothing from before the
  * activation of a rule is issued, so there is nothing to fear but where a
@@ -25,8 +28,13 @@
 #ifndef ENGINE_RESTORED_H
 #define ENGINE_RESTORED_H
 
+#include "base/clock.h"
+#include "base/map.h"
 #include "engine/lane.h"
 #include "engine/store/db.h"
+
+/* Our clock and the service's may differ so much. */
+#define RESTORED_CLOCKS_MS MS_HOUR
 
 struct restored;
 
@@ -72,7 +80,17 @@ void restored_say(const struct restored *r);
 bool restored_since(struct db *db, const struct table *table, uint32_t account, int64_t *since_ms);
 /* Whether the store says that the account is restored. */
 bool restored_is_set(struct db *db, const char *account);
-/* Part of the caller's transaction: the state knows all up to alive_ms, and may go on. */
-void restored_clear(struct db *db, const char *account, int64_t alive_ms);
+/*
+ * Part of the caller's transaction: the state knows all up to alive_ms, but for what is being created,
+ * and may go on.
+ */
+void restored_clear(const struct lane *lane, int64_t alive_ms);
+/*
+ * Puts into *out the groups that live rules of the account use, those that they used at since_ms (the service's
+ * clock) or later, as far as that is on record, and those in which issuances without a credential wait. What is of
+ * an account that the table does not declare may be this one's under another name. No value is NULL.
+ */
+void restored_groups(struct db *db, const struct table *table, const char *account,
+		     int64_t since_ms, struct map *out);
 
 #endif

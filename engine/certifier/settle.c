@@ -171,7 +171,7 @@ static void still_draft(const struct answer *an, struct verdict *out)
 		return;
 	}
 	out->state = STATE_DRAFT;
-	out->reason = "read back: not issued yet";
+	out->reason = VERDICT_NOT_ISSUED;
 	out->wait_ms = repeat_ms(an->is);
 }
 

@@ -1,4 +1,5 @@
 /* Whether a state is older than its service: what is asked, what each end of it means, and what stays still. */
+#include "engine/action.h"
 #include "tests/unit/boxed.h"
 
 #define PAGE(rows, next) "{\"data\":[" rows "],\"pagination\":{\"next\":" next "}}"
@@ -151,6 +152,76 @@ static void a_state_behind_its_mark_is_restored(void **state)
 	assert_int_equal(db_integer(db, 0, "SELECT value FROM meta WHERE key = 'writes'", ""), 6);
 }
 
+/* Issued, though no issue of it can have been done here; where one may have been, that is no news. */
+static void a_draft_that_is_issued_elsewhere_is_ahead(void **state)
+{
+	static const struct {
+		const char *state, *held_from, *note;
+		bool ahead;
+	} rows[] = {
+		{ "draft", NULL, NULL, true },
+		{ "draft", NULL, "429 rate_limited", true },
+		{ "held", "draft", NULL, true },
+		{ "refused", "draft", NULL, true },
+		{ "draft", NULL, VERDICT_NOT_ISSUED, false },
+		{ "held", "draft", VERDICT_NOT_ISSUED, false },
+		{ "held", "planned", NULL, false },
+		{ "issuing", NULL, NULL, false },
+		{ "issued", NULL, NULL, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin_anew(state);
+		(void)start();
+		int64_t id = plan("c", "2");
+		db_run(db,
+		       "UPDATE issuance SET state = ?2, held_from = ?3, credential = ?4, attempts = 3"
+		       " WHERE id = ?1",
+		       "ittt", id, rows[i].state, rows[i].held_from, "01hz2f0c9ryvzajg20jqh9taae");
+		db_run(db,
+		       "INSERT INTO trail (issuance, at_ms, state, note) VALUES (?1, 1, 'draft', ?2)",
+		       "it", id, rows[i].note);
+		answer("/search", 200, PAGE(OLD, "null"));
+		step();
+		assert_int_equal(is_restored(), rows[i].ahead);
+	}
+}
+
+/* As many pages as it takes to see whether a draft that waits is issued by now. */
+static void pages_are_asked_for_back_to_what_waits(void **state)
+{
+	int64_t id = plan("c", "2");
+
+	(void)state;
+	db_run(db,
+	       "UPDATE issuance SET state = 'draft', credential = 'x', created_ms = 1000 WHERE id = ?1",
+	       "i", id);
+	(void)start();
+	answer("/search", 200, PAGE(OLD, "\"two\""));
+	step();
+	assert_int_equal(flights, 1);
+	assert_non_null(strstr(flight[0].request->url, "/search"));
+}
+
+/* What is being created the state does not know. */
+static void a_sign_of_life_is_no_later_than_a_create(void **state)
+{
+	int64_t id = start();
+
+	(void)state;
+	answer("/search", 200, PAGE("", "null"));
+	step();
+	assert_state(id, "creating");
+	int64_t attempt = now_ms;
+	now_ms += 10 * MS_MINUTE;
+	struct err err;
+	db_begin(db, "life");
+	outbox_note_life(box);
+	assert_int_equal(db_commit(db, &err), RC_OK);
+	assert_true(db_integer(db, 0, "SELECT alive_ms FROM action WHERE account = 'c'", "") <
+		    attempt);
+}
+
 /* No end of the request but a page says anything about the state. */
 static void what_cannot_be_asked_now_is_asked_again(void **state)
 {
@@ -246,8 +317,7 @@ static void older_pages_are_not_asked_for(void **state)
 	(void)start();
 
 	(void)state;
-	db_run(db,
-	       "INSERT INTO orphan VALUES ('c', ?1, 'g', 'bo@b.org', '{}', NULL, 0, 0, 0, 0)",
+	db_run(db, "INSERT INTO orphan VALUES ('c', ?1, 'g', 'bo@b.org', '{}', NULL, 0, 0, 0, 0)",
 	       "t", "01hz2f0c9ryvzajg20jqh9taac");
 	answer("/search", 200, PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "\"two\""));
 	step();
@@ -283,6 +353,9 @@ int main(void)
 		boxed(a_restored_account_stays_so),
 		boxed(the_first_sign_of_life_is_by_the_services_clock),
 		boxed(a_state_behind_its_mark_is_restored),
+		boxed(a_draft_that_is_issued_elsewhere_is_ahead),
+		boxed(pages_are_asked_for_back_to_what_waits),
+		boxed(a_sign_of_life_is_no_later_than_a_create),
 		boxed(what_cannot_be_asked_now_is_asked_again),
 		boxed(a_wait_that_is_asked_for_is_kept),
 		boxed(a_refused_search_holds_nothing_back),

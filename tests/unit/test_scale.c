@@ -250,12 +250,13 @@ static int64_t calm_ms(const struct portal *p)
 }
 
 /*
- * What is small: rules and watches, messages that are not news yet, the ids of one person. What ends early:
+ * What is small: rules, watches and accounts, messages that are not news yet, the ids of one person. What ends early:
  * of events and decisions on record the newest or the 500 oldest are looked at. What is waited for: news, hourly. What
  * is in brackets has steps of its own.
  */
-static const char *const may_be_walked[] = { "rule",  "watch",	  "heard", "person",   "e",
-					     "event", "decision", "news",  "CONSTANT", "(" };
+static const char *const may_be_walked[] = { "rule",   "watch",	   "action", "heard",
+					     "person", "e",	   "event",  "decision",
+					     "news",   "CONSTANT", "(" };
 
 static bool is_harmless(struct slice step)
 {
