@@ -252,6 +252,7 @@ static void drop_undeclared(struct engine *e)
 enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 {
 	const struct watches *before = e->in_step ? &e->watches : NULL;
+	const struct our_clock clock = { wall_ms(e), mono_ms(e) };
 	struct watches watches;
 	enum rc rc = RC_OK;
 
@@ -259,7 +260,7 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	if (!e->recovered)
 		rc = outbox_recover(e->outbox, err);
 	if (rc == RC_OK)
-		rc = watches_sync(e->db, table, before, wall_ms(e), e->world->log, &watches, err);
+		rc = watches_sync(e->db, table, before, &clock, e->world->log, &watches, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = record_ruleset(e->db, table, &watches, wall_ms(e), &e->ruleset, err);
@@ -269,7 +270,6 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	}
 	e->recovered = true;
 	hearing_open(&e->hearing);
-	e->loaded_ms = mono_ms(e);
 	struct table *old = e->table;
 	struct watches old_watches = e->watches;
 	e->table = table_ref(table);
@@ -404,7 +404,7 @@ static enum rc promote(struct origin *o, struct err *err)
 
 	if (!o->ops->now(o->source, &now))
 		return RC_OK;
-	struct first_clock clock = { now, now - wall_ms(e), mono_ms(e) - e->loaded_ms };
+	struct first_clock clock = { now, now - wall_ms(e), mono_ms(e) };
 	enum rc rc = watches_start(e->db, &e->watches, o->account, &clock, err);
 	if (rc != RC_OK || inbox_next_due(e->db, o->name) > now)
 		return rc;

@@ -43,6 +43,18 @@ void inbox_add_waiting(struct db *db, const char *account, int64_t wall_ms)
 	       "tt", account, came_text(CAME_RECALL, wall_ms, word));
 }
 
+void inbox_add_waiting_of(struct db *db, const char *rule, int64_t wall_ms)
+{
+	char word[CAME_TEXT];
+
+	db_run(db,
+	       "INSERT INTO news (account, contact, modified_ms, came)"
+	       " SELECT DISTINCT source_account, contact, 0, ?2 FROM issuance"
+	       " WHERE rule = ?1 AND state = 'held' AND hold = 'missing-email'"
+	       " ON CONFLICT (account, contact) DO NOTHING",
+	       "tt", rule, came_text(CAME_RULES, wall_ms, word));
+}
+
 void inbox_tell(struct db *db, const char *account, struct slice contact, int64_t since_ms,
 		int64_t wall_ms)
 {

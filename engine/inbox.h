@@ -26,6 +26,8 @@ void inbox_add(struct db *db, const char *account, struct slice contact, int64_t
 bool inbox_waits_for_address(struct db *db, const char *account);
 /* The contacts of all of these are to be looked at. */
 void inbox_add_waiting(struct db *db, const char *account, int64_t wall_ms);
+/* The contacts of those of this rule are to be looked at, because it is activated. */
+void inbox_add_waiting_of(struct db *db, const char *rule, int64_t wall_ms);
 
 /*
  * The same told by a message, whose time is not always the contact's own: a look that is under way

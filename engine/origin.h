@@ -49,7 +49,6 @@ struct engine {
 	bool stopping;
 	bool recovered;
 	bool in_step;				      /* the watches are what the store has */
-	int64_t loaded_ms;			      /* monotonic: when the watches were synced */
 	int64_t housekeeping_ms, trim_ms, secrets_ms; /* monotonic */
 	enum rc failed; /* the store failed in an answer: said at the next step */
 	struct err why;

@@ -7,10 +7,15 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/map.h"
-#include "engine/came.h"
+#include "engine/inbox.h"
 
 /* So many activations are named in the log, the others counted. */
 #define NAMED_MOST 20
+
+/* A watch that this run made, and when it was activated by the monotonic clock. */
+struct birth {
+	int64_t watch, mono_ms;
+};
 
 /* One run of watches_sync. */
 struct sync {
@@ -20,8 +25,10 @@ struct sync {
 	const struct log *log;
 	int64_t *watch; /* by rule id; 0: it is off */
 	size_t activated, deactivated;
-	int64_t now_ms;
-	struct map made; /* key of a new or inherited watch -> its id, boxed in memory */
+	int64_t now_ms, mono_ms;
+	struct map made;     /* key of a new or inherited watch -> its id, boxed in memory */
+	struct birth *birth; /* of those, in order of id; heap */
+	size_t births, births_cap;
 	struct arena memory;
 };
 
@@ -65,13 +72,33 @@ static struct known find_known(struct sync *s, const struct rule *rule, const ch
 	return k;
 }
 
-static int64_t remember(struct sync *s, const char *key, int64_t id)
+static int64_t remember(struct sync *s, const char *key, int64_t id, int64_t mono_ms)
 {
 	int64_t *box = arena_alloc(&s->memory, sizeof(*box));
 
 	*box = id;
 	map_put(&s->made, slice_of(key), box);
+	s->birth = mem_grow(s->birth, &s->births_cap, s->births + 1, sizeof(*s->birth));
+	s->birth[s->births++] = (struct birth){ id, mono_ms };
 	return id;
+}
+
+/* When a watch of before was activated by the monotonic clock, as struct watch says. */
+static int64_t mono_before(const struct sync *s, int64_t id)
+{
+	size_t low = 0, high = s->before ? s->before->count : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct watch *w = &s->before->watch[middle];
+		if (w->id == id)
+			return w->mono_ms;
+		if (w->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return MONO_UNKNOWN;
 }
 
 static void reach_back(struct sync *s, const char *account, int64_t since_ms)
@@ -105,7 +132,7 @@ static int64_t new_watch(struct sync *s, const struct rule *rule, const char *ke
 		if (rule->event == EVENT_PROPERTY_CHANGED)
 			reach_back(s, account_name(s, rule), rule->policy->since_ms);
 	}
-	return remember(s, name, id);
+	return remember(s, name, id, s->mono_ms);
 }
 
 /* The settle was edited: the same activation and the same decisions, other bursts from now on. */
@@ -141,7 +168,7 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	       " SELECT DISTINCT account, contact, 0, ?2 FROM pending WHERE watch = ?1"
 	       " ON CONFLICT (account, contact) DO UPDATE SET seq = seq + 1",
 	       "it", old, came_text(CAME_RULES, s->now_ms, came));
-	return remember(s, name, id);
+	return remember(s, name, id, mono_before(s, old));
 }
 
 /* Answers the rule's watch. */
@@ -157,6 +184,8 @@ static int64_t activate_rule(struct sync *s, const struct rule *rule)
 		watch = inherit_watch(s, rule, k.watch);
 	} else {
 		watch = new_watch(s, rule, key, !k.exists);
+		if (k.exists)
+			inbox_add_waiting_of(s->db, rule->name, s->now_ms);
 		if (++s->activated <= NAMED_MOST)
 			log_line(s->log, LOG_INFO, "rule activated", "rule", rule->name, "mode",
 				 rule_mode_names[rule->mode], NULL);
@@ -296,6 +325,15 @@ static void load_watch(struct query *q, const struct table *t, const struct rule
 		w->property = property_index(t, rule->source, rule->target);
 }
 
+/* When it was activated by the monotonic clock; *at goes with the ids through what was made now. */
+static int64_t mono_of(const struct sync *s, int64_t id, size_t *at)
+{
+	while (*at < s->births && s->birth[*at].watch < id)
+		++*at;
+	return *at < s->births && s->birth[*at].watch == id ? s->birth[*at].mono_ms
+							    : mono_before(s, id);
+}
+
 /* A rule and its watch. */
 struct pair {
 	int64_t watch;
@@ -314,7 +352,7 @@ static int by_watch(const void *a, const void *b)
 /* Watches in order of id, and which of them each rule has. */
 static void load_watches(struct sync *s, struct watches *out)
 {
-	size_t rules = s->table->n_rule, pairs = 0, at = 0;
+	size_t rules = s->table->n_rule, pairs = 0, at = 0, birth = 0;
 	struct pair *pair = arena_alloc(&s->memory, (rules + 1) * sizeof(*pair));
 
 	for (size_t i = 0; i < rules; i++)
@@ -330,7 +368,9 @@ static void load_watches(struct sync *s, struct watches *out)
 		if (at == pairs || pair[at].watch != id) /* defensive: each is some rule's */
 			continue;
 		out->watch = mem_grow(out->watch, &out->cap, out->count + 1, sizeof(*out->watch));
-		load_watch(q, s->table, &s->table->rule[pair[at].rule], &out->watch[out->count++]);
+		struct watch *w = &out->watch[out->count++];
+		load_watch(q, s->table, &s->table->rule[pair[at].rule], w);
+		w->mono_ms = mono_of(s, id, &birth);
 		while (at < pairs && pair[at].watch == id)
 			at++;
 	}
@@ -362,15 +402,17 @@ static void make_tag(struct watches *w)
 }
 
 enum rc watches_sync(struct db *db, const struct table *table, const struct watches *before,
-		     int64_t now_ms, const struct log *log, struct watches *out, struct err *err)
+		     const struct our_clock *clock, const struct log *log, struct watches *out,
+		     struct err *err)
 {
-	struct sync s = {
-		.db = db, .table = table, .before = before, .log = log, .now_ms = now_ms
-	};
+	struct sync s = { .db = db,
+			  .table = table,
+			  .before = before,
+			  .log = log,
+			  .now_ms = clock->wall_ms,
+			  .mono_ms = clock->mono_ms };
 
-	*out = (struct watches){ .table = table,
-				 .synced_ms = now_ms,
-				 .matcher = matcher_new(table) };
+	*out = (struct watches){ .table = table, .matcher = matcher_new(table) };
 	map_init(&s.made);
 	arena_init(&s.memory);
 	arena_init(&out->memory);
@@ -384,6 +426,7 @@ enum rc watches_sync(struct db *db, const struct table *table, const struct watc
 		watches_release(out);
 	arena_release(&s.memory);
 	map_release(&s.made);
+	mem_free(s.birth);
 	return rc;
 }
 
@@ -400,11 +443,11 @@ void watches_release(struct watches *w)
 	*w = (struct watches){ 0 };
 }
 
-static int64_t start_of(const struct watches *w, int64_t loaded_ms, const struct first_clock *clock)
+static int64_t start_of(const struct watch *w, const struct first_clock *clock)
 {
 	/* Activated by this process: told by how long ago. By an earlier one: only our clock can tell. */
-	return loaded_ms == w->synced_ms ? clock->now_ms - clock->since_ms
-					 : loaded_ms + clock->offset_ms;
+	return w->mono_ms != MONO_UNKNOWN ? clock->now_ms - (clock->mono_ms - w->mono_ms)
+					  : w->loaded_ms + clock->offset_ms;
 }
 
 enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
@@ -420,10 +463,10 @@ enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
 	for (size_t i = 0; i < w->count; i++)
 		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
 			db_run(db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii",
-			       w->watch[i].id, start_of(w, w->watch[i].loaded_ms, clock));
+			       w->watch[i].id, start_of(&w->watch[i], clock));
 	enum rc rc = db_commit(db, err);
 	for (size_t i = 0; rc == RC_OK && i < w->count; i++)
 		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
-			w->watch[i].start_ms = start_of(w, w->watch[i].loaded_ms, clock);
+			w->watch[i].start_ms = start_of(&w->watch[i], clock);
 	return rc;
 }

@@ -16,6 +16,8 @@
 #include "dsl/eval.h"
 #include "engine/store/db.h"
 
+#define MONO_UNKNOWN INT64_MIN /* an earlier process activated it */
+
 struct watch {
 	int64_t id;
 	uint32_t source; /* index in table->account */
@@ -24,7 +26,8 @@ struct watch {
 	bool target_is_name;
 	uint32_t property; /* property-changed: index in table->property */
 	int64_t settle_ms;
-	int64_t loaded_ms; /* activation by our clock */
+	int64_t loaded_ms; /* activation by our clock … */
+	int64_t mono_ms;   /* … and by the monotonic one, or MONO_UNKNOWN */
 	int64_t start_ms;  /* by the source's clock; INT64_MAX until it is known */
 	int building;	   /* lists: see schema.sql */
 };
@@ -33,21 +36,27 @@ struct watches {
 	struct watch *watch; /* in order of id; heap */
 	size_t count, cap;
 	const struct watch **of_rule; /* by rule id; NULL: the rule is off */
-	int64_t synced_ms; /* our clock at watches_sync: the loaded_ms of what was activated then */
-	char tag[9];	   /* changes when property watches do: which watches a read served */
+	char tag[9]; /* changes when property watches do: which watches a read served */
 	const struct table *table; /* that they were loaded for; lent */
 	struct matcher *matcher;   /* of it */
 	struct arena memory;
 };
 
+/* Our clocks at one moment. */
+struct our_clock {
+	int64_t wall_ms;
+	int64_t mono_ms; /* no one sets it; it means nothing beyond this process */
+};
+
 /*
  * Writes activations of `table` into the store in one transaction and loads the
  * watches. `before` (NULL: nobody knows) are those that the store has now, as this function or watches_start
- * left them, with their table: then only rules that differ cost a look into the store. `now_ms` is our
- * clock. Logs what was activated and deactivated.
+ * left them, with their table: then only rules that differ cost a look into the store. Logs what was
+ * activated and deactivated. What waits for an address of a rule that is activated becomes news: nobody
+ * looked while it was off.
  */
 enum rc watches_sync(struct db *db, const struct table *table, const struct watches *before,
-		     int64_t now_ms, const struct log *log, struct watches *out,
+		     const struct our_clock *clock, const struct log *log, struct watches *out,
 		     struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
 /* How many rules are active, as the store has it. Outside a transaction: look at db_failed. */
@@ -62,7 +71,7 @@ const char *watch_trigger_key(const struct table *table, const struct rule *rule
 struct first_clock {
 	int64_t now_ms;	   /* the source's clock now */
 	int64_t offset_ms; /* … less ours */
-	int64_t since_ms;  /* so long ago watches_sync was, whatever our clock did meanwhile */
+	int64_t mono_ms;   /* our monotonic clock now */
 };
 
 /*

@@ -181,7 +181,8 @@ static bool run_once(const struct table *t, bool alone, struct run *out, int64_t
 	snprintf(path, sizeof(path), "/tmp/hs2cert-bench-%d.db", (int)getpid());
 	remove_state(path);
 	if (db_open(path, DB_OWN, &world.db, &err) != RC_OK ||
-	    watches_sync(world.db, t, NULL, 1000000000, world.log, &watches, &err) != RC_OK ||
+	    watches_sync(world.db, t, NULL, &(struct our_clock){ 1000000000, 0 }, world.log,
+			 &watches, &err) != RC_OK ||
 	    watches_start(world.db, &watches, t->rule[0].source, &clock, &err) != RC_OK)
 		return complain(&err);
 	double wall = bench_wall_s(), cpu = bench_cpu_s();

@@ -170,7 +170,8 @@ static void prepare(struct tiny *t)
 				   .log = &t->log };
 	t->bearer = bearer_new(&t->world);
 	must(bearer_load(t->bearer, &t->table->account[t->account], &err) == RC_OK);
-	must(watches_sync(t->db, t->table, NULL, START, &t->log, &t->watches, &err) == RC_OK);
+	must(watches_sync(t->db, t->table, NULL, &(struct our_clock){ START, 0 }, &t->log,
+			  &t->watches, &err) == RC_OK);
 }
 
 /* ---- what must hold after every answer --------------------------------------------- */

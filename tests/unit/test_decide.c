@@ -57,7 +57,9 @@ static void put_up(const char *text)
 
 	s = (struct stage){ .table = table_of(text) };
 	uint32_t source = s.table->rule[0].source;
-	assert_int_equal(watches_sync(db, s.table, NULL, NOW, &silent, &s.watches, &err), RC_OK);
+	assert_int_equal(watches_sync(db, s.table, NULL, &(struct our_clock){ NOW, 0 }, &silent,
+				      &s.watches, &err),
+			 RC_OK);
 	assert_int_equal(watches_start(db, &s.watches, source, &clock, &err), RC_OK);
 	s.decide = (struct decide){ &world, db, s.table, &s.watches, source, &ops, NULL, 0 };
 	s.property = arena_alloc(&memory, s.table->n_property * sizeof(*s.property));

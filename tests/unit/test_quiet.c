@@ -29,7 +29,9 @@ static void load(const char *rules, int64_t at_ms)
 	struct err err;
 
 	table = table_of(rules);
-	assert_int_equal(watches_sync(db, table, NULL, at_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(watches_sync(db, table, NULL, &(struct our_clock){ at_ms, 0 }, &silent,
+				      &watches, &err),
+			 RC_OK);
 	assert_int_equal(record_ruleset(db, table, &watches, at_ms, &ruleset, &err), RC_OK);
 	for (size_t i = 0; i < table->n_rule; i++)
 		watch[i] = watches.of_rule[i] ? watches.of_rule[i]->id : 0;

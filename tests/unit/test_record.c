@@ -18,7 +18,9 @@ static int64_t load(const char *text, int64_t now_ms)
 	struct err err;
 	int64_t id;
 
-	assert_int_equal(watches_sync(db, table, NULL, now_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(watches_sync(db, table, NULL, &(struct our_clock){ now_ms, 0 }, &silent,
+				      &watches, &err),
+			 RC_OK);
 	assert_int_equal(record_ruleset(db, table, &watches, now_ms, &id, &err), RC_OK);
 	watches_release(&watches);
 	table_unref(table);
@@ -110,7 +112,9 @@ static void forgotten_texts_stay_on_record(void **state)
 	int64_t id, again;
 
 	(void)state;
-	assert_int_equal(watches_sync(db, table, NULL, NOW, &silent, &watches, &err), RC_OK);
+	assert_int_equal(watches_sync(db, table, NULL, &(struct our_clock){ NOW, 0 }, &silent,
+				      &watches, &err),
+			 RC_OK);
 	assert_int_equal(record_ruleset(db, table, &watches, NOW, &id, &err), RC_OK);
 	table_forget_texts(table);
 	table_forget_texts(table); /* twice does no harm */
@@ -161,7 +165,9 @@ static int64_t record(struct table *t, int64_t now_ms)
 	struct err err;
 	int64_t id;
 
-	assert_int_equal(watches_sync(db, t, NULL, now_ms, &silent, &watches, &err), RC_OK);
+	assert_int_equal(watches_sync(db, t, NULL, &(struct our_clock){ now_ms, 0 }, &silent,
+				      &watches, &err),
+			 RC_OK);
 	assert_int_equal(record_ruleset(db, t, &watches, now_ms, &id, &err), RC_OK);
 	watches_release(&watches);
 	return id;

@@ -1,6 +1,7 @@
 /* Activation: what is watched, and from when on. */
 #include "tests/unit/stored.h"
 
+#include "engine/ledger.h"
 #include "engine/watch.h"
 
 /* ---- activation ----------------------------------------------------------- */
@@ -18,7 +19,8 @@ static struct table *sync(const char *text, int64_t now_ms, struct watches *w)
 	struct err err;
 	struct table *table = table_of(text);
 
-	if (watches_sync(db, table, NULL, now_ms, &silent, w, &err) != RC_OK)
+	if (watches_sync(db, table, NULL, &(struct our_clock){ now_ms, 0 }, &silent, w, &err) !=
+	    RC_OK)
 		fail_msg("%s", err.text);
 	return table;
 }
@@ -222,6 +224,76 @@ static void starts_wait_for_the_sources_clock(void **state)
 	assert_int_equal(watch_of(text, NOW + 1, "a").start_ms, NOW - 500);
 }
 
+/* Our clock was set two hours back between the loads, and the source not reached before the last of them. */
+static void a_start_goes_by_the_load_that_activated_it(void **state)
+{
+	static const char *const texts[] = {
+		RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("rank", "")),
+		RULE("a", CHANGED("tier", "  to: Gold\n")) RULE("b", CHANGED("rank", "")),
+		RULE("a", CHANGED("tier", "  to: Gold\n"))
+			RULE("b", CHANGED("rank", "  settle: 5m\n")) RULE("c", CHANGED("x", "")),
+	};
+	const struct our_clock ours[] = { { NOW, 1000 },
+					  { NOW - 2 * MS_HOUR, 4000 },
+					  { NOW - 2 * MS_HOUR + 5000, 9000 } };
+	const struct first_clock clock = { NOW + 20000, 2 * MS_HOUR, 21000 };
+	struct table *old = NULL;
+	struct watches before, w;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct table *t = table_of(texts[i]);
+		assert_int_equal(
+			watches_sync(db, t, old ? &before : NULL, &ours[i], &silent, &w, &err),
+			RC_OK);
+		if (old)
+			done(old, &before);
+		old = t;
+		before = w;
+	}
+	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
+	assert_int_equal(w.of_rule[table_rule(old, "a")->id]->start_ms, NOW);
+	assert_int_equal(w.of_rule[table_rule(old, "b")->id]->start_ms, NOW); /* the heir, too */
+	assert_int_equal(w.of_rule[table_rule(old, "c")->id]->start_ms, NOW + 8000);
+	done(old, &w);
+}
+
+/* Of a rule that comes back, and of no other. */
+static void what_waits_is_looked_at_when_its_rule_comes_back(void **state)
+{
+	static const char off[] = RULE("a", CHANGED("tier", "") "mode: off\n")
+		RULE("b", CHANGED("rank", ""));
+	static const char on[] = RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("rank", ""));
+	static const char news[] = "SELECT group_concat(contact, ' ') FROM news";
+
+	(void)state;
+	watch_of(on, NOW - 1, "a");
+	watch_of(off, NOW, "b");
+	for (int i = 0; i < 4; i++) {
+		struct issuance is = { .rule = i < 3 ? "a" : "b",
+				       .table_hash = "t",
+				       .source_account = "hubspot",
+				       .contact = (const char *const[]){ "1", "2", "3", "4" }[i],
+				       .event = EVENT_PROPERTY_CHANGED,
+				       .target = "tier",
+				       .to = "x",
+				       .at_ms = NOW,
+				       .action_account = "certifier",
+				       .group = "g",
+				       .state = i == 2 ? STATE_SKIPPED : STATE_HELD,
+				       .hold = i == 1 ? HOLD_BRAKE : HOLD_MISSING_EMAIL };
+		ledger_insert(db, &is, slice_of(""));
+	}
+	watch_of(off, NOW + 1, "b");
+	assert_false(db_exists(db, "SELECT 1 FROM news", ""));
+	watch_of(on, NOW + 2, "a");
+	struct query *q = db_select(db, news, "");
+	assert_true(query_next(q));
+	assert_true(slice_is(query_slice(q, 0), "1"));
+	query_end(q);
+}
+
 static void a_start_that_an_earlier_process_left_open(void **state)
 {
 	static const char text[] = RULE("a", CHANGED("tier", ""));
@@ -329,7 +401,9 @@ static void an_activation_that_is_not_written_is_none(void **state)
 
 	(void)state;
 	db_hook(db, refuse, NULL);
-	assert_int_equal(watches_sync(db, t, NULL, NOW, &silent, &w, &err), RC_BROKEN);
+	assert_int_equal(
+		watches_sync(db, t, NULL, &(struct our_clock){ NOW, 0 }, &silent, &w, &err),
+		RC_BROKEN);
 	db_hook(db, NULL, NULL);
 	assert_false(db_exists(db, "SELECT 1 FROM watch", ""));
 	assert_false(db_exists(db, "SELECT 1 FROM rule", ""));
@@ -406,10 +480,12 @@ static void a_load_after_another_is_as_one_at_a_start(void **state)
 				str_addf(&text, RULE("r%d", "%s"), i, form);
 		}
 		struct table *t = table_of(str_text(&text));
-		assert_int_equal(
-			watches_sync(db, t, old ? &before : NULL, load + 1, &silent, &w, &err),
-			RC_OK);
-		assert_int_equal(watches_sync(fresh, t, NULL, load + 1, &silent, &other, &err),
+		assert_int_equal(watches_sync(db, t, old ? &before : NULL,
+					      &(struct our_clock){ load + 1, 0 }, &silent, &w,
+					      &err),
+				 RC_OK);
+		assert_int_equal(watches_sync(fresh, t, NULL, &(struct our_clock){ load + 1, 0 },
+					      &silent, &other, &err),
 				 RC_OK);
 		add_rows(db, &mine);
 		add_loaded(&w, &mine);
@@ -444,6 +520,8 @@ int main(void)
 		stored(since_reaches_back_at_the_first_load_only),
 		stored(lists_begin_by_looking_whether_they_are_built),
 		stored(starts_wait_for_the_sources_clock),
+		stored(a_start_goes_by_the_load_that_activated_it),
+		stored(what_waits_is_looked_at_when_its_rule_comes_back),
 		stored(a_start_that_an_earlier_process_left_open),
 		stored(the_tag_changes_with_property_watches),
 		stored(an_activation_that_is_not_written_is_none),
