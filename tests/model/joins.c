@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define NEAR_MS (60 * 1000)
+#define COMPUTED_MS (60 * 60 * 1000) /* … of an active list */
 #define BUILT_WITHIN_MS                                                                            \
 	(24 * 60 * 60 * 1000) /* how far a look reaches that found a list unfinished */
 
@@ -102,8 +103,9 @@ static void judge_row(struct judging *j, const struct model_list *l, const struc
 	if (m.until_ms < end_ms)
 		end_ms = m.until_ms;
 	/* A row stamped so near to a merge may be one that the merge carried over. */
-	bool near = (row->who->merged_ms && row->at_ms <= row->who->merged_ms + NEAR_MS) ||
-		    hides_behind_merge(j->story, row->who, row->at_ms - NEAR_MS);
+	int64_t near_ms = l->active ? COMPUTED_MS : NEAR_MS;
+	bool near = (row->who->merged_ms && row->at_ms <= row->who->merged_ms + near_ms) ||
+		    hides_behind_merge(j->story, row->who, row->at_ms - near_ms);
 	bool sure = m.meant == MEANT && !near && baseline == BASELINE_NO &&
 		    surely_decided(j, row->shows_ms, end_ms);
 	struct model_event e = { t->rule, row->who, row->at_ms, "", "" };

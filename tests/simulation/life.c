@@ -409,6 +409,7 @@ static bool set_stage(struct life *l)
 			return trouble(l, "property: %s", err.text);
 	for (size_t i = 0; i < sc->all_lists; i++) {
 		struct model_list *list = model_add_list(&l->portal, sc->list[i].id);
+		list->active = strcmp(sc->list[i].kind, "DYNAMIC") == 0;
 		if (sc->list[i].later)
 			continue;
 		if (sandbox_list(l->sandbox, before_ms, sc->list[i].id, sc->list[i].name,
