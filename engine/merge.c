@@ -207,7 +207,8 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 	const struct contact *c = join->who;
 	const struct pending *row = join->row;
 	int64_t merged_ms = join->merged_ms, until_ms = rows_until_ms(db, account, join->list_id);
-	bool new_record = c->created_ms >= merged_ms - SAME_MOMENT_MS;
+	/* A kept one has absorbed only the other. */
+	bool new_record = c->n_merged > 1 && c->created_ms >= merged_ms - SAME_MOMENT_MS;
 	bool several = c->n_merged > (new_record ? 2u : 1u);
 
 	/* A row that is stamped clearly after the merge is a join of its own, and so is one from before the only merge. */

@@ -343,6 +343,9 @@ static void a_join_from_before_a_merge_is_one(void **state)
 	assert_true(carried("hubspot", "3", "7", NOW - 5, NOW));
 	survivor.created_ms = NOW - MS_DAY; /* … or both are of a record from before */
 	assert_false(carried("hubspot", "3", "7", NOW - 5, NOW));
+	survivor.created_ms = NOW - 5; /* … which may be a young one */
+	survivor.n_merged = 1;
+	assert_false(carried("hubspot", "3", "7", NOW - 5, NOW));
 }
 
 static void a_join_of_both_is_that_which_was_shown_first(void **state)
