@@ -41,6 +41,8 @@ bool hides_behind_merge(const struct model_story *s, const struct model_record *
 
 /* The number of a new group of claims. */
 size_t add_group(struct model_verdict *v, int least, int most, const char *why);
+/* Its claims may be met or not, and why. */
+void make_unsure(struct judging *j, size_t group, const char *why);
 /* A claim for the event, where the rule says yes to it: as the record was, or `seen` as it came to be. */
 void claim_event(struct judging *j, const struct model_event *e, const struct model_record *seen,
 		 size_t group);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define NEAR_MS (60 * 1000)
-#define COMPUTED_MS (60 * 60 * 1000) /* … of an active list */
+#define NEAR_ACTIVE_MS (60 * NEAR_MS) /* of a list that HubSpot computes */
 #define BUILT_WITHIN_MS                                                                            \
 	(24 * 60 * 60 * 1000) /* how far a look reaches that found a list unfinished */
 
@@ -86,37 +86,164 @@ static struct meaning meaning_of(const struct judging *j, const struct model_lis
 	return (struct meaning){ maybe ? MEANT_MAYBE : MEANT_NOT, ended_ms };
 }
 
-/* ---- joins ---------------------------------------------------------------- */
+/* ---- merges ---------------------------------------------------------------- */
 
-static void judge_row(struct judging *j, const struct model_list *l, const struct model_row *row)
+/* A row stamped so near to a merge may be one that the merge carried over, unless that one was seen before. */
+static bool is_near_merge(const struct judging *j, const struct model_list *l,
+			  const struct model_row *row)
+{
+	const struct model_record *who = row->who;
+	int64_t near_ms = l->active ? NEAR_ACTIVE_MS : NEAR_MS;
+
+	for (const struct model_row *before = l->row; before < row; before++)
+		if (before->who == who && before->carried && before->seen_ms)
+			return false;
+	return (who->merged_ms && row->at_ms <= who->merged_ms + near_ms) ||
+	       hides_behind_merge(j->story, who, row->at_ms - near_ms);
+}
+
+/*
+ * Whether nothing about the contacts that became one makes it doubtful who was in the list when: none was ever deleted,
+ * and none of the others left.
+ */
+static bool is_plain_merge(const struct model_portal *p, const struct model_list *l,
+			   const struct model_row *row)
+{
+	const struct model_record *last = row->who;
+
+	while (last->into)
+		last = last->into;
+	for (size_t i = 0; i < p->records; i++)
+		if (p->record[i]->gones && model_is_part(p->record[i], last))
+			return false;
+	for (size_t i = 0; i < l->rows; i++) {
+		const struct model_row *other = &l->row[i];
+		if (other->who != row->who && model_is_part(other->who, last) &&
+		    other->left_ms < other->who->end_ms)
+			return false;
+	}
+	return !row->who->merged_ms;
+}
+
+/*
+ * Whether the join was surely known while this wording was in force, and surely decided later: whatever became of it,
+ * but that its list was called otherwise.
+ */
+static bool surely_waits(const struct judging *j, const struct model_list *l,
+			 const struct model_row *row)
 {
 	const struct term *t = &j->term;
-	int64_t end_ms = model_end(row->who, row->at_ms);
-	enum baseline baseline = is_baseline(j, l, row);
-	struct meaning m = meaning_of(j, l, row);
 
-	if (row->at_ms <= t->start_ms || row->at_ms > t->end_ms || baseline == BASELINE_YES ||
-	    m.meant == MEANT_NOT || (row->carried && m.meant == MEANT))
-		return;
+	return l->names == 1 && l->named[0].until_ms == INT64_MAX &&
+	       row->seen_ms >= j->story->load[t->load].at_ms && row->seen_ms <= t->end_ms &&
+	       surely_decided(j, row->shows_ms, t->end_ms) &&
+	       is_plain_merge(j->story->portal, l, row) && t->rule->repeat == REPEATS_EVERY;
+}
+
+/* A claim for what waits: the look that decides it may be at any that the contact became. */
+static void claim_waiting(struct judging *j, const struct model_event *e, size_t group)
+{
+	for (const struct model_record *seen = e->who; seen; seen = seen->into) {
+		size_t claims = j->out->claims;
+		claim_event(j, e, seen, group);
+		if (j->out->claims == claims)
+			make_unsure(j, group, "not all that its contact became match");
+	}
+}
+
+/* Whether the row went into that one by a merge. */
+static bool was_absorbed(const struct model_row *row, const struct model_row *by)
+{
+	return row->who->into == by->who && row->left_ms == row->who->end_ms;
+}
+
+/* Whether it was surely known that the contact is a member: by this row, or by one that a merge made it of. */
+static bool was_member(const struct model_list *l, const struct model_row *row)
+{
+	bool known = row->seen_ms != 0;
+
+	for (size_t i = 0; row->carried && !known && i < l->rows; i++)
+		known = was_absorbed(&l->row[i], row) && was_member(l, &l->row[i]);
+	return known;
+}
+
+#define NO_GROUP SIZE_MAX
+
+/* What a merge carried over may count in the place of a join that nobody saw: with the time that the merge gave it. */
+static size_t claim_carried(struct judging *j, const struct model_list *l,
+			    const struct model_row *row, const size_t *group_of)
+{
+	struct model_event e = { j->term.rule, row->who, row->at_ms, "", "" };
+	size_t group = NO_GROUP;
+
+	for (size_t i = 0; i < l->rows; i++) {
+		if (!was_absorbed(&l->row[i], row))
+			continue;
+		if (was_member(l, &l->row[i]) || l->row[i].at_ms == row->at_ms)
+			return NO_GROUP;
+		if (group_of[i] != NO_GROUP && !j->out->group[group_of[i]].least)
+			group = group_of[i];
+	}
+	if (group == NO_GROUP)
+		group = add_group(j->out, 0, 1, "carried over of a member that nobody saw");
+	claim_unsure(j, &e, group);
+	return group;
+}
+
+/* ---- joins ---------------------------------------------------------------- */
+
+static size_t claim_join(struct judging *j, const struct model_list *l, const struct model_row *row,
+			 struct meaning m, enum baseline baseline)
+{
+	int64_t end_ms = model_end(row->who, row->at_ms);
+	struct model_event e = { j->term.rule, row->who, row->at_ms, "", "" };
+
 	if (row->left_ms < end_ms)
 		end_ms = row->left_ms;
 	if (m.until_ms < end_ms)
 		end_ms = m.until_ms;
-	/* A row stamped so near to a merge may be one that the merge carried over. */
-	int64_t near_ms = l->active ? COMPUTED_MS : NEAR_MS;
-	bool near = (row->who->merged_ms && row->at_ms <= row->who->merged_ms + near_ms) ||
-		    hides_behind_merge(j->story, row->who, row->at_ms - near_ms);
-	bool sure = m.meant == MEANT && !near && baseline == BASELINE_NO &&
-		    surely_decided(j, row->shows_ms, end_ms);
-	struct model_event e = { t->rule, row->who, row->at_ms, "", "" };
+	bool news = m.meant == MEANT && !is_near_merge(j, l, row) && baseline == BASELINE_NO;
+	bool sure = news && surely_decided(j, row->shows_ms, end_ms);
+	bool waits = news && !sure && surely_waits(j, l, row);
 	size_t group = add_group(
-		j->out, sure, 1,
-		sure ? NULL
-		     : "left, merged or deleted before a sure look, or of a list being built or named");
+		j->out, sure || waits, 1,
+		sure || waits
+			? NULL
+			: "left, merged or deleted before a sure look, or of a list being built or named");
+
 	if (sure)
 		claim_event(j, &e, row->who, group);
+	else if (waits)
+		claim_waiting(j, &e, group);
 	else
 		claim_unsure(j, &e, group);
+	return group;
+}
+
+/* Answers the group of its claim; NO_GROUP: there is none. */
+static size_t judge_row(struct judging *j, const struct model_list *l, const struct model_row *row,
+			const size_t *group_of)
+{
+	const struct term *t = &j->term;
+	enum baseline baseline = is_baseline(j, l, row);
+	struct meaning m = meaning_of(j, l, row);
+
+	if (row->at_ms <= t->start_ms || row->at_ms > t->end_ms || baseline == BASELINE_YES ||
+	    m.meant == MEANT_NOT)
+		return NO_GROUP;
+	return row->carried && m.meant == MEANT ? claim_carried(j, l, row, group_of)
+						: claim_join(j, l, row, m, baseline);
+}
+
+static void judge_list(struct judging *j, const struct model_list *l)
+{
+	size_t *group_of = mem_alloc((l->rows + 1) * sizeof(*group_of));
+
+	for (size_t i = 0; i < l->rows; i++)
+		group_of[i] = NO_GROUP;
+	for (size_t i = 0; i < l->rows; i++)
+		group_of[i] = judge_row(j, l, &l->row[i], group_of);
+	mem_free(group_of);
 }
 
 void judge_joins(struct judging *j)
@@ -124,7 +251,6 @@ void judge_joins(struct judging *j)
 	const struct model_portal *p = j->story->portal;
 
 	for (size_t i = 0; i < p->lists; i++)
-		for (size_t k = 0; k < p->list[i]->rows; k++)
-			if (j->term.rule->by_name || i == j->term.rule->list)
-				judge_row(j, p->list[i], &p->list[i]->row[k]);
+		if (j->term.rule->by_name || i == j->term.rule->list)
+			judge_list(j, p->list[i]);
 }

@@ -172,7 +172,7 @@ static void claim_later_wordings(struct judging *j, const struct model_event *e,
 	}
 }
 
-static void make_unsure(struct judging *j, size_t group, const char *why)
+void make_unsure(struct judging *j, size_t group, const char *why)
 {
 	j->out->group[group].least = 0;
 	j->out->group[group].why = why;

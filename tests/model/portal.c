@@ -186,7 +186,10 @@ void model_name_list(struct model_list *l, int64_t now_ms, const char *name)
 void model_join(struct model_list *l, int64_t now_ms, int64_t lag_ms, struct model_record *r)
 {
 	if (!row_of(l, r))
-		add_row(l, (struct model_row){ r, now_ms, now_ms + lag_ms, INT64_MAX, false });
+		add_row(l, (struct model_row){ .who = r,
+					       .at_ms = now_ms,
+					       .shows_ms = now_ms + lag_ms,
+					       .left_ms = INT64_MAX });
 }
 
 void model_leave(struct model_list *l, int64_t now_ms, const struct model_record *r)

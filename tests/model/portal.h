@@ -63,6 +63,7 @@ struct model_row {
 	struct model_record *who;
 	int64_t at_ms, shows_ms;
 	int64_t left_ms; /* INT64_MAX: still in */
+	int64_t seen_ms; /* a look at the list showed it, and that was kept; 0: not known */
 	bool carried;	 /* a merge carried it over: no join */
 };
 

@@ -56,6 +56,7 @@ bool backup_put_back(struct life *l, const struct step *s)
 	db_close(newer);
 	db_hook(l->sim.world.db, life_at_commit, l);
 	sends_forget(l->sends);
+	seen_forget(l);
 	l->tally.acts = db_integer(l->sim.world.db, 0,
 				   "SELECT count(*) FROM trail WHERE who = 'ana'", "");
 	l->tally.restores++;

@@ -230,6 +230,20 @@ static void draw_portal(struct scenario *sc, struct dice *d)
 	o->no_date_header = false;
 }
 
+/* How lists take a merge. Where the primary is kept, so is its row. */
+static void draw_merged_lists(struct scenario *sc)
+{
+	struct sandbox_options *o = &sc->sandbox;
+	struct dice d = dice_of(sc->seed, 12);
+
+	if (o->merge_keeps_id)
+		return;
+	o->merge_rejoins = dice_chance(&d, 300);
+	if (dice_chance(&d, 400))
+		o->merge_computes_ms = dice_chance(&d, 500) ? dice_between(&d, 1, 5 * MS_MINUTE)
+							    : dice_between(&d, 1, 50 * MS_MINUTE);
+}
+
 /* A third of the portals tell of what happens, well or badly: it makes no difference. */
 static void draw_webhooks(struct scenario *sc)
 {
@@ -290,6 +304,7 @@ void scenario_draw(uint64_t seed, struct scenario *out)
 	out->first_id = dice_chance(&d, 200) ? INT64_C(9007199254740993) : 101;
 	draw_rules(out, &d);
 	draw_webhooks(out);
+	draw_merged_lists(out);
 	draw_history(out, &d);
 	draw_extremes(out);
 	draw_refusals(out);

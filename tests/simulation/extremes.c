@@ -1,6 +1,6 @@
 /*
  * extremes - what only some lives have: more changes than HubSpot keeps, lists that are still being
- * built, or get another's name, a backup that is put back. Put between the steps of a history that is drawn already.
+ * built, or get another's name, joins that wait while their contacts are merged, a backup that is put back. Put between the steps of a history that is drawn already.
  */
 #include <string.h>
 
@@ -142,6 +142,50 @@ static void draw_names(struct scenario *sc, struct dice *d)
 	draw_comings(sc, d, x, other);
 }
 
+/* The rule of lists that waits longest before it decides; NULL: there is none that waits. */
+static const struct model_rule *slow_rule(const struct scenario *sc)
+{
+	const struct model_rule *slow = NULL;
+
+	for (size_t i = 0; i < sc->rules[0].count; i++) {
+		const struct model_rule *r = &sc->rules[0].rule[i];
+		if (r->joins && r->settle_ms >= 30 * MS_SECOND &&
+		    (!slow || r->settle_ms > slow->settle_ms))
+			slow = r;
+	}
+	return slow;
+}
+
+/* One of two new contacts, or each, joins a list, and is merged or leaves while that waits. */
+static void draw_waiting_join(struct scenario *sc, struct dice *d, const struct model_rule *rule)
+{
+	int contact = sc->contacts, other = contact + 1;
+	bool keeps = sc->sandbox.merge_keeps_id, both = dice_chance(d, 300);
+	struct step *s = insert(sc, some_place(sc, d), 7);
+
+	sc->contacts += keeps ? 2 : 3;
+	for (int i = 0; i < 2; i++) {
+		s[2 * i] = (struct step){ .kind = STEP_CREATE, .contact = contact + i };
+		s[2 * i + 1] = (struct step){ .kind = STEP_SET,
+					      .contact = contact + i,
+					      .property = M_EMAIL,
+					      .value = arena_printf(&sc->memory, "p%d@example.org",
+								    contact + i) };
+		s[4 + i] = (struct step){ .kind = STEP_JOIN,
+					  .after_ms = dice_between(d, 1, 10 * MS_SECOND),
+					  .contact = i && both ? other : contact,
+					  .list = (int)rule->list };
+	}
+	s[6] = (struct step){ .kind = dice_chance(d, 250) ? STEP_LEAVE : STEP_MERGE,
+			      .after_ms = dice_between(d, rule->settle_ms / 4, rule->settle_ms),
+			      .contact = contact,
+			      .other = other,
+			      .into = keeps ? contact : other + 1,
+			      .list = (int)rule->list };
+	for (int i = 0; i < 7; i++)
+		s[i].count = 1;
+}
+
 /*
  * Not where what counts is only in the ledger: what was counted, by a brake or for `repeat:`, and
  * what was decided in shadow.
@@ -202,4 +246,8 @@ void draw_extremes(struct scenario *sc)
 		draw_backup(sc, &d);
 	else if (sc->lists && dice_chance(&d, 300))
 		draw_names(sc, &d);
+	d = dice_of(sc->seed, 13);
+	const struct model_rule *slow = slow_rule(sc);
+	if (slow && dice_chance(&d, 800))
+		draw_waiting_join(sc, &d, slow);
 }

@@ -67,6 +67,7 @@ bool life_at_commit(void *ctx, const char *tag, bool after)
 		return false;
 	l->tally.commits += after;
 	l->results += after && strcmp(tag, "result") == 0;
+	l->scans += after && strcmp(tag, "scan-page") == 0;
 	trace_add(l, tag, strlen(tag));
 	/* A person's command is another process. */
 	if (strcmp(tag, "act") == 0 || !ends_here(l, after))
@@ -447,6 +448,7 @@ bool life_live(struct life *l, struct scenario *sc, FILE *log)
 	l->portal.merge_writes_entry = sc->sandbox.merge_writes_entry;
 	l->portal.same_value_writes = sc->sandbox.same_value_writes;
 	l->portal.merge_rejoins = sc->sandbox.merge_rejoins;
+	l->portal.merge_computes_ms = sc->sandbox.merge_computes_ms;
 	l->record = mem_alloc(((size_t)sc->contacts + 1) * sizeof(struct model_record *));
 	l->sandbox = sandbox_new(&sc->sandbox);
 	if (sc->rules[0].webhooks)

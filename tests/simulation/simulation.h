@@ -2,7 +2,7 @@
  * simulation - one seed: a drawn portal, history, rules and faults, lived
  * through by the real engine, and judged by the model.
  *
- * draw.c, history.c and extremes.c make a scenario from the seed, life.c, people.c and backup.c live
+ * draw.c, history.c and extremes.c make a scenario from the seed, life.c, people.c, seen.c and backup.c live
  * it, wire.c stands between engine and sandbox, judge.c, brakes.c, pair.c and sends.c compare, shrink.c shortens
  * what fails. A scenario is data: the same one is lived the same way each time.
  */
@@ -213,6 +213,7 @@ struct life {
 	bool starts;	     /* the program would be up, and waits for the ground to bear it */
 	bool stops;	     /* it was told to end */
 	int64_t results;     /* commits of them */
+	int64_t scans;	     /* commits of pages of lists */
 	struct db *backup;   /* NULL: there is none */
 	bool restored;	     /* an older state was put back, and not reconciled yet */
 	bool was_restored;
@@ -264,6 +265,11 @@ void judge_brakes(struct pairs *p, struct arena *memory);
 /* The hook of the state. */
 bool life_at_commit(void *ctx, const char *tag, bool after);
 void trace_add(struct life *l, const void *bytes, size_t len);
+
+/* A page of the list was asked for then, and came, and what it showed is kept: all of a list that has no second page. */
+void seen_note(struct life *l, int64_t list, int64_t asked_ms);
+/* An older state was put back: what it knows is not known. */
+void seen_forget(struct life *l);
 
 /* A person does something with one issuance, or with all of a rule. */
 bool people_act(struct life *l, const struct step *s);

@@ -3,6 +3,7 @@
  *
  * Every request and answer passes here; sends.c hears of the sends.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simulation/simulation.h"
@@ -64,7 +65,8 @@ const char *fault_name(enum fault_kind kind)
 struct passage {
 	struct wire *wire;
 	const char *call;
-	char credential[64]; /* of a send */
+	char credential[64];	/* of a send */
+	int64_t list, asked_ms; /* of a list's members */
 	http_done *done;
 	void *arg;
 	bool certifier, cancelled;
@@ -215,9 +217,11 @@ static void wire_done(void *arg, const struct http_response *response)
 	trace_number(w->life, (int64_t)r->outcome * 1000 + r->status);
 	trace_add(w->life, r->body.ptr, r->body.len);
 	if (!p->cancelled) {
-		int64_t results = w->life->results;
+		int64_t results = w->life->results, scans = w->life->scans;
 		p->done(p->arg, r);
 		note_answer(w, p, r, w->life->results > results);
+		if (p->list && !is_spoilt(p->kind) && w->life->scans > scans)
+			seen_note(w->life, p->list, p->asked_ms);
 	}
 	passage_free(p);
 }
@@ -231,6 +235,18 @@ static void note_credential(struct passage *p, const char *url)
 	if (strcmp(p->call, "send") == 0 && id)
 		snprintf(p->credential, sizeof(p->credential), "%.*s",
 			 (int)strcspn(id + sizeof(before) - 1, "/"), id + sizeof(before) - 1);
+}
+
+/* ".../ID/memberships/..." */
+static void note_list(struct passage *p, const char *url)
+{
+	const char *at = strstr(url, "/memberships");
+
+	if (strcmp(p->call, "memberships") != 0 || !at)
+		return;
+	while (at > url && at[-1] != '/')
+		at--;
+	p->list = strtoll(at, NULL, 10);
 }
 
 /* The world's context is the sim of a life. */
@@ -252,6 +268,8 @@ static void wire_start(void *ctx, const struct http_request *request, http_done 
 			       .next = w->passage };
 	w->passage = p;
 	note_credential(p, request->url);
+	note_list(p, request->url);
+	p->asked_ms = w->life->sim.now_ms;
 	if (*p->credential)
 		sends_leave(w->life->sends, p->credential);
 	w->life->tally.requests++;
