@@ -60,6 +60,12 @@ static void note_labels(struct source *s, const char *property, bool missing)
 			 "account", s->name, "property", property, NULL);
 }
 
+/* Others on the way refuse, too: a proxy's 404 says nothing of the property. */
+static bool is_refused(const struct reply *answer)
+{
+	return answer && slice_is(json_get_slice(answer->json, "status"), "error");
+}
+
 static void property_done(struct source *s, void *arg, const struct reply *answer)
 {
 	const struct property *p = arg;
@@ -68,10 +74,13 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 	if (!answer && !hub_passes_over(s))
 		return;
 	s->cursor++;
-	if (answer) /* a property that is refused has no labels: its values stand for themselves */
-		take_options(s, p->name, answer->status == 200 ? answer->json : NULL);
-	else
+	/* What is refused has no labels, and its values stand for themselves; but labels that were read stay. */
+	if (answer && answer->status == 200)
+		take_options(s, p->name, answer->json);
+	else if (!is_refused(answer))
 		s->labels_missed = true;
+	else if (!map_get(&s->labels, slice_of(p->name)))
+		take_options(s, p->name, NULL);
 	note_labels(s, p->name, !answer || answer->status != 200);
 }
 

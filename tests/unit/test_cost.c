@@ -208,6 +208,24 @@ static void a_label_that_cannot_be_read_is_waited_for(void **state)
 	assert_true(slice_is(tier, "Gold member"));
 }
 
+/* Labels that were read stay, whoever refuses to tell them again. */
+static void labels_stay_though_they_are_refused_later(void **state)
+{
+	struct portal *p = *state;
+	struct slice tier;
+	struct err err;
+
+	assert_int_equal(
+		sandbox_fault(p->sandbox, "property", FAULT_STATUS, 404, -1, 0, 1000, &err), RC_OK);
+	run_for(p, 2 * MS_HOUR);
+	assert_true(sandbox_faults_left(p->sandbox, "property") < 1000);
+	set_tier(p, FIRST, "Gold");
+	run_for(p, MS_HOUR);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+	tier = json_get_slice(sandbox_credential_at(p->sandbox, 0).custom, "custom.tier");
+	assert_true(slice_is(tier, "Gold member"));
+}
+
 #define portal(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -219,6 +237,7 @@ int main(void)
 		portal(retry_after_is_waited_for),
 		portal(a_backlog_uses_the_rate),
 		portal(a_label_that_cannot_be_read_is_waited_for),
+		portal(labels_stay_though_they_are_refused_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
