@@ -53,6 +53,7 @@ enum hold {
 	HOLD_PLAN,	    /* the service's plan: every issuance of the account */
 	HOLD_GROUP,	    /* an unknown group: every issuance of the group */
 	HOLD_RESTORED,	    /* the state is older than the service */
+	HOLD_ACCOUNT,	    /* its account is not declared any more: until it is */
 	HOLD_COUNT
 };
 

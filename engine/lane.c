@@ -1,5 +1,7 @@
 #include "engine/lane.h"
 
+#include <stdio.h>
+
 #include "engine/backoff.h"
 #include "engine/registry.h"
 #include "engine/restored.h"
@@ -160,6 +162,26 @@ void lane_note_change(const struct lane *lane, const struct issuance *before,
 	if (lane->world->counts && was && is)
 		delays_note(&lane->world->counts->to_credential,
 			    lane_service_ms(lane) - after->at_ms);
+}
+
+void lane_tell_verdict(const struct lane *lane, const struct issuance *before,
+		       const struct issuance *after, const struct verdict *v)
+{
+	static const enum log_level levels[STATE_COUNT] = {
+		[STATE_PLANNED] = LOG_WARN,	  [STATE_CREATING] = LOG_WARN,
+		[STATE_DRAFT] = LOG_DEBUG,	  [STATE_ISSUING] = LOG_WARN,
+		[STATE_ISSUED] = LOG_INFO,	  [STATE_SENT] = LOG_INFO,
+		[STATE_HELD] = LOG_ERROR,	  [STATE_REFUSED] = LOG_ERROR,
+		[STATE_SEND_UNKNOWN] = LOG_ERROR,
+	};
+	char id[24];
+
+	lane_note_change(lane, before, after);
+	snprintf(id, sizeof(id), "%lld", (long long)after->id);
+	log_line(lane->world->log, v->again ? LOG_WARN : levels[after->state],
+		 issuance_state_names[after->state], "issuance", id, "rule", after->rule, "contact",
+		 after->contact, "event", event_kind_names[after->event], "account", lane->name,
+		 "credential", after->credential, "reason", v->reason, NULL);
 }
 
 void lane_report(const struct lane *lane, struct account_report *out)

@@ -67,6 +67,9 @@ void lane_note_end(struct lane *lane, const struct http_response *response);
 /* An issuance has changed in the store: counted where it was issued by it. */
 void lane_note_change(const struct lane *lane, const struct issuance *before,
 		      const struct issuance *after);
+/* The same, in the log: what the verdict made of it. */
+void lane_tell_verdict(const struct lane *lane, const struct issuance *before,
+		       const struct issuance *after, const struct verdict *v);
 /* Fills in what it knows of its account. */
 void lane_report(const struct lane *lane, struct account_report *out);
 /* "Now" by the service's clock; by ours as long as no answer told it. */

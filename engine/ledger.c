@@ -22,6 +22,7 @@ const char *const hold_names[HOLD_COUNT] = {
 	[HOLD_REQUIRED] = "required", [HOLD_FIELD] = "field",
 	[HOLD_PLAN] = "plan",	      [HOLD_FILTER_LIMIT] = "filter-limit",
 	[HOLD_GROUP] = "group",	      [HOLD_RESTORED] = "restored",
+	[HOLD_ACCOUNT] = "account",
 };
 
 bool hold_of(struct slice name, enum hold *out)

@@ -11,6 +11,7 @@
 #include "engine/registry.h"
 #include "engine/restored.h"
 #include "engine/sweep.h"
+#include "engine/undeclared.h"
 
 #define MOST_IN_FLIGHT 8 /* of one lane: enough to use 3 requests/s at answers of 2 s */
 #define WORK_BATCH 64
@@ -113,12 +114,19 @@ void outbox_free(struct outbox *o)
 
 /* ---- lanes ------------------------------------------------------------- */
 
-static struct lane *lane_of(struct outbox *o, const char *name)
+static struct lane *find_lane(const struct outbox *o, const char *name)
 {
 	struct lane *lane = o->lane;
 
 	while (lane && strcmp(lane->name, name) != 0)
 		lane = lane->next;
+	return lane;
+}
+
+static struct lane *lane_of(struct outbox *o, const char *name)
+{
+	struct lane *lane = find_lane(o, name);
+
 	if (lane)
 		return lane;
 	lane = lane_new(o, o->world, name);
@@ -177,6 +185,7 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err)
 		if (!registry_action(account->type))
 			continue;
 		lane_load(lane_of(o, account->name), table, i);
+		undeclared_release(o->db, account->name, wall_ms(o));
 		/*
 		 * A restart may come any minute (run --once); a reload, or other rules at a
 		 * start, say that a person has looked.
@@ -252,25 +261,6 @@ static void apply_scope(struct flight *f, const struct verdict *v, int64_t now_m
 		lane_judge(lane, v);
 }
 
-static void tell_verdict(const struct flight *f, const struct issuance *is, const struct verdict *v)
-{
-	static const enum log_level levels[STATE_COUNT] = {
-		[STATE_PLANNED] = LOG_WARN,	  [STATE_CREATING] = LOG_WARN,
-		[STATE_DRAFT] = LOG_DEBUG,	  [STATE_ISSUING] = LOG_WARN,
-		[STATE_ISSUED] = LOG_INFO,	  [STATE_SENT] = LOG_INFO,
-		[STATE_HELD] = LOG_ERROR,	  [STATE_REFUSED] = LOG_ERROR,
-		[STATE_SEND_UNKNOWN] = LOG_ERROR,
-	};
-	char id[24];
-
-	lane_note_change(f->lane, &f->is, is);
-	snprintf(id, sizeof(id), "%lld", (long long)is->id);
-	log_line(f->lane->outbox->world->log, v->again ? LOG_WARN : levels[is->state],
-		 issuance_state_names[is->state], "issuance", id, "rule", is->rule, "contact",
-		 is->contact, "event", event_kind_names[is->event], "account", f->lane->name,
-		 "credential", is->credential, "reason", v->reason, NULL);
-}
-
 static void answer_issuance(struct flight *f, const struct http_response *response)
 {
 	struct outbox *o = f->lane->outbox;
@@ -289,7 +279,7 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 	restored_note_life(f->lane->restored);
 	o->failed = db_commit(o->db, &o->why);
 	if (o->failed == RC_OK)
-		tell_verdict(f, &after, &v);
+		lane_tell_verdict(f->lane, &f->is, &after, &v);
 }
 
 static void say_problem(void *ctx, const char *text)
@@ -399,7 +389,8 @@ static enum rc take_orphan(struct flight *f, bool *taken, struct err *err)
 	*taken = orphan_take(o->db, &f->is, &look, &f->memory, &after) != ORPHAN_NONE;
 	enum rc rc = db_commit(o->db, err);
 	if (rc == RC_OK && *taken)
-		tell_verdict(f, &after, &(struct verdict){ .reason = after.reason });
+		lane_tell_verdict(f->lane, &f->is, &after,
+				  &(struct verdict){ .reason = after.reason });
 	return rc;
 }
 
@@ -477,12 +468,21 @@ static enum rc lane_step(struct lane *lane, struct err *err)
 	return rc == RC_OK && may_work(lane) ? sweep_step(lane->sweep, err) : rc;
 }
 
+static bool is_served(void *ctx, const char *account)
+{
+	const struct lane *lane = find_lane(ctx, account);
+
+	return lane && (lane->account || lane->in_flight);
+}
+
 enum rc outbox_step(struct outbox *o, struct err *err)
 {
 	enum rc rc = o->failed;
 
 	if (rc != RC_OK)
 		*err = o->why;
+	else if (o->table && !is_still(o))
+		rc = undeclared_hold(o->world, is_served, o, err);
 	for (struct lane *lane = o->lane; rc == RC_OK && lane && !is_still(o); lane = lane->next)
 		rc = lane_step(lane, err);
 	return rc;
@@ -551,10 +551,8 @@ size_t outbox_in_flight(const struct outbox *o)
 
 struct lane *outbox_lane(struct outbox *o, const char *account)
 {
-	struct lane *lane = o->lane;
+	struct lane *lane = find_lane(o, account);
 
-	while (lane && strcmp(lane->name, account) != 0)
-		lane = lane->next;
 	return lane && lane->service ? lane : NULL;
 }
 

@@ -327,13 +327,13 @@ static bool is_used(struct restored *r, const char *group, bool drafts_only)
 	return drafts_only ? use == &drafts_word : use != NULL;
 }
 
-/* Whether some create of ours may have made this draft, and nobody knows. */
-static bool is_left_behind(struct db *db, const char *account, const struct credential *c)
+/* Whether some create of ours may have made this draft, and nobody knows; that of another account of the workspace, too. */
+static bool is_left_behind(struct db *db, const struct credential *c)
 {
 	return db_exists(db,
-			 "SELECT 1 FROM issuance WHERE action_account = ?1 AND group_id = ?2"
-			 " AND lower(email) = lower(?3) AND attempts > 0",
-			 "tts", account, c->group, json_get_slice(c->fields, "recipient.email"));
+			 "SELECT 1 FROM issuance WHERE group_id = ?1 AND lower(email) = lower(?2)"
+			 " AND attempts > 0",
+			 "ts", c->group, json_get_slice(c->fields, "recipient.email"));
 }
 
 /* Of what is an orphan somebody was told. */
@@ -370,7 +370,7 @@ static bool is_suspect(struct restored *r, const struct credential *c)
 	if (c->created_ms <= r->since_ms || is_held(db, account, c->id) ||
 	    !is_used(r, c->group, c->draft))
 		return false;
-	return !c->draft || !is_left_behind(db, account, c);
+	return !c->draft || !is_left_behind(db, c);
 }
 
 static bool take_page(void *arg, const struct page *page)

@@ -38,12 +38,15 @@ static void judge_look(const struct answer *an, const struct stray *stray, struc
 		out->cursor = arena_text(an->memory, next);
 }
 
-/* Gone is gone, whoever did it; any other refusal is final for this look. */
+/*
+ * Gone is gone, whoever did it; any other refusal is final for this look. So is 403: a workspace in which this token
+ * may delete nothing need not stop for drafts that nobody sees.
+ */
 static void judge_removal(const struct answer *an, struct verdict *out)
 {
 	const struct http_response *r = an->response;
 	bool refused = r->outcome == HTTP_ANSWER && r->status >= 400 && r->status <= 499 &&
-		       r->status != 401 && r->status != 403 && r->status != 408 && r->status != 429;
+		       r->status != 401 && r->status != 408 && r->status != 429;
 
 	if (api_is_good(r) || (r->outcome == HTTP_ANSWER && r->status == 404))
 		return;

@@ -223,7 +223,7 @@ static const struct cli_option options[] = {
 	{ "rule", "R", "all of this rule that the command can move" },
 	{ "state-is", "S", "all in this state" },
 	{ "hold", "K",
-	  "all held by: brake, missing-email, required, field, filter-limit, plan, group, restored" },
+	  "all held by: brake, missing-email, required, field, filter-limit, plan, group, restored, account" },
 	{ "all", NULL, "all that the command can move" },
 	{ "dry-run", NULL, "say what would be done, do nothing" },
 	CLI_OPTION_JSON,

@@ -398,7 +398,7 @@ static const struct cli_option options[] = {
 	{ "state-is", "S",
 	  "in this state: planned, sent, held, refused, send-unknown, skipped, shadow, …" },
 	{ "hold", "K",
-	  "held by: brake, missing-email, required, field, filter-limit, plan, group, restored" },
+	  "held by: brake, missing-email, required, field, filter-limit, plan, group, restored, account" },
 	{ "since", "T", "events since: 2h, 7d, 2026-01-31 or a date-time" },
 	{ "limit", "N", "at most so many" },
 	CLI_OPTION_JSON,

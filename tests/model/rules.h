@@ -70,6 +70,7 @@ struct model_rule {
 	const char *since; /* a date, NULL: now */
 	int64_t since_ms;
 	const char *group;
+	const char *account; /* of the action; NULL: the only one */
 	bool issue, send;
 	enum model_name names;
 	bool says_to_field; /* custom.tier holds event.to, or the list's name */
@@ -84,6 +85,7 @@ struct model_rules {
 	const char *poll; /* of the account */
 	const char *api;
 	bool webhooks;
+	bool spare; /* there is another account of the same workspace */
 };
 
 enum model_answer { MODEL_NO, MODEL_MAYBE, MODEL_YES };

@@ -233,6 +233,23 @@ static void draw_backup(struct scenario *sc, struct dice *d)
 	*insert(sc, from, 1) = (struct step){ .kind = STEP_BACKUP, .count = 1 };
 }
 
+/* Rules are spread over two accounts of the same workspace, and some move between them. */
+static void draw_spare(struct scenario *sc)
+{
+	struct dice d = dice_of(sc->seed, 14);
+
+	if (!dice_chance(&d, 150))
+		return;
+	for (size_t i = 0; i < sc->loads; i++) {
+		sc->rules[i].spare = true;
+		for (size_t k = 0; k < sc->rules[i].count; k++) {
+			bool moved = dice_chance(&d, 100);
+			sc->rules[i].rule[k].account = (k % 2 == 1) != moved ? "spare"
+									     : "certifier";
+		}
+	}
+}
+
 void draw_extremes(struct scenario *sc)
 {
 	struct dice d = dice_of(sc->seed, 7);
@@ -250,4 +267,5 @@ void draw_extremes(struct scenario *sc)
 	const struct model_rule *slow = slow_rule(sc);
 	if (slow && dice_chance(&d, 800))
 		draw_waiting_join(sc, &d, slow);
+	draw_spare(sc);
 }

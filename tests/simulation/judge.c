@@ -37,9 +37,8 @@ static int64_t count_rows(const struct life *l, const char *sql)
 bool ledger_says(const struct life *l, const char *credential, const char *state)
 {
 	return db_exists(l->sim.world.db,
-			 "SELECT 1 FROM issuance WHERE action_account = 'certifier'"
-			 " AND credential = ?1 AND state = ?2",
-			 "tt", credential, state);
+			 "SELECT 1 FROM issuance WHERE credential = ?1 AND state = ?2", "tt",
+			 credential, state);
 }
 
 bool ledger_holds(const struct life *l, const char *credential)
@@ -116,8 +115,7 @@ static bool fits_some_wording(const struct judging *j, const struct sandbox_cred
 	return false;
 }
 
-#define OF_CREDENTIAL                                                                              \
-	"(SELECT id FROM issuance WHERE action_account = 'certifier' AND credential = ?1)"
+#define OF_CREDENTIAL "(SELECT id FROM issuance WHERE credential = ?1)"
 
 /* One mail, and one more for each time that somebody asked for it. */
 static void judge_touched_mails(struct judging *j, const struct sandbox_credential *c)

@@ -152,7 +152,7 @@ void scenario_release(struct scenario *sc);
 void draw_rules(struct scenario *sc, struct dice *d);
 void draw_history(struct scenario *sc, struct dice *d);
 /* What came later, from dice of its own, so that all else of a seed is as it was: more changes than
- * HubSpot keeps, lists that are still being built. */
+ * HubSpot keeps, lists that are still being built, a second account of one workspace. */
 void draw_extremes(struct scenario *sc);
 /* Changes a set of rules: an edit such as people make. */
 void draw_edit(struct scenario *sc, struct dice *d, const struct model_rules *from,

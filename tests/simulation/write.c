@@ -132,6 +132,8 @@ static void write_rule(struct str *out, const struct model_rule *r)
 		str_addf(out, "since: %s\n", r->since);
 	write_trigger(out, r);
 	str_addf(out, "action:\n  do: issue-credential\n  group: %s\n", r->group);
+	if (r->account)
+		str_addf(out, "  account: %s\n", r->account);
 	if (!r->issue)
 		str_add_text(out, "  issue: false\n");
 	else if (!r->send)
@@ -148,6 +150,8 @@ void rules_write(const struct model_rules *rules, struct str *out)
 		 rules->webhooks ? "  webhook: { public-url: \"" WEBHOOK_URL
 				   "\", secret: \"${" WEBHOOK_SECRET "}\" }\n"
 				 : "");
+	if (rules->spare)
+		str_add_text(out, "---\naccount: spare\ncertifier:\n  token: ${CERTIFIER_TOKEN}\n");
 	for (size_t i = 0; i < rules->count; i++)
 		write_rule(out, &rules->rule[i]);
 }

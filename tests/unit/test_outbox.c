@@ -428,6 +428,89 @@ static void what_is_under_way_is_settled_first(void **state)
 	assert_state(id, "creating");
 }
 
+static const char another_account[] = HUB ACCOUNT("d") "---\n" RULE("r", "d", "");
+
+static int64_t held_so(void)
+{
+	return db_integer(db, 0,
+			  "SELECT count(*) FROM issuance WHERE state = 'held' AND hold = 'account'"
+			  " AND reason LIKE 'account: ''c'' is not declared any more%'",
+			  "");
+}
+
+/* From wherever it stood, and there it goes on once the account is back. */
+static void what_an_account_owes_waits_for_it_in_sight(void **state)
+{
+	static const char *const rest[] = { "planned", "creating", "draft", "issuing", "issued" };
+	const size_t n = sizeof(rest) / sizeof(rest[0]);
+	int64_t id[sizeof(rest) / sizeof(rest[0])], done, sent;
+	char contact[24];
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(contact, sizeof(contact), "%zu", i);
+		id[i] = plan("c", contact);
+		db_run(db,
+		       "UPDATE issuance SET state = ?2, attempts = 1, not_before_ms = ?3,"
+		       " credential = CASE WHEN ?4 > 1 THEN 'c' || ?4 END WHERE id = ?1",
+		       "itii", id[i], rest[i], now_ms + MS_DAY, (int64_t)i);
+	}
+	done = plan("c", "8");
+	sent = plan("c", "9");
+	db_run(db, "UPDATE issuance SET state = 'draft', do_issue = 0 WHERE id = ?1", "i", done);
+	db_run(db, "UPDATE issuance SET state = 'sent' WHERE id = ?1", "i", sent);
+	load(another_account);
+	outbox_freeze(box);
+	step();
+	assert_int_equal(held_so(), 0); /* nothing is touched */
+	outbox_free(box);
+	box = outbox_new(&world);
+	load(another_account);
+	step();
+	assert_int_equal(held_so(), n);
+	assert_state(done, "draft");
+	assert_state(sent, "sent");
+	assert_true(db_exists(db,
+			      "SELECT 1 FROM issuance WHERE id = ?1 AND reason LIKE '%or retry'",
+			      "i", id[0]));
+	load(another_account);
+	step();
+	assert_int_equal(held_so(), n);
+	load(one_account);
+	for (size_t i = 0; i < n; i++)
+		assert_state(id[i], rest[i]);
+	assert_false(
+		db_exists(db,
+			  "SELECT 1 FROM issuance WHERE hold IS NOT NULL OR held_from IS NOT NULL"
+			  " OR not_before_ms <> 0",
+			  ""));
+	step();
+	assert_int_equal(held_so(), 0);
+}
+
+/* What is under way ends under the account that it began with, and is held then. */
+static void what_is_under_way_is_held_when_it_has_ended(void **state)
+{
+	int64_t id = plan("c", "1");
+
+	(void)state;
+	load(one_account);
+	step();
+	probe("c.example");
+	load(another_account);
+	step();
+	assert_state(id, "creating");
+	answer("c.example", 201, CREDENTIAL("draft"));
+	assert_state(id, "draft");
+	step();
+	assert_int_equal(held_so(), 1);
+	assert_true(db_exists(db, "SELECT 1 FROM issuance WHERE held_from = 'draft'", ""));
+	/* A person who tries it is told again. */
+	db_run(db, "UPDATE issuance SET state = held_from WHERE id = ?1", "i", id);
+	step();
+	assert_int_equal(held_so(), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +531,8 @@ int main(void)
 		boxed(what_is_there_already_is_taken),
 		boxed(what_is_under_way_is_settled_first),
 		boxed(a_probe_that_is_told_to_wait),
+		boxed(what_an_account_owes_waits_for_it_in_sight),
+		boxed(what_is_under_way_is_held_when_it_has_ended),
 	};
 
 	json_start();

@@ -194,7 +194,7 @@ static void every_end_has_a_meaning(void **state)
 		{ HTTP_ANSWER, 204, SCOPE_ISSUANCE, false, false },
 		{ HTTP_ANSWER, 404, SCOPE_ISSUANCE, false, false },
 		{ HTTP_ANSWER, 401, SCOPE_ACCOUNT_STOP, false, true },
-		{ HTTP_ANSWER, 403, SCOPE_ACCOUNT_STOP, false, true },
+		{ HTTP_ANSWER, 403, SCOPE_ISSUANCE, false, true },
 		{ HTTP_ANSWER, 408, SCOPE_ISSUANCE, true, true },
 		{ HTTP_ANSWER, 409, SCOPE_ISSUANCE, false, true },
 		{ HTTP_ANSWER, 412, SCOPE_ISSUANCE, false, true },

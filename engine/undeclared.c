@@ -1,0 +1,90 @@
+#include "engine/undeclared.h"
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "engine/ledger.h"
+
+#define OF_ACCOUNT                                                                                 \
+	" FROM issuance WHERE action_account = ?1 AND state = 'held' AND hold = 'account'"
+
+void undeclared_release(struct db *db, const char *account, int64_t now_ms)
+{
+	db_run(db,
+	       "INSERT INTO trail (issuance, at_ms, state, note)"
+	       " SELECT id, ?2, held_from, 'its account is declared again'" OF_ACCOUNT,
+	       "ti", account, now_ms);
+	db_run(db,
+	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, replan = 0, reason = NULL,"
+	       " not_before_ms = 0, updated_ms = ?2 WHERE id IN (SELECT id" OF_ACCOUNT ")",
+	       "ti", account, now_ms);
+}
+
+#define WORK LEDGER_WORK " AND state <> 'sending'"
+
+/* The next by name of which some issuance has a step to take; NULL: there is none. */
+static const char *next_account(struct db *db, const char *after, struct arena *memory)
+{
+	struct query *q = db_select(
+		db, "SELECT min(action_account) FROM issuance WHERE action_account > ?1 AND " WORK,
+		"t", after);
+	const char *account = NULL;
+
+	if (!query_next(q))
+		return NULL;
+	if (!query_null(q, 0))
+		account = arena_text(memory, query_slice(q, 0));
+	query_end(q);
+	return account;
+}
+
+#define NOT_DECLARED "'account: ''' || action_account || ''' is not declared any more"
+#define WHY                                                                                        \
+	"CASE state WHEN 'planned' THEN " NOT_DECLARED ": declare it again, or retry'"             \
+	" ELSE " NOT_DECLARED ", and what was made is there: declare it again' END"
+
+static int64_t hold_all(struct db *db, const char *account, int64_t now_ms)
+{
+	db_run(db,
+	       "INSERT INTO trail (issuance, at_ms, state, note) SELECT id, ?2, 'held', " WHY
+	       " FROM issuance WHERE action_account = ?1 AND " WORK,
+	       "ti", account, now_ms);
+	db_run(db,
+	       "UPDATE issuance SET held_from = state, state = 'held', hold = 'account', reason = " WHY
+	       ", updated_ms = ?2 WHERE action_account = ?1 AND " WORK,
+	       "ti", account, now_ms);
+	return db_changed(db);
+}
+
+static enum rc hold_account(const struct world *world, const char *account, struct err *err)
+{
+	char n[24];
+
+	db_begin(world->db, "undeclared");
+	snprintf(n, sizeof(n), "%lld",
+		 (long long)hold_all(world->db, account, world->wall_ms(world->ctx)));
+	enum rc rc = db_commit(world->db, err);
+	if (rc == RC_OK)
+		log_line(world->log, LOG_ERROR,
+			 "held: the account that they were planned for is not declared any more",
+			 "account", account, "issuances", n, NULL);
+	return rc;
+}
+
+enum rc undeclared_hold(const struct world *world, undeclared_served *served, void *ctx,
+			struct err *err)
+{
+	struct arena memory;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	for (const char *account = ""; rc == RC_OK;) {
+		account = next_account(world->db, account, &memory);
+		if (!account)
+			break;
+		if (!served(ctx, account))
+			rc = hold_account(world, account, err);
+	}
+	arena_release(&memory);
+	return rc;
+}
