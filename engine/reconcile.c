@@ -196,6 +196,7 @@ static void note_credential(struct reconcile *r, const struct credential *c)
 	if (!map_get(&now->group, slice_of(c->group)))
 		return;
 	map_put(&now->seen, slice_of(c->id), c->draft ? &draft_word : &issued_word);
+	now->restored |= restored_is_ahead(r->db, now->account, c);
 	if (ledger_credential_held(r->db, c->id) || ledger_credential_leaves(r->db, c->id))
 		return;
 	orphan_note(r->db, now->account, c, &sight);

@@ -344,11 +344,7 @@ static bool is_held(struct db *db, const char *account, const char *credential)
 			 account, credential);
 }
 
-/*
- * Issued, while no issue of it has left, or each was turned away or refused. One of which nobody knew how it
- * ended may have been done after it was read back.
- */
-static bool is_ahead(struct db *db, const char *account, const struct credential *c)
+bool restored_is_ahead(struct db *db, const char *account, const struct credential *c)
 {
 	return !c->draft &&
 	       db_exists(
@@ -365,7 +361,7 @@ static bool is_suspect(struct restored *r, const struct credential *c)
 	const char *account = r->lane->name;
 	struct db *db = db_of(r);
 
-	if (is_ahead(db, account, c))
+	if (restored_is_ahead(db, account, c))
 		return true;
 	if (c->created_ms <= r->since_ms || is_held(db, account, c->id) ||
 	    !is_used(r, c->group, c->draft))

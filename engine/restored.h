@@ -78,6 +78,11 @@ void restored_say(const struct restored *r);
 
 /* The sign of life as above. False: there is nothing to fear, and it is INT64_MAX. */
 bool restored_since(struct db *db, const struct table *table, uint32_t account, int64_t *since_ms);
+/*
+ * Whether it is issued, while no issue of it has left, or each was turned away or refused. One of which nobody
+ * knew how it ended may have been done after it was read back.
+ */
+bool restored_is_ahead(struct db *db, const char *account, const struct credential *c);
 /* Whether the store says that the account is restored. */
 bool restored_is_set(struct db *db, const char *account);
 /*

@@ -3,7 +3,8 @@
  * ledger knows nothing of, until a person runs a reconcile.
  *
  * Of a state in memory only. The mark beside it stays where it is, as on the machine that it was
- * copied on. A life that was restored is judged as any other, but that a credential may be an
+ * copied on; or it is lost, as on another one, where the copy misses no mail of what it knows to be issued, or
+ * perhaps issued. A life that was restored is judged as any other, but that a credential may be an
  * orphan, that what the reconcile finds may be parked or held for a person, and that drafts made
  * meanwhile may be left over. Nobody is mailed twice all the same.
  */
@@ -38,21 +39,35 @@ static int64_t count_drafts(const struct life *l)
 	return n;
 }
 
+/* What nobody can promise without the mark: docs/RELIABILITY.md. */
+static bool needs_mark(struct db *copy)
+{
+	return !db_exists(copy, "SELECT 1 FROM action", "") ||
+	       db_exists(
+		       copy,
+		       "SELECT 1 FROM issuance i WHERE state IN ('issuing', 'sending')"
+		       " OR (state = 'issued' AND do_send = 1) OR (state IN ('held', 'refused')"
+		       " AND held_from IN ('issuing', 'issued')) OR (credential IS NOT NULL AND state IN"
+		       " ('draft', 'held', 'refused') AND EXISTS (SELECT 1 FROM trail t"
+		       " WHERE t.issuance = i.id AND t.note LIKE 'read back: %'))",
+		       "");
+}
+
 bool backup_put_back(struct life *l, const struct step *s)
 {
 	struct db *newer = l->sim.world.db;
 	bool up = l->engine != NULL;
 	struct err err;
 
-	(void)s;
 	if (!l->backup)
 		return true;
+	bool lost = s->other && !needs_mark(l->backup);
 	life_end_program(l);
 	if (db_copy(l->backup, &l->sim.world.db, &err) != RC_OK) {
 		l->sim.world.db = newer;
 		return trouble(l, "copy: %s", err.text);
 	}
-	db_note_mark(l->sim.world.db, db_mark(newer));
+	db_note_mark(l->sim.world.db, lost ? 0 : db_mark(newer));
 	db_close(newer);
 	db_hook(l->sim.world.db, life_at_commit, l);
 	sends_forget(l->sends);

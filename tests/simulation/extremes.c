@@ -230,6 +230,7 @@ static void draw_backup(struct scenario *sc, struct dice *d)
 	*insert(sc, to, 1) = (struct step){ .kind = STEP_PUT_BACK,
 					    .after_ms = dice_between(d, 1, 10 * MS_MINUTE),
 					    .count = 1 };
+	sc->step[to].other = dice_chance(d, 500);
 	*insert(sc, from, 1) = (struct step){ .kind = STEP_BACKUP, .count = 1 };
 }
 

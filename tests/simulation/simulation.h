@@ -55,7 +55,7 @@ enum step_kind {
 	STEP_STORM, /* number: 429 to everything for so many ms */
 	STEP_ACT,   /* number: which; contact: on which issuance; other: on all of its rule */
 	STEP_BACKUP,
-	STEP_PUT_BACK,
+	STEP_PUT_BACK, /* other: on another machine, without the mark */
 	STEP_QUIET, /* no faults, and enough time that nothing is left undecided */
 	STEP_KINDS
 };
