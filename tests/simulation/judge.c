@@ -396,6 +396,20 @@ static void judge_groups(struct judging *j)
 
 /* ---- sums --------------------------------------------------------------------------------- */
 
+/*
+ * Drafts that may be left. Where our clock was set, what an attempt left may lie outside of the time looked at, and so may a
+ * draft that was given up, since another was issued meanwhile.
+ */
+static int64_t strays_allowed(const struct life *l)
+{
+	if (!l->clock_set)
+		return 0;
+	return wire_lost_creates(l->wire) +
+	       count_rows(l,
+			  "SELECT count(*) FROM issuance i WHERE credential IS NULL AND EXISTS"
+			  " (SELECT 1 FROM trail t WHERE t.issuance = i.id AND t.state = 'draft')");
+}
+
 static void judge_sums(struct judging *j)
 {
 	struct life *l = j->l;
@@ -408,8 +422,7 @@ static void judge_sums(struct judging *j)
 	if (unknown != j->unknown)
 		trouble(l, "%lld sends are parked as unknown, %lld of them known to the judge",
 			(long long)unknown, (long long)j->unknown);
-	/* Where our clock was set, what an attempt left may lie outside of the time looked at. */
-	if (l->tally.strays - l->forgotten_drafts > (l->clock_set ? wire_lost_creates(l->wire) : 0))
+	if (l->tally.strays - l->forgotten_drafts > strays_allowed(l))
 		trouble(l, "%lld stray drafts are left of %lld creates whose end was lost",
 			(long long)l->tally.strays, (long long)wire_lost_creates(l->wire));
 	if (count_rows(l, "SELECT count(*) FROM issuance WHERE " COUNTS) >
