@@ -103,12 +103,12 @@ check 'pull reads the account: 0' status 0 "$program" pull
 check 'so does validate --online: 0' status 0 "$program" validate --online
 "$program" doctor >out
 check 'a doctor knows what it may do' grep -q 'academy *scopes *crm.objects.contacts.read, crm.lists.read' out
-check 'a rehearsal of reconcile reads it' sh -c "'$program' reconcile --dry-run >out 2>err; [ \$? -le 1 ] || { cat err; false; }"
 start_daemon --log-level debug
 soon grep -q 'rules loaded' log
 soon [ -n "$(sed -n 's/.*rule activated//p' log)" ]
 act set '{"contact":103,"property":"membership_tier","value":"Silver"}'
 check 'a change earns a credential' soon state_is tier sent 1
+check 'a rehearsal of reconcile reads it' sh -c "'$program' reconcile --dry-run >out 2>err; [ \$? -le 1 ] || { cat err; false; }"
 
 # ---- the app is uninstalled, and connected anew beside the daemon --------------------------
 act revoke '{}'
