@@ -80,11 +80,11 @@ program() {
 }
 
 long() {
-	run 'every scene, ended at up to 24 durable steps' "$build/tests/scenes/scenes" tests/scenes --ends 24
+	run 'every scene, ended at up to 12 durable steps' "$build/tests/scenes/scenes" tests/scenes --ends 12
 	run editor sh tests/editor/run.sh "$build/hs2cert" build/editor/node_modules
 	run 'kill -9, 100 times' "$build/tests/kill/kill" "$build/hs2cert" 100
 	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
-	run 'torture, six places of each scene' "$build/tests/scenes/scenes" tests/scenes --torture 6
+	run 'torture, four places of each scene' "$build/tests/scenes/scenes" tests/scenes --torture 4
 	run 'wire, every behaviour against every call' "$build/tests/wire/wire"
 	run 'no memory, in ten places of six scenes' env "LD_PRELOAD=$(realpath "$build")/tests/torture/nomem.so" \
 		"$build/tests/scenes/scenes" tests/scenes --memory --torture 10 --scene webhooks.yaml
