@@ -64,6 +64,11 @@ bool clock_parse_http(struct slice text, int64_t *out_ms);
 /* Digits and a unit: 500ms 30s 10m 2h 7d. False also where it would overflow. */
 bool clock_parse_duration(struct slice text, int64_t *out_ms);
 
+static inline int64_t clock_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 #define CLOCK_TEXT 32
 /* `2026-11-23T10:00:20.000Z`; the answer is `out`. */
 const char *clock_format(int64_t at_ms, char out[CLOCK_TEXT]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "engine/registry.h"
 
@@ -289,11 +290,6 @@ static void start_look(struct census *c, size_t most)
 
 /* ---- steps ------------------------------------------------------------------ */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static bool wants_page(const struct census *c)
 {
 	return !c->ended && !c->asking && c->queued < QUEUE_LEAST;
@@ -358,13 +354,13 @@ int64_t census_wake_ms(const struct census *c)
 {
 	if (!c->source || c->failed != RC_OK)
 		return 0;
-	int64_t wake = earlier(c->ops->wake_ms(c->source), bearer_wake_ms(c->bearer));
+	int64_t wake = clock_earlier(c->ops->wake_ms(c->source), bearer_wake_ms(c->bearer));
 	if (!c->begun)
 		return wake;
 	int64_t page = wants_page(c) ? c->ops->survey_ready_ms(c->survey) : INT64_MAX;
 	if (wants_look(c, c->ops->can_look(c->source)))
 		return mono_ms(c);
-	return earlier(page, wake);
+	return clock_earlier(page, wake);
 }
 
 int64_t census_total(const struct census *c)

@@ -64,10 +64,7 @@ struct judgement {
 
 static const struct watch *find_watch(const struct decide *d, int64_t id)
 {
-	for (size_t i = 0; i < d->watches->count; i++)
-		if (d->watches->watch[i].id == id)
-			return &d->watches->watch[i];
-	return NULL;
+	return watches_find(d->watches, id);
 }
 
 /* ---- what is written --------------------------------------------------- */

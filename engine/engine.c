@@ -504,11 +504,6 @@ enum rc engine_step(struct engine *e, struct err *err)
 	return rc == RC_OK ? db_settle(e->db, err) : rc;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Our clock's time of the next news that nobody is looking at. */
 static int64_t next_look_ms(const struct origin *o)
 {
@@ -534,24 +529,26 @@ static int64_t look_wake_ms(const struct origin *o)
 	}
 	int64_t due = inbox_next_due(e->db, o->name);
 	if (due != INT64_MAX && o->ops->now(o->source, &now) && due > now)
-		wake = earlier(wake, mono_ms(e) + (due - now));
+		wake = clock_earlier(wake, mono_ms(e) + (due - now));
 	return wake;
 }
 
 int64_t engine_wake_ms(struct engine *e)
 {
-	int64_t wake = earlier(outbox_wake_ms(e->outbox), earlier(e->housekeeping_ms, e->trim_ms));
+	int64_t wake = clock_earlier(outbox_wake_ms(e->outbox),
+				     clock_earlier(e->housekeeping_ms, e->trim_ms));
 
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
-		wake = earlier(wake, e->secrets_ms);
+		wake = clock_earlier(wake, e->secrets_ms);
 	if (db_owes(e->db) || (!e->stopping && e->hearing.rows))
 		wake = mono_ms(e);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
 		if (origin_is_stopped(o))
-			wake = earlier(wake, e->secrets_ms);
+			wake = clock_earlier(wake, e->secrets_ms);
 		else
-			wake = earlier(wake, earlier(o->ops->wake_ms(o->source), look_wake_ms(o)));
-		wake = earlier(wake, bearer_wake_ms(o->bearer));
+			wake = clock_earlier(
+				wake, clock_earlier(o->ops->wake_ms(o->source), look_wake_ms(o)));
+		wake = clock_earlier(wake, bearer_wake_ms(o->bearer));
 	}
 	return wake;
 }

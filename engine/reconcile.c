@@ -222,11 +222,6 @@ static bool take_page(void *arg, const struct page *page)
 	return newer;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Nothing that we made is older. */
 static int64_t oldest_ms(struct reconcile *r, const char *account, int64_t now_ms)
 {
@@ -236,7 +231,7 @@ static int64_t oldest_ms(struct reconcile *r, const char *account, int64_t now_m
 				   "SELECT min(at_ms) FROM issuance WHERE action_account = ?1", "t",
 				   account);
 
-	return earlier(watched, event) - SLACK_MS;
+	return clock_earlier(watched, event) - SLACK_MS;
 }
 
 static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct err *err)
@@ -254,8 +249,9 @@ static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct er
 	now->oldest_ms = oldest_ms(r, name, wall_ms(r));
 	now->has_since = restored_since(r->db, r->table, account, &now->since_ms);
 	if (r->reach_ms != INT64_MAX) {
-		now->oldest_ms = earlier(now->oldest_ms, r->reach_ms);
-		now->since_ms = now->has_since ? earlier(now->since_ms, r->reach_ms) : r->reach_ms;
+		now->oldest_ms = clock_earlier(now->oldest_ms, r->reach_ms);
+		now->since_ms = now->has_since ? clock_earlier(now->since_ms, r->reach_ms)
+					       : r->reach_ms;
 		now->has_since = true;
 	}
 	note_groups(r, account);

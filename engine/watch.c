@@ -83,22 +83,24 @@ static int64_t remember(struct sync *s, const char *key, int64_t id, int64_t mon
 	return id;
 }
 
+static int is_of_id(const void *id, const void *watch)
+{
+	int64_t a = *(const int64_t *)id, b = ((const struct watch *)watch)->id;
+
+	return (a > b) - (a < b);
+}
+
+const struct watch *watches_find(const struct watches *w, int64_t id)
+{
+	return w->count ? bsearch(&id, w->watch, w->count, sizeof(*w->watch), is_of_id) : NULL;
+}
+
 /* When a watch of before was activated by the monotonic clock, as struct watch says. */
 static int64_t mono_before(const struct sync *s, int64_t id)
 {
-	size_t low = 0, high = s->before ? s->before->count : 0;
+	const struct watch *w = s->before ? watches_find(s->before, id) : NULL;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct watch *w = &s->before->watch[middle];
-		if (w->id == id)
-			return w->mono_ms;
-		if (w->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return MONO_UNKNOWN;
+	return w ? w->mono_ms : MONO_UNKNOWN;
 }
 
 static void reach_back(struct sync *s, const char *account, int64_t since_ms)

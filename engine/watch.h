@@ -59,6 +59,8 @@ enum rc watches_sync(struct db *db, const struct table *table, const struct watc
 		     const struct our_clock *clock, const struct log *log, struct watches *out,
 		     struct err *err) MUST_CHECK;
 void watches_release(struct watches *w);
+/* NULL: it is none of them. */
+const struct watch *watches_find(const struct watches *w, int64_t id);
 /* How many rules are active, as the store has it. Outside a transaction: look at db_failed. */
 size_t watches_active(struct db *db);
 /*

@@ -227,23 +227,31 @@ static int is_in_force(const struct ground *g, const char *hash, const struct ta
 		g->rules);
 }
 
-int ground_rules_in_force(struct ground *g, struct table **out)
+int ground_in_force(const struct ground *g, struct arena *memory, struct ruleset *out)
 {
-	struct ruleset old = { 0 };
-	struct arena memory;
 	struct err err;
-	int status;
 	int64_t id = record_newest(g->world.db);
 
+	*out = (struct ruleset){ 0 };
 	if (!id)
 		return cli_fail(
 			g->cli,
 			"no rules were in force in this state yet: run 'hs2cert run' first");
-	arena_init(&memory);
-	enum rc rc = ruleset_open(g->world.db, id, &memory, &old, &err);
+	enum rc rc = ruleset_open(g->world.db, id, memory, out, &err);
 	if (rc == RC_OK && !cli_has(g->cli, "timezone"))
-		rc = clock_set_zone(old.timezone, &err);
-	status = rc == RC_OK ? ground_rules(g, out) : cli_fail(g->cli, "%s", err.text);
+		rc = clock_set_zone(out->timezone, &err);
+	return rc == RC_OK ? EXIT_FINE : cli_fail(g->cli, "%s", err.text);
+}
+
+int ground_rules_in_force(struct ground *g, struct table **out)
+{
+	struct ruleset old;
+	struct arena memory;
+
+	arena_init(&memory);
+	int status = ground_in_force(g, &memory, &old);
+	if (status == EXIT_FINE)
+		status = ground_rules(g, out);
 	if (status == EXIT_FINE)
 		status = is_in_force(g, old.hash, *out);
 	ruleset_release(&old);

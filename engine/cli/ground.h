@@ -8,6 +8,7 @@
 
 #include "engine/cli/cli.h"
 #include "engine/net.h"
+#include "engine/record.h"
 
 struct ground {
 	const struct cli *cli;
@@ -61,7 +62,12 @@ enum rc ground_turn(struct ground *g, int64_t wake_ms, struct err *err) MUST_CHE
 /* The table at a start: EXIT_FINE, else an exit status after a message. */
 int ground_rules(struct ground *g, struct table **out);
 /*
- * The same for a command that works by the rules in force and is to load none: the table of the folder, where
+ * The rules in force in the world's state; days begin where they do for them, unless --timezone says otherwise. EXIT_FINE,
+ * else 3 after a message; to be released in any case.
+ */
+int ground_in_force(const struct ground *g, struct arena *memory, struct ruleset *out);
+/*
+ * The table at a start for a command that works by the rules in force and is to load none: the table of the folder, where
  * it is what is in force in the world's state; days begin where they do for it. Else 3 after a message.
  */
 int ground_rules_in_force(struct ground *g, struct table **out);

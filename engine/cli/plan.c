@@ -320,26 +320,15 @@ static int with_tables(struct ground *g, const struct ruleset *old, const struct
 /* Both tables see days begin where the daemon does. */
 static int with_state(struct ground *g, int64_t since_ms)
 {
-	struct ruleset old = { 0 };
+	struct ruleset old;
 	struct table *edited = NULL;
 	struct arena memory;
-	struct err err;
-	int status = EXIT_FINE;
-	int64_t id = record_newest(g->world.db);
 
-	if (!id)
-		return cli_fail(
-			g->cli,
-			"no rules were in force in this state yet: run 'hs2cert run' first");
 	arena_init(&memory);
-	enum rc rc = ruleset_open(g->world.db, id, &memory, &old, &err);
-	if (rc == RC_OK && !cli_has(g->cli, "timezone"))
-		rc = clock_set_zone(old.timezone, &err);
-	if (rc != RC_OK)
-		status = cli_fail(g->cli, "%s", err.text);
-	else if (ground_rules(g, &edited) != EXIT_FINE)
+	int status = ground_in_force(g, &memory, &old);
+	if (status == EXIT_FINE && ground_rules(g, &edited) != EXIT_FINE)
 		status = EXIT_COULD_NOT;
-	else
+	if (status == EXIT_FINE)
 		status = with_tables(g, &old, edited, since_ms);
 	table_unref(edited);
 	ruleset_release(&old);

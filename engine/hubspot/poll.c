@@ -48,11 +48,6 @@ static int64_t earliest_start(const struct source *s)
 	return earliest == INT64_MAX ? earliest_of(s, EVENT_LIST_ADDED) : earliest;
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static int64_t most(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
@@ -85,9 +80,9 @@ void walk_begin(struct source *s)
 	}
 	int64_t back = w->sweep		  ? most(SWEEP_MS, overlap)
 		       : w->whole_overlap ? overlap
-					  : least(overlap, SHORT_OVERLAP_MS);
+					  : clock_earlier(overlap, SHORT_OVERLAP_MS);
 	w->from_ms = most(most(cursor - back, start - MS_SECOND), MS_SECOND);
-	w->from_ms = least(w->from_ms, reach);
+	w->from_ms = clock_earlier(w->from_ms, reach);
 }
 
 static struct json *filter(const char *property, const char *operator, int64_t value)
@@ -180,7 +175,7 @@ static int64_t reached_ms(const struct json *rows, int64_t from_ms)
 	for (size_t i = n > NEAR_ROWS ? n - NEAR_ROWS : 0; i < n; i++) {
 		int64_t modified = row_modified(json_at(rows, i));
 		if (modified >= from_ms)
-			reached = least(reached, modified);
+			reached = clock_earlier(reached, modified);
 	}
 	return reached == INT64_MAX ? from_ms : reached;
 }
@@ -253,7 +248,7 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 	store_page(s, rows, &last_id);
 	/* A sweep or a reach is behind the cursor and does not move it. */
 	if (!w->by_id)
-		move_cursor(s, least(reached, w->began_ms));
+		move_cursor(s, clock_earlier(reached, w->began_ms));
 	hub_commit(s);
 	w->pages++;
 	if (more && w->by_id && last_id == w->after_id)

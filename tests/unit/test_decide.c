@@ -672,6 +672,15 @@ static void put_up_merged(void)
 			 NOW - MS_HOUR);
 }
 
+static void put_up_merged_and_erased(void)
+{
+	char text[FORGOTTEN_TEXT];
+
+	put_up_merged();
+	db_run(db, "UPDATE decided SET value = ?1", "t",
+	       forgotten_text("0123456789abcdef", slice_of("Silver"), text));
+}
+
 static void assert_gold_after_silver(void)
 {
 	assert_int_equal(issuances("planned"), 1);
@@ -691,12 +700,8 @@ static void what_a_merge_set_without_an_entry(void **state)
 
 static void what_a_merge_set_and_its_repeat_after_it_was_erased(void **state)
 {
-	char text[FORGOTTEN_TEXT];
-
 	(void)state;
-	put_up_merged();
-	db_run(db, "UPDATE decided SET value = ?1", "t",
-	       forgotten_text("0123456789abcdef", slice_of("Silver"), text));
+	put_up_merged_and_erased();
 	changed("tier", NOW - 5 * MS_MINUTE, "Silver");
 	decide();
 	assert_int_equal(issuances("planned"), 0);
@@ -708,12 +713,8 @@ static void what_a_merge_set_and_its_repeat_after_it_was_erased(void **state)
 /* Nobody knows any more what it was before: the newest that the history has is taken. */
 static void what_a_merge_set_and_another_after_it_was_erased(void **state)
 {
-	char text[FORGOTTEN_TEXT];
-
 	(void)state;
-	put_up_merged();
-	db_run(db, "UPDATE decided SET value = ?1", "t",
-	       forgotten_text("0123456789abcdef", slice_of("Silver"), text));
+	put_up_merged_and_erased();
 	changed("tier", NOW, "Tin");
 	decide();
 	assert_int_equal(issuances("planned"), 1);
