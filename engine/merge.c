@@ -91,12 +91,43 @@ static bool lived_after(struct db *db, const char *account, const char *contact,
 		"tti", account, contact, after_ms);
 }
 
-/* Whether it is surely a record that a merge kept: one that it absorbed still lived after its creation. */
-static bool was_kept(struct db *db, const char *account, const struct contact *c)
+/*
+ * Whether a property shows another value than its newest entry, which is later than the contact's creation: only a merge
+ * sets one without an entry, and so it was later still.
+ */
+static bool shows_later_merge(const struct contact *c, size_t properties)
 {
+	for (size_t i = 0; i < properties; i++) {
+		const struct contact_property *p = &c->property[i];
+		const struct entry *newest = p->entries ? &p->entry[p->entries - 1] : NULL;
+		if (p->read && newest && newest->at_ms > c->created_ms + SAME_MOMENT_MS &&
+		    !slice_eq(newest->value, p->current))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is surely a record that a merge kept: one that it absorbed, or its own value, was there after its creation. */
+static bool was_kept(struct db *db, const char *account, const struct contact *c, size_t properties)
+{
+	if (shows_later_merge(c, properties))
+		return true;
 	for (size_t i = 0; i < c->n_merged; i++)
 		if (lived_after(db, account, c->merged[i], c->created_ms + SAME_MOMENT_MS))
 			return true;
+	return false;
+}
+
+/* Whether the contact's last change is that of a property, which still shows it: a merge was earlier. */
+static bool is_last_write(const struct contact *c, size_t properties, int64_t modified_ms)
+{
+	for (size_t i = 0; i < properties; i++) {
+		const struct contact_property *p = &c->property[i];
+		const struct entry *newest = p->entries ? &p->entry[p->entries - 1] : NULL;
+		if (newest && newest->at_ms == modified_ms && !newest->merge &&
+		    slice_eq(newest->value, p->current))
+			return true;
+	}
 	return false;
 }
 
@@ -121,7 +152,9 @@ static int64_t merge_time(const struct contact *c, size_t properties, const stru
 
 	if (new_record)
 		return c->merge_entry_ms > c->created_ms ? c->merge_entry_ms : c->created_ms;
-	return c->merge_entry_ms > before->merged_ms ? c->merge_entry_ms : c->modified_ms;
+	if (c->merge_entry_ms > before->merged_ms)
+		return c->merge_entry_ms;
+	return c->modified_ms - is_last_write(c, properties, c->modified_ms);
 }
 
 /* What was pending of the survivor itself is decided as it was known, too. */
@@ -153,7 +186,7 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 	if (news) { /* told by what is on record under each id: before that is one */
 		/* What was read is forgotten after a while, what was decided never. */
 		before.read = before.read || lived_after(db, account, c->id, INT64_MIN);
-		before.kept = was_kept(db, account, c);
+		before.kept = was_kept(db, account, c, properties);
 	}
 	if (strcmp(c->asked, c->id) != 0)
 		take_over(db, account, c->asked, c->id);

@@ -54,12 +54,13 @@ static void claim_recut(struct judging *j, struct model_record *r, const struct 
 /*
  * A burst that a merge or a deletion met before it was surely decided: it may have been, with
  * any of its entries as the last, or never. Where the contact came back, what is left of it begins
- * with whichever entry was decided last.
+ * with whichever entry was decided last, and where nothing says which of them came after a merge, with any.
  */
 static void claim_cut_short(struct judging *j, struct model_record *r, const struct model_burst *b,
 			    const struct model_entry *entry, size_t entries)
 {
-	bool recut = settles_otherwise(j) || r->gones;
+	bool recut = settles_otherwise(j) || r->gones ||
+		     hides_behind_merge(j->story, r, b->first_ms);
 	size_t group = add_group(j->out, 0, 1, "merged or deleted before it was surely decided");
 
 	for (size_t i = 0; i < entries; i++) {
