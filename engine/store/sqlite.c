@@ -203,7 +203,12 @@ static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, 
 			       path);
 	/* Of a disk that is full SQLite itself says no more than that there was an error. */
 	int why = sqlite3_system_errno(h->sqlite);
-	if (why)
+	if (rc == SQLITE_NOTADB)
+		(void)err_set(
+			err, RC_BROKEN,
+			"%s: put a backup of it back; where it never held anything, since its first start was cut off, remove it",
+			sqlite3_errmsg(h->sqlite));
+	else if (why)
 		(void)err_set(err, RC_BROKEN, "%s: %s", sqlite3_errmsg(h->sqlite), strerror(why));
 	else
 		(void)broken(h->sqlite, err);

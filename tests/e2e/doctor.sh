@@ -134,7 +134,7 @@ doctor 'a state that is damaged' 1 --offline
 says error state whole 'put a backup back: docs/OPERATE.md'
 echo 'not a database at all, and long enough to be told from an empty file' >hs2cert.db
 doctor 'a state that is none' 1 --offline
-says error state open 'not a database .*put a backup back'
+says error state open 'not a database: .*put a backup back'
 cp whole.db hs2cert.db
 if [ "$(id -u)" -eq 0 ]; then	# root may read all, and where the program was built is not for everybody
 	chmod 711 "$work"

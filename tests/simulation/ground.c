@@ -171,6 +171,12 @@ static void look_back(struct life *l)
 		arm(l);
 }
 
+/* What the first start could not make whole, when power went: it held nothing, and a person removes it, as is said. */
+static bool is_stillborn(const struct life *l, const struct err *err)
+{
+	return l->sc->ground && !l->tally.starts && strstr(err->text, "not a database");
+}
+
 bool ground_open(struct life *l)
 {
 	struct err err;
@@ -180,6 +186,10 @@ bool ground_open(struct life *l)
 	while (!l->sc->ground || may_try(l)) {
 		enum rc rc = db_open(l->sc->ground ? disk_place() : ":memory:", DB_OWN,
 				     &l->sim.world.db, &err);
+		if (rc == RC_BROKEN && is_stillborn(l, &err)) {
+			disk_put(slice_of(""));
+			continue;
+		}
 		if (rc != RC_OK && !ground_gave(l, rc))
 			return trouble(l, "state: %s", err.text);
 		if (ground_gave(l, rc)) {

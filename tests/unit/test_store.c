@@ -199,7 +199,7 @@ static void what_is_no_database_stays_as_it_is(void **state)
 
 	put(p->path, text);
 	assert_refused(p, p->path, DB_OWN, RC_BROKEN, p->path);
-	assert_refused(p, p->path, DB_SHARE, RC_BROKEN, "not a database");
+	assert_refused(p, p->path, DB_SHARE, RC_BROKEN, "not a database: put a backup of it back");
 	FILE *file = fopen(p->path, "r");
 	assert_non_null(file);
 	assert_int_equal(fread(read, 1, sizeof(read), file), strlen(text));
