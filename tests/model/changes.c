@@ -201,11 +201,30 @@ static bool is_blurred(const struct model_burst *b, const struct model_entry *en
 	return false;
 }
 
+/*
+ * When a rule that is active since then hears of the record. An activation looks at nobody: what was merged before it
+ * is news with its next change only, of whatever property. INT64_MAX: never.
+ */
+static int64_t first_news_ms(const struct model_record *r, int64_t active_ms)
+{
+	int64_t news_ms = INT64_MAX;
+
+	if (r->merged_ms > active_ms)
+		return r->merged_ms;
+	for (size_t p = 0; p < M_PROPERTIES; p++)
+		for (size_t i = 0; i < r->field[p].count; i++) {
+			int64_t at_ms = r->field[p].write[i].at_ms;
+			if (at_ms > active_ms && at_ms < news_ms)
+				news_ms = at_ms;
+		}
+	return news_ms;
+}
+
 /* Whether what a merge set without an entry is known to whoever decides the next change. */
 static bool merge_is_known(const struct judging *j, const struct model_record *r)
 {
 	const struct model_field *f = &r->field[j->term.rule->property];
-	int64_t active_ms = activated_ms(j), next_ms = INT64_MAX;
+	int64_t next_ms = INT64_MAX;
 	bool hidden = false;
 
 	for (size_t i = 0; i < f->count; i++) {
@@ -214,8 +233,7 @@ static bool merge_is_known(const struct judging *j, const struct model_record *r
 		    f->write[i].at_ms < next_ms)
 			next_ms = f->write[i].at_ms;
 	}
-	return !hidden ||
-	       was_seen(j->story, r, active_ms > r->merged_ms ? active_ms : r->merged_ms, next_ms);
+	return !hidden || was_seen(j->story, r, first_news_ms(r, activated_ms(j)), next_ms);
 }
 
 /* A history, and the bursts that it is cut into. */
