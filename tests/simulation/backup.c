@@ -4,9 +4,9 @@
  *
  * Of a state in memory only. The mark beside it stays where it is, as on the machine that it was
  * copied on; or it is lost, as on another one, where the copy misses no mail of what it knows to be issued, or
- * perhaps issued. A life that was restored is judged as any other, but that a credential may be an
- * orphan, that what the reconcile finds may be parked or held for a person, and that drafts made
- * meanwhile may be left over. Nobody is mailed twice all the same.
+ * perhaps issued, and has a sign of life of each account. A life that was restored is judged as any other, but
+ * that a credential may be an orphan, that what the reconcile finds may be parked or held for a person, and that
+ * drafts made meanwhile may be left over. Nobody is mailed twice all the same.
  */
 #include <string.h>
 
@@ -39,10 +39,17 @@ static int64_t count_drafts(const struct life *l)
 	return n;
 }
 
-/* What nobody can promise without the mark: docs/RELIABILITY.md. */
-static bool needs_mark(struct db *copy)
+/* The copy has a sign of life of the account: there is something that tells its age. */
+static bool was_reached(struct db *copy, const char *account)
 {
-	return !db_exists(copy, "SELECT 1 FROM action", "") ||
+	return db_exists(copy, "SELECT 1 FROM action WHERE account = ?1", "t", account);
+}
+
+/* What nobody can promise without the mark: docs/RELIABILITY.md. */
+static bool needs_mark(const struct life *l, struct db *copy)
+{
+	return !was_reached(copy, "certifier") ||
+	       (l->sc->rules[0].spare && !was_reached(copy, "spare")) ||
 	       db_exists(
 		       copy,
 		       "SELECT 1 FROM issuance i WHERE state IN ('issuing', 'sending')"
@@ -61,7 +68,7 @@ bool backup_put_back(struct life *l, const struct step *s)
 
 	if (!l->backup)
 		return true;
-	bool lost = s->other && !needs_mark(l->backup);
+	bool lost = s->other && !needs_mark(l, l->backup);
 	life_end_program(l);
 	if (db_copy(l->backup, &l->sim.world.db, &err) != RC_OK) {
 		l->sim.world.db = newer;
