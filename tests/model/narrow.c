@@ -6,14 +6,18 @@
 
 #include "tests/model/oracle.h"
 
-static int by_event(const void *a, const void *b)
+/* Of one instant those that need not be met come first: each may have been there before the one that must. */
+static int by_event(const void *a, const void *b, void *group)
 {
+	const struct model_group *g = group;
 	const struct model_claim *x = a, *y = b;
 	int rule = strcmp(x->event.rule->name, y->event.rule->name);
 
 	if (rule)
 		return rule;
-	return x->event.at_ms < y->event.at_ms ? -1 : x->event.at_ms > y->event.at_ms;
+	if (x->event.at_ms != y->event.at_ms)
+		return x->event.at_ms < y->event.at_ms ? -1 : 1;
+	return (g[x->group].least > 0) - (g[y->group].least > 0);
 }
 
 static bool repeats(const struct model_claim *before, const struct model_claim *c)
@@ -92,7 +96,7 @@ void verdict_narrow(struct model_verdict *v, bool refuses)
 	size_t kept = 0;
 
 	if (v->claims)
-		qsort(v->claim, v->claims, sizeof(*v->claim), by_event);
+		qsort_r(v->claim, v->claims, sizeof(*v->claim), by_event, v->group);
 	for (size_t i = 0; i < v->claims; i++) {
 		struct model_claim *c = &v->claim[i];
 		bool narrows = c->event.rule->repeat != REPEATS_EVERY;
