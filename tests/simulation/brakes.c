@@ -96,7 +96,9 @@ static bool meet(struct pairs *p, const struct event_row *row, const struct mode
 {
 	struct ledger_event *event = arena_alloc(memory, sizeof(*event));
 
-	*event = (struct ledger_event){ rule->name, row->to, row->at_ms, row->contact };
+	*event = (struct ledger_event){
+		.rule = rule->name, .to = row->to, .at_ms = row->at_ms, .contact = row->contact
+	};
 	return pairs_add(p, event);
 }
 

@@ -194,6 +194,13 @@ static bool is_of_shadow(const struct judging *j, const struct ledger_event *eve
 	return any;
 }
 
+/* It was held and has come to nothing; or to a credential of its own, since a person said so after a reconcile. */
+#define LEFT_OPEN                                                                                  \
+	"EXISTS (SELECT 1 FROM trail AS held WHERE issuance = issuance.id AND state = 'held'"      \
+	" AND ((note LIKE 'missing e-mail: %' AND credential IS NULL)"                             \
+	" OR (note LIKE 'restored: %' AND (credential IS NULL OR EXISTS (SELECT 1 FROM trail"      \
+	" WHERE issuance = held.issuance AND id > held.id AND who = 'ana' AND note = 'retry')))))"
+
 /*
  * What a person touched is met, whatever has become of it; what the brake holds was met before.
  * Held by the brake without an address, and approved once there is one, it goes out: the model,
@@ -208,7 +215,7 @@ static void meet_touched(struct judging *j, bool overtaken)
 	for (struct query *q = db_select(
 		     l->sim.world.db,
 		     "SELECT rule, to_value, at_ms, contact, credential IS NULL, " COUNTS
-		     " FROM issuance"
+		     ", " LEFT_OPEN " FROM issuance"
 		     " WHERE NOT (state = 'held' AND hold = 'brake')"
 		     " AND NOT (state = 'skipped' AND reason LIKE 'repeat: %') AND EXISTS"
 		     " (SELECT 1 FROM trail WHERE issuance = issuance.id AND who = 'ana')",
@@ -216,6 +223,7 @@ static void meet_touched(struct judging *j, bool overtaken)
 	     query_next(q);) {
 		struct ledger_event *event = arena_alloc(&j->memory, sizeof(*event));
 		*event = event_of(q, &j->memory);
+		event->left_open = query_integer(q, 6) != 0;
 		bool nothing = query_integer(q, 4) != 0, came = query_integer(q, 5) != 0;
 		if ((refuses(l) && !came && life_repeats(l, event->rule)) != overtaken)
 			continue;

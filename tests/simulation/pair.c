@@ -122,15 +122,10 @@ static size_t add_pair(struct pairs *p, struct pair pair)
 	return p->count++;
 }
 
-/*
- * Whether the ledger says that it was sent, or parked, and Certifier that it may be so; or the
- * ledger was put back, and knows nothing of it.
- */
+/* Whether the ledger says that it was sent, or parked, and Certifier that it may be so. */
 static bool has_gone(const struct life *l, const struct sandbox_credential *c)
 {
-	return (c->mails && ledger_says(l, c->id, "sent")) ||
-	       ledger_says(l, c->id, "send-unknown") ||
-	       (l->was_restored && !ledger_holds(l, c->id));
+	return (c->mails && ledger_says(l, c->id, "sent")) || ledger_says(l, c->id, "send-unknown");
 }
 
 void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v)
@@ -141,7 +136,10 @@ void pairs_init(struct pairs *p, struct life *l, struct model_verdict *v)
 	p->seen = mem_alloc((v->groups + 1) * sizeof(*p->seen));
 	for (size_t i = 0; i < n; i++) {
 		struct sandbox_credential c = sandbox_credential_at(l->sandbox, i);
-		add_pair(p, (struct pair){ .credential = i, .gone = has_gone(l, &c) });
+		bool orphan = l->was_restored && !ledger_holds(l, c.id);
+		add_pair(p, (struct pair){ .credential = i,
+					   .gone = orphan || has_gone(l, &c),
+					   .orphan = orphan });
 	}
 }
 
@@ -184,6 +182,37 @@ static bool take_free(struct pairs *p, size_t i)
 	return found != NULL;
 }
 
+static struct pair *left_open_in(const struct pairs *p, size_t group)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct pair *row = &p->pair[i];
+		if (row->event && row->event->left_open && row->claim && row->claim->group == group)
+			return row;
+	}
+	return NULL;
+}
+
+/*
+ * What a reconcile held may be the orphan, and a person said that it is (drop) or that it is not
+ * (retry), rightly or not: so its event may have come to what they made of it, and to one orphan.
+ * What has no address any more matches none, and comes to nothing itself.
+ */
+static bool take_left_open(struct pairs *p, size_t i)
+{
+	for (size_t k = 0; p->pair[i].orphan && k < p->verdict->claims; k++) {
+		struct model_claim *claim = &p->verdict->claim[k];
+		struct pair *row = meets(p, i, claim) ? left_open_in(p, claim->group) : NULL;
+		if (!row)
+			continue;
+		row->claim->met = false;
+		row->claim = NULL;
+		p->verdict->group[claim->group].met--;
+		take(p, i, claim);
+		return true;
+	}
+	return false;
+}
+
 static bool make_room(struct pairs *p, size_t group);
 
 static bool place(struct pairs *p, size_t i)
@@ -200,7 +229,7 @@ static bool place(struct pairs *p, size_t i)
 		take(p, i, claim);
 		return true;
 	}
-	return false;
+	return take_left_open(p, i);
 }
 
 /* Whoever is in the group goes elsewhere. */

@@ -174,6 +174,7 @@ struct tally {
 struct ledger_event {
 	const char *rule, *to;
 	int64_t at_ms, contact;
+	bool left_open; /* which orphan is its credential, a reconcile left to a person, or could not tell */
 };
 
 struct wire;  /* between engine and sandbox */
@@ -243,7 +244,8 @@ struct pair {
 	size_t credential;
 	const struct ledger_event *event; /* NULL: it is a credential */
 	bool gone;			  /* it was mailed, or is parked */
-	struct model_claim *claim;	  /* NULL: none, or that of a row of its own */
+	bool orphan; /* it is a credential of which a ledger that was put back knows nothing */
+	struct model_claim *claim; /* NULL: none, or that of a row of its own */
 };
 struct pairs {
 	struct life *life;
