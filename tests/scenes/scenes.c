@@ -20,8 +20,8 @@
 
 static const struct variant variants[] = {
 	{ .name = "plain", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND },
-	{ .name = "poll-13s",
-	  .poll = "13s",
+	{ .name = "poll-31s",
+	  .poll = "31s",
 	  .api = "v3",
 	  .index_lag_ms = 0,
 	  .list_descending = true,
@@ -52,7 +52,7 @@ static const struct variant variants[] = {
 	  .poll = "60s",
 	  .api = "2026-03",
 	  .index_lag_ms = 10 * MS_SECOND,
-	  .restart_every_ms = 97 * MS_SECOND,
+	  .restart_every_ms = 331 * MS_SECOND,
 	  .busy = true,
 	  .tail_ms = MS_HOUR },
 	{ .name = "webhooks",
