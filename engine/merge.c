@@ -263,3 +263,14 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 		"tttiii", account, c->id, join->list_id, member_ms - READING_MS, row->scan,
 		(int64_t)(new_record && !row->moved));
 }
+
+bool merge_may_have_stamped(struct db *db, const char *account, const char *contact,
+			    const char *list_id, int64_t at_ms)
+{
+	return db_exists(
+		db,
+		"SELECT 1 FROM contact WHERE account = ?1 AND contact = ?2 AND merged_ms > 0"
+		" AND ?3 BETWEEN merged_ms - ?4 AND merged_ms + ?5",
+		"ttiii", account, contact, at_ms, (int64_t)SAME_MOMENT_MS,
+		rows_until_ms(db, account, list_id));
+}

@@ -42,4 +42,11 @@ struct join {
  */
 bool merge_carried_over(struct db *db, const char *account, const struct join *join);
 
+/*
+ * Whether the time of a join may be one that a merge gave it: for a state that did not see the contact in the list before,
+ * it looks like a join of that time, and may be of long before.
+ */
+bool merge_may_have_stamped(struct db *db, const char *account, const char *contact,
+			    const char *list_id, int64_t at_ms);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/ledger.h"
+#include "engine/merge.h"
 
 #define SKEW_MS MS_MINUTE /* the source's clock and the service's may differ so much */
 
@@ -133,6 +134,13 @@ static bool was_held(struct db *db, const struct issuance *is)
 			 "i", is->id);
 }
 
+/* Whether it may be of one that was made long before its event: a join that a merge gave a new time. */
+static bool may_be_older(struct db *db, const struct issuance *is)
+{
+	return is->event == EVENT_LIST_ADDED &&
+	       merge_may_have_stamped(db, is->source_account, is->contact, is->target, is->at_ms);
+}
+
 /* The oldest with equal fields, else the one that may be it. False: there is neither. */
 static bool find(struct db *db, const struct issuance *is, const struct orphan_look *look,
 		 struct arena *memory, struct orphan *out)
@@ -144,12 +152,12 @@ static bool find(struct db *db, const struct issuance *is, const struct orphan_l
 		"SELECT credential, fields, public_url, draft, suspect, group_id <> ?2 FROM orphan o"
 		" WHERE account = ?1 AND ((group_id = ?2 AND email = ?3) OR (suspect <> 0"
 		" AND (group_id = ?2 OR (draft = 0 AND ?6 <> 0))))"
-		" AND created_ms >= ?4 AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
+		" AND (created_ms >= ?4 OR (suspect <> 0 AND ?7 <> 0)) AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
 		" WHERE i.credential = o.credential)"
 		" ORDER BY created_ms, credential",
-		"tttiii", is->action_account, is->group,
+		"tttiiii", is->action_account, is->group,
 		lowered(memory, json_get_slice(is->fields, "recipient.email")), is->at_ms - SKEW_MS,
-		(int64_t)look->drafts, (int64_t)alike);
+		(int64_t)look->drafts, (int64_t)alike, (int64_t)may_be_older(db, is));
 
 	while (query_next(q)) {
 		load(q, is, memory, &one);
