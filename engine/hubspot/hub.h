@@ -120,7 +120,11 @@ struct source {
 	struct calls ended; /* since the process began */
 	struct map labels;  /* property name -> struct map of value -> label */
 	bool labels_known; /* every one that rules use was read, or refused; else asked for at each poll */
-	bool labels_missed;	/* one could not be read on the way through them */
+	bool labels_missed; /* one could not be read on the way through them */
+	int labels_begun;   /* readings of them */
+	int labels_had;	    /* … the last one that missed nothing */
+	/* property and value that no option had -> labels_begun at that time, as a pointer */
+	struct map labels_asked;
 	struct map labels_told; /* property name -> how it went last, since the load */
 	struct hook hook;
 	struct push push;

@@ -30,6 +30,7 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	map_init(&s->labels);
 	hook_init(s);
 	push_init(s);
+	map_init(&s->labels_asked);
 	map_init(&s->labels_told);
 	s->failed_ms = INT64_MIN;
 	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);

@@ -1,7 +1,7 @@
 /*
  * labels - what HubSpot shows for an option's value, for the template function
- * `label`. Asked for once a load, property by property; a property that does
- * not exist or has no options keeps its values.
+ * `label`. Asked for once a load and an hour, property by property, and again for a value that no option
+ * has; a property that does not exist or has no options keeps its values.
  */
 #include "engine/hubspot/hub.h"
 
@@ -22,12 +22,14 @@ void labels_forget(struct source *s)
 	for (size_t i = 0; i < s->labels.count; i++)
 		free_options(s->labels.entry[i].value);
 	map_release(&s->labels);
+	map_release(&s->labels_asked);
 	map_release(&s->labels_told);
 }
 
 void labels_begin(struct source *s)
 {
 	map_release(&s->labels_told);
+	map_release(&s->labels_asked);
 	s->labels_known = false;
 	s->cursor = 0;
 }
@@ -85,6 +87,35 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 }
 
 #define JOINED_LABELS 10000 /* values with several options whose labels are kept */
+#define ASKED_LABELS 10000  /* values of no option that are remembered: then it begins anew */
+#define OPTION_BYTES 1024   /* what is longer is no option's value */
+
+/*
+ * Whether the value of a property that has options may be one that was made after these were read: then they are read
+ * again, once for each value. What is of no option then was, before it was removed, or never was one.
+ */
+static bool may_be_new(struct source *s, const char *property, struct slice value)
+{
+	struct str key;
+	bool may_be = false;
+
+	if (!s->watches || !value.len || value.len > OPTION_BYTES)
+		return false;
+	str_init(&key, LIMIT_VALUE_BYTES);
+	str_addf(&key, "%s %.*s", property, SLICE_FMT(value));
+	uintptr_t begun = (uintptr_t)map_get(&s->labels_asked, str_slice(&key));
+	if (begun) {
+		may_be = s->labels_had <= (int)begun;
+	} else {
+		if (s->labels_asked.count == ASKED_LABELS)
+			map_release(&s->labels_asked);
+		map_put(&s->labels_asked, str_slice(&key), (void *)(uintptr_t)s->labels_begun);
+		s->labels_known = false;
+		may_be = true;
+	}
+	str_release(&key);
+	return may_be;
+}
 
 /* The labels of `a;b`, joined the same way. */
 static char *join_labels(const struct map *options, struct slice value)
@@ -105,6 +136,19 @@ static char *join_labels(const struct map *options, struct slice value)
 	return text;
 }
 
+static bool some_may_be_new(struct source *s, const char *property, const struct map *options,
+			    struct slice value)
+{
+	struct slice one;
+	bool may_be = false;
+
+	while (options->count && value.len) {
+		(void)slice_cut(&value, ';', &one);
+		may_be |= !map_get(options, one) && may_be_new(s, property, one);
+	}
+	return may_be;
+}
+
 enum fact labels_of(struct source *s, const char *property, struct slice value, struct slice *out)
 {
 	struct map *options = map_get(&s->labels, slice_of(property));
@@ -112,6 +156,8 @@ enum fact labels_of(struct source *s, const char *property, struct slice value, 
 	if (!options)
 		return FACT_UNSURE;
 	const char *label = map_get(options, value);
+	if (!label && some_may_be_new(s, property, options, value))
+		return FACT_UNSURE;
 	if (!label && value.len && memchr(value.ptr, ';', value.len) &&
 	    options->count < JOINED_LABELS) {
 		/*
@@ -132,13 +178,17 @@ void labels_step(struct source *s)
 	struct arena memory;
 	struct str rest;
 
-	if (s->cursor == 0)
+	if (s->cursor == 0) {
 		s->labels_missed = false;
+		s->labels_begun++;
+	}
 	while (s->cursor < t->n_property &&
 	       !(t->property[s->cursor].source == s->account && t->property[s->cursor].label))
 		s->cursor++;
 	if (s->cursor == t->n_property) {
 		s->labels_known = !s->labels_missed;
+		if (s->labels_known)
+			s->labels_had = s->labels_begun;
 		phase_next(s, PHASE_RESOLVE);
 		return;
 	}

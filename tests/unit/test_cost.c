@@ -20,7 +20,7 @@ struct portal {
 };
 
 static const char rules[] = "rule: a\n"
-			    "trigger:\n  event: property-changed\n  property: tier\n  to: Gold\n"
+			    "trigger:\n  event: property-changed\n  property: tier\n"
 			    "action:\n  do: issue-credential\n  group: g\n"
 			    "  fields: { custom.tier: \"{{ event.to | label }}\" }\n";
 
@@ -184,11 +184,21 @@ static void a_backlog_uses_the_rate(void **state)
 	assert_int_equal(sandbox_calls(p->sandbox, "429"), 0);
 }
 
+/* Lent until the sandbox changes. */
+static const char *tier_sent(struct portal *p, size_t i)
+{
+	static char text[64];
+	struct slice tier = json_get_slice(sandbox_credential_at(p->sandbox, i).custom,
+					   "custom.tier");
+
+	snprintf(text, sizeof(text), "%.*s", SLICE_FMT(tier));
+	return text;
+}
+
 /* What cannot be read now is not no, and not a guess: the event waits until it can be. */
 static void a_label_that_cannot_be_read_is_waited_for(void **state)
 {
 	struct portal *p = *state;
-	struct slice tier;
 	struct err err;
 
 	engine_free(p->engine);
@@ -204,15 +214,13 @@ static void a_label_that_cannot_be_read_is_waited_for(void **state)
 	sandbox_faults_clear(p->sandbox);
 	run_for(p, 2 * MS_HOUR);
 	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
-	tier = json_get_slice(sandbox_credential_at(p->sandbox, 0).custom, "custom.tier");
-	assert_true(slice_is(tier, "Gold member"));
+	assert_string_equal(tier_sent(p, 0), "Gold member");
 }
 
 /* Labels that were read stay, whoever refuses to tell them again. */
 static void labels_stay_though_they_are_refused_later(void **state)
 {
 	struct portal *p = *state;
-	struct slice tier;
 	struct err err;
 
 	assert_int_equal(
@@ -222,8 +230,56 @@ static void labels_stay_though_they_are_refused_later(void **state)
 	set_tier(p, FIRST, "Gold");
 	run_for(p, MS_HOUR);
 	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
-	tier = json_get_slice(sandbox_credential_at(p->sandbox, 0).custom, "custom.tier");
-	assert_true(slice_is(tier, "Gold member"));
+	assert_string_equal(tier_sent(p, 0), "Gold member");
+}
+
+/* From now on the property has so many of these. */
+static void have_options(struct portal *p, size_t n)
+{
+	static const char *const options[] = { "Silver=Silver member", "Gold=Gold member",
+					       "Platinum=Platinum member" };
+	struct err err;
+
+	assert_int_equal(sandbox_property(p->sandbox, "tier", "Tier", "checkbox", options, n, &err),
+			 RC_OK);
+}
+
+/* A value of an option that is younger than the labels is waited for, too: a poll reads them again. */
+static void the_label_of_a_new_option_is_read(void **state)
+{
+	struct portal *p = *state;
+
+	run_for(p, 10 * MS_MINUTE); /* after the hourly reading */
+	have_options(p, 3);
+	set_tier(p, FIRST, "Gold");
+	set_tier(p, FIRST + 1, "Platinum");
+	int64_t before = sandbox_calls(p->sandbox, "property");
+	run_for(p, 5 * MS_MINUTE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+	assert_string_equal(tier_sent(p, 0), "Gold member");
+	assert_string_equal(tier_sent(p, 1), "Platinum member");
+	assert_int_equal(sandbox_calls(p->sandbox, "property") - before, 1);
+}
+
+/* What no option has stands for itself, once that is sure; nobody asks for it again. */
+static void a_value_of_no_option_stands_for_itself(void **state)
+{
+	struct portal *p = *state;
+
+	run_for(p, 10 * MS_MINUTE); /* after the hourly reading */
+	have_options(p, 3);
+	set_tier(p, FIRST, "Platinum");
+	have_options(p, 2);
+	int64_t before = sandbox_calls(p->sandbox, "property");
+	run_for(p, 5 * MS_MINUTE);
+	have_options(p, 3);
+	set_tier(p, FIRST + 1, "Gold;Platinum");
+	have_options(p, 2);
+	run_for(p, 5 * MS_MINUTE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+	assert_string_equal(tier_sent(p, 0), "Platinum");
+	assert_string_equal(tier_sent(p, 1), "Gold member;Platinum");
+	assert_int_equal(sandbox_calls(p->sandbox, "property") - before, 1);
 }
 
 #define portal(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -238,6 +294,8 @@ int main(void)
 		portal(a_backlog_uses_the_rate),
 		portal(a_label_that_cannot_be_read_is_waited_for),
 		portal(labels_stay_though_they_are_refused_later),
+		portal(the_label_of_a_new_option_is_read),
+		portal(a_value_of_no_option_stands_for_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
