@@ -172,7 +172,7 @@ void hubspot_hear(struct source *s, const struct message *m, struct arena *memor
 		hook_read_look(m->body, memory, out);
 	else
 		hook_read(m->body, &view, memory, out);
-	if (look && out->status == 204)
+	if (look && out->status == 204 && s->lists > 0)
 		hub_hasten(s);
 }
 

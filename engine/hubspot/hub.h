@@ -255,7 +255,7 @@ void walk_step(struct source *s);
 void probe_step(struct source *s);
 void scan_step(struct source *s);
 void phase_next(struct source *s, enum phase phase);
-/* Somebody says that something happened: lists are looked at now, not at the next poll. */
+/* What a poll looks at, lists and labels, is asked for soon. */
 void hub_hasten(struct source *s);
 
 /* ---- hear.c ------------------------------------------------------------- */

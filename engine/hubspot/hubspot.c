@@ -124,8 +124,6 @@ static void poll_ends(struct source *s)
 
 void hub_hasten(struct source *s)
 {
-	if (s->lists == 0)
-		return;
 	if (s->phase != PHASE_IDLE)
 		s->hastened = true; /* what it looked at already, it looks at again */
 	else if (s->next_poll_ms > s->ended_ms + HASTY_POLL_MS)

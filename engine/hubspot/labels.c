@@ -111,6 +111,7 @@ static bool may_be_new(struct source *s, const char *property, struct slice valu
 			map_release(&s->labels_asked);
 		map_put(&s->labels_asked, str_slice(&key), (void *)(uintptr_t)s->labels_begun);
 		s->labels_known = false;
+		hub_hasten(s);
 		may_be = true;
 	}
 	str_release(&key);

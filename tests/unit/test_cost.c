@@ -55,9 +55,9 @@ static void create_people(struct portal *p)
 	}
 }
 
-static void start(struct portal *p)
+static void start(struct portal *p, const char *text)
 {
-	struct table *table = table_of(rules);
+	struct table *table = table_of(text);
 	struct err err;
 
 	p->engine = engine_new(&p->sim.world);
@@ -85,7 +85,7 @@ static int setup(void **state)
 	if (db_open(":memory:", DB_OWN, &p->db, &err) != RC_OK)
 		return -1;
 	p->sim.world.db = p->db;
-	start(p);
+	start(p, rules);
 	run_for(p, 2 * MS_HOUR);
 	*state = p;
 	return 0;
@@ -206,7 +206,7 @@ static void a_label_that_cannot_be_read_is_waited_for(void **state)
 	sim_abandon(&p->sim);
 	assert_int_equal(
 		sandbox_fault(p->sandbox, "property", FAULT_STATUS, 500, -1, 0, 1000, &err), RC_OK);
-	start(p);
+	start(p, rules);
 	set_tier(p, FIRST, "Gold");
 	run_for(p, MS_HOUR);
 	assert_int_equal(sandbox_credential_count(p->sandbox), 0);
@@ -261,6 +261,27 @@ static void the_label_of_a_new_option_is_read(void **state)
 	assert_int_equal(sandbox_calls(p->sandbox, "property") - before, 1);
 }
 
+/* … and at once, however rare the polls. */
+static void the_label_of_a_new_option_waits_for_no_poll(void **state)
+{
+	static const char seldom[] =
+		"account: hubspot\nhubspot: { token: \"${HUBSPOT_TOKEN}\", poll: 30m }\n---\n"
+		"account: certifier\ncertifier: { token: \"${CERTIFIER_TOKEN}\" }\n---\n";
+	char text[1024];
+	struct portal *p = *state;
+
+	engine_free(p->engine);
+	sim_abandon(&p->sim);
+	snprintf(text, sizeof(text), "%s%s", seldom, rules);
+	start(p, text);
+	run_for(p, 40 * MS_MINUTE); /* two polls, each of which reads them */
+	have_options(p, 3);
+	set_tier(p, FIRST, "Platinum");
+	run_for(p, 25 * MS_MINUTE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+	assert_string_equal(tier_sent(p, 0), "Platinum member");
+}
+
 /* What no option has stands for itself, once that is sure; nobody asks for it again. */
 static void a_value_of_no_option_stands_for_itself(void **state)
 {
@@ -295,6 +316,7 @@ int main(void)
 		portal(a_label_that_cannot_be_read_is_waited_for),
 		portal(labels_stay_though_they_are_refused_later),
 		portal(the_label_of_a_new_option_is_read),
+		portal(the_label_of_a_new_option_waits_for_no_poll),
 		portal(a_value_of_no_option_stands_for_itself),
 	};
 
