@@ -108,13 +108,16 @@ static void draw_comings(struct scenario *sc, struct dice *d, size_t list, size_
 	}
 }
 
-/* What the list was called when it was looked at last nobody knows: it is in credentials of rules that give the id, and in what was held. */
+/*
+ * What the list was called when it was looked at last nobody knows: it is in credentials of rules that give the id, and in
+ * what was held, or refused and planned anew.
+ */
 static void leave_out_names(struct scenario *sc, size_t list)
 {
 	for (size_t i = 0; i < sc->loads; i++)
 		for (size_t k = 0; k < sc->rules[i].count; k++) {
 			struct model_rule *r = &sc->rules[i].rule[k];
-			if (r->joins && r->list == list && (!r->by_name || r->hold_ms))
+			if (r->joins && r->list == list)
 				r->says_to_field = false;
 		}
 }
