@@ -352,7 +352,10 @@ bool restored_is_ahead(struct db *db, const char *account, const struct credenti
 		       "SELECT 1 FROM issuance i WHERE action_account = ?1 AND credential = ?2"
 		       " AND do_issue = 1 AND (state = 'draft' OR (held_from = 'draft' AND"
 		       " (state = 'held' OR state = 'refused'))) AND NOT EXISTS (SELECT 1 FROM trail t"
-		       " WHERE t.issuance = i.id AND t.note = '" VERDICT_NOT_ISSUED "')",
+		       " WHERE t.issuance = i.id AND t.note = '" VERDICT_NOT_ISSUED "'"
+		       /* What was answered since went on from there. */
+		       " AND NOT EXISTS (SELECT 1 FROM trail l WHERE l.issuance = i.id AND l.id > t.id"
+		       " AND l.state IN ('held', 'refused')))",
 		       "tt", account, c->id);
 }
 

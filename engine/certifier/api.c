@@ -366,6 +366,7 @@ static void add_message(const struct answer *an, struct str *out)
 	mask_text(&text, field(an->is, "recipient.email"));
 	mask_text(&text, field(an->is, "recipient.name"));
 	mask_text(&text, str_slice(&an->action->token));
+	mask_addresses(&text);
 	if (text.len)
 		str_add_char(out, ' ');
 	str_add_shown(out, mask_head(str_slice(&text), MESSAGE_BYTES));
