@@ -191,7 +191,8 @@ static void judge_name(struct source *s, struct hub_list *l, const struct json *
 			       "tts", s->name, l->target, name);
 		return;
 	}
-	if (l->doubted) {
+	/* It leads there again: who joined meanwhile was seen for others. */
+	if (l->doubted || l->assumed) {
 		s->linked = false;
 		list_comes_back(s, l, str_slice(&l->id));
 	}
