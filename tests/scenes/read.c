@@ -94,7 +94,9 @@ static bool read_scene(const char *path, const struct node *doc, struct arena *m
 	s->expect = node_get(doc, "expect");
 	s->fast_only = slice_is(slice_of(node_word(doc, "polls", "", memory)), "fast");
 	s->restores = slice_is(slice_of(node_word(doc, "restores", "", memory)), "everywhere");
-	s->no_ends = slice_is(slice_of(node_word(doc, "ends", "", memory)), "none");
+	s->never_ends = slice_is(slice_of(node_word(doc, "ends", "", memory)), "never");
+	s->no_ends = s->never_ends ||
+		     slice_is(slice_of(node_word(doc, "ends", "", memory)), "none");
 	return read_steps(node_get(doc, "steps"), memory, s);
 }
 

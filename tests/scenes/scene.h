@@ -34,6 +34,7 @@ struct scene {
 	struct slice rules;
 	bool own_accounts; /* the rules declare accounts themselves */
 	bool fast_only;	   /* `polls: fast`: what leaves no trace is lost to slow polls */
+	bool never_ends;   /* `ends: never`: it is of what one process knows, and no other can */
 	bool no_ends; /* `ends: none`: too long to be ended everywhere, or for a sample of torture */
 	bool puts_back; /* a step puts an older state back, or reconciles: that is in memory, not on the disk */
 	bool restores; /* `restores: everywhere`: a copy of each durable step is put back */

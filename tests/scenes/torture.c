@@ -139,6 +139,8 @@ static bool has_turn(struct tortures *all)
 static bool befalls(const struct torment *t, const struct life *l, enum failing at,
 		    enum disk_trouble disk)
 {
+	if (l->scene->never_ends && (t->fate.end || t->on_disk || t->memory))
+		return false;
 	if (at == AT_MEMORY || t->memory)
 		return at == AT_MEMORY && t->memory;
 	/* A request of a life on the disk has failed in the one in memory. */
