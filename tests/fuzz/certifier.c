@@ -372,7 +372,7 @@ static void walk_sweep(struct walk *w, bool remove)
 	}
 	const struct json *data = json_get(w->body, "data");
 	bool meant = !v.credential;
-	for (size_t i = 0; i < json_count(data); i++)
+	for (size_t i = 0; v.credential && i < json_count(data); i++)
 		meant |= may_be_ours(w, json_at(data, i), &at) &&
 			 slice_is(json_get_slice(json_at(data, i), "id"), v.credential);
 	must(meant && (!v.credential || !v.cursor));

@@ -63,6 +63,21 @@ static void activation_is_once(void **state)
 		first.id);
 }
 
+static void nothing_is_watched_without_rules(void **state)
+{
+	struct watches w;
+	struct table *table = sync(RULE("a", CHANGED("tier", "")), NOW, &w);
+	int64_t id = w.watch[0].id;
+
+	(void)state;
+	assert_ptr_equal(watches_find(&w, id), &w.watch[0]);
+	assert_null(watches_find(&w, id + 1));
+	done(table, &w);
+	table = sync("", NOW, &w);
+	assert_null(watches_find(&w, id));
+	done(table, &w);
+}
+
 static void alike_rules_share_a_watch(void **state)
 {
 	struct watches w;
@@ -509,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		stored(activation_is_once),
+		stored(nothing_is_watched_without_rules),
 		stored(alike_rules_share_a_watch),
 		stored(another_trigger_is_another_activation),
 		stored(off_or_absent_and_back),
