@@ -20,8 +20,8 @@
 
 static const struct variant variants[] = {
 	{ .name = "plain", .poll = "60s", .api = "2026-03", .index_lag_ms = 10 * MS_SECOND },
-	{ .name = "poll-31s",
-	  .poll = "31s",
+	{ .name = "poll-13s",
+	  .poll = "13s",
 	  .api = "v3",
 	  .index_lag_ms = 0,
 	  .list_descending = true,
@@ -52,7 +52,7 @@ static const struct variant variants[] = {
 	  .poll = "60s",
 	  .api = "2026-03",
 	  .index_lag_ms = 10 * MS_SECOND,
-	  .restart_every_ms = 331 * MS_SECOND,
+	  .restart_every_ms = 97 * MS_SECOND,
 	  .busy = true,
 	  .tail_ms = MS_HOUR },
 	{ .name = "webhooks",
@@ -180,7 +180,8 @@ static void live_scene(struct tally *t, const struct scene *s)
 	}
 	for (size_t i = 0; i < N_VARIANTS; i++)
 		if (wanted(t, variants[i].name) && !(s->fast_only && variants[i].slow) &&
-		    !(variants[i].busy && is_long(s)))
+		    !(variants[i].busy && is_long(s)) &&
+		    !(variants[i].restart_every_ms && s->never_ends))
 			live_one(t, s, &variants[i]);
 	bool ends = !s->fast_only && !s->no_ends && wanted(t, "ended");
 	bool restores = s->restores && wanted(t, "restored");
