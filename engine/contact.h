@@ -29,6 +29,12 @@ struct contact_property {
 	bool cut; /* older entries than these may be gone: it is full */
 };
 
+/* The newest entry; NULL where there is none. */
+static inline const struct entry *contact_newest(const struct contact_property *p)
+{
+	return p->entries ? &p->entry[p->entries - 1] : NULL;
+}
+
 struct contact {
 	const char *asked;	   /* the id that was asked for */
 	const char *id;		   /* the id that it has now; differs after a merge */

@@ -99,7 +99,7 @@ static bool shows_later_merge(const struct contact *c, size_t properties)
 {
 	for (size_t i = 0; i < properties; i++) {
 		const struct contact_property *p = &c->property[i];
-		const struct entry *newest = p->entries ? &p->entry[p->entries - 1] : NULL;
+		const struct entry *newest = contact_newest(p);
 		if (p->read && newest && newest->at_ms > c->created_ms + SAME_MOMENT_MS &&
 		    !slice_eq(newest->value, p->current))
 			return true;
@@ -119,12 +119,12 @@ static bool was_kept(struct db *db, const char *account, const struct contact *c
 }
 
 /* Whether the contact's last change is that of a property, which still shows it: a merge was earlier. */
-static bool is_last_write(const struct contact *c, size_t properties, int64_t modified_ms)
+static bool is_last_write(const struct contact *c, size_t properties)
 {
 	for (size_t i = 0; i < properties; i++) {
 		const struct contact_property *p = &c->property[i];
-		const struct entry *newest = p->entries ? &p->entry[p->entries - 1] : NULL;
-		if (newest && newest->at_ms == modified_ms && !newest->merge &&
+		const struct entry *newest = contact_newest(p);
+		if (newest && newest->at_ms == c->modified_ms && !newest->merge &&
 		    slice_eq(newest->value, p->current))
 			return true;
 	}
@@ -154,7 +154,7 @@ static int64_t merge_time(const struct contact *c, size_t properties, const stru
 		return c->merge_entry_ms > c->created_ms ? c->merge_entry_ms : c->created_ms;
 	if (c->merge_entry_ms > before->merged_ms)
 		return c->merge_entry_ms;
-	return c->modified_ms - is_last_write(c, properties, c->modified_ms);
+	return c->modified_ms - is_last_write(c, properties);
 }
 
 /* What was pending of the survivor itself is decided as it was known, too. */

@@ -115,7 +115,7 @@ void merge_value_note(const struct decide *d, const struct contact *c, int64_t m
 		if (w->source != d->source || w->event != EVENT_PROPERTY_CHANGED)
 			continue;
 		const struct contact_property *p = &c->property[w->property];
-		const struct entry *newest = p->entries ? &p->entry[p->entries - 1] : NULL;
+		const struct entry *newest = contact_newest(p);
 		if (newest && newest->merge && newest->at_ms == merged_ms)
 			decided_note(d->db, w->id, c->id, merged_ms, newest->value);
 	}

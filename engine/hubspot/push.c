@@ -59,7 +59,7 @@ void push_heard(struct source *s, struct slice property)
 static int64_t last_change(const struct source *s, const struct contact *c,
 			   const struct contact_property *p)
 {
-	const struct entry *last = p->read && p->entries ? &p->entry[p->entries - 1] : NULL;
+	const struct entry *last = p->read ? contact_newest(p) : NULL;
 
 	if (!last || last->merge ||
 	    last->at_ms - c->created_ms <= account_ms(s->config, "creation-window"))
