@@ -7,8 +7,10 @@
  * 10,000. Where a whole page has one lastmodifieddate (an import), all that have
  * it are walked in order of id.
  *
- * The index lags, so each walk reaches back behind the cursor: a minute on
- * every poll, the whole `overlap` every few minutes, 24 h once a day.
+ * The index lags, so each walk reaches back: on every poll a minute behind the
+ * cursor; every few minutes the whole `overlap`, and once a day 24 h, behind where
+ * the last such walk began. So what the index shows within that time is met by
+ * one of them, whenever they are.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,35 +55,48 @@ static int64_t most(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* That long ago, or a moment that the clock has yet to come to. */
+static bool is_due(int64_t now_ms, int64_t last_ms, int64_t every_ms)
+{
+	return now_ms - last_ms >= every_ms || now_ms < last_ms;
+}
+
+/* From where on nothing can be new to a walk of this kind, as long as the index lags no more than it reaches back. */
+static int64_t seen_to(const struct walk *w, int64_t cursor_ms, int64_t overlap_ms,
+		       int64_t whole_ms, int64_t sweep_ms)
+{
+	if (w->sweep)
+		return clock_earlier(cursor_ms, sweep_ms) - most(SWEEP_MS, overlap_ms);
+	if (w->whole_overlap)
+		return clock_earlier(cursor_ms, whole_ms ? whole_ms : cursor_ms) - overlap_ms;
+	return cursor_ms - clock_earlier(overlap_ms, SHORT_OVERLAP_MS);
+}
+
 void walk_begin(struct source *s)
 {
 	struct walk *w = &s->walk;
-	int64_t now = hub_now_ms(s), wall = hub_wall_ms(s), start = earliest_start(s);
-	int64_t overlap = account_ms(s->config, "overlap"), cursor;
+	int64_t now = hub_now_ms(s), start = earliest_start(s);
+	int64_t overlap = account_ms(s->config, "overlap"), from, reach = INT64_MAX;
 
 	*w = (struct walk){ .began_ms = now, .blind = start == INT64_MAX };
 	if (w->blind)
 		start = now; /* this walk only learns the clock */
-	cursor = start;
+	from = start;
 	w->whole_overlap = !s->walked;
-	int64_t reach = INT64_MAX;
 	struct query *q = db_select(
 		s->db,
 		"SELECT cursor_ms, reach_ms, overlap_ms, sweep_ms FROM source WHERE account = ?1",
 		"t", s->name);
 	if (query_next(q)) {
-		cursor = query_integer(q, 0);
 		w->reach = !query_null(q, 1);
 		reach = w->reach ? query_integer(q, 1) : reach;
-		w->whole_overlap |= wall - query_integer(q, 2) >= WHOLE_OVERLAP_EVERY_MS ||
-				    wall < query_integer(q, 2);
-		w->sweep = wall - query_integer(q, 3) >= SWEEP_MS || wall < query_integer(q, 3);
+		w->whole_overlap |= is_due(now, query_integer(q, 2), WHOLE_OVERLAP_EVERY_MS);
+		w->sweep = is_due(now, query_integer(q, 3), SWEEP_MS);
+		from = seen_to(w, query_integer(q, 0), overlap, query_integer(q, 2),
+			       query_integer(q, 3));
 		query_end(q);
 	}
-	int64_t back = w->sweep		  ? most(SWEEP_MS, overlap)
-		       : w->whole_overlap ? overlap
-					  : clock_earlier(overlap, SHORT_OVERLAP_MS);
-	w->from_ms = most(most(cursor - back, start - MS_SECOND), MS_SECOND);
+	w->from_ms = most(most(from, start - MS_SECOND), MS_SECOND);
 	w->from_ms = clock_earlier(w->from_ms, reach);
 }
 
@@ -185,19 +200,17 @@ static void move_cursor(struct source *s, int64_t cursor_ms)
 	db_run(s->db,
 	       "INSERT INTO source (account, cursor_ms, overlap_ms, sweep_ms) VALUES (?1, ?2, 0, ?3)"
 	       " ON CONFLICT (account) DO UPDATE SET cursor_ms = max(cursor_ms, excluded.cursor_ms)",
-	       "tii", s->name, cursor_ms, hub_wall_ms(s));
+	       "tii", s->name, cursor_ms, s->walk.began_ms);
 }
 
 static void note_coverage(struct source *s, const struct walk *w)
 {
-	int64_t wall = hub_wall_ms(s);
-
 	if (w->whole_overlap || w->sweep)
 		db_run(s->db, "UPDATE source SET overlap_ms = ?2 WHERE account = ?1", "ti", s->name,
-		       wall);
+		       w->began_ms);
 	if (w->sweep)
 		db_run(s->db, "UPDATE source SET sweep_ms = ?2 WHERE account = ?1", "ti", s->name,
-		       wall);
+		       w->began_ms);
 	if (w->reach)
 		db_run(s->db, "UPDATE source SET reach_ms = NULL WHERE account = ?1", "t", s->name);
 }
