@@ -108,9 +108,7 @@ static int64_t peace_of(const struct scene *s)
 static struct variant variant_of(const struct scene *s, const struct torment *t)
 {
 	return (struct variant){ .name = "torture",
-				 .poll = s->fast_only ? "60s"
-					 : is_long(s) ? "1h"
-						      : "5m",
+				 .poll = is_long(s) ? "1h" : "5m",
 				 .api = "2026-03",
 				 .tail_ms = is_long(s) ? 9 * MS_HOUR : 4 * MS_HOUR,
 				 .peace_ms = peace_of(s),
