@@ -56,13 +56,12 @@ static bool state_fits(struct life *l, const struct issuance *is, struct slice w
 	return l->crashes || l->restores || torment_unsure(l, is->credential);
 }
 
-/* What depends on how often Certifier was asked may end so, too, where a torment had it asked otherwise. */
-static bool is_disturbed(const struct life *l, const struct issuance *is, const struct node *entry)
+/* What depends on when or how often somebody was asked may end so, too, where a torment had them asked otherwise. */
+static bool is_disturbed(const struct life *l, const char *state, const struct node *entry)
 {
 	const struct node *end = node_get(entry, "if-disturbed");
 
-	return end && l->variant->torment && l->variant->torment->nth &&
-	       slice_is(end->text, issuance_state_names[is->state]);
+	return end && l->variant->torment && l->variant->torment->nth && slice_is(end->text, state);
 }
 
 static bool meets(struct life *l, const struct issuance *is, const struct node *entry)
@@ -75,7 +74,7 @@ static bool meets(struct life *l, const struct issuance *is, const struct node *
 	bool has = find_credential(l, is->credential, &c);
 	good = strcmp(is->rule, node_word(entry, "rule", "", &memory)) == 0 &&
 	       same_contact(l, is->contact, node_word(entry, "contact", "", &memory));
-	bool disturbed = good && is_disturbed(l, is, entry);
+	bool disturbed = good && is_disturbed(l, issuance_state_names[is->state], entry);
 	good = disturbed ||
 	       (good && state_fits(l, is, slice_of(node_word(entry, "state", "sent", &memory))));
 	for (const struct node *m = entry->first; good && !disturbed && m; m = m->next) {
@@ -241,6 +240,8 @@ bool judge(struct life *l)
 	}
 	for (const struct node *n = l->scene->expect->first; n; n = n->next, i++) {
 		if (met[i] == times_of(n) && all_different(l, n))
+			continue;
+		if (met[i] == 0 && is_disturbed(l, "missing", n))
 			continue;
 		good = false;
 		str_add_text(&l->trouble, "missing:");

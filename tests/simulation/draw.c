@@ -244,6 +244,15 @@ static void draw_merged_lists(struct scenario *sc)
 							    : dice_between(&d, 1, 50 * MS_MINUTE);
 }
 
+/* Of a few portals the search shows changes minutes later, but no later than `overlap` reaches. */
+static void draw_slow_index(struct scenario *sc)
+{
+	struct dice d = dice_of(sc->seed, 15);
+
+	if (dice_chance(&d, 40))
+		sc->sandbox.index_lag_ms = dice_between(&d, 2 * MS_MINUTE, 9 * MS_MINUTE);
+}
+
 /* A third of the portals tell of what happens, well or badly: it makes no difference. */
 static void draw_webhooks(struct scenario *sc)
 {
@@ -305,6 +314,7 @@ void scenario_draw(uint64_t seed, struct scenario *out)
 	draw_rules(out, &d);
 	draw_webhooks(out);
 	draw_merged_lists(out);
+	draw_slow_index(out);
 	draw_history(out, &d);
 	draw_extremes(out);
 	draw_refusals(out);
