@@ -77,8 +77,11 @@ static struct meaning meaning_of(const struct judging *j, const struct model_lis
 			before = true;
 			ended_ms = n->until_ms;
 		} else {
-			/* It has the name at the activation of a rule that reaches back. */
-			later |= before || n->from_ms <= activated_ms(j);
+			/*
+			 * It has the name at the activation of a rule that reaches back; or at the
+			 * first look, and nobody saw which list had it before.
+			 */
+			later |= before || !made_sure(j->story, activated_ms(j), n->from_ms);
 		}
 	}
 	/* Until it was seen that the name leads elsewhere; or the list has it again. */

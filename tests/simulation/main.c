@@ -63,14 +63,6 @@ static void add_tally(struct tally *to, const struct tally *from)
 		a[i] += b[i];
 }
 
-static void report(const struct orders *o, struct scenario *sc, struct life *l)
-{
-	printf("seed %llu failed:\n%s", (unsigned long long)sc->seed, str_text(&l->trouble));
-	if (!o->brief)
-		shrink(sc, stdout, o->log ? stderr : NULL);
-	fflush(stdout);
-}
-
 static uint64_t trace_again(uint64_t seed)
 {
 	struct scenario sc;
@@ -95,10 +87,13 @@ static struct result live_seed(const struct orders *o, uint64_t seed)
 	bool fine = life_live(&l, &sc, o->log && o->brief ? stderr : NULL);
 	if (fine && o->replay && again != l.trace)
 		fine = trouble(&l, "lived twice, it is not the same");
-	if (!fine)
-		report(o, &sc, &l);
 	struct result r = { l.tally, !fine };
-	life_release(&l);
+	if (!fine)
+		printf("seed %llu failed:\n%s", (unsigned long long)seed, str_text(&l.trouble));
+	life_release(&l); /* with its disk, which the lives of a shorter history need */
+	if (!fine && !o->brief)
+		shrink(&sc, stdout, o->log ? stderr : NULL);
+	fflush(stdout);
 	scenario_release(&sc);
 	return r;
 }
