@@ -12,6 +12,20 @@
 
 /* ---- lists that are being built ------------------------------------------- */
 
+/* Whether a look of that time surely saw the list: it was not deleted. */
+static bool seen_sure(const struct judging *j, const struct model_list *l, int64_t from_ms,
+		      int64_t until_ms)
+{
+	bool seen = false;
+
+	for (size_t i = 0; i < l->names && !seen; i++) {
+		const struct model_naming *n = &l->named[i];
+		seen = made_sure(j->story, n->from_ms > from_ms ? n->from_ms : from_ms,
+				 n->until_ms < until_ms ? n->until_ms : until_ms);
+	}
+	return seen;
+}
+
 /*
  * What a list that is still being built at activation then holds is the baseline: surely so where a
  * look of the last day found it unfinished; and who joins is news again where one found it complete.
@@ -27,7 +41,7 @@ static enum baseline is_baseline(const struct judging *j, const struct model_lis
 	if (l->built_ms <= active_ms)
 		return BASELINE_NO;
 	if (row->at_ms > l->built_ms)
-		return made_sure(s, l->built_ms, row->at_ms) ? BASELINE_NO : BASELINE_MAYBE;
+		return seen_sure(j, l, l->built_ms, row->at_ms) ? BASELINE_NO : BASELINE_MAYBE;
 	return row->shows_ms <= l->built_ms && l->names == 1 &&
 			       made_sure(s, active_ms > day_ms ? active_ms : day_ms, l->built_ms)
 		       ? BASELINE_YES
