@@ -1,6 +1,8 @@
 #include "engine/catalogue.h"
 
 #define PAGES_MOST 20000 /* two million credentials: cursors that never end end here */
+/* Something in between may refuse once; a service that does not take the request says so again. */
+#define REFUSALS_SURE 5
 
 struct catalogue {
 	struct lane *lane;
@@ -10,6 +12,7 @@ struct catalogue {
 	struct str cursor; /* empty: the first page */
 	size_t pages;
 	enum catalogue_state state;
+	int refusals; /* one after the other */
 	struct str problem;
 	bool asking;
 	struct http_request request;
@@ -54,6 +57,7 @@ static void take_page(struct catalogue *c, const struct page *page)
 	bool more = c->page(c->arg, page);
 
 	c->lane->failures = 0;
+	c->refusals = 0;
 	str_clear(&c->problem);
 	if (!more || !page->next || ++c->pages == PAGES_MOST) {
 		c->state = CATALOGUE_DONE;
@@ -65,17 +69,18 @@ static void take_page(struct catalogue *c, const struct page *page)
 
 static void take_failure(struct catalogue *c, const struct page *page)
 {
-	struct lane *lane = c->lane;
-
 	struct verdict v = { .scope = page->scope,
 			     .reason = page->reason,
 			     .wait_ms = page->wait_ms };
 
 	str_clear(&c->problem);
 	str_add_text(&c->problem, page->reason);
-	lane_judge(lane, &v);
-	if (page->scope == SCOPE_ISSUANCE)
+	c->refusals = page->scope == SCOPE_ISSUANCE ? c->refusals + 1 : 0;
+	if (c->refusals == REFUSALS_SURE)
 		c->state = CATALOGUE_REFUSED;
+	else if (c->refusals)
+		v.scope = SCOPE_ACCOUNT_WAIT;
+	lane_judge(c->lane, &v);
 }
 
 static const char *cursor_of(const struct catalogue *c)

@@ -27,6 +27,7 @@ struct restored {
 	int64_t offset_ms; /* wall clock less monotonic, when it was last asked */
 	size_t suspects;
 	struct str first; /* the newest suspect's id */
+	bool told; /* that it could not be asked yet */
 };
 
 static struct db *db_of(const struct restored *r)
@@ -490,6 +491,7 @@ static enum rc begin_asking(struct restored *r, struct err *err)
 		return set_clear(r, err);
 	r->reach_ms = reach_ms(r);
 	r->state = ASKING;
+	r->told = false;
 	r->catalogue = catalogue_new(lane, take_page, r);
 	return RC_OK;
 }
@@ -505,6 +507,20 @@ static void look_for_gap(struct restored *r)
 		r->offset_ms = offset;
 }
 
+/* Until it is answered nothing is issued: somebody may wonder why. */
+static void tell_problem(struct restored *r)
+{
+	const char *problem = catalogue_problem(r->catalogue);
+
+	if (r->told || !*problem)
+		return;
+	log_line(
+		r->lane->world->log, LOG_WARN,
+		"nothing is issued until it is known whether the state is older than what was issued",
+		"account", r->lane->name, "reason", problem, NULL);
+	r->told = true;
+}
+
 enum rc restored_step(struct restored *r, bool *clear, struct err *err)
 {
 	enum rc rc = RC_OK;
@@ -514,6 +530,7 @@ enum rc restored_step(struct restored *r, bool *clear, struct err *err)
 		rc = begin_asking(r, err);
 	if (rc == RC_OK && r->state == ASKING) {
 		catalogue_step(r->catalogue);
+		tell_problem(r);
 		enum catalogue_state state = catalogue_state(r->catalogue);
 		if (state == CATALOGUE_DONE || state == CATALOGUE_REFUSED)
 			rc = end_asking(r, err);

@@ -234,6 +234,13 @@ static void what_cannot_be_asked_now_is_asked_again(void **state)
 		{ HTTP_ANSWER, 500, "" },	{ HTTP_ANSWER, 408, "" },
 		{ HTTP_ANSWER, 429, "" },	{ HTTP_ANSWER, 200, "" },
 		{ HTTP_ANSWER, 200, "<html>" }, { HTTP_ANSWER, 200, "{\"data\":{}}" },
+		/* A plan is paid for; and a 404 that is not said again is of something in between. */
+		{ HTTP_ANSWER, 402, "" },	{ HTTP_ANSWER, 402, "" },
+		{ HTTP_ANSWER, 404, "" },	{ HTTP_ANSWER, 404, "" },
+		{ HTTP_ANSWER, 404, "" },	{ HTTP_ANSWER, 404, "" },
+		{ HTTP_ANSWER, 500, "" },	{ HTTP_ANSWER, 404, "" },
+		{ HTTP_ANSWER, 402, "" },	{ HTTP_ANSWER, 402, "" },
+		{ HTTP_ANSWER, 402, "" },
 	};
 	int64_t id = start();
 
@@ -273,7 +280,7 @@ static void a_wait_that_is_asked_for_is_kept(void **state)
 	assert_int_equal(flights, 1);
 }
 
-/* A service that does not take the search at all: then there is nothing to go by. */
+/* A service that does not take the search at all, as it says five times: then there is nothing to go by. */
 static void a_refused_search_holds_nothing_back(void **state)
 {
 	static const int statuses[] = { 400, 404, 422 };
@@ -281,8 +288,12 @@ static void a_refused_search_holds_nothing_back(void **state)
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		begin_anew(state);
 		int64_t id = start();
-		answer("/search", statuses[i], "");
-		step();
+		for (int n = 1; n <= 5; n++) {
+			assert_state(id, "planned");
+			answer("/search", statuses[i], "");
+			now_ms = n < 5 ? outbox_wake_ms(box) : now_ms;
+			step();
+		}
 		assert_false(is_restored());
 		assert_state(id, "creating");
 		assert_int_equal(find("/search"), FLIGHTS);
