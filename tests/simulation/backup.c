@@ -70,6 +70,8 @@ bool backup_put_back(struct life *l, const struct step *s)
 		return true;
 	bool lost = s->other && !needs_mark(l, l->backup);
 	life_end_program(l);
+	if (lost)
+		l->sim.now_ms += SHOWN_MS;
 	if (db_copy(l->backup, &l->sim.world.db, &err) != RC_OK) {
 		l->sim.world.db = newer;
 		return trouble(l, "copy: %s", err.text);

@@ -353,14 +353,24 @@ static const struct model_record *last_of(const struct model_record *r)
 	return r;
 }
 
-/* Its retry was skipped, and there is another that `repeat:` counts: of a contact merged with it, too. */
+/* By `repeat:`, as it was decided or, where nothing is ever refused, when a person approved what the brake held. */
+static bool is_skipped_late(const struct judging *j, const struct model_claim *claim)
+{
+	const char *skipped = OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %'";
+	const char *by_hand = OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %' AND EXISTS"
+				       " (SELECT 1 FROM trail WHERE issuance = issuance.id"
+				       " AND who = 'ana')";
+
+	return has_row(j, claim, refuses(j->l) ? skipped : by_hand);
+}
+
+/* It was skipped late, and there is another that `repeat:` counts: of a contact merged with it, too. */
 static bool is_overtaken(const struct judging *j, const struct model_claim *claim)
 {
 	const struct model_event *e = &claim->event;
 	bool found = false;
 
-	if (!refuses(j->l) ||
-	    !has_row(j, claim, OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %'"))
+	if (!is_skipped_late(j, claim))
 		return false;
 	for (size_t i = 0; i < j->verdict.claims && !found; i++) {
 		const struct model_claim *other = &j->verdict.claim[i];
