@@ -174,13 +174,28 @@ static bool was_absorbed(const struct model_row *row, const struct model_row *by
 	return row->who->into == by->who && row->left_ms == row->who->end_ms;
 }
 
-/* Whether it was surely known that the contact is a member: by this row, or by one that a merge made it of. */
-static bool was_member(const struct model_list *l, const struct model_row *row)
+/* Shown by a look, and by another one where the contact was deleted and restored since. */
+static bool was_shown(const struct judging *j, const struct model_row *row)
 {
-	bool known = row->seen_ms != 0;
+	const struct model_record *who = row->who;
+	bool shown = row->seen_ms != 0;
+
+	for (size_t i = 0; shown && i < who->gones; i++) {
+		int64_t back_ms = who->gone[i].until_ms;
+		if (back_ms > row->seen_ms && back_ms < row->left_ms)
+			shown = made_sure(j->story, back_ms, row->left_ms);
+	}
+	return shown;
+}
+
+/* Whether it was surely known that the contact is a member: by this row, or by one that a merge made it of. */
+static bool was_member(const struct judging *j, const struct model_list *l,
+		       const struct model_row *row)
+{
+	bool known = was_shown(j, row);
 
 	for (size_t i = 0; row->carried && !known && i < l->rows; i++)
-		known = was_absorbed(&l->row[i], row) && was_member(l, &l->row[i]);
+		known = was_absorbed(&l->row[i], row) && was_member(j, l, &l->row[i]);
 	return known;
 }
 
@@ -196,7 +211,7 @@ static size_t claim_carried(struct judging *j, const struct model_list *l,
 	for (size_t i = 0; i < l->rows; i++) {
 		if (!was_absorbed(&l->row[i], row))
 			continue;
-		if (was_member(l, &l->row[i]) || l->row[i].at_ms == row->at_ms)
+		if (was_member(j, l, &l->row[i]) || l->row[i].at_ms == row->at_ms)
 			return NO_GROUP;
 		if (group_of[i] != NO_GROUP && !j->out->group[group_of[i]].least)
 			group = group_of[i];
