@@ -178,6 +178,10 @@ static void claim_brought_along(struct judging *j, struct model_record *r,
 			claim_unsure(j, &c.event,
 				     add_group(j->out, 0, 1, "brought along by a merge"));
 	}
+	/* What is of its very instant may be what came after it. */
+	for (size_t i = 1; i < h.entries; i++)
+		if (h.entry[i].at_ms == r->merged_ms)
+			claim_recut(j, r, h.entry, i);
 	mem_free(burst);
 }
 
