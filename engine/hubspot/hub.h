@@ -216,6 +216,11 @@ int64_t hub_now_ms(const struct source *s);
 /* The latest that it may be by that clock. */
 int64_t hub_latest_ms(const struct source *s);
 int64_t hub_wall_ms(const struct source *s);
+/* So long ago, by one and the same clock. One that was set back counts as long ago. */
+static inline bool hub_long_ago(int64_t now_ms, int64_t then_ms, int64_t span_ms)
+{
+	return now_ms - then_ms >= span_ms || now_ms < then_ms;
+}
 int64_t hub_mono_ms(const struct source *s);
 /* The request for one object failed so often that the poll goes on without it. */
 bool hub_passes_over(struct source *s);

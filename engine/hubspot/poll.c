@@ -55,12 +55,6 @@ static int64_t most(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* That long ago, or a moment that the clock has yet to come to. */
-static bool is_due(int64_t now_ms, int64_t last_ms, int64_t every_ms)
-{
-	return now_ms - last_ms >= every_ms || now_ms < last_ms;
-}
-
 /* From where on nothing can be new to a walk of this kind, as long as the index lags no more than it reaches back. */
 static int64_t seen_to(const struct walk *w, int64_t cursor_ms, int64_t overlap_ms,
 		       int64_t whole_ms, int64_t sweep_ms)
@@ -90,8 +84,8 @@ void walk_begin(struct source *s)
 	if (query_next(q)) {
 		w->reach = !query_null(q, 1);
 		reach = w->reach ? query_integer(q, 1) : reach;
-		w->whole_overlap |= is_due(now, query_integer(q, 2), WHOLE_OVERLAP_EVERY_MS);
-		w->sweep = is_due(now, query_integer(q, 3), SWEEP_MS);
+		w->whole_overlap |= hub_long_ago(now, query_integer(q, 2), WHOLE_OVERLAP_EVERY_MS);
+		w->sweep = hub_long_ago(now, query_integer(q, 3), SWEEP_MS);
 		from = seen_to(w, query_integer(q, 0), overlap, query_integer(q, 2),
 			       query_integer(q, 3));
 		query_end(q);

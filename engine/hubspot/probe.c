@@ -37,11 +37,6 @@ static bool is_started(const struct hub_list *l)
 	return true;
 }
 
-static bool long_ago(int64_t now, int64_t then, int64_t span)
-{
-	return now - then >= span || now < then; /* a clock that was set back counts as long ago */
-}
-
 /* Whether the list must be scanned now; notes when its probe changed. */
 static bool scan_is_due(struct source *s, const struct hub_list *l)
 {
@@ -55,8 +50,8 @@ static bool scan_is_due(struct source *s, const struct hub_list *l)
 
 	if (query_next(q)) {
 		due = !slice_eq(query_slice(q, 0), str_slice(&l->probe)) || l->probe.len == 0 ||
-		      long_ago(now, query_integer(q, 1), SCAN_EVERY_MS) ||
-		      !long_ago(now, query_integer(q, 2), overlap);
+		      hub_long_ago(now, query_integer(q, 1), SCAN_EVERY_MS) ||
+		      !hub_long_ago(now, query_integer(q, 2), overlap);
 		query_end(q);
 	}
 	return due;
