@@ -356,12 +356,11 @@ static const struct model_record *last_of(const struct model_record *r)
 /* By `repeat:`, as it was decided or, where nothing is ever refused, when a person approved what the brake held. */
 static bool is_skipped_late(const struct judging *j, const struct model_claim *claim)
 {
-	const char *skipped = OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %'";
-	const char *by_hand = OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %' AND EXISTS"
-				       " (SELECT 1 FROM trail WHERE issuance = issuance.id"
-				       " AND who = 'ana')";
+#define SKIPPED OF_EVENT " AND state = 'skipped' AND reason LIKE 'repeat: %'"
+	const char *by_hand = SKIPPED " AND EXISTS (SELECT 1 FROM trail"
+				      " WHERE issuance = issuance.id AND who = 'ana')";
 
-	return has_row(j, claim, refuses(j->l) ? skipped : by_hand);
+	return has_row(j, claim, refuses(j->l) ? SKIPPED : by_hand);
 }
 
 /* It was skipped late, and there is another that `repeat:` counts: of a contact merged with it, too. */
