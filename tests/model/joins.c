@@ -182,7 +182,7 @@ static bool was_shown(const struct judging *j, const struct model_row *row)
 
 	for (size_t i = 0; shown && i < who->gones; i++) {
 		int64_t back_ms = who->gone[i].until_ms;
-		if (back_ms > row->seen_ms && back_ms < row->left_ms)
+		if (back_ms > row->seen_ms && back_ms <= row->left_ms)
 			shown = made_sure(j->story, back_ms, row->left_ms);
 	}
 	return shown;
