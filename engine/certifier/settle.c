@@ -195,18 +195,18 @@ static void other_status(const struct answer *an, struct slice status, struct ve
 }
 
 /*
- * Somebody removed it. Where its issue was refused nothing is created yet. Else it may have been issued
- * before that: only a look goes on from here, never another create.
+ * Somebody removed it. Where its issue found none nothing is created any more. Else, also where it was refused
+ * as no draft, it may have been issued before that: only a look goes on from here, never another create.
  */
 static void gone(const struct answer *an, struct verdict *out)
 {
-	bool refused = was_refused(an->is);
+	bool unissued = slice_starts(slice_of(an->is->reason), slice_of(SETTLE_REFUSAL "404"));
 
 	out->state = STATE_REFUSED;
-	out->held_from = refused ? STATE_PLANNED : STATE_ISSUING;
+	out->held_from = unissued ? STATE_PLANNED : STATE_ISSUING;
 	out->reason =
-		refused ? "its draft is gone at Certifier"
-			: "the credential is gone at Certifier: it may have been issued before";
+		unissued ? "its draft is gone at Certifier"
+			 : "the credential is gone at Certifier: it may have been issued before";
 }
 
 void settle_issue(const struct answer *an, struct verdict *out)

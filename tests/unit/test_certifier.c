@@ -845,7 +845,8 @@ static struct verdict read_back(struct bed *b, const char *reason, int status, c
 static void an_issue_is_read_back(void **state)
 {
 	static const char cut[] = "no answer: cut",
-			  refusal[] = "issue refused: 412 precondition_failed";
+			  refusal[] = "issue refused: 412 precondition_failed",
+			  absent[] = "issue refused: 404 not_found";
 	struct bed *b = *state;
 
 	assert_int_equal(read_back(b, cut, 200, CREDENTIAL("issued")).state, STATE_ISSUED);
@@ -859,10 +860,16 @@ static void an_issue_is_read_back(void **state)
 	assert_int_equal(v.state, STATE_REFUSED);
 	assert_int_equal(v.held_from, STATE_DRAFT);
 	assert_string_equal(v.reason, refusal);
-	/* Removed: after a refusal it was surely not issued; else nobody knows, and no other is made. */
-	v = read_back(b, refusal, 404, "");
+	/*
+	 * Removed before its issue, it was surely not issued. Else nobody knows, and no other is made: a 412 says
+	 * that it was no draft, which is what an issued one is.
+	 */
+	v = read_back(b, absent, 404, "");
 	assert_int_equal(v.state, STATE_REFUSED);
 	assert_int_equal(v.held_from, STATE_PLANNED);
+	v = read_back(b, refusal, 404, "");
+	assert_int_equal(v.state, STATE_REFUSED);
+	assert_int_equal(v.held_from, STATE_ISSUING);
 	v = read_back(b, cut, 404, "");
 	assert_int_equal(v.state, STATE_REFUSED);
 	assert_int_equal(v.held_from, STATE_ISSUING);
