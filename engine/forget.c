@@ -156,7 +156,7 @@ static void erase_owed(struct forgetting *f, const struct owed *o)
 
 	db_run(f->db,
 	       "UPDATE issuance SET email = '', fields = NULL, from_value = NULL, to_value = ?2, reason = NULL,"
-	       " cursor = NULL, public_url = NULL, held_from = NULL, hold = NULL, expire_ms = NULL, replan = 0,"
+	       " cursor = NULL, public_url = NULL, expire_ms = NULL, replan = 0,"
 	       " state = CASE WHEN ?3 <> 0 THEN 'dropped' ELSE state END, updated_ms = ?4 WHERE id = ?1",
 	       "isii", o->id, plain ? o->to : slice_of(left_of(f, o->to, text)), (int64_t)o->drop,
 	       f->by->now_ms);

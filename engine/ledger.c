@@ -229,10 +229,13 @@ void ledger_insert_by(struct db *db, struct issuance *is, struct slice email, co
 bool ledger_act(struct db *db, const struct issuance *before, const struct issuance *after,
 		int64_t now_ms, const char *note, const char *who)
 {
+	/* What it was dropped from says whether it may be issued: that stays on record. */
 	db_run(db,
-	       "UPDATE issuance SET state = ?2, held_from = ?3, reason = ?4, attempts = ?5, attempt_ms = ?6,"
+	       "UPDATE issuance SET state = ?2, reason = ?4, attempts = ?5, attempt_ms = ?6,"
+	       " held_from = CASE ?2 WHEN 'dropped' THEN held_from ELSE ?3 END,"
+	       " hold = CASE ?2 WHEN 'dropped' THEN hold ELSE ?15 END,"
 	       " settles = ?7, cursor = ?8, not_before_ms = ?9, failures = ?10, credential = ?11,"
-	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14, hold = ?15, expire_ms = nullif(?16, 0),"
+	       " public_url = ?12, updated_ms = ?13, unknown_ms = ?14, expire_ms = nullif(?16, 0),"
 	       " replan = ?17 WHERE id = ?1 AND state = ?18",
 	       "itttiiitiittiitiit", after->id, issuance_state_names[after->state],
 	       held_from(after), after->reason, (int64_t)after->attempts, after->attempt_ms,

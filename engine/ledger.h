@@ -37,13 +37,15 @@
 
 /*
  * What counts for `repeat:`. Beside what counts as given, whatever was issued or may have been: what
- * became of it since makes it no less given.
+ * became of it since makes it no less given. A person drops what a reconcile held where it is what was
+ * issued.
  */
 #define LEDGER_GIVEN                                                                               \
 	"((" LEDGER_COUNTS " AND NOT " LEDGER_IN_SHADOW ")"                                        \
 	" OR (state = 'refused' AND (held_from = 'issuing' OR held_from = 'issued'))"              \
-	" OR (state = 'dropped' AND EXISTS (SELECT 1 FROM trail t WHERE t.issuance = issuance.id"  \
-	" AND (t.state = 'issued' OR t.state = 'sent' OR t.state = 'send-unknown'))))"
+	" OR (state = 'dropped' AND (held_from = 'issuing' OR hold = 'restored'"                   \
+	" OR EXISTS (SELECT 1 FROM trail t WHERE t.issuance = issuance.id"                         \
+	" AND (t.state = 'issued' OR t.state = 'sent' OR t.state = 'send-unknown')))))"
 
 /*
  * Whether this event of this rule is in the ledger already, under any id that
@@ -53,7 +55,7 @@ bool ledger_has_event(struct db *db, const struct issuance *is);
 /*
  * Whether an issuance of this rule and contact (any id) counts for `repeat:`;
  * `to` NULL: for any value. Skipped and shadow (held or not) do not count, refused and dropped only where it
- * was issued before; nor does the issuance itself where it is in the ledger already.
+ * was issued before, or may have been; nor does the issuance itself where it is in the ledger already.
  */
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to);
 /* The same of events before that time; `to` NULL: of any value. */
@@ -90,7 +92,7 @@ size_t ledger_events(struct db *db, const char *rule, int64_t from_ms, int64_t t
  */
 bool ledger_update(struct db *db, const struct issuance *before, const struct issuance *after,
 		   int64_t now_ms, const char *note);
-/* The same done by a person: `who` goes to the trail. */
+/* The same done by a person: `who` goes to the trail. What is dropped keeps held_from and hold as they were. */
 bool ledger_act(struct db *db, const struct issuance *before, const struct issuance *after,
 		int64_t now_ms, const char *note, const char *who);
 /* Writes what planning anew changed: table, action account, group, what to do, fields. */

@@ -17,7 +17,7 @@
 	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, " FORGOTTEN_SHOWN(               \
 		"i.to_value") ","                                                                                              \
 			      " i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id," \
-			      " i.table_hash, i.fields, i.created_ms, i.hold, i.expire_ms"
+			      " i.table_hash, i.fields, i.created_ms, CASE i.state WHEN 'held' THEN i.hold END, i.expire_ms"
 
 enum column {
 	ID,
@@ -209,7 +209,7 @@ static int list(const struct cli *cli, struct db *db)
 		" OR i.contact IN (SELECT old FROM alias WHERE contact = ?2)"
 		" OR i.contact IN (SELECT contact FROM alias WHERE old = ?2))"
 		" AND (?3 IS NULL OR i.state = ?3) AND i.at_ms >= ?4"
-		" AND (?6 IS NULL OR i.hold = ?6) ORDER BY i.id DESC LIMIT ?5",
+		" AND (?6 IS NULL OR (i.state = 'held' AND i.hold = ?6)) ORDER BY i.id DESC LIMIT ?5",
 		"tttiit", cli_value(cli, "rule"), cli_value(cli, "contact"), state, since, limit,
 		hold);
 	str_init(&out, 1u << 24);

@@ -233,8 +233,8 @@ CREATE TABLE issuance (
 	email          TEXT NOT NULL,         -- as rendered, for lists of people
 	fields         TEXT,                  -- JSON, rendered; NULL where never rendered
 	state          TEXT NOT NULL,
-	held_from      TEXT,                  -- held, refused: the state to go on from
-	hold           TEXT,                  -- held: what holds it; engine/issuance.h has the words
+	held_from      TEXT,                  -- held, refused: the state to go on from; dropped: what it was then
+	hold           TEXT,                  -- held: what holds it (engine/issuance.h has the words); dropped: what held it then
 	expire_ms      INTEGER,               -- held: when it is skipped, by the source's clock; NULL: never
 	replan         INTEGER NOT NULL DEFAULT 0, -- a person asked: it goes on at the next look
 	reason         TEXT,

@@ -80,5 +80,6 @@ check 'a fourth is held: 1' status 1 "$program" run --once
 check 'dropped: 0' status 0 "$program" drop --hold brake
 check 'nothing is left: 0' status 0 "$program" run --once
 check 'it is on record' state_is tier dropped 1
+check 'nothing holds it any more: 1' status 1 "$program" runs --hold brake
 check 'nothing was mailed twice' [ "$(mails)" -eq 4 ]
 conclude act

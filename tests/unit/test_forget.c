@@ -187,6 +187,24 @@ static void the_same_event_is_still_known(void **state)
 	assert_false(ledger_gave_before(db, "tier", "hubspot", "101", &silver, NOW + 1));
 }
 
+/* Dropped from where it may have been issued: that it may be stays known. */
+static void what_may_have_been_issued_still_counts(void **state)
+{
+	struct issuance same = make("101", "Gold", NOW + 1), is = make("101", "Gold", NOW);
+
+	(void)state;
+	is.state = STATE_REFUSED;
+	is.held_from = STATE_DRAFT;
+	insert(is);
+	(void)forget_person(&ana, NULL, false);
+	assert_false(ledger_has_repeat(db, &same, NULL));
+	is.at_ms = NOW - 1;
+	is.held_from = STATE_ISSUING;
+	insert(is);
+	assert_int_equal(forget_person(&ana, NULL, false).dropped, 1);
+	assert_true(ledger_has_repeat(db, &same, "Gold"));
+}
+
 static void twice_changes_nothing(void **state)
 {
 	(void)state;
@@ -435,6 +453,7 @@ int main(void)
 		stored(nothing_of_the_person_stays),
 		stored(what_is_done_is_erased_by_its_age),
 		stored(the_same_event_is_still_known),
+		stored(what_may_have_been_issued_still_counts),
 		stored(twice_changes_nothing),
 		stored(a_dry_run_changes_nothing),
 		stored(merged_ids_are_the_same_person),

@@ -392,6 +392,30 @@ static void what_was_issued_is_given(void **state)
 	}
 	assert_true(ledger_gave_before(db, "tier", "hubspot", "101", &silver, NOW + 1));
 	assert_false(ledger_gave_before(db, "tier", "hubspot", "101", &silver, NOW));
+	/* Or as what it was dropped from says that it may have been, or that it was found to be. */
+	static const struct {
+		enum issuance_state state, held_from;
+		enum hold hold;
+		bool given;
+	} parked[] = {
+		{ STATE_REFUSED, STATE_ISSUING, HOLD_NONE, true },
+		{ STATE_HELD, STATE_ISSUING, HOLD_ACCOUNT, true },
+		{ STATE_HELD, STATE_PLANNED, HOLD_RESTORED, true },
+		{ STATE_HELD, STATE_PLANNED, HOLD_BRAKE, false },
+		{ STATE_REFUSED, STATE_DRAFT, HOLD_NONE, false },
+	};
+	for (size_t i = 0; i < sizeof(parked) / sizeof(parked[0]); i++) {
+		db_run(db, "DELETE FROM trail", "");
+		after.state = parked[i].state;
+		after.held_from = parked[i].held_from;
+		after.hold = parked[i].hold;
+		assert_true(ledger_update(db, &before, &after, NOW, NULL));
+		before = after;
+		after.state = STATE_DROPPED;
+		assert_true(ledger_act(db, &before, &after, NOW, "drop", "ana"));
+		before = after;
+		assert_int_equal(ledger_has_repeat(db, &asked, NULL), parked[i].given);
+	}
 }
 
 static void who_was_faster_is_left_alone(void **state)
