@@ -130,7 +130,7 @@ void hub_hasten(struct source *s)
 		s->next_poll_ms = s->ended_ms + HASTY_POLL_MS;
 }
 
-/* Where nothing walks, nobody tells that the address has come which a held issuance waits for. */
+/* Where nothing has walked, nobody tells that the address has come which a held issuance waits for. */
 static void ask_for_addresses(struct source *s)
 {
 	if (hub_mono_ms(s) < s->ask_again_ms)
@@ -149,11 +149,10 @@ void phase_next(struct source *s, enum phase phase)
 	s->cursor = 0;
 	if (!s->watches && phase != PHASE_LABELS)
 		s->phase = phase = PHASE_IDLE;
-	if (phase == PHASE_WALK && !s->walks) {
+	/* The first walk of a load begins at what the watches of now care for: an address may have come before. */
+	if (phase == PHASE_WALK && !(s->walks && s->walked))
 		ask_for_addresses(s);
-		s->phase = phase = PHASE_PROBE;
-	}
-	if (phase == PHASE_WALK && !push_walk_is_due(s))
+	if (phase == PHASE_WALK && (!s->walks || !push_walk_is_due(s)))
 		s->phase = phase = PHASE_PROBE;
 	if (phase == PHASE_WALK)
 		walk_begin(s);
