@@ -17,7 +17,7 @@ const char *const act_names[ACT_COUNT] = {
 /* ---- the moves ------------------------------------------------------------ */
 
 enum target {
-	GO_ON,	 /* the state to go on from, as it was planned */
+	GO_ON, /* the state to go on from, as it was planned; at the next look where `repeat:` is asked */
 	GO_ANEW, /* the same, but at the next look where nothing is issued yet */
 	SEND,	 /* issued: the send is left */
 	END,	 /* dropped; sent, where it was sent before */
@@ -71,10 +71,15 @@ static bool is_planned_anew(const struct move *m, const struct issuance *is)
 	       (m->target == GO_ON && !is->fields);
 }
 
-/* Another may have been issued since: `repeat:`, which the rule in force says, is asked again. */
-static bool is_asked_again(const struct move *m, const struct issuance *is)
+/*
+ * Another may have been issued since, or come to the contact by a merge: `repeat:`, which the rule in force says,
+ * is asked again.
+ */
+static bool is_asked_again(struct db *db, const struct move *m, const struct issuance *is)
 {
-	return m->target == GO_ANEW && is->held_from == STATE_DRAFT;
+	return (m->target == GO_ANEW && is->held_from == STATE_DRAFT) ||
+	       (m->target == GO_ON && is->held_from == STATE_PLANNED &&
+		ledger_has_repeat(db, is, NULL));
 }
 
 /* A mail that left is no less so because a second one was asked for. */
@@ -145,7 +150,7 @@ static void judge(struct db *db, enum act act, const struct issuance *is, bool n
 		out->why = why_not(act, is);
 		return;
 	}
-	bool anew = is_planned_anew(m, is), asked = is_asked_again(m, is);
+	bool anew = is_planned_anew(m, is), asked = !anew && is_asked_again(db, m, is);
 	if ((anew || asked) && is->replan) {
 		out->why = anew ? "it is to be planned anew at the next look already"
 				: "it is to go on at the next look already";

@@ -87,7 +87,7 @@ struct issuance {
 	enum hold hold;		       /* STATE_HELD: what holds it */
 	int64_t expire_ms; /* STATE_HELD: when it is skipped, by the source's clock; 0: never */
 	bool in_shadow; /* decided in shadow: of a new row, whose trail says so where it is held; else false */
-	bool replan; /* held, refused: a person asked for it to go on at the next look, planned anew or from its draft */
+	bool replan; /* held, refused: a person asked for it to go on at the next look, planned anew or as it is */
 	const char *reason; /* NULL where there is none */
 	int attempts;	    /* writes that were sent out, of every step */
 	int64_t attempt_ms; /* wall clock when the last write was about to leave; 0 before */

@@ -115,15 +115,18 @@ int64_t ledger_newest(struct db *db)
 	return db_integer(db, 0, "SELECT max(id) FROM issuance", "");
 }
 
+/* Whom the contact of ?3 was merged into, where it was. */
+#define SURVIVOR "coalesce((SELECT contact FROM alias WHERE account = ?2 AND old = ?3), ?3)"
+
 bool ledger_has_repeat(struct db *db, const struct issuance *is, const char *to)
 {
 	struct slice value = slice_of(to);
 	struct query *q = db_select(
 		db,
-		"SELECT to_value" OF_PERSON("?2",
-					    "?3") " WHERE rule = ?1 AND source_account = ?2"
-						  " AND (?4 IS NULL OR " OF_VALUE(
-							  "?4") ") AND id <> ?5 AND " LEDGER_GIVEN,
+		"SELECT to_value" OF_PERSON(
+			"?2", SURVIVOR) " WHERE rule = ?1 AND source_account = ?2"
+					" AND (?4 IS NULL OR " OF_VALUE(
+						"?4") ") AND id <> ?5 AND " LEDGER_GIVEN,
 		"tttti", is->rule, is->source_account, is->contact, to, is->id);
 
 	return any_of_value(q, to ? &value : NULL);

@@ -53,7 +53,7 @@
  */
 bool ledger_has_event(struct db *db, const struct issuance *is);
 /*
- * Whether an issuance of this rule and contact (any id) counts for `repeat:`;
+ * Whether an issuance of this rule and contact (any id, also of whom it was merged into) counts for `repeat:`;
  * `to` NULL: for any value. Skipped and shadow (held or not) do not count, refused and dropped only where it
  * was issued before, or may have been; nor does the issuance itself where it is in the ledger already.
  */

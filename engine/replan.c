@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/act.h"
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/sweep.h"
@@ -67,19 +68,20 @@ static struct event_facts event_of(struct replanning *r, const struct issuance *
 	return e;
 }
 
-static void log_change(struct replanning *r, const struct issuance *is)
+static void log_change(struct replanning *r, const struct issuance *is, const char *note)
 {
 	char id[24];
 
 	snprintf(id, sizeof(id), "%lld", (long long)is->id);
 	log_line(r->d->world->log, is->state == STATE_HELD ? LOG_ERROR : LOG_INFO,
-		 is->state == STATE_PLANNED ? "planned anew" : issuance_state_names[is->state],
-		 "issuance", id, "rule", is->rule, "contact", is->contact, "event",
-		 event_kind_names[is->event], "reason", is->reason, NULL);
+		 is->state == STATE_PLANNED ? note : issuance_state_names[is->state], "issuance",
+		 id, "rule", is->rule, "contact", is->contact, "event", event_kind_names[is->event],
+		 "reason", is->reason, NULL);
 }
 
-/* A draft goes on, or is left: skipped, or gone at the service as far as is known. */
-static void write(struct replanning *r, const struct issuance *before, struct issuance *after)
+/* A draft goes on, or is left: skipped, or gone at the service as far as is known. `note`: where there is no reason. */
+static void write(struct replanning *r, const struct issuance *before, struct issuance *after,
+		  const char *note)
 {
 	bool anew = before->held_from == STATE_PLANNED;
 
@@ -91,10 +93,8 @@ static void write(struct replanning *r, const struct issuance *before, struct is
 		sweep_note_left(r->d->db, before->id, r->wall_ms);
 	}
 	if (ledger_update(r->d->db, before, after, r->wall_ms,
-			  after->reason ? after->reason
-			  : anew	? "planned anew"
-					: "goes on from its draft"))
-		log_change(r, after);
+			  after->reason ? after->reason : note))
+		log_change(r, after, note);
 }
 
 /* It ends, is held on or goes on, without being planned. */
@@ -108,7 +108,9 @@ static void close(struct replanning *r, const struct issuance *is, enum issuance
 	after.expire_ms = 0;
 	if (after.hold == HOLD_NONE)
 		after.hold = HOLD_FIELD;
-	write(r, is, &after);
+	write(r, is, &after,
+	      is->held_from == STATE_DRAFT ? "goes on from its draft"
+					   : "goes on as it was planned");
 }
 
 /* The issuance as the plan makes it. */
@@ -127,7 +129,7 @@ static void take_plan(struct replanning *r, const struct issuance *is, const str
 	after.do_issue = made->do_issue;
 	after.do_send = made->do_send;
 	after.fields = made->fields;
-	write(r, is, &after);
+	write(r, is, &after, "planned anew");
 	ledger_rewrite(r->d->db, &after, plan->email);
 	if (after.expire_ms && after.expire_ms != is->expire_ms)
 		inbox_recall(r->d->db, is->source_account, r->c->id, after.expire_ms);
@@ -167,15 +169,26 @@ static bool plan_one(struct replanning *r, const struct issuance *is, const stru
 
 static const char not_in_force[] = "its rule is not in force any more";
 
+/* A person approved it as it was planned, and another of the contact counts for `repeat:`. */
+static bool is_approved(struct db *db, const struct issuance *is)
+{
+	return is->replan && is->hold == HOLD_BRAKE && is->fields &&
+	       db_exists(
+		       db,
+		       "SELECT 1 FROM trail WHERE id = (SELECT max(id) FROM trail WHERE issuance = ?1)"
+		       " AND note = ?2",
+		       "it", is->id, act_names[ACT_APPROVE]);
+}
+
 /*
- * Its draft is at the service, and is not rendered again. Another may have been issued since it was
- * refused: then it is skipped, and its draft removed (engine/sweep.h).
+ * Its draft is at the service, or it was approved: it is not rendered again. Another may have been issued
+ * since: then it is skipped, and its draft removed (engine/sweep.h). Only a rule says `repeat:`.
  */
 static void go_on(struct replanning *r, const struct issuance *is, const struct rule *rule)
 {
 	const char *repeat = rule ? plan_repeats(r->d->db, rule, is) : NULL;
 
-	if (!rule)
+	if (!rule && is->held_from == STATE_DRAFT)
 		close(r, is, STATE_HELD, not_in_force);
 	else
 		close(r, is, repeat ? STATE_SKIPPED : is->held_from, repeat);
@@ -185,7 +198,7 @@ static bool replan_one(struct replanning *r, const struct issuance *is)
 {
 	const struct rule *rule = rule_of(r->d, is);
 
-	if (is->held_from == STATE_DRAFT) {
+	if (is->held_from == STATE_DRAFT || is_approved(r->d->db, is)) {
 		go_on(r, is, rule);
 		return true;
 	}

@@ -5,9 +5,9 @@
  *
  * Nothing created yet: it is planned anew. Filters are not judged again; fields
  * and group come from the rule that is in force now. A draft that is not issued
- * yet goes on as it is, where `repeat:` allows it still. An issuance whose rule
- * is not there any more stays held. Used by engine/decide.c, part of its
- * transaction.
+ * yet goes on as it is, where `repeat:` allows it still, and so does what was
+ * approved. What is retried and whose rule is not there any more stays held.
+ * Used by engine/decide.c, part of its transaction.
  */
 #ifndef ENGINE_REPLAN_H
 #define ENGINE_REPLAN_H

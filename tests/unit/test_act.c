@@ -193,6 +193,27 @@ static void what_has_a_draft_goes_on_at_the_next_look(void **state)
 	assert_int_equal(load(midway).state, STATE_ISSUING);
 }
 
+/* Where another of the contact counts, the rule in force is asked first; a merge may have brought it. */
+static void what_is_approved_beside_another_waits_for_a_look(void **state)
+{
+	int64_t held = insert(NOW, STATE_HELD, STATE_PLANNED, HOLD_BRAKE, true);
+	int64_t other = insert(NOW + 1, STATE_SENT, STATE_PLANNED, HOLD_NONE, true);
+
+	(void)state;
+	db_run(db, "UPDATE issuance SET contact = '102' WHERE id = ?1", "i", other);
+	assert_false(act_on(ACT_APPROVE, (struct act_choice){ 0 }, true).at_look);
+	db_run(db,
+	       "INSERT INTO alias (account, old, contact) VALUES ('hubspot', '101', '900'),"
+	       " ('hubspot', '102', '900')",
+	       "");
+	struct heard h = act_on_id(ACT_APPROVE, held);
+	assert_true(h.at_look && !h.replan);
+	assert_int_equal(h.to, STATE_PLANNED);
+	assert_int_equal(load(held).state, STATE_HELD);
+	assert_int_equal(inbox_count(db, "hubspot"), 1);
+	assert_int_equal(act_on_id(ACT_APPROVE, held).outcomes[ACT_UNCHANGED], 1);
+}
+
 static void a_selection_takes_what_fits(void **state)
 {
 	int64_t brake = insert(NOW, STATE_HELD, STATE_PLANNED, HOLD_BRAKE, true);
@@ -201,6 +222,7 @@ static void a_selection_takes_what_fits(void **state)
 	int64_t unknown = insert(NOW + 3, STATE_SEND_UNKNOWN, STATE_PLANNED, HOLD_NONE, true);
 
 	(void)state;
+	db_run(db, "UPDATE issuance SET contact = '102' WHERE id = ?1", "i", brake);
 	assert_int_equal(act_on(ACT_DROP, (struct act_choice){ .rule = "x" }, false).outcomes[0],
 			 0);
 	assert_int_equal(act_on(ACT_APPROVE, (struct act_choice){ 0 }, false).outcomes[0], 1);
@@ -295,6 +317,7 @@ int main(void)
 		stored(a_dry_run_writes_nothing),
 		stored(what_was_not_created_is_planned_anew),
 		stored(what_has_a_draft_goes_on_at_the_next_look),
+		stored(what_is_approved_beside_another_waits_for_a_look),
 		stored(a_selection_takes_what_fits),
 		stored(the_brake_is_what_counting_says),
 		stored(what_earned_nothing_does_not_count),
