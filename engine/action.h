@@ -93,8 +93,8 @@ struct credential {
 struct page {
 	bool good;
 	/*
-	 * Where it is not: SCOPE_ACCOUNT_STOP, SCOPE_ACCOUNT_WAIT, or SCOPE_ISSUANCE where the
-	 * service does not understand and asking again is of no use.
+	 * Where it is not: SCOPE_ACCOUNT_STOP, SCOPE_ACCOUNT_WAIT, or SCOPE_ISSUANCE where this request
+	 * is refused, and may be again: perhaps its cursor has run out, or nobody pays for it.
 	 */
 	enum verdict_scope scope;
 	const char *reason;	       /* one line for people; no address, no token */

@@ -1,8 +1,6 @@
 #include "engine/catalogue.h"
 
 #define PAGES_MOST 20000 /* two million credentials: cursors that never end end here */
-/* Something in between may refuse once; a service that does not take the request says so again. */
-#define REFUSALS_SURE 5
 
 struct catalogue {
 	struct lane *lane;
@@ -12,8 +10,8 @@ struct catalogue {
 	struct str cursor; /* empty: the first page */
 	size_t pages;
 	enum catalogue_state state;
-	int refusals; /* one after the other */
 	struct str problem;
+	bool refused; /* that is the problem, and none that passes by itself */
 	bool asking;
 	struct http_request request;
 	struct arena memory; /* of the request under way */
@@ -57,7 +55,7 @@ static void take_page(struct catalogue *c, const struct page *page)
 	bool more = c->page(c->arg, page);
 
 	c->lane->failures = 0;
-	c->refusals = 0;
+	c->refused = false;
 	str_clear(&c->problem);
 	if (!more || !page->next || ++c->pages == PAGES_MOST) {
 		c->state = CATALOGUE_DONE;
@@ -67,19 +65,25 @@ static void take_page(struct catalogue *c, const struct page *page)
 	str_add_text(&c->cursor, page->next);
 }
 
+/* A cursor may have run out: what is refused is asked for again from the first page on. */
+static void begin_anew(struct catalogue *c)
+{
+	str_clear(&c->cursor);
+	c->pages = 0;
+}
+
+/* A refusal passes, too: whoever is in between may say what it likes. */
 static void take_failure(struct catalogue *c, const struct page *page)
 {
-	struct verdict v = { .scope = page->scope,
+	c->refused = page->scope == SCOPE_ISSUANCE;
+	struct verdict v = { .scope = c->refused ? SCOPE_ACCOUNT_WAIT : page->scope,
 			     .reason = page->reason,
 			     .wait_ms = page->wait_ms };
 
 	str_clear(&c->problem);
 	str_add_text(&c->problem, page->reason);
-	c->refusals = page->scope == SCOPE_ISSUANCE ? c->refusals + 1 : 0;
-	if (c->refusals == REFUSALS_SURE)
-		c->state = CATALOGUE_REFUSED;
-	else if (c->refusals)
-		v.scope = SCOPE_ACCOUNT_WAIT;
+	if (c->refused)
+		begin_anew(c);
 	lane_judge(c->lane, &v);
 }
 
@@ -130,6 +134,11 @@ bool catalogue_is_asking(const struct catalogue *c)
 const char *catalogue_problem(const struct catalogue *c)
 {
 	return str_text(&c->problem);
+}
+
+bool catalogue_is_refused(const struct catalogue *c)
+{
+	return c->refused;
 }
 
 int64_t catalogue_wake_ms(const struct catalogue *c)

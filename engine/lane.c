@@ -188,8 +188,10 @@ void lane_report(const struct lane *lane, struct account_report *out)
 {
 	int64_t now = lane->world->mono_ms(lane->world->ctx);
 
+	out->reason = restored_refusal(lane->restored);
 	out->health = restored_is_known(lane->restored) ? ACCOUNT_RESTORED
 		      : !lane->service || lane->stopped ? ACCOUNT_STOPPED
+		      : out->reason			? ACCOUNT_UNSURE
 		      : lane->failures			? ACCOUNT_WAITING
 							: ACCOUNT_FINE;
 	out->failures = lane->failures;

@@ -405,7 +405,6 @@ static enum rc walk(struct reconcile *r, struct err *err)
 		break;
 	case CATALOGUE_DONE:
 		return RC_OK;
-	case CATALOGUE_REFUSED:
 	case CATALOGUE_STOPPED:
 		break;
 	}

@@ -6,7 +6,7 @@
 #include "engine/source.h"
 
 const char *const account_health_names[ACCOUNT_HEALTHS] = { "fine", "waiting", "stopped",
-							    "restored" };
+							    "restored", "unsure" };
 
 void report_begin(struct engine_report *out, const struct table *table, struct arena *memory)
 {

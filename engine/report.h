@@ -21,6 +21,7 @@ enum account_health {
 	ACCOUNT_WAITING,  /* failing now, tries again by itself */
 	ACCOUNT_STOPPED,  /* until a reload, a restart or another secret */
 	ACCOUNT_RESTORED, /* the state is older than the service: until a reconcile */
+	ACCOUNT_UNSURE,	  /* whether it is older is not told: nothing is issued until it is */
 	ACCOUNT_HEALTHS
 };
 
@@ -38,6 +39,8 @@ struct budget_report {
 struct account_report {
 	const char *name, *type; /* lent by the table */
 	enum account_health health;
+	const char *
+		reason; /* why it is unsure, for people; lent until the next step. NULL: it is not */
 	int64_t failures; /* in a row */
 	int64_t waits_ms; /* before it is asked again; 0: it does not wait */
 	struct calls calls;

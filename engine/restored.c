@@ -24,10 +24,10 @@ struct restored {
 	int64_t reach_ms; /* so far back pages are walked: since_ms, or what waits to be issued */
 	struct map group; /* as restored_groups has them, once one was asked for */
 	bool has_groups;
-	int64_t offset_ms; /* wall clock less monotonic, when it was last asked */
-	size_t suspects;
-	struct str first; /* the newest suspect's id */
-	bool told; /* that it could not be asked yet */
+	int64_t offset_ms;  /* wall clock less monotonic, when it was last asked */
+	struct map suspect; /* ids: a walk that begins anew shows them again. No value is NULL */
+	struct str first;   /* the newest suspect's id */
+	bool told;	    /* that it could not be asked yet */
 };
 
 static struct db *db_of(const struct restored *r)
@@ -40,6 +40,7 @@ struct restored *restored_new(struct lane *lane)
 	struct restored *r = mem_alloc(sizeof(*r));
 
 	r->lane = lane;
+	map_init(&r->suspect);
 	str_init(&r->first, LIMIT_ID_BYTES);
 	return r;
 }
@@ -51,7 +52,7 @@ static void forget_catalogue(struct restored *r)
 	if (r->has_groups)
 		map_release(&r->group);
 	r->has_groups = false;
-	r->suspects = 0;
+	map_release(&r->suspect);
 	str_clear(&r->first);
 }
 
@@ -382,20 +383,44 @@ static bool take_page(void *arg, const struct page *page)
 		newer |= page->credential[i].created_ms > r->reach_ms;
 		if (!is_suspect(r, &page->credential[i]))
 			continue;
-		if (r->suspects++ == 0)
+		if (!r->suspect.count)
 			str_add_text(&r->first, page->credential[i].id);
+		map_put(&r->suspect, slice_of(page->credential[i].id), r);
 	}
 	return newer;
 }
 
 /* ---- what came of it ------------------------------------------------------------- */
 
-void restored_say(const struct restored *r)
+/* Why it could not be asked until now; NULL: nothing failed, or the account is stopped. */
+static const char *problem_of(const struct restored *r)
+{
+	const char *problem = r->catalogue ? catalogue_problem(r->catalogue) : "";
+
+	return *problem && !r->lane->stopped ? problem : NULL;
+}
+
+const char *restored_refusal(const struct restored *r)
+{
+	return r->catalogue && catalogue_is_refused(r->catalogue) ? problem_of(r) : NULL;
+}
+
+/* Until it is answered nothing is issued: somebody may wonder why. */
+static void say_problem(const struct restored *r)
+{
+	const char *problem = problem_of(r);
+
+	if (problem)
+		log_line(
+			r->lane->world->log, LOG_WARN,
+			"nothing is issued until it is known whether the state is older than what was issued",
+			"account", r->lane->name, "reason", problem, NULL);
+}
+
+static void say_restored(const struct restored *r)
 {
 	struct arena memory;
 
-	if (r->state != RESTORED)
-		return;
 	arena_init(&memory);
 	struct query *q = db_select(db_of(r), "SELECT restored FROM action WHERE account = ?1", "t",
 				    r->lane->name);
@@ -410,12 +435,20 @@ void restored_say(const struct restored *r)
 	arena_release(&memory);
 }
 
+void restored_say(const struct restored *r)
+{
+	if (r->state == RESTORED)
+		say_restored(r);
+	else
+		say_problem(r);
+}
+
 static enum rc set_restored(struct restored *r, struct err *err)
 {
 	char since[CLOCK_TEXT], why[LIMIT_ERROR_BYTES], n[24];
 	struct db *db = db_of(r);
 
-	snprintf(n, sizeof(n), "%zu", r->suspects);
+	snprintf(n, sizeof(n), "%zu", r->suspect.count);
 	snprintf(why, sizeof(why),
 		 "%s made after %s, the state's last sign of life, held by no issuance; first %s",
 		 n, clock_format(r->since_ms, since), str_text(&r->first));
@@ -446,11 +479,7 @@ static enum rc set_clear(struct restored *r, struct err *err)
 
 static enum rc end_asking(struct restored *r, struct err *err)
 {
-	if (catalogue_state(r->catalogue) == CATALOGUE_REFUSED)
-		log_line(r->lane->world->log, LOG_WARN,
-			 "whether the state is older than what was issued could not be checked",
-			 "account", r->lane->name, "reason", catalogue_problem(r->catalogue), NULL);
-	enum rc rc = r->suspects ? set_restored(r, err) : set_clear(r, err);
+	enum rc rc = r->suspect.count ? set_restored(r, err) : set_clear(r, err);
 	forget_catalogue(r);
 	return rc;
 }
@@ -507,18 +536,22 @@ static void look_for_gap(struct restored *r)
 		r->offset_ms = offset;
 }
 
-/* Until it is answered nothing is issued: somebody may wonder why. */
+/* Once; then whoever keeps house says it again. */
 static void tell_problem(struct restored *r)
 {
-	const char *problem = catalogue_problem(r->catalogue);
-
-	if (r->told || !*problem)
+	if (r->told || !problem_of(r))
 		return;
-	log_line(
-		r->lane->world->log, LOG_WARN,
-		"nothing is issued until it is known whether the state is older than what was issued",
-		"account", r->lane->name, "reason", problem, NULL);
+	say_problem(r);
 	r->told = true;
+}
+
+/* A new state asks for the sake of the clock: a refusal tells that, too. */
+static bool has_its_answer(const struct restored *r)
+{
+	bool is_new = r->since_ms == INT64_MAX;
+
+	return catalogue_state(r->catalogue) == CATALOGUE_DONE ||
+	       (is_new && lane_knows_service_ms(r->lane));
 }
 
 enum rc restored_step(struct restored *r, bool *clear, struct err *err)
@@ -529,11 +562,11 @@ enum rc restored_step(struct restored *r, bool *clear, struct err *err)
 	if (r->state == NOT_ASKED)
 		rc = begin_asking(r, err);
 	if (rc == RC_OK && r->state == ASKING) {
-		catalogue_step(r->catalogue);
 		tell_problem(r);
-		enum catalogue_state state = catalogue_state(r->catalogue);
-		if (state == CATALOGUE_DONE || state == CATALOGUE_REFUSED)
+		if (has_its_answer(r))
 			rc = end_asking(r, err);
+		else
+			catalogue_step(r->catalogue);
 	}
 	*clear = rc == RC_OK && r->state == CLEAR;
 	return rc;

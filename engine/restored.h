@@ -19,11 +19,14 @@
  * The state does not know of what a create under way makes, until it has ended: the sign of life is
  * not later than that. An account that was given another name has none; then that of the others counts.
  *
+ * No end of the question but pages tells anything: it is asked until they come, and a refusal is of whoever is in
+ * between, as likely as not. Nothing is issued meanwhile, which is said, with the reason.
+ *
  * A state without a sign of life is new, or was lost. Nothing from before the
  * activation of a rule is issued, so there is nothing to fear but where a
  * `since:` reaches back: then the earliest one stands for the sign of life. Its
  * first sign of life is by the service's clock, too: where nothing has told that
- * yet, it asks.
+ * yet, it asks, and any answer will do.
  */
 #ifndef ENGINE_RESTORED_H
 #define ENGINE_RESTORED_H
@@ -71,6 +74,8 @@ int64_t restored_count_write(struct db *db);
  */
 void restored_look_at_mark(struct db *db, const struct table *table);
 
+/* How the question was refused last, while it is asked again; lent until the next step. NULL: it was not. */
+const char *restored_refusal(const struct restored *r);
 /* Says again what stands in the way, where something does. */
 void restored_say(const struct restored *r);
 

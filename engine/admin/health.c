@@ -64,6 +64,22 @@ static void add_account(const struct account_report *a, struct str *out)
 	str_addf(out, ":\"%s\"", account_health_names[a->health]);
 }
 
+/* Of those that do not work and have one. */
+static void add_reasons(const struct engine_report *r, struct str *out)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < r->accounts; i++) {
+		if (!r->account[i].reason)
+			continue;
+		str_add_text(out, comma);
+		str_add_json(out, slice_of(r->account[i].name));
+		str_add_char(out, ':');
+		str_add_json(out, slice_of(r->account[i].reason));
+		comma = ",";
+	}
+}
+
 int64_t view_clock_ms(const struct engine_report *r)
 {
 	int64_t most = 0;
@@ -101,6 +117,8 @@ int view_ready(const struct admin_view *v, struct str *out)
 		str_add_text(out, i ? "," : "");
 		add_account(&r->account[i], out);
 	}
+	str_add_text(out, "},\"reasons\":{");
+	add_reasons(r, out);
 	str_addf(out, "},\"clock_ms\":%lld,\"unfit\":", (long long)view_clock_ms(r));
 	if (unfit)
 		str_add_json(out, slice_of(unfit));

@@ -61,6 +61,8 @@ static void add_account(const struct admin_view *v, const struct account_report 
 		 (long long)a->waits_ms);
 	str_addf(out, ",\"news\":%lld,\"pending\":%lld", (long long)view_count_news(v, a->name),
 		 (long long)view_count_pending(v, a->name));
+	if (a->reason)
+		add_text(out, "reason", a->reason);
 	if (a->clock_known)
 		str_addf(out, ",\"clock_ms\":%lld", (long long)a->clock_ms);
 	add_calls(out, a);

@@ -45,7 +45,7 @@ static void add_verdict(const struct admin_view *v, int64_t parked, struct str *
 
 	for (size_t i = 0; i < v->report.accounts; i++) {
 		enum account_health h = v->report.account[i].health;
-		stopped += h == ACCOUNT_STOPPED || h == ACCOUNT_RESTORED;
+		stopped += h == ACCOUNT_STOPPED || h == ACCOUNT_RESTORED || h == ACCOUNT_UNSURE;
 		failing += h == ACCOUNT_WAITING;
 	}
 	bool wrong = skew_is_seen(view_clock_ms(&v->report));
@@ -155,6 +155,9 @@ static const char *health_means(enum account_health h)
 		[ACCOUNT_RESTORED] =
 			"The state is older than what was issued, so nothing is. <b>Next:</b> stop the "
 			"daemon, then <kbd>hs2cert reconcile --dry-run</kbd>",
+		[ACCOUNT_UNSURE] =
+			"Its newest credentials are not shown, so nobody knows whether the state is older than "
+			"what was issued, and nothing is. It asks again by itself. <b>Next:</b> see to the reason",
 	};
 
 	return means[h];
@@ -211,6 +214,11 @@ static void add_account(const struct admin_view *v, const struct account_report 
 	html_raw(out, "</h3>");
 	if (means)
 		html_rawf(out, "<p>%s</p>", means);
+	if (a->reason) {
+		html_raw(out, "<p>");
+		html_text(out, slice_of(a->reason));
+		html_raw(out, "</p>");
+	}
 	if (skew_is_seen(a->clock_ms))
 		html_rawf(out,
 			  "<p>This machine's clock is wrong: %s. <b>Next:</b> set it, best by NTP; "

@@ -66,16 +66,15 @@ static void take_page(const struct action *a, const char *cursor, const struct j
 	out->next = next.len ? arena_text(memory, next) : NULL;
 }
 
-/* 402, 408, 429 and 5xx pass, or somebody does something about them; other refusals are of the request itself. */
+/* No answer, 408, 429 and 5xx pass by themselves; whatever else is no page is there to stay, maybe. */
 static enum verdict_scope scope_of(const struct http_response *r)
 {
 	int status = r->outcome == HTTP_ANSWER ? r->status : 0;
 
 	if (status == 401 || status == 403)
 		return SCOPE_ACCOUNT_STOP;
-	return status >= 400 && status <= 499 && status != 402 && status != 408 && status != 429
-		       ? SCOPE_ISSUANCE
-		       : SCOPE_ACCOUNT_WAIT;
+	return status == 0 || status == 408 || status == 429 || status >= 500 ? SCOPE_ACCOUNT_WAIT
+									      : SCOPE_ISSUANCE;
 }
 
 void list_page(struct action *a, const char *cursor, const struct http_response *r,

@@ -181,6 +181,7 @@ static void tell_reload(struct telling *t, const struct json *reload)
 static void tell_health(struct telling *t, const struct json *a)
 {
 	const struct json *budgets = json_get(a, "budgets");
+	struct slice reason = json_get_slice(a, "reason");
 	int64_t wait_ms = json_int(json_get(a, "again_in_ms"), 0);
 	int64_t clock_ms = json_int(json_get(a, "clock_ms"), 0);
 	char span[CLOCK_TEXT], clock[SKEW_TEXT];
@@ -190,6 +191,10 @@ static void tell_health(struct telling *t, const struct json *a)
 	str_addf(&t->out, ": %.*s", SLICE_FMT(json_get_slice(a, "health")));
 	if (wait_ms)
 		str_addf(&t->out, ", again in %s", say_span(wait_ms + 999, span));
+	if (reason.len) {
+		str_add_text(&t->out, ", ");
+		str_add_shown(&t->out, reason);
+	}
 	if (skew_is_seen(clock_ms))
 		str_addf(&t->out, ", clock: %s", skew_say(clock_ms, clock));
 	for (size_t i = 0; i < json_count(budgets); i++) {
@@ -374,6 +379,22 @@ static void tell_quiet(struct telling *t)
 
 /* ---- whether it can do its work ------------------------------------------------------- */
 
+static void add_unsure(struct telling *t, const struct json *reasons)
+{
+	struct slice name;
+	const struct json *reason;
+
+	for (struct json_each e = json_each(reasons); json_next(&e, &name, &reason);) {
+		str_add_text(&t->out, "not ready: account '");
+		str_add_shown(&t->out, name);
+		str_add_text(
+			&t->out,
+			"' is unsure: it issues nothing until its newest credentials can be read: ");
+		str_add_shown(&t->out, json_slice(reason));
+		str_add_char(&t->out, '\n');
+	}
+}
+
 /* Why not, as the daemon answers it; each after what it is. */
 static void add_reasons(struct telling *t, const struct json *answer)
 {
@@ -400,6 +421,7 @@ static void add_reasons(struct telling *t, const struct json *answer)
 				 ? ": stop the daemon, run 'hs2cert reconcile', start it again"
 				 : "");
 	}
+	add_unsure(t, json_get(answer, "reasons"));
 }
 
 /* For what watches over the daemon from beside it. */

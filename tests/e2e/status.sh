@@ -68,6 +68,23 @@ wait "$daemon" 2>/dev/null
 check 'a socket that was left: 3' status 3 "$program" status --ready
 check 'is told in our words' grep -qx "hs2cert status: no daemon: nobody listens at 'hs2cert.db.sock'" err
 
+# ---- an account of which nobody knows whether it is restored
+act fault '{"call":"search-credentials","fault":"status","status":"402","times":"1000"}'
+: >log
+start_daemon
+check 'a daemon that cannot ask' soon grep -q 'nothing is issued until it is known .*reason="402 ' log
+check 'is not ready: 1' status 1 "$program" status --ready
+check 'and why' grep -q "^not ready: account 'certifier' is unsure: it issues nothing until its newest credentials can be read: 402 " out
+check 'as JSON' sh -c "'$program' status --ready --json | grep -q '\"certifier\":\"unsure\".*\"reasons\":{\"certifier\":\"402 '"
+check 'status' status 0 "$program" status
+check 'says so, too' grep -q '^account  *certifier: unsure, .*402 ' out
+kill -TERM "$daemon"
+wait "$daemon"
+act set '{"contact":101,"property":"membership_tier","value":"Gold"}'
+check 'a pass that owes: 1' status 1 "$program" run --once
+check 'it has not issued it' state_is other planned 1
+act faults-clear '{}'
+
 # ---- an account that is restored
 printf '1\n%020d\n' 999 >hs2cert.db.lock
 cp rules.kept rules.d/10-rules.yaml

@@ -96,8 +96,7 @@ static void take_member(const struct node *m, struct json *recipient, struct jso
 		json_set_slice(recipient, m->key->text, m->text);
 }
 
-/* Somebody does it in the service's own pages, or by another program. */
-enum rc backup_issue_by_hand(struct life *l, const struct node *what, struct err *err)
+static enum rc issue_one(struct life *l, const struct node *what, struct err *err)
 {
 	struct json *body = json_new_object(), *recipient = json_new_object();
 	struct json *custom = json_new_object();
@@ -131,4 +130,18 @@ enum rc backup_issue_by_hand(struct life *l, const struct node *what, struct err
 	str_release(&text);
 	json_free(body);
 	return good ? RC_OK : RC_INVALID;
+}
+
+/* Somebody does it in the service's own pages, which have no rate limit, or by another program. */
+enum rc backup_issue_by_hand(struct life *l, const struct node *what, struct err *err)
+{
+	int64_t times = node_get(what, "times") ? node_number(what, "times") : 1;
+	bool *limits = &sandbox_options(l->sandbox)->rate_limits, were = *limits;
+	enum rc rc = RC_OK;
+
+	*limits = false;
+	for (int64_t i = 0; rc == RC_OK && i < times; i++)
+		rc = issue_one(l, what, err);
+	*limits = were;
+	return rc;
 }

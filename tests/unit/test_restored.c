@@ -1,6 +1,9 @@
 /* Whether a state is older than its service: what is asked, what each end of it means, and what stays still. */
 #include "engine/action.h"
+#include "engine/lane.h"
 #include "tests/unit/boxed.h"
+
+#include <stdlib.h>
 
 #define PAGE(rows, next) "{\"data\":[" rows "],\"pagination\":{\"next\":" next "}}"
 #define ROW(id, status)                                                                            \
@@ -32,6 +35,16 @@ static bool is_restored(void)
 {
 	return db_exists(db, "SELECT 1 FROM action WHERE account = 'c' AND restored IS NOT NULL",
 			 "");
+}
+
+/* Of the account, whose health is that. */
+static const char *account_reason(enum account_health health)
+{
+	struct account_report report = { 0 };
+
+	lane_report(outbox_lane(box, "c"), &report);
+	assert_int_equal(report.health, health);
+	return report.reason;
 }
 
 static void add_stray(void)
@@ -234,13 +247,6 @@ static void what_cannot_be_asked_now_is_asked_again(void **state)
 		{ HTTP_ANSWER, 500, "" },	{ HTTP_ANSWER, 408, "" },
 		{ HTTP_ANSWER, 429, "" },	{ HTTP_ANSWER, 200, "" },
 		{ HTTP_ANSWER, 200, "<html>" }, { HTTP_ANSWER, 200, "{\"data\":{}}" },
-		/* A plan is paid for; and a 404 that is not said again is of something in between. */
-		{ HTTP_ANSWER, 402, "" },	{ HTTP_ANSWER, 402, "" },
-		{ HTTP_ANSWER, 404, "" },	{ HTTP_ANSWER, 404, "" },
-		{ HTTP_ANSWER, 404, "" },	{ HTTP_ANSWER, 404, "" },
-		{ HTTP_ANSWER, 500, "" },	{ HTTP_ANSWER, 404, "" },
-		{ HTTP_ANSWER, 402, "" },	{ HTTP_ANSWER, 402, "" },
-		{ HTTP_ANSWER, 402, "" },
 	};
 	int64_t id = start();
 
@@ -280,24 +286,108 @@ static void a_wait_that_is_asked_for_is_kept(void **state)
 	assert_int_equal(flights, 1);
 }
 
-/* A service that does not take the search at all, as it says five times: then there is nothing to go by. */
-static void a_refused_search_holds_nothing_back(void **state)
+/* However often, and whatever is in between: of those who would be mailed again nobody knows. */
+static void a_refusal_never_clears(void **state)
 {
-	static const int statuses[] = { 400, 404, 422 };
+	static const struct {
+		int status;
+		const char *reason;
+	} rows[] = { { 400, "400" }, { 402, "402" }, { 404, "404" }, { 422, "422" } };
+	int64_t id = start();
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++) {
+		answer("/search", rows[i / 10].status, "");
+		assert_string_equal(account_reason(ACCOUNT_UNSURE), rows[i / 10].reason);
+		now_ms = outbox_wake_ms(box);
+		step();
+		assert_state(id, "planned");
+	}
+	answer("/search", 200, PAGE("", "null"));
+	assert_null(account_reason(ACCOUNT_FINE));
+	step();
+	assert_state(id, "creating");
+}
+
+/* Nothing is issued for hours: so it is said for hours. */
+static void what_cannot_be_asked_is_said_again(void **state)
+{
+	char *text;
+	size_t len;
+	const struct log log = {
+		open_memstream(&text, &len), LOG_WARN, false, false, clock_of, NULL
+	};
+	int said = 0;
+
+	(void)state;
+	(void)start();
+	world.log = &log;
+	(void)outbox_is_restored(box, true);
+	for (int i = 0; i < 3; i++) {
+		answer("/search", 404, "");
+		now_ms = outbox_wake_ms(box);
+		step();
+	}
+	assert_false(outbox_is_restored(box, true));
+	answer("/search", 200, PAGE("", "null"));
+	step();
+	(void)outbox_is_restored(box, true);
+	world.log = &silent;
+	assert_int_equal(fclose(log.out), 0);
+	for (const char *at = text; (at = strstr(at, "nothing is issued until")); at++)
+		said++;
+	assert_int_equal(said, 2);
+	assert_non_null(strstr(text, "reason=404"));
+	free(text);
+}
+
+/* It has nothing to fear, and asks for the clock, which a refusal tells, too. */
+static void a_new_state_goes_on_at_any_answer(void **state)
+{
+	static const int statuses[] = { 400, 402, 404, 503 };
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		begin_anew(state);
-		int64_t id = start();
-		for (int n = 1; n <= 5; n++) {
-			assert_state(id, "planned");
-			answer("/search", statuses[i], "");
-			now_ms = n < 5 ? outbox_wake_ms(box) : now_ms;
+		int64_t id = plan("c", "1");
+		load(one_account);
+		step();
+		end_flight("/groups", HTTP_UNKNOWN, 0, "");
+		step();
+		end_flight("/search", HTTP_UNKNOWN, 0, "");
+		now_ms = outbox_wake_ms(box);
+		step();
+		assert_state(id, "planned");
+		answer("/search", statuses[i], "");
+		now_ms = outbox_wake_ms(box);
+		step();
+		assert_int_equal(find("/search"), FLIGHTS);
+		assert_state(id, "creating");
+	}
+}
+
+/* A cursor that has run out: what the first page showed is shown again, and counted once. */
+static void a_cursor_that_is_refused_begins_at_the_first_page(void **state)
+{
+	(void)start();
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_null(
+			memmem(flight[0].request->body.ptr, flight[0].request->body.len, "two", 3));
+		answer("/search", 200,
+		       PAGE(ROW("01hz2f0c9ryvzajg20jqh9taac", "issued"), "\"two\""));
+		step();
+		assert_non_null(
+			memmem(flight[0].request->body.ptr, flight[0].request->body.len, "two", 3));
+		if (i == 0) {
+			answer("/search", 400, "");
+			now_ms = outbox_wake_ms(box);
 			step();
 		}
-		assert_false(is_restored());
-		assert_state(id, "creating");
-		assert_int_equal(find("/search"), FLIGHTS);
 	}
+	answer("/search", 200, PAGE("", "null"));
+	step();
+	assert_true(db_exists(db, "SELECT 1 FROM action WHERE restored LIKE '1 made after %'", ""));
 }
 
 /* A wrong token stops the account; with another one it is asked anew. */
@@ -369,7 +459,10 @@ int main(void)
 		boxed(a_sign_of_life_is_no_later_than_a_create),
 		boxed(what_cannot_be_asked_now_is_asked_again),
 		boxed(a_wait_that_is_asked_for_is_kept),
-		boxed(a_refused_search_holds_nothing_back),
+		boxed(a_refusal_never_clears),
+		boxed(what_cannot_be_asked_is_said_again),
+		boxed(a_new_state_goes_on_at_any_answer),
+		boxed(a_cursor_that_is_refused_begins_at_the_first_page),
 		boxed(a_stopped_account_asks_anew),
 		boxed(older_pages_are_not_asked_for),
 		boxed(a_reload_while_it_is_asked_asks_anew),
