@@ -157,14 +157,14 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	       " SELECT ?2, contact, at_ms, value FROM decided WHERE watch = ?1",
 	       "ii", old, id);
 	/*
-	 * Joins are carried over; bursts are cut anew from the history, so those contacts are
-	 * looked at.
+	 * All that waits is carried over, and those contacts are looked at. A look cuts bursts anew from the history; one
+	 * that finds its contact merged or deleted has them as they were known.
 	 */
 	db_run(s->db,
 	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, came, scan)"
 	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen, came, scan FROM pending"
-	       " WHERE watch = ?1 AND (frozen <> 0 OR ?4 <> 0)",
-	       "iiii", old, id, rule->settle_ms, (int64_t)(rule->event == EVENT_LIST_ADDED));
+	       " WHERE watch = ?1",
+	       "iii", old, id, rule->settle_ms);
 	db_run(s->db,
 	       "INSERT INTO news (account, contact, modified_ms, came)"
 	       " SELECT DISTINCT account, contact, 0, ?2 FROM pending WHERE watch = ?1"

@@ -137,7 +137,7 @@ static void off_or_absent_and_back(void **state)
 	assert_int_equal(watch_of(on, NOW + 4, "a").loaded_ms, NOW + 4);
 }
 
-static void an_edited_settle_inherits_what_was_decided(void **state)
+static void an_edited_settle_inherits_what_was_decided_and_what_waits(void **state)
 {
 	struct watch first = watch_of(RULE("a", CHANGED("tier", "")), NOW, "a");
 
@@ -152,6 +152,11 @@ static void an_edited_settle_inherits_what_was_decided(void **state)
 	assert_true(db_exists(
 		db, "SELECT 1 FROM decided WHERE watch = ?1 AND contact = '1' AND at_ms = 7", "i",
 		second.id));
+	const struct pending *waits = pending("2", 1);
+	assert_int_equal(waits->watch, second.id);
+	assert_int_equal(waits->due_ms, NOW + 5 * MS_MINUTE);
+	assert_true(slice_is(waits->to, "y"));
+	assert_false(waits->frozen);
 	assert_string_equal(take(NOW, 9, 1)->contact, "2"); /* its burst is cut anew */
 }
 
@@ -528,7 +533,7 @@ int main(void)
 		stored(alike_rules_share_a_watch),
 		stored(another_trigger_is_another_activation),
 		stored(off_or_absent_and_back),
-		stored(an_edited_settle_inherits_what_was_decided),
+		stored(an_edited_settle_inherits_what_was_decided_and_what_waits),
 		stored(rules_that_were_edited_alike_share_the_heir),
 		stored(since_of_a_list_needs_no_walk),
 		stored(starts_that_are_known_stay),
