@@ -484,16 +484,20 @@ static void forget_bursts(struct deciding *g)
 
 /* ---- joins, and bursts as they were known before a merge or a deletion -- */
 
-/* What is named by its id may be known by its name only, of another rule, whose scans serve both. */
-static void name_list(struct deciding *g, struct happening *h)
+/*
+ * `joined` is the id of the list that was joined, whichever its name leads to by now; empty: it is not known. What is
+ * named by its id may be known by its name only, of another rule, whose scans serve both.
+ */
+static void name_list(struct deciding *g, struct happening *h, struct slice joined)
 {
 	struct query *q = db_select(
 		g->d->db,
-		"SELECT list_id, name FROM list WHERE account = ?1 AND ((target = ?2 AND by_name = ?3)"
-		" OR (list_id = ?2 AND ?3 = 0)) ORDER BY by_name <> ?3 LIMIT 1",
-		"tti", g->account, h->watch->target, (int64_t)h->watch->target_is_name);
+		"SELECT list_id, name FROM list WHERE account = ?1 AND ((target = ?2 AND by_name = ?3"
+		" AND ?4 IN ('', list_id)) OR (list_id = ?2 AND ?3 = 0)) ORDER BY by_name <> ?3 LIMIT 1",
+		"ttis", g->account, h->watch->target, (int64_t)h->watch->target_is_name, joined);
 
-	h->list_id = h->list_name = h->watch->target;
+	h->list_name = h->watch->target;
+	h->list_id = joined.len ? arena_text(g->memory, joined) : h->watch->target;
 	if (query_next(q)) {
 		h->list_id = arena_text(g->memory, query_slice(q, 0));
 		h->list_name = arena_text(g->memory, query_slice(q, 1));
@@ -514,7 +518,7 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 	if (!w || p->due_ms > g->began_ms)
 		return;
 	if (w->event == EVENT_LIST_ADDED)
-		name_list(g, &h);
+		name_list(g, &h, p->from);
 	struct join join = { g->c, p, h.list_id, g->merged_ms };
 	if (h.list_id && merge_carried_over(g->d->db, g->account, &join)) {
 		no_event(g, &h, "a merge carried the membership over");

@@ -81,6 +81,7 @@ int64_t inbox_pending_count(struct db *db, const char *account);
 struct pending {
 	int64_t watch;
 	int64_t at_ms, due_ms;
+	/* Of a join: the id of the list that was joined (empty where it was not kept yet), and nothing. */
 	struct slice from, to;
 	bool from_known;
 	bool frozen, moved; /* moved: known under an id that a merge absorbed */

@@ -20,14 +20,16 @@ struct member {
 	int64_t joined_ms;
 };
 
-static void add_join(struct source *s, const struct watch *w, const struct member *m, int64_t scan)
+static void add_join(struct source *s, const struct hub_list *l, const struct watch *w,
+		     const struct member *m)
 {
 	char came[CAME_TEXT];
 	struct pending join = { .watch = w->id,
 				.at_ms = m->joined_ms,
 				.due_ms = m->joined_ms + w->settle_ms,
 				.from_known = true,
-				.scan = scan,
+				.from = str_slice(&l->id),
+				.scan = l->scan,
 				.came = came_text(CAME_LIST, hub_wall_ms(s), came) };
 
 	if (db_exists(s->db,
@@ -43,7 +45,7 @@ void list_take_known(struct source *s, const struct watch *w, struct slice list_
 
 	db_run(s->db,
 	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, came, scan)"
-	       " SELECT ?1, account, contact, joined_ms, joined_ms + ?4, '', '', ?5, scan FROM membership m"
+	       " SELECT ?1, account, contact, joined_ms, joined_ms + ?4, list_id, '', ?5, scan FROM membership m"
 	       " WHERE account = ?2 AND list_id = ?3 AND joined_ms > ?6 AND gone_ms IS NULL"
 	       " AND NOT EXISTS (SELECT 1 FROM decided WHERE watch = ?1 AND contact = m.contact"
 	       " AND at_ms >= m.joined_ms) ON CONFLICT (watch, contact, at_ms) DO NOTHING",
@@ -85,7 +87,7 @@ static void take_member(struct source *s, struct hub_list *l, const struct membe
 		if (m->joined_ms <= w->start_ms || w->building)
 			continue;
 		if (fresh)
-			add_join(s, w, m, l->scan);
+			add_join(s, l, w, m);
 	}
 }
 

@@ -63,7 +63,7 @@ CREATE TABLE pending (
 	contact    TEXT NOT NULL,
 	at_ms      INTEGER NOT NULL,          -- last entry of the burst, or time of joining
 	due_ms     INTEGER NOT NULL,          -- decided from a read that began then or later
-	from_value TEXT,                      -- NULL: not known
+	from_value TEXT,                      -- NULL: not known; of a join its list's id, '' where it was not kept yet
 	to_value   TEXT NOT NULL,
 	-- A merge took its history, so it is decided as it stands here. 1: it was its contact's own; 2: it was known
 	-- under an id that the contact absorbed.

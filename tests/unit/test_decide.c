@@ -411,6 +411,41 @@ static void a_list_is_called_as_another_rule_found_it(void **state)
 	take_down();
 }
 
+/* … whose name leads to another one by now. */
+static void a_join_is_of_the_list_that_was_joined(void **state)
+{
+	static const char *const absorbed[] = { "7" };
+
+	(void)state;
+	put_up("rule: j\ntrigger: { event: list-added, list: Alumni }\n"
+	       "action: { do: issue-credential, group: g, fields: { custom.tier: \"{{ event.list-id }}\" } }\n");
+	changed("email", NOW - MS_DAY, "a@b.org");
+	db_run(db,
+	       "INSERT INTO list (account, target, by_name, list_id, name)"
+	       " VALUES ('hubspot', 'Alumni', 1, '52', 'Alumni')",
+	       "");
+	db_run(db,
+	       "INSERT INTO membership (account, list_id, contact, joined_ms, scan)"
+	       " VALUES ('hubspot', '51', '7', 1, 1)",
+	       "");
+	s.contact.merged = absorbed;
+	s.contact.n_merged = 1;
+	s.contact.created_ms = NOW;
+	wait_for(s.watches.watch[0].id, "1", NOW, "51", "");
+	db_run(db, "UPDATE pending SET scan = 2", ""); /* the first that did not show contact 7 */
+	decide();
+	assert_int_equal(decisions("no-event", "a merge carried the membership over"), 1);
+	wait_for(s.watches.watch[0].id, "1", NOW + 2 * MS_MINUTE, "51", "");
+	wait_for(s.watches.watch[0].id, "1", NOW + 3 * MS_MINUTE, "",
+		 ""); /* as it was before lists were kept */
+	decide();
+	assert_int_equal(issuances("planned"), 2);
+	assert_true(db_exists(
+		db, "SELECT 1 FROM issuance WHERE target = '51' AND fields LIKE '%\"51\"%'", ""));
+	assert_true(db_exists(db, "SELECT 1 FROM issuance WHERE target = '52'", ""));
+	take_down();
+}
+
 static void a_join_that_a_merge_carried_over(void **state)
 {
 	static const char *const absorbed[] = { "7" };
@@ -912,6 +947,7 @@ int main(void)
 		stored(a_trigger_that_was_not_read_waits),
 		stored(joins_fall_due_one_by_one),
 		stored(a_list_is_called_as_another_rule_found_it),
+		stored(a_join_is_of_the_list_that_was_joined),
 		stored(a_join_that_a_merge_carried_over),
 		stored(changes_that_a_merge_hid),
 		stored(a_burst_under_the_absorbed_id_tells_the_kind_of_merge),
