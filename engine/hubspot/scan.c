@@ -165,9 +165,13 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 
 static void scan_begin(struct source *s, struct hub_list *l)
 {
-	l->scan = 1 + db_integer(s->db, 0,
-				 "SELECT max(scan) FROM list WHERE account = ?1 AND list_id = ?2",
-				 "ts", s->name, str_slice(&l->id));
+	/* A number that no row has: one that did not come to its end is in the rows that it saw. */
+	l->scan = 1 +
+		  db_integer(s->db, 0,
+			     "SELECT max(scan) FROM ("
+			     "SELECT scan FROM list WHERE account = ?1 AND list_id = ?2 UNION ALL "
+			     "SELECT scan FROM membership WHERE account = ?1 AND list_id = ?2)",
+			     "ts", s->name, str_slice(&l->id));
 	l->scan_began_ms = hub_wall_ms(s);
 	l->found = 0;
 	str_clear(&l->after);
