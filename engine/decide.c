@@ -302,14 +302,14 @@ static void no_event(struct deciding *g, struct happening *h, const char *reason
 
 /* ---- property changes -------------------------------------------------- */
 
-/* How news of what a watch sees came: what its burst knew of it while it waited, once, and what there is now. */
-static const char *came_of(struct deciding *g, const struct watch *w)
+/* How news of a burst came: what was known of it while it waited, once, and what there is now. */
+static const char *came_of(struct deciding *g, const struct watch *w, int64_t last_ms)
 {
 	const char *before = NULL;
 
 	for (size_t i = 0; i < g->n_pending; i++) {
 		struct pending *p = &g->pending[i];
-		if (p->watch != w->id || p->frozen)
+		if (p->watch != w->id || p->frozen || p->at_ms > last_ms || !p->came)
 			continue;
 		before = p->came;
 		p->came = NULL;
@@ -357,10 +357,12 @@ static bool same_as_before(const struct burst_output *bursts, size_t i)
 	return false;
 }
 
-/* Bursts in order of time: those that are due are decided, the first that is not waits. */
+/* In order of time: what is due is decided, up to a burst that is not, or cannot be now. It and all after it wait. */
 static void decide_bursts(struct deciding *g, const struct watch *w,
 			  const struct burst_output *bursts, const struct entry *entry)
 {
+	bool waits = false;
+
 	for (size_t i = 0; i < bursts->bursts; i++) {
 		const struct burst *b = &bursts->burst[i];
 		struct happening h = { .watch = w,
@@ -376,16 +378,16 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 					.to = b->to,
 					.from_known = b->from_known };
 		if (same_as_before(bursts, i)) {
-			mark_decided(g, w, b->last_ms, b->to);
+			if (!waits)
+				mark_decided(g, w, b->last_ms, b->to);
 			continue;
 		}
-		h.came = came_of(g, w);
-		if (g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h))) {
+		h.came = came_of(g, w, b->last_ms);
+		waits = waits || g->began_ms < wait.due_ms || (b->change && !decide_event(g, &h));
+		if (waits) {
 			wait.came = came_until_now(g, h.came);
 			inbox_wait(g->d->db, g->account, slice_of(g->c->id), &wait);
-			return;
-		}
-		if (!b->change) {
+		} else if (!b->change) {
 			no_event(g, &h, VALUE_CAME_BACK);
 			mark_decided(g, w, b->last_ms, b->to);
 		}

@@ -657,6 +657,58 @@ static void the_same_value_twice_at_one_moment(void **state)
 	take_down();
 }
 
+static void what_comes_after_what_waits_is_kept_too(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED("tier", "  filters: [ { property: score, known: true } ]\n"));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("tier", NOW - 2 * MS_HOUR, "Silver");
+	property("score")->read = false;
+	s.news.came = "p1 ";
+	decide();
+	changed("tier", NOW - MS_HOUR, "Gold");
+	s.news.came = "m7 ";
+	decide();
+	const struct pending *waits = pending("1", 2);
+	assert_true(slice_is(waits[0].to, "Silver"));
+	assert_memory_equal(waits[0].came, "p1 ", 3);
+	assert_int_equal(waits[1].at_ms, NOW - MS_HOUR);
+	assert_int_equal(waits[1].due_ms, NOW - MS_HOUR + MS_MINUTE);
+	assert_true(waits[1].from_known && slice_is(waits[1].from, "Silver"));
+	assert_true(slice_is(waits[1].to, "Gold"));
+	assert_memory_equal(waits[1].came, "m7 ", 3);
+	/* A second look knows of each what the first did. */
+	decide();
+	waits = pending("1", 2);
+	assert_memory_equal(waits[0].came, "p1 ", 3);
+	assert_memory_equal(waits[1].came, "m7 ", 3);
+	s.contact.gone = true;
+	decide();
+	assert_int_equal(decisions("skipped", "contact deleted before the decision"), 2);
+	pending("1", 0);
+	take_down();
+}
+
+static void the_same_value_twice_at_one_moment_that_waits(void **state)
+{
+	(void)state;
+	put_up("rule: a\n" CHANGED(
+		"tier", "  settle: 0s\n  filters: [ { property: score, known: true } ]\n"));
+	changed("email", NOW - MS_DAY, "a@b.org");
+	changed("score", NOW - MS_DAY, "5");
+	changed("tier", NOW, "Gold");
+	changed("tier", NOW, "Silver");
+	changed("tier", NOW, "Gold");
+	property("score")->read = false;
+	decide();
+	assert_false(db_exists(db, "SELECT 1 FROM decided", ""));
+	property("score")->read = true;
+	decide();
+	assert_int_equal(issuances("planned"), 2);
+	pending("1", 0);
+	take_down();
+}
+
 static void contacts_are_decided_in_the_order_of_what_happened(void **state)
 {
 	struct contact three[4];
@@ -958,6 +1010,8 @@ int main(void)
 		stored(a_burst_that_a_merge_froze),
 		stored(a_look_older_than_what_the_search_showed),
 		stored(the_same_value_twice_at_one_moment),
+		stored(the_same_value_twice_at_one_moment_that_waits),
+		stored(what_comes_after_what_waits_is_kept_too),
 		stored(contacts_are_decided_in_the_order_of_what_happened),
 		stored(what_a_merge_set_without_an_entry),
 		stored(what_a_merge_set_and_its_repeat_after_it_was_erased),
