@@ -141,7 +141,10 @@ static bool may_be_older(struct db *db, const struct issuance *is)
 	       merge_may_have_stamped(db, is->source_account, is->contact, is->target, is->at_ms);
 }
 
-/* The oldest with equal fields, else the one that may be it. False: there is neither. */
+/*
+ * The oldest issued one with equal fields, else such a draft, else the one that may be it. A draft yields to one
+ * that was issued to this address or name: `repeat:` lets one of two be issued. False: there is none.
+ */
 static bool find(struct db *db, const struct issuance *is, const struct orphan_look *look,
 		 struct arena *memory, struct orphan *out)
 {
@@ -154,14 +157,14 @@ static bool find(struct db *db, const struct issuance *is, const struct orphan_l
 		" AND (group_id = ?2 OR (draft = 0 AND ?6 <> 0))))"
 		" AND (created_ms >= ?4 OR (suspect <> 0 AND ?7 <> 0)) AND (draft = 0 OR ?5 <> 0) AND NOT EXISTS (SELECT 1 FROM issuance i"
 		" WHERE i.credential = o.credential)"
-		" ORDER BY created_ms, credential",
+		" ORDER BY draft, created_ms, credential",
 		"tttiiii", is->action_account, is->group,
 		lowered(memory, json_get_slice(is->fields, "recipient.email")), is->at_ms - SKEW_MS,
 		(int64_t)look->drafts, (int64_t)alike, (int64_t)may_be_older(db, is));
 
 	while (query_next(q)) {
 		load(q, is, memory, &one);
-		if (one.same) {
+		if (one.same && !(one.draft && found && out->near)) {
 			*out = one;
 			query_end(q);
 			return true;

@@ -1,5 +1,6 @@
 #include "engine/reconcile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "engine/ledger.h"
 #include "engine/orphan.h"
 #include "engine/outbox.h"
+#include "engine/plan.h"
 #include "engine/registry.h"
 #include "engine/restored.h"
 
@@ -32,6 +34,8 @@ struct comparison {
 	bool restored;	  /* the store says so, or what was found does */
 	struct map group; /* ours: of a rule, also of one that was in force, or in the ledger */
 	struct map seen;  /* credential -> &draft_word or &issued_word */
+	struct map
+		beside; /* planned, and another counts for `repeat:` already: each was earned by itself */
 };
 
 struct reconcile {
@@ -83,6 +87,7 @@ static void end_comparison(struct reconcile *r)
 	catalogue_free(r->now.catalogue);
 	map_release(&r->now.group);
 	map_release(&r->now.seen);
+	map_release(&r->now.beside);
 	r->now = (struct comparison){ 0 };
 }
 
@@ -245,6 +250,7 @@ static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct er
 	*now = (struct comparison){ .account = name, .restored = restored_is_set(r->db, name) };
 	map_init(&now->group);
 	map_init(&now->seen);
+	map_init(&now->beside);
 	now->lane = lane;
 	now->oldest_ms = oldest_ms(r, name, wall_ms(r));
 	now->has_since = restored_since(r->db, r->table, account, &now->since_ms);
@@ -254,6 +260,8 @@ static enum rc begin_comparison(struct reconcile *r, uint32_t account, struct er
 					       : r->reach_ms;
 		now->has_since = true;
 	}
+	if (now->has_since) /* what is suspect may be older than all that the state knows */
+		now->oldest_ms = clock_earlier(now->oldest_ms, now->since_ms);
 	note_groups(r, account);
 	now->catalogue = catalogue_new(lane, take_page, r);
 	return RC_OK;
@@ -286,6 +294,7 @@ static void for_each(struct reconcile *r, const char *sql, each_issuance *each)
 	mem_free(id);
 }
 
+/* One that is issued first; drafts only with what may be it, which they yield to. */
 static void offer(struct reconcile *r, struct issuance *is, bool alike, struct arena *memory)
 {
 	static const enum finding_kind kinds[] = {
@@ -294,7 +303,7 @@ static void offer(struct reconcile *r, struct issuance *is, bool alike, struct a
 		[ORPHAN_HELD] = FOUND_HELD,
 	};
 	struct issuance after;
-	struct orphan_look look = { wall_ms(r), .drafts = true, .alike = alike };
+	struct orphan_look look = { wall_ms(r), .drafts = alike, .alike = alike };
 	enum orphan_taken taken = orphan_take(r->db, is, &look, memory, &after);
 
 	if (taken != ORPHAN_NONE)
@@ -331,6 +340,41 @@ static void park_issued(struct reconcile *r, struct issuance *is, struct arena *
 				after.reason);
 }
 
+static const char *repeats(struct reconcile *r, const struct issuance *is)
+{
+	const struct rule *rule = table_rule(r->table, is->rule);
+
+	return rule ? plan_repeats(r->db, rule, is) : NULL;
+}
+
+static struct slice id_of(const struct issuance *is, char text[24])
+{
+	snprintf(text, 24, "%lld", (long long)is->id);
+	return slice_of(text);
+}
+
+static void note_beside(struct reconcile *r, struct issuance *is, struct arena *memory)
+{
+	char id[24];
+
+	(void)memory;
+	if (repeats(r, is))
+		map_put(&r->now.beside, id_of(is, id), r);
+}
+
+/* What was found to be issued may be one that the state knew as refused, and planned this one after it. */
+static void skip_repeat(struct reconcile *r, struct issuance *is, struct arena *memory)
+{
+	struct issuance after = *is;
+	char id[24];
+
+	(void)memory;
+	after.state = STATE_SKIPPED;
+	after.reason = repeats(r, is);
+	if (after.reason && !map_get(&r->now.beside, id_of(is, id)))
+		(void)ledger_update(r->db, is, &after, wall_ms(r), after.reason);
+}
+
 static void report_missed(struct reconcile *r, struct issuance *is, struct arena *memory)
 {
 	(void)memory;
@@ -365,6 +409,8 @@ static void report_orphans(struct reconcile *r)
 #define OF_ACCOUNT "SELECT id FROM issuance WHERE action_account = ?1 AND "
 #define WITHOUT_CREDENTIAL                                                                         \
 	"credential IS NULL AND state IN ('planned', 'creating', 'held', 'refused')"
+#define LEAVES_ANEW "credential IS NULL AND state IN ('planned', 'creating')"
+#define PLANNED "credential IS NULL AND state = 'planned'"
 #define BY_EVENT " ORDER BY at_ms, id"
 
 static enum rc compare(struct reconcile *r, struct err *err)
@@ -373,7 +419,12 @@ static enum rc compare(struct reconcile *r, struct err *err)
 
 	db_begin(r->db, "reconcile");
 	orphan_forget_others(r->db, now->account, now->oldest_ms, now->began_ms);
-	/* What is somebody's for sure is nobody else's perhaps. */
+	for_each(r, OF_ACCOUNT PLANNED BY_EVENT, note_beside);
+	/*
+	 * What is somebody's for sure is nobody else's perhaps. What leaves by itself comes first: one
+	 * that is parked asks again when a person lets it go on.
+	 */
+	for_each(r, OF_ACCOUNT LEAVES_ANEW BY_EVENT, offer_its_own);
 	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_its_own);
 	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_one_alike);
 	if (now->restored)
@@ -383,6 +434,7 @@ static enum rc compare(struct reconcile *r, struct err *err)
 			"credential IS NOT NULL AND (state IN ('issuing', 'held', 'refused') OR (state = 'draft'"
 			" AND do_issue = 1) OR (state = 'issued' AND do_send = 1))" BY_EVENT,
 			park_issued);
+	for_each(r, OF_ACCOUNT PLANNED BY_EVENT, skip_repeat);
 	for_each(r, OF_ACCOUNT "state IN ('planned', 'creating')" BY_EVENT, report_missed);
 	for_each(r,
 		 OF_ACCOUNT "credential IS NOT NULL AND state IN ('draft', 'issued', 'sent',"

@@ -161,14 +161,15 @@ static int64_t beyond(int64_t found, int64_t allowed)
 	return found > allowed ? found - allowed : 0;
 }
 
-/* Held by an issuance, or the reason why one is held, or was until a person dropped it. */
+/* Held by an issuance; or somebody was told: it is why one is held, or was until a person dropped it, or a draft that a reconcile found. */
 static bool is_known(struct life *l, const char *credential)
 {
 	return db_exists(
 		l->sim.world.db,
 		"SELECT 1 FROM issuance WHERE credential = ?1 UNION ALL"
 		" SELECT 1 FROM issuance i JOIN trail t ON t.issuance = i.id WHERE hold = 'restored'"
-		" AND note LIKE '%' || ?1 || '%'",
+		" AND note LIKE '%' || ?1 || '%'"
+		" UNION ALL SELECT 1 FROM orphan WHERE credential = ?1 AND draft <> 0",
 		"t", credential);
 }
 
