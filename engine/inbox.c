@@ -192,14 +192,13 @@ void inbox_wait(struct db *db, const char *account, struct slice contact, const 
 	static const char with_from[] =
 		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan, from_value)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = excluded.from_value, to_value = excluded.to_value, promoted = 0,"
-		" came = excluded.came";
+		" ON CONFLICT (watch, contact, at_ms, to_value) DO UPDATE SET due_ms = excluded.due_ms,"
+		" from_value = excluded.from_value, promoted = 0, came = excluded.came";
 	static const char without_from[] =
 		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-		" ON CONFLICT (watch, contact, at_ms) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = NULL, to_value = excluded.to_value, promoted = 0, came = excluded.came";
+		" ON CONFLICT (watch, contact, at_ms, to_value) DO UPDATE SET due_ms = excluded.due_ms,"
+		" from_value = NULL, promoted = 0, came = excluded.came";
 
 	const char *came = p->came ? p->came : "";
 
@@ -219,7 +218,7 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 	struct query *q = db_select(
 		db,
 		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen, came, scan FROM pending"
-		" WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms",
+		" WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms, to_value",
 		"tt", account, contact);
 
 	while (query_next(q)) {
@@ -246,6 +245,7 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 
 void inbox_forget(struct db *db, const char *contact, const struct pending *p)
 {
-	db_run(db, "DELETE FROM pending WHERE watch = ?1 AND contact = ?2 AND at_ms = ?3", "iti",
-	       p->watch, contact, p->at_ms);
+	db_run(db,
+	       "DELETE FROM pending WHERE watch = ?1 AND contact = ?2 AND at_ms = ?3 AND to_value = ?4",
+	       "itis", p->watch, contact, p->at_ms, p->to);
 }

@@ -91,7 +91,7 @@ struct pending {
 
 /* What waits already keeps its scan. `moved` is merge.c's alone to say. */
 void inbox_wait(struct db *db, const char *account, struct slice contact, const struct pending *p);
-/* All that waits for the contact, by watch and time, in `memory`. */
+/* All that waits for the contact, by watch, time and value, in `memory`. */
 size_t inbox_pending(struct db *db, const char *account, const char *contact, struct arena *memory,
 		     struct pending **out);
 void inbox_forget(struct db *db, const char *contact, const struct pending *p);

@@ -16,13 +16,13 @@ static void take_over_pending(struct db *db, const char *account, const char *ol
 	db_run(db,
 	       "DELETE FROM pending WHERE account = ?1 AND contact = ?3 AND EXISTS"
 	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?2"
-	       " AND p.at_ms = pending.at_ms AND p.scan < pending.scan)",
+	       " AND p.at_ms = pending.at_ms AND p.to_value = pending.to_value AND p.scan < pending.scan)",
 	       "ttt", account, old, id);
 	db_run(db,
 	       "UPDATE pending SET contact = ?3, frozen = 2, promoted = 0"
 	       " WHERE account = ?1 AND contact = ?2 AND NOT EXISTS"
 	       " (SELECT 1 FROM pending p WHERE p.watch = pending.watch AND p.contact = ?3"
-	       " AND p.at_ms = pending.at_ms)",
+	       " AND p.at_ms = pending.at_ms AND p.to_value = pending.to_value)",
 	       "ttt", account, old, id);
 	db_run(db, "DELETE FROM pending WHERE account = ?1 AND contact = ?2", "tt", account, old);
 }

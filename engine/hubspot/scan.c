@@ -48,7 +48,7 @@ void list_take_known(struct source *s, const struct watch *w, struct slice list_
 	       " SELECT ?1, account, contact, joined_ms, joined_ms + ?4, list_id, '', ?5, scan FROM membership m"
 	       " WHERE account = ?2 AND list_id = ?3 AND joined_ms > ?6 AND gone_ms IS NULL"
 	       " AND NOT EXISTS (SELECT 1 FROM decided WHERE watch = ?1 AND contact = m.contact"
-	       " AND at_ms >= m.joined_ms) ON CONFLICT (watch, contact, at_ms) DO NOTHING",
+	       " AND at_ms >= m.joined_ms) ON CONFLICT (watch, contact, at_ms, to_value) DO NOTHING",
 	       "itsiti", w->id, s->name, list_id, w->settle_ms,
 	       came_text(CAME_LIST, hub_wall_ms(s), came), w->start_ms);
 }

@@ -108,12 +108,15 @@ static void the_same_burst_again_is_the_same_row(void **state)
 
 	(void)state;
 	wait_for(watch, "1", NOW, "", "x");
-	wait_for(watch, "1", NOW, NULL, "y");
-	struct pending *list = pending("1", 1);
-	assert_false(list->from_known);
-	assert_true(slice_is(list->to, "y"));
-	wait_for(watch, "1", NOW, "w", "z");
+	wait_for(watch, "1", NOW, NULL, "x");
+	assert_false(pending("1", 1)->from_known);
+	wait_for(watch, "1", NOW, "w", "x");
 	assert_true(slice_is(pending("1", 1)->from, "w"));
+	wait_for(watch, "1", NOW, "w", "a"); /* to another value: another one */
+	struct pending *list = pending("1", 2);
+	assert_true(slice_is(list->to, "a"));
+	inbox_forget(db, "1", list);
+	assert_true(slice_is(pending("1", 1)->to, "x"));
 }
 
 static void what_falls_due_becomes_news(void **state)
@@ -375,6 +378,24 @@ static void a_join_of_both_is_that_which_was_shown_first(void **state)
 	assert_false(is[1].moved);
 }
 
+/* Two changes that one import made of them; what both had in common counts once. */
+static void changes_of_both_at_one_time_are_two(void **state)
+{
+	static const char *const merged[] = { "1", "2" };
+	int64_t watch = add_watch();
+
+	(void)state;
+	wait_for(watch, "1", NOW, "", "Silver");
+	wait_for(watch, "2", NOW, "", "Gold");
+	wait_for(watch, "1", NOW + 1, "Silver", "Bronze");
+	wait_for(watch, "2", NOW + 1, "Gold", "Bronze");
+	(void)note("3", "3", merged, 2);
+	struct pending *is = pending("3", 3);
+	assert_true(slice_is(is[0].to, "Gold"));
+	assert_true(slice_is(is[1].to, "Silver"));
+	assert_true(slice_is(is[2].to, "Bronze"));
+}
+
 /* What came is told to the second, and goes when the look is done with it. */
 static void how_news_came(void **state)
 {
@@ -419,6 +440,7 @@ int main(void)
 		stored(an_active_list_takes_its_time),
 		stored(a_join_from_before_a_merge_is_one),
 		stored(a_join_of_both_is_that_which_was_shown_first),
+		stored(changes_of_both_at_one_time_are_two),
 	};
 	json_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);

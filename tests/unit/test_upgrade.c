@@ -210,6 +210,37 @@ static void what_waits_has_a_scan(void **state)
 	db_close(db);
 }
 
+/* What waits is written anew by the step to version 14, and is what it was. */
+static void what_waits_is_kept(void **state)
+{
+	static const char rows[] =
+		"SELECT group_concat(watch || account || contact || at_ms || due_ms || coalesce(from_value, '?')"
+		" || to_value || frozen || promoted || came || scan, ' ') FROM (SELECT * FROM pending ORDER BY at_ms)";
+	struct db *db;
+	struct err err;
+	struct query *q;
+
+	(void)state;
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	db_run(db,
+	       "INSERT INTO watch (id, account, event, target, settle_ms, loaded_ms)"
+	       " VALUES (1, 'h', 'property-changed', 'tier', 0, 0)",
+	       "");
+	db_run(db,
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, promoted,"
+	       " came, scan) VALUES (1, 'h', '7', 30, 40, NULL, 'a', 2, 1, 'p5', 6), (1, 'h', '8', 31, 41, 'b', '', 0, 0,"
+	       " '', 0)",
+	       "");
+	db_run(db, "UPDATE meta SET value = '13' WHERE key = 'schema'", "");
+	db_close(db);
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	q = db_select(db, rows, "");
+	assert_true(query_next(q));
+	assert_true(slice_is(query_slice(q, 0), "1h73040?a21p56 1h83141b000"));
+	query_end(q);
+	db_close(db);
+}
+
 static void beside_a_daemon_nothing_is_upgraded(void **state)
 {
 	struct db *db;
@@ -230,6 +261,7 @@ int main(void)
 		placed(what_it_held_keeps_its_kind),
 		placed(rule_files_are_kept),
 		placed(what_waits_has_a_scan),
+		placed(what_waits_is_kept),
 		placed(beside_a_daemon_nothing_is_upgraded),
 	};
 
