@@ -149,7 +149,8 @@ struct source {
 	struct walk walk;
 	bool walked; /* a walk was completed since the load */
 
-	size_t looks;	    /* under way */
+	size_t looks; /* under way */
+	size_t look_most; /* contacts of one, where a look at more failed; 0: as many as HubSpot takes */
 	struct call *calls; /* under way */
 	enum rc failed;	    /* the store failed in an answer: said at the next step */
 	struct err why;
@@ -321,6 +322,8 @@ void survey_next(struct survey *v, survey_done *done, void *arg);
 
 /* ---- look.c ------------------------------------------------------------ */
 
+/* Contacts of one look: as many as HubSpot takes, and fewer since one failed. */
+size_t look_most(const struct source *s);
 /* As source_ops.look. */
 void look_start(struct source *s, const char *const *ids, size_t count, look_done *done, void *arg);
 

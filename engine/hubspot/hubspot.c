@@ -261,7 +261,7 @@ static size_t hubspot_can_look(const struct source *s)
 {
 	if (!can_look_soon(s) || call_ready_ms(s, BUDGET_GENERAL) > hub_mono_ms(s))
 		return 0;
-	return history_most(s);
+	return look_most(s);
 }
 
 static int64_t hubspot_creation_window(const struct source *s)

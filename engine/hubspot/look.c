@@ -92,12 +92,28 @@ static bool read_alone(struct source *s, struct look_call *l)
 
 /* ---- the batch ------------------------------------------------------------- */
 
+size_t look_most(const struct source *s)
+{
+	size_t most = history_most(s);
+
+	return s->look_most && s->look_most < most ? s->look_most : most;
+}
+
+/* An answer may be too large, or one contact the reason that there is none: halves tell it from the others. */
+static void note_size(struct source *s, size_t count, bool answered)
+{
+	s->look_most = answered ? s->look_most * 2 : (count + 1) / 2;
+	if (s->look_most >= history_most(s))
+		s->look_most = 0;
+}
+
 static void batch_arrived(struct source *s, void *arg, const struct reply *answer)
 {
 	struct look_call *l = arg;
 	struct contact *contacts = NULL;
 
 	l->look.result = LOOK_AGAIN;
+	note_size(s, l->count, answer);
 	if (answer) {
 		l->look.result = LOOK_DONE;
 		l->look.began_ms = answer->began_ms;

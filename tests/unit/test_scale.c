@@ -223,6 +223,45 @@ static void whoever_changed_while_we_slept_is_met_though_a_search_is_out_of_orde
 		people);
 }
 
+/* Reads of more contacts than `most` end without an answer, and so does each that asks for `bad`. */
+struct too_large {
+	size_t most;
+	const char *bad;
+};
+
+static struct sim_fate cuts_what_is_large(void *ctx, const struct sim_request *request)
+{
+	const struct too_large *t = ctx;
+	size_t asked = 0;
+	bool bad = false;
+	struct err err;
+
+	if (!strstr(request->path, "/batch/read"))
+		return (struct sim_fate){ 0 };
+	struct json *body = json_parse(request->body, &err);
+	const struct json *inputs = json_get(body, "inputs");
+	for (; asked < json_count(inputs); asked++)
+		bad |= slice_is(json_get_slice(json_at(inputs, asked), "id"), t->bad);
+	json_free(body);
+	return (struct sim_fate){ .how = bad || asked > t->most ? SIM_CUT : SIM_GOES };
+}
+
+static void answers_that_are_too_large_are_asked_for_in_parts(void **state)
+{
+	struct too_large t = { 6, "10040" };
+	struct portal *p = *state;
+
+	p->sim.fate = cuts_what_is_large;
+	p->sim.fate_ctx = &t;
+	import(p, 0, 100, "Gold0");
+	run_for(p, MS_HOUR);
+	/* One that is never shown holds up none of the others. */
+	assert_int_equal(sandbox_mail_count(p->sandbox), 99);
+	t.bad = "";
+	run_for(p, MS_HOUR);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 100);
+}
+
 /* Whether credentials were made in the order in which they were planned. */
 static void are_in_order(struct portal *p)
 {
@@ -333,6 +372,7 @@ int main(void)
 						setup_many, teardown),
 		portal(contacts_that_change_at_once_are_found_and_read_by_the_page),
 		portal(whoever_changed_while_we_slept_is_met_though_a_search_is_out_of_order),
+		portal(answers_that_are_too_large_are_asked_for_in_parts),
 		portal(no_statement_walks_through_what_grows),
 		portal(a_backlog_uses_the_rate_and_keeps_its_order),
 	};
