@@ -302,7 +302,10 @@ int64_t list_time(const struct json *list, const char *key);
 
 /* ---- scan.c, for lists.c and probe.c -------------------------------------- */
 
-/* Who is known to have joined since the watch's activation, by scans that served others: those joins are to be decided. */
+/*
+ * Who is known to have joined since the watch's activation, by scans that served others: those joins are to be decided,
+ * also of who has left since.
+ */
 void list_take_known(struct source *s, const struct watch *w, struct slice list_id);
 
 /* ---- lists.c, for surveys, too ------------------------------------------ */

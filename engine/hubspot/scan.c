@@ -46,9 +46,10 @@ void list_take_known(struct source *s, const struct watch *w, struct slice list_
 	db_run(s->db,
 	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, came, scan)"
 	       " SELECT ?1, account, contact, joined_ms, joined_ms + ?4, list_id, '', ?5, scan FROM membership m"
-	       " WHERE account = ?2 AND list_id = ?3 AND joined_ms > ?6 AND gone_ms IS NULL"
-	       " AND NOT EXISTS (SELECT 1 FROM decided WHERE watch = ?1 AND contact = m.contact"
-	       " AND at_ms >= m.joined_ms) ON CONFLICT (watch, contact, at_ms, to_value) DO NOTHING",
+	       " WHERE account = ?2 AND list_id = ?3 AND joined_ms > ?6"
+	       " AND NOT EXISTS (SELECT 1 FROM decided WHERE watch = ?1 AND at_ms >= m.joined_ms AND contact IN"
+	       " (m.contact, (SELECT contact FROM alias WHERE account = m.account AND old = m.contact)))"
+	       " ON CONFLICT (watch, contact, at_ms, to_value) DO NOTHING",
 	       "itsiti", w->id, s->name, list_id, w->settle_ms,
 	       came_text(CAME_LIST, hub_wall_ms(s), came), w->start_ms);
 }
