@@ -445,11 +445,15 @@ void watches_release(struct watches *w)
 	*w = (struct watches){ 0 };
 }
 
-static int64_t start_of(const struct watch *w, const struct first_clock *clock)
+/* `walked_ms`: the walks' cursor, which stands still while a start is not known. Nothing that was walked before counts. */
+static int64_t start_of(const struct watch *w, const struct first_clock *clock, int64_t walked_ms)
 {
+	int64_t told_ms = w->loaded_ms + clock->offset_ms;
+
 	/* Activated by this process: told by how long ago. By an earlier one: only our clock can tell. */
-	return w->mono_ms != MONO_UNKNOWN ? clock->now_ms - (clock->mono_ms - w->mono_ms)
-					  : w->loaded_ms + clock->offset_ms;
+	if (w->mono_ms != MONO_UNKNOWN)
+		return clock->now_ms - (clock->mono_ms - w->mono_ms);
+	return clock_earlier(told_ms < walked_ms ? walked_ms : told_ms, clock->now_ms);
 }
 
 enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
@@ -461,14 +465,17 @@ enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
 		any |= w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX;
 	if (!any)
 		return RC_OK;
+	int64_t walked_ms = db_integer(db, INT64_MIN,
+				       "SELECT cursor_ms FROM source WHERE account = ?1", "t",
+				       w->table->account[source].name);
 	db_begin(db, "start");
 	for (size_t i = 0; i < w->count; i++)
 		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
 			db_run(db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii",
-			       w->watch[i].id, start_of(&w->watch[i], clock));
+			       w->watch[i].id, start_of(&w->watch[i], clock, walked_ms));
 	enum rc rc = db_commit(db, err);
 	for (size_t i = 0; rc == RC_OK && i < w->count; i++)
 		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
-			w->watch[i].start_ms = start_of(&w->watch[i], clock);
+			w->watch[i].start_ms = start_of(&w->watch[i], clock, walked_ms);
 	return rc;
 }

@@ -78,7 +78,8 @@ struct first_clock {
 
 /*
  * The source's clock has become known: fixes the starts that were waiting for
- * it. In its own transaction.
+ * it. In its own transaction. What an earlier process loaded begins when our clock said then, no earlier than
+ * the walks' cursor, which must not move while a start is not known, and no later than now.
  */
 enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
 		      const struct first_clock *clock, struct err *err) MUST_CHECK;

@@ -43,7 +43,7 @@ struct walk {
 	int64_t after_id; /* … from this id on */
 	int64_t began_ms; /* HubSpot's clock when the walk began: the next cursor */
 	bool whole_overlap, sweep, reach; /* what this walk covers */
-	bool blind; /* it is not known yet what time it is there: asks only for that */
+	bool blind; /* it was not known what time it is there, nor when rules begin: asks only for that */
 	int64_t pages;
 };
 

@@ -307,14 +307,16 @@ static enum rc do_reload_broken(struct life *l, const struct node *n, struct err
 	return err_set(err, RC_INVALID, "the broken rules were taken");
 }
 
-/* Our clock is set back by so much; HubSpot's goes on. */
+/* Our clock is set back by so much, or on where a '+' precedes it; HubSpot's goes on. */
 static enum rc do_clock(struct life *l, const struct node *n, struct err *err)
 {
-	int64_t back;
+	bool on = n->text.len && n->text.ptr[0] == '+';
+	struct slice span = { n->text.ptr + on, n->text.len - on };
+	int64_t by;
 
-	if (!clock_parse_duration(n->text, &back))
+	if (!clock_parse_duration(span, &by))
 		return err_set(err, RC_INVALID, "clock takes a duration");
-	l->sim.skew_ms -= back;
+	l->sim.skew_ms += on ? by : -by;
 	return RC_OK;
 }
 

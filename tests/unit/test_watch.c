@@ -329,6 +329,31 @@ static void a_start_that_an_earlier_process_left_open(void **state)
 	done(t, &w);
 }
 
+/* Our clock of then was six hours behind, or ahead. */
+static void a_start_by_a_wrong_clock_is_after_the_last_walk_and_not_to_come(void **state)
+{
+	static const char text[] = RULE("a", CHANGED("tier", ""));
+	const struct first_clock clock = { NOW + MS_HOUR, 0, 5000 };
+	static const int64_t wrong_ms[] = { -6 * MS_HOUR, 6 * MS_HOUR },
+			     start_ms[] = { NOW - MS_MINUTE, NOW + MS_HOUR };
+	struct watches w;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		db_run(db, "DELETE FROM source", "");
+		db_run(db, "DELETE FROM rule", "");
+		db_run(db, "DELETE FROM watch", "");
+		done(sync(text, NOW + wrong_ms[i], &w), &w);
+		db_run(db, "INSERT INTO source (account, cursor_ms) VALUES ('hubspot', ?1)", "i",
+		       NOW - MS_MINUTE);
+		struct table *t = sync(text, NOW + MS_HOUR, &w);
+		assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
+		assert_int_equal(w.watch[0].start_ms, start_ms[i]);
+		done(t, &w);
+	}
+}
+
 static void starts_that_are_known_stay(void **state)
 {
 	static const char two[] =
@@ -544,6 +569,7 @@ int main(void)
 		stored(a_start_goes_by_the_load_that_activated_it),
 		stored(what_waits_is_looked_at_when_its_rule_comes_back),
 		stored(a_start_that_an_earlier_process_left_open),
+		stored(a_start_by_a_wrong_clock_is_after_the_last_walk_and_not_to_come),
 		stored(the_tag_changes_with_property_watches),
 		stored(an_activation_that_is_not_written_is_none),
 		stored(a_load_after_another_is_as_one_at_a_start),
