@@ -230,6 +230,15 @@ static enum rc do_fault(struct life *l, const struct node *map, struct err *err)
 	return rc;
 }
 
+/* What was to fail fails no more. */
+static enum rc do_recover(struct life *l, const struct node *n, struct err *err)
+{
+	(void)n;
+	(void)err;
+	sandbox_faults_clear(l->sandbox);
+	return RC_OK;
+}
+
 static enum rc do_attribute(struct life *l, const struct node *n, struct err *err)
 {
 	struct arena memory;
@@ -315,6 +324,7 @@ const struct step_word portal_words[] = {
 	{ "add-to-list", do_join },
 	{ "remove-from-list", do_leave },
 	{ "merge", do_merge },
+	{ "recover", do_recover },
 	{ "delete", do_delete },
 	{ "restore", do_restore },
 	{ "list-processing", do_processing },
