@@ -173,6 +173,14 @@ static bool to_fits(const struct rule *rule, const struct event_facts *event, co
 	return false;
 }
 
+bool rule_names_change(const struct rule *rule, const struct event_facts *event)
+{
+	const char *ignored;
+
+	return (!rule->n_from || from_fits(rule, event, &ignored)) &&
+	       (rule->n_to ? to_fits(rule, event, &ignored) : event->to.len > 0);
+}
+
 static struct match_step end_of(const struct table *t, const struct rule *rule,
 				enum match_kind kind)
 {

@@ -141,6 +141,14 @@ static bool still_waits(const struct issuance *is, const struct issuance *made)
 	return !is->replan && made->state == STATE_HELD && made->hold == is->hold;
 }
 
+/* With another `from` or `to`, too, it is another rule. What is a draft already goes on all the same. */
+static bool is_its_change(struct replanning *r, const struct issuance *is, const struct rule *rule)
+{
+	struct event_facts event = event_of(r, is, rule);
+
+	return is->event != EVENT_PROPERTY_CHANGED || rule_names_change(rule, &event);
+}
+
 static bool plan_one(struct replanning *r, const struct issuance *is, const struct rule *rule)
 {
 	const struct decide *d = r->d;
@@ -206,7 +214,7 @@ static bool replan_one(struct replanning *r, const struct issuance *is)
 		close(r, is, STATE_SKIPPED, "contact deleted before it was planned");
 		return true;
 	}
-	if (rule)
+	if (rule && is_its_change(r, is, rule))
 		return plan_one(r, is, rule);
 	if (is->replan)
 		close(r, is, STATE_HELD, not_in_force);
