@@ -80,7 +80,7 @@ program() {
 }
 
 long() {
-	run 'every scene, ended at up to 6 durable steps' "$build/tests/scenes/scenes" tests/scenes --ends 6
+	run 'every scene, ended at up to 4 durable steps' "$build/tests/scenes/scenes" tests/scenes --ends 4
 	run editor sh tests/editor/run.sh "$build/hs2cert" build/editor/node_modules
 	run 'kill -9, 100 times' "$build/tests/kill/kill" "$build/hs2cert" 100
 	run 'simulation, 300 seeds' "$build/tests/simulation/simulation" --seeds 300 --jobs 1
