@@ -66,7 +66,7 @@ enum answer rule_match(const struct table *t, const struct rule *rule,
 		       const struct event_facts *event, const struct facts *facts,
 		       struct match_note *note);
 
-/* Whether the rule's from and to, alone, let a change of the property that it watches qualify. */
+/* Whether the rule's from and to, alone, let this event of its trigger qualify; a join has neither. */
 bool rule_names_change(const struct rule *rule, const struct event_facts *event);
 
 /* What rule_match meets on its way through a rule, in the order of the file. */

@@ -170,15 +170,16 @@ static bool to_fits(const struct rule *rule, const struct event_facts *event, co
 	if (rule->n_to)
 		return rule_has_value(rule->to, rule->n_to, event->to);
 	*note = "empty";
-	return false;
+	return event->to.len > 0;
 }
 
 bool rule_names_change(const struct rule *rule, const struct event_facts *event)
 {
 	const char *ignored;
 
-	return (!rule->n_from || from_fits(rule, event, &ignored)) &&
-	       (rule->n_to ? to_fits(rule, event, &ignored) : event->to.len > 0);
+	return rule->event != EVENT_PROPERTY_CHANGED ||
+	       ((!rule->n_from || from_fits(rule, event, &ignored)) &&
+		to_fits(rule, event, &ignored));
 }
 
 static struct match_step end_of(const struct table *t, const struct rule *rule,

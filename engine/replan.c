@@ -141,24 +141,16 @@ static bool still_waits(const struct issuance *is, const struct issuance *made)
 	return !is->replan && made->state == STATE_HELD && made->hold == is->hold;
 }
 
-/* With another `from` or `to`, too, it is another rule. What is a draft already goes on all the same. */
-static bool is_its_change(struct replanning *r, const struct issuance *is, const struct rule *rule)
-{
-	struct event_facts event = event_of(r, is, rule);
-
-	return is->event != EVENT_PROPERTY_CHANGED || rule_names_change(rule, &event);
-}
-
-static bool plan_one(struct replanning *r, const struct issuance *is, const struct rule *rule)
+static bool plan_one(struct replanning *r, const struct issuance *is, const struct rule *rule,
+		     const struct event_facts *event)
 {
 	const struct decide *d = r->d;
-	struct event_facts event = event_of(r, is, rule);
-	struct view then = { r->c, d->ops, d->origin, false, event.as_of_ms, false };
+	struct view then = { r->c, d->ops, d->origin, false, event->as_of_ms, false };
 	struct view now = { r->c, d->ops, d->origin, true, 0, false };
 	struct plan_input in = {
 		.db = d->db,
 		.table = d->table,
-		.event = &event,
+		.event = event,
 		.target = is->target,
 		.contact = r->c->id,
 		.then = &then,
@@ -214,8 +206,10 @@ static bool replan_one(struct replanning *r, const struct issuance *is)
 		close(r, is, STATE_SKIPPED, "contact deleted before it was planned");
 		return true;
 	}
-	if (rule && is_its_change(r, is, rule))
-		return plan_one(r, is, rule);
+	struct event_facts event = rule ? event_of(r, is, rule) : (struct event_facts){ 0 };
+	/* With another `from` or `to`, too, it is another rule. What is a draft already goes on all the same. */
+	if (rule && rule_names_change(rule, &event))
+		return plan_one(r, is, rule, &event);
 	if (is->replan)
 		close(r, is, STATE_HELD, not_in_force);
 	else if (is->expire_ms && r->began_ms >= is->expire_ms)
