@@ -410,6 +410,7 @@ static void report_orphans(struct reconcile *r)
 #define WITHOUT_CREDENTIAL                                                                         \
 	"credential IS NULL AND state IN ('planned', 'creating', 'held', 'refused')"
 #define LEAVES_ANEW "credential IS NULL AND state IN ('planned', 'creating')"
+#define IS_PARKED "credential IS NULL AND state IN ('held', 'refused')"
 #define PLANNED "credential IS NULL AND state = 'planned'"
 #define BY_EVENT " ORDER BY at_ms, id"
 
@@ -425,7 +426,7 @@ static enum rc compare(struct reconcile *r, struct err *err)
 	 * that is parked asks again when a person lets it go on.
 	 */
 	for_each(r, OF_ACCOUNT LEAVES_ANEW BY_EVENT, offer_its_own);
-	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_its_own);
+	for_each(r, OF_ACCOUNT IS_PARKED BY_EVENT, offer_its_own);
 	for_each(r, OF_ACCOUNT WITHOUT_CREDENTIAL BY_EVENT, offer_one_alike);
 	if (now->restored)
 		for_each(

@@ -456,26 +456,36 @@ static int64_t start_of(const struct watch *w, const struct first_clock *clock, 
 	return clock_earlier(told_ms < walked_ms ? walked_ms : told_ms, clock->now_ms);
 }
 
+static bool has_no_start(const struct watch *w, uint32_t source)
+{
+	return w->source == source && w->start_ms == INT64_MAX;
+}
+
+bool watches_wait(const struct watches *w, uint32_t source)
+{
+	size_t i = 0;
+
+	while (i < w->count && !has_no_start(&w->watch[i], source))
+		i++;
+	return i < w->count;
+}
+
 enum rc watches_start(struct db *db, struct watches *w, uint32_t source,
 		      const struct first_clock *clock, struct err *err)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < w->count; i++)
-		any |= w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX;
-	if (!any)
+	if (!watches_wait(w, source))
 		return RC_OK;
 	int64_t walked_ms = db_integer(db, INT64_MIN,
 				       "SELECT cursor_ms FROM source WHERE account = ?1", "t",
 				       w->table->account[source].name);
 	db_begin(db, "start");
 	for (size_t i = 0; i < w->count; i++)
-		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
+		if (has_no_start(&w->watch[i], source))
 			db_run(db, "UPDATE watch SET start_ms = ?2 WHERE id = ?1", "ii",
 			       w->watch[i].id, start_of(&w->watch[i], clock, walked_ms));
 	enum rc rc = db_commit(db, err);
 	for (size_t i = 0; rc == RC_OK && i < w->count; i++)
-		if (w->watch[i].source == source && w->watch[i].start_ms == INT64_MAX)
+		if (has_no_start(&w->watch[i], source))
 			w->watch[i].start_ms = start_of(&w->watch[i], clock, walked_ms);
 	return rc;
 }

@@ -69,6 +69,8 @@ size_t watches_active(struct db *db);
  */
 const char *watch_trigger_key(const struct table *table, const struct rule *rule,
 			      struct arena *memory);
+/* Whether some of the source's watches have no start yet, since its clock is not known. */
+bool watches_wait(const struct watches *w, uint32_t source);
 /* What is known of the source's clock when it becomes known. */
 struct first_clock {
 	int64_t now_ms;	   /* the source's clock now */

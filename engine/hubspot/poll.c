@@ -50,16 +50,6 @@ static int64_t earliest_start(const struct source *s)
 	return earliest == INT64_MAX ? earliest_of(s, EVENT_LIST_ADDED) : earliest;
 }
 
-/* Their clock was not known yet when the walk began. */
-static bool starts_are_unknown(const struct source *s)
-{
-	for (size_t i = 0; i < s->watches->count; i++)
-		if (s->watches->watch[i].source == s->account &&
-		    s->watches->watch[i].start_ms == INT64_MAX)
-			return true;
-	return false;
-}
-
 static int64_t most(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
@@ -82,7 +72,7 @@ void walk_begin(struct source *s)
 	int64_t now = hub_now_ms(s), start = earliest_start(s);
 	int64_t overlap = account_ms(s->config, "overlap"), from, reach = INT64_MAX;
 
-	*w = (struct walk){ .began_ms = now, .blind = starts_are_unknown(s) };
+	*w = (struct walk){ .began_ms = now, .blind = watches_wait(s->watches, s->account) };
 	if (w->blind)
 		start = now; /* this walk only learns the clock */
 	from = start;
