@@ -259,9 +259,14 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 		" AND (m.gone_ms IS NULL OR m.gone_ms >= ?4) AND m.scan < ?5 + ?6"
 		/* … unless the contact has been a member since, and joined again. */
 		" AND NOT EXISTS (SELECT 1 FROM membership r WHERE r.account = ?1 AND r.list_id = ?3"
-		" AND r.contact IN (SELECT id FROM who) AND r.left_scan > m.scan AND r.left_scan < ?5)",
-		"tttiii", account, c->id, join->list_id, member_ms - READING_MS, row->scan,
-		(int64_t)(new_record && !row->moved));
+		" AND r.contact IN (SELECT id FROM who) AND r.left_scan > m.scan AND r.left_scan < ?5)"
+		/* … or was absorbed by a third one, which was still a member of its own when the row showed. */
+		" AND NOT EXISTS (SELECT 1 FROM alias b JOIN contact h ON h.account = b.account AND h.contact = b.old"
+		" JOIN membership r ON r.account = b.account AND r.contact = b.old WHERE b.account = ?1"
+		" AND b.contact = ?2 AND instr(';' || h.merged || ';', ';' || m.contact || ';') > 0"
+		" AND r.list_id = ?3 AND r.joined_ms < ?7 AND r.scan >= ?5)",
+		"tttiiii", account, c->id, join->list_id, member_ms - READING_MS, row->scan,
+		(int64_t)(new_record && !row->moved), row->at_ms);
 }
 
 bool merge_may_have_stamped(struct db *db, const char *account, const char *contact,
