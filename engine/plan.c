@@ -293,7 +293,9 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 	int64_t wait_ms = is->expire_ms			? is->expire_ms
 			  : rule->policy->hold_email_ms ? is->at_ms + rule->policy->hold_email_ms
 							: 0;
-	bool valid = false;
+	/* What has fields had an address in time: that stays decided, whatever the rule, and the history, say of it by now. */
+	bool valid = is->fields != NULL;
+	enum plan_result result = PLAN_MADE;
 	struct str address;
 
 	*out = (struct plan){ 0 };
@@ -302,7 +304,8 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 	out->is.from = is->from;
 	if (skip_repeat(in, rule, &out->is))
 		return PLAN_MADE;
-	enum plan_result result = find_address(in, rule, wait_ms, &valid);
+	if (!valid)
+		result = find_address(in, rule, wait_ms, &valid);
 	/* A person who asks takes the address that is there now. */
 	if (result == PLAN_MADE && !valid && is->replan) {
 		str_init(&address, LIMIT_FIELD_BYTES);

@@ -61,7 +61,8 @@ enum plan_result plan_late(const struct plan_input *in, const struct rule *rule,
 /*
  * What has become of `is`, which is held or refused before anything was created, with the
  * rule now in force: filters and the brake are not judged again, all else is. PLAN_MADE with
- * the state that it was in where it still waits.
+ * the state that it was in where it still waits. Where it has fields, its address was there in time: that is not judged
+ * again either, and where it is gone the issuance is held until it is back.
  */
 enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
 			    const struct issuance *is, struct arena *memory, struct plan *out);
