@@ -15,6 +15,8 @@
  * 3. Where it is not known how such a request ended, it is made again with the refresh token that
  *    is stored: facts/reliability.md 3.2.
  * 4. Requests go on with the old token until it expires.
+ * 5. New tokens are kept whatever the rules say by then. A refusal counts only where what it was asked
+ *    with is in use still.
  */
 #include "engine/bearer.h"
 
@@ -55,9 +57,10 @@ struct bearer {
 
 	/* the request under way */
 	bool asking;
-	int64_t asked_ms;    /* monotonic */
-	int64_t asked_grant; /* the serial it is for */
-	struct str sent;     /* the refresh token that it carries */
+	const struct oauth_ops *asked;
+	int64_t asked_ms;		/* monotonic */
+	int64_t asked_grant;		/* the serial it is for */
+	struct str sent, sent_secret; /* the refresh token and the app's secret that it carries */
 	struct str body;
 	struct arena memory;
 	enum rc failed; /* the state failed in an answer: said at the next step */
@@ -76,6 +79,7 @@ struct bearer *bearer_new(const struct world *world)
 	str_init(&b->scopes, LIMIT_SCOPES_BYTES);
 	str_init(&b->problem, LIMIT_ERROR_BYTES);
 	str_init(&b->sent, LIMIT_SECRET_BYTES);
+	str_init(&b->sent_secret, LIMIT_SECRET_BYTES);
 	str_init(&b->body, LIMIT_FORM_BYTES);
 	arena_init(&b->memory);
 	return b;
@@ -91,6 +95,7 @@ void bearer_free(struct bearer *b)
 	str_wipe(&b->secret);
 	str_wipe(&b->refresh);
 	str_wipe(&b->sent);
+	str_wipe(&b->sent_secret);
 	str_wipe(&b->body);
 	str_release(&b->scopes);
 	str_release(&b->problem);
@@ -197,6 +202,8 @@ static enum rc load_secret(struct bearer *b, struct err *err)
 	b->serial += !slice_eq(str_slice(&b->token), str_slice(&was));
 	b->gone = rc != RC_OK;
 	b->grant = 0;
+	b->failures = 0;
+	b->wait_until_ms = 0;
 	str_clear(&b->scopes);
 	str_wipe(&was);
 	return rc;
@@ -215,6 +222,12 @@ enum rc bearer_load(struct bearer *b, const struct account *account, struct err 
 	b->ops = ops && account_text(account, ops->client_id) ? ops : NULL;
 	str_clear(&b->problem);
 	return b->ops ? load_grant(b, err) : load_secret(b, err);
+}
+
+void bearer_leave(struct bearer *b)
+{
+	b->account = NULL;
+	b->ops = NULL;
 }
 
 static bool look_for_grant(struct bearer *b)
@@ -256,6 +269,13 @@ bool bearer_may_change(const struct bearer *b)
 
 /* ---- what came of a renewal ------------------------------------------------------ */
 
+/* Whether what was asked with is in use still: there was no load meanwhile, or one that changed nothing of it. */
+static bool is_asked_with(const struct bearer *b)
+{
+	return b->ops && !b->gone && b->asked_grant == b->grant &&
+	       slice_eq(str_slice(&b->sent_secret), str_slice(&b->secret));
+}
+
 static void wait(struct bearer *b, const struct oauth_reply *reply)
 {
 	char text[CLOCK_TEXT];
@@ -293,9 +313,9 @@ static enum rc give_up(struct bearer *b, const struct oauth_reply *reply, struct
 	enum rc rc = grant_refuse(grant_db(b->world), b->name, str_slice(&b->sent),
 				  str_slice(&reply->reason), &noted, err);
 
-	if (rc == RC_OK && noted)
+	if (rc == RC_OK && noted && b->ops)
 		stop(b, str_slice(&reply->reason), true);
-	else if (rc == RC_OK)
+	else if (rc == RC_OK && is_asked_with(b))
 		wait(b, reply);
 	return rc;
 }
@@ -324,24 +344,27 @@ static void arrived(void *arg, const struct http_response *response)
 
 	b->asking = false;
 	oauth_reply_init(&reply);
-	registry_oauth(b->account->type)->tokens(response, &reply);
+	b->asked->tokens(response, &reply);
 	switch (reply.result) {
 	case OAUTH_DONE:
 		b->failed = take_tokens(b, &reply, &b->why);
 		break;
 	case OAUTH_AGAIN:
-		wait(b, &reply);
+		if (is_asked_with(b))
+			wait(b, &reply);
 		break;
 	case OAUTH_DEAD:
 		b->failed = give_up(b, &reply, &b->why);
 		break;
 	case OAUTH_REFUSED:
-		stop(b, str_slice(&reply.reason), false);
+		if (is_asked_with(b))
+			stop(b, str_slice(&reply.reason), false);
 		break;
 	}
 	oauth_reply_wipe(&reply);
 	str_wipe(&b->body);
 	str_wipe(&b->sent);
+	str_wipe(&b->sent_secret);
 	arena_release(&b->memory);
 }
 
@@ -358,6 +381,8 @@ static void ask(struct bearer *b)
 	struct http_request request = { 0 };
 
 	replace(&b->sent, str_slice(&b->refresh));
+	replace(&b->sent_secret, str_slice(&b->secret));
+	b->asked = b->ops;
 	b->ops->renew(&app, str_slice(&b->sent), &b->body, &b->memory, &request);
 	b->asking = true;
 	b->asked_ms = mono_ms(b);

@@ -26,6 +26,11 @@ void bearer_free(struct bearer *b);
  */
 enum rc bearer_load(struct bearer *b, const struct account *account, struct err *err) MUST_CHECK;
 /*
+ * The account is declared no more: nothing is begun for it. What a renewal under way brings is kept all the same, for
+ * whoever declares it again; so whoever frees this waits until it is not busy.
+ */
+void bearer_leave(struct bearer *b);
+/*
  * Looks whether there is another one now than the one that was loaded: another secret, or a grant
  * that somebody made since. True: it is in use.
  */

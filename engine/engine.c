@@ -169,7 +169,7 @@ static struct origin *origin_of(struct engine *e, const struct account *account)
 	return o;
 }
 
-static void origin_free(struct origin *o)
+void origin_free(struct origin *o)
 {
 	while (o->batch)
 		batch_free(o->batch);
@@ -233,22 +233,6 @@ static void look_at_secrets(struct engine *e)
 
 /* ---- load -------------------------------------------------------------- */
 
-static void drop_undeclared(struct engine *e)
-{
-	struct origin **at = &e->origin;
-
-	while (*at) {
-		struct origin *o = *at;
-		const struct account *account = table_account(e->table, o->name);
-		if (account && registry_source(account->type) == o->ops) {
-			at = &o->next;
-			continue;
-		}
-		*at = o->next;
-		origin_free(o);
-	}
-}
-
 enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 {
 	const struct watches *before = e->in_step ? &e->watches : NULL;
@@ -274,7 +258,7 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	struct watches old_watches = e->watches;
 	e->table = table_ref(table);
 	e->watches = watches;
-	drop_undeclared(e);
+	retired_drop(e);
 	for (uint32_t i = 0; i < table->n_account; i++)
 		if (registry_source(table->account[i].type))
 			origin_load(origin_of(e, &table->account[i]), i);
@@ -321,6 +305,7 @@ static void forget_work(struct engine *e)
 		origin_free(o);
 	}
 	e->origin = NULL;
+	retired_free(e);
 }
 
 /* The outbox is a new one, with nothing in flight and nothing that it could do. */
@@ -495,6 +480,8 @@ enum rc engine_step(struct engine *e, struct err *err)
 	}
 	if (rc == RC_OK && now >= e->trim_ms)
 		rc = trim(e, err);
+	if (rc == RC_OK)
+		rc = retired_step(e, err);
 	if (rc == RC_OK && !e->stopping)
 		rc = hearing_catch_up(&e->hearing, e->watches.tag, err);
 	for (struct origin *o = e->origin; rc == RC_OK && o && !e->stopping; o = o->next)
@@ -576,7 +563,7 @@ bool engine_stopped(const struct engine *e)
 	for (const struct origin *o = e->origin; o; o = o->next)
 		if (bearer_busy(o->bearer))
 			return false;
-	return e->stopping && outbox_in_flight(e->outbox) == 0;
+	return e->stopping && !retired_busy(e) && outbox_in_flight(e->outbox) == 0;
 }
 
 /* ---- report ------------------------------------------------------------ */

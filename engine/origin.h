@@ -1,7 +1,7 @@
 /*
  * origin - the inside of the engine: itself and its source accounts.
  *
- * For engine.c and once.c only.
+ * For engine.c, once.c and retired.c only.
  */
 #ifndef ENGINE_ORIGIN_H
 #define ENGINE_ORIGIN_H
@@ -44,6 +44,7 @@ struct engine {
 	struct record_keep keep;
 	int64_t issued_keep_ms; /* what issuances were made of; 0: for ever */
 	struct origin *origin;
+	struct retired *retired; /* engine/retired.c */
 	struct outbox *outbox;
 	struct hearing hearing;
 	bool stopping;
@@ -56,5 +57,16 @@ struct engine {
 
 /* It does nothing until somebody acts. */
 bool origin_is_stopped(const struct origin *o);
+/* All but what is under way for its bearer, where that is NULL. */
+void origin_free(struct origin *o);
+
+/* Drops the origins that the table does not declare any more. */
+void retired_drop(struct engine *e);
+/* RC_BROKEN where the state fails, also where it failed at what came for one of them. */
+enum rc retired_step(struct engine *e, struct err *err) MUST_CHECK;
+/* New tokens are on their way for one of them. */
+bool retired_busy(const struct engine *e);
+/* What is under way is forgotten. */
+void retired_free(struct engine *e);
 
 #endif

@@ -20,6 +20,13 @@ static const char rules[] =
 	"rule: tier\ntrigger: { event: property-changed, property: tier }\n"
 	"action: { do: issue-credential, group: g }\n";
 
+/* The same account with a token of its own. */
+static const char with_a_token[] =
+	"account: academy\nhubspot: { token: \"${SECRET}\" }\n"
+	"---\naccount: c\ncertifier: { token: \"${C}\" }\n---\n"
+	"rule: tier\ntrigger: { event: property-changed, property: tier }\n"
+	"action: { do: issue-credential, group: g }\n";
+
 static struct {
 	char *text; /* of the log */
 	size_t text_len;
@@ -445,6 +452,103 @@ static void a_reload_keeps_what_is_under_way(void **state)
 	table_unref(again);
 }
 
+/* The table is to be freed after the bearer. */
+static struct table *load_from(const char *text)
+{
+	struct table *table = table_of(text);
+
+	assert_int_equal(bearer_load(s.bearer, table_account(table, "academy"), &s.err), RC_OK);
+	return table;
+}
+
+static void end_with(struct table *table)
+{
+	bearer_free(s.bearer);
+	s.bearer = NULL;
+	table_unref(table);
+}
+
+static void make_fail(int status)
+{
+	assert_int_equal(
+		sandbox_fault(w.sandbox, "token", FAULT_STATUS, status, -1, 0, 1, &s.err), RC_OK);
+}
+
+/* A renewal is under way, and its account has a token by then; and whatever that brings, it goes on with this. */
+static void end_beside_a_token(const char *app_secret)
+{
+	s.bearer = s.bearer ? s.bearer : bearer_new(&w.world);
+	load();
+	w.now_ms += 26 * MS_MINUTE;
+	step();
+	assert_true(bearer_busy(s.bearer));
+	struct table *table = load_from(with_a_token);
+	sandbox_options(w.sandbox)->oauth_secret = app_secret;
+	assert_true(answer());
+	step();
+	assert_true(bearer_usable(s.bearer));
+	assert_true(slice_is(bearer_token(s.bearer), "app-secret-canary"));
+	assert_int_equal(bearer_failures(s.bearer), 0);
+	assert_int_equal(bearer_waits_ms(s.bearer), 0);
+	assert_null(bearer_problem(s.bearer));
+	end_with(table);
+}
+
+static bool is_refused(void)
+{
+	return db_exists(s.db, "SELECT 1 FROM oauth_grant WHERE refused IS NOT NULL", "");
+}
+
+static void what_is_late_does_not_stop_a_token(void **state)
+{
+	(void)state;
+	connect();
+	end_beside_a_token("another"); /* wrong by then */
+	w.now_ms += MS_MINUTE;	       /* the lease of that bearer is over */
+	make_fail(503);
+	end_beside_a_token("app-secret-canary");
+	w.now_ms += MS_MINUTE;
+	end_beside_a_token("app-secret-canary"); /* renewed: kept, for when it is OAuth again */
+	assert_false(is_refused());
+	sandbox_revoke(w.sandbox);
+	end_beside_a_token("app-secret-canary");
+	assert_true(is_refused());
+	assert_int_equal(asked(), 4);
+	assert_null(strstr(log_text(), "stopped"));
+}
+
+static void a_token_does_not_wait_for_what_a_grant_waited_for(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	make_fail(503);
+	live_until(START + 25 * MS_MINUTE);
+	assert_int_equal(bearer_failures(s.bearer), 1);
+	struct table *table = load_from(with_a_token);
+	assert_int_equal(bearer_failures(s.bearer), 0);
+	assert_int_equal(bearer_waits_ms(s.bearer), 0);
+	end_with(table);
+}
+
+/* The app's secret is mended and loaded while the answer to the wrong one is under way. */
+static void a_late_refusal_of_the_secret_of_before_stops_nothing(void **state)
+{
+	(void)state;
+	connect();
+	load();
+	sandbox_options(w.sandbox)->oauth_secret = "the new one";
+	w.now_ms += 26 * MS_MINUTE;
+	step();
+	w.secret = "the new one";
+	load();
+	assert_true(answer());
+	assert_true(bearer_there(s.bearer));
+	live_until(w.now_ms + MS_MINUTE);
+	assert_true(bearer_usable(s.bearer));
+	assert_int_equal(asked(), 2);
+}
+
 static void no_token_is_in_the_log(void **state)
 {
 	(void)state;
@@ -487,6 +591,9 @@ int main(void)
 		bearing(of_two_processes_one_asks),
 		bearing(the_lease_of_one_that_is_gone_ends),
 		bearing(a_reload_keeps_what_is_under_way),
+		bearing(what_is_late_does_not_stop_a_token),
+		bearing(a_token_does_not_wait_for_what_a_grant_waited_for),
+		bearing(a_late_refusal_of_the_secret_of_before_stops_nothing),
 		bearing(no_token_is_in_the_log),
 	};
 
