@@ -349,6 +349,16 @@ static struct field *compile_given(struct compiler *c, const struct rule_draft *
 	return field;
 }
 
+static bool wants_labels(const struct field *field, size_t fields)
+{
+	bool wants = false;
+
+	for (size_t i = 0; i < fields; i++)
+		for (size_t k = 0; k < field[i].value->n_part; k++)
+			wants |= field[i].value->part[k].label;
+	return wants;
+}
+
 static void compile_fields(struct compiler *c, const struct rule_draft *draft, struct rule *rule)
 {
 	struct slice key = { (const char *)&rule->source, sizeof(rule->source) };
@@ -361,6 +371,7 @@ static void compile_fields(struct compiler *c, const struct rule_draft *draft, s
 	}
 	rule->field = field;
 	rule->n_field = (uint32_t)draft->n_field;
+	rule->labels = wants_labels(field, draft->n_field);
 }
 
 /* ---- rules ------------------------------------------------------------- */

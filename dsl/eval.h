@@ -145,6 +145,9 @@ struct rule_test {
 size_t rule_test_count(const struct rule *rule);
 struct rule_test rule_test_at(const struct rule *rule, size_t i);
 
+/* The properties whose labels its fields want: indices in table->property, ascending, in `memory`. */
+size_t rule_labels(const struct rule *rule, struct arena *memory, const uint32_t **out);
+
 enum render {
 	RENDER_OK,
 	RENDER_REQUIRED, /* `required` met an empty value */

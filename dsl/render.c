@@ -266,3 +266,38 @@ enum render rule_render(const struct table *t, const struct rule *rule, size_t i
 	str_release(&r.next);
 	return answer;
 }
+
+/* ---- what can be unsure -------------------------------------------------- */
+
+/* Into an ascending array that has room for it, once. Answers how many there are. */
+static size_t put_once(uint32_t *list, size_t n, uint32_t index)
+{
+	size_t at = n;
+
+	while (at > 0 && list[at - 1] > index)
+		at--;
+	if (at > 0 && list[at - 1] == index)
+		return n;
+	memmove(list + at + 1, list + at, (n - at) * sizeof(*list));
+	list[at] = index;
+	return n + 1;
+}
+
+size_t rule_labels(const struct rule *rule, struct arena *memory, const uint32_t **out)
+{
+	uint32_t *list = NULL;
+	size_t n = 0, most = 0;
+
+	for (size_t i = 0; rule->labels && i < rule->n_field; i++)
+		most += rule->field[i].value->n_part;
+	if (most)
+		list = arena_alloc(memory, most * sizeof(*list));
+	for (size_t i = 0; list && i < rule->n_field; i++) {
+		const struct template *t = rule->field[i].value;
+		for (size_t k = 0; k < t->n_part; k++)
+			if (t->part[k].label)
+				n = put_once(list, n, t->part[k].index);
+	}
+	*out = list;
+	return n;
+}

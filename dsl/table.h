@@ -114,6 +114,7 @@ struct rule {
 	enum rule_mode mode : 8;
 	bool target_is_name : 1; /* list-added: target is a list's name, not its id */
 	bool issue : 1, send : 1;
+	bool labels : 1; /* some field wants the label of a value: rule_labels of dsl/eval.h says whose */
 };
 
 /* ---- the properties that a source must read ---------------------------- */

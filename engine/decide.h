@@ -10,8 +10,8 @@
  * Invariants
  *  1. An event is decided from a look that began at its last entry plus settle
  *     or later, by the source's clock.
- *  2. An event that some fact made unsure is decided for no rule: it stays
- *     pending, the contact stays in the inbox.
+ *  2. An event that some fact made unsure is decided for no rule of its watch: it
+ *     stays pending, the contact stays in the inbox.
  *  3. What was decided never joins a later burst.
  */
 #ifndef ENGINE_DECIDE_H

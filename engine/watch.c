@@ -17,13 +17,21 @@ struct birth {
 	int64_t watch, mono_ms;
 };
 
+/* A rule and its watch. */
+struct pair {
+	int64_t watch;
+	size_t rule;
+};
+
 /* One run of watches_sync. */
 struct sync {
 	struct db *db;
 	const struct table *table;
 	const struct watches *before; /* as the store has it; NULL: it must be asked */
 	const struct log *log;
-	int64_t *watch; /* by rule id; 0: it is off */
+	int64_t *watch;	   /* by rule id; 0: it is off */
+	struct pair *pair; /* the active rules, in order of their watches */
+	size_t pairs;
 	size_t activated, deactivated;
 	int64_t now_ms, mono_ms;
 	struct map made;     /* key of a new or inherited watch -> its id, boxed in memory */
@@ -111,12 +119,23 @@ static void reach_back(struct sync *s, const char *account, int64_t since_ms)
 	       "ti", account, since_ms);
 }
 
+/* What rules of one load are alike in that share a watch, beside the trigger: settle, and whose labels they want. */
+static const char *likeness(struct sync *s, const struct rule *rule)
+{
+	const uint32_t *label;
+	size_t labels = rule_labels(rule, &s->memory, &label);
+	const char *text = arena_printf(&s->memory, "settle %lld", (long long)rule->settle_ms);
+
+	for (size_t i = 0; i < labels; i++)
+		text = arena_printf(&s->memory, "%s label %lu", text, (unsigned long)label[i]);
+	return text;
+}
+
 /* A watch that begins now, or at `since:`; one for all rules of this load that are alike. */
 static int64_t new_watch(struct sync *s, const struct rule *rule, const char *key, bool first)
 {
 	bool since = first && rule->policy->since_ms != SINCE_NOW;
-	const char *name = arena_printf(&s->memory, "%s settle %lld since %lld", key,
-					(long long)rule->settle_ms,
+	const char *name = arena_printf(&s->memory, "%s %s since %lld", key, likeness(s, rule),
 					since ? (long long)rule->policy->since_ms : -1);
 	const int64_t *box = map_get(&s->made, slice_of(name));
 
@@ -137,11 +156,11 @@ static int64_t new_watch(struct sync *s, const struct rule *rule, const char *ke
 	return remember(s, name, id, s->mono_ms);
 }
 
-/* The settle was edited: the same activation and the same decisions, other bursts from now on. */
+/* Its settle or its labels were edited: the same activation and the same decisions, another watch from now on. */
 static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t old)
 {
-	const char *name = arena_printf(&s->memory, "heir of %lld settle %lld", (long long)old,
-					(long long)rule->settle_ms);
+	const char *name = arena_printf(&s->memory, "heir of %lld %s", (long long)old,
+					likeness(s, rule));
 	const int64_t *box = map_get(&s->made, slice_of(name));
 	char came[CAME_TEXT];
 
@@ -283,6 +302,69 @@ static void say_the_rest(const struct sync *s, const char *fact, size_t n)
 		log_line(s->log, LOG_INFO, fact, "count", count, NULL);
 }
 
+static int by_watch(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	if (x->watch != y->watch)
+		return x->watch < y->watch ? -1 : 1;
+	return (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+static void pair_rules(struct sync *s)
+{
+	s->pairs = 0;
+	for (size_t i = 0; i < s->table->n_rule; i++)
+		if (s->watch[i])
+			s->pair[s->pairs++] = (struct pair){ s->watch[i], i };
+	qsort(s->pair, s->pairs, sizeof(*s->pair), by_watch);
+}
+
+static bool any_wants_labels(const struct sync *s, size_t from, size_t to)
+{
+	while (from < to && !s->table->rule[s->pair[from].rule].labels)
+		from++;
+	return from < to;
+}
+
+/* All of one watch: those that want other labels than the one that wants fewest go to an heir of it. */
+static void split_watch(struct sync *s, size_t from, size_t to)
+{
+	const char **like = arena_alloc(&s->memory, (to - from) * sizeof(*like));
+	const char *kept = NULL;
+
+	for (size_t i = from; i < to; i++) {
+		const char *its = likeness(s, &s->table->rule[s->pair[i].rule]);
+		like[i - from] = its;
+		if (!kept || strcmp(its, kept) < 0)
+			kept = its;
+	}
+	for (size_t i = from; i < to; i++) {
+		const struct rule *rule = &s->table->rule[s->pair[i].rule];
+		if (strcmp(like[i - from], kept) == 0)
+			continue;
+		s->watch[rule->id] = inherit_watch(s, rule, s->pair[i].watch);
+		db_run(s->db, "UPDATE rule SET watch = ?2 WHERE name = ?1", "ti", rule->name,
+		       s->watch[rule->id]);
+	}
+}
+
+/* Of rules that shared a watch one was edited, and wants other labels now; or an older version put them together. */
+static void split_watches(struct sync *s)
+{
+	size_t births = s->births;
+
+	pair_rules(s);
+	for (size_t from = 0, to = 0; from < s->pairs; from = to) {
+		while (to < s->pairs && s->pair[to].watch == s->pair[from].watch)
+			to++;
+		if (any_wants_labels(s, from, to))
+			split_watch(s, from, to);
+	}
+	if (s->births > births)
+		pair_rules(s);
+}
+
 /* Rules that are new, edited, off or absent, and watches that nobody is left to use. */
 static void sync_rules(struct sync *s)
 {
@@ -292,6 +374,7 @@ static void sync_rules(struct sync *s)
 		any = sync_with_before(s);
 	else
 		sync_with_store(s);
+	split_watches(s);
 	if (any)
 		db_run(s->db,
 		       "DELETE FROM watch WHERE id NOT IN (SELECT watch FROM rule WHERE watch IS NOT NULL)",
@@ -336,31 +419,11 @@ static int64_t mono_of(const struct sync *s, int64_t id, size_t *at)
 							    : mono_before(s, id);
 }
 
-/* A rule and its watch. */
-struct pair {
-	int64_t watch;
-	size_t rule;
-};
-
-static int by_watch(const void *a, const void *b)
-{
-	const struct pair *x = a, *y = b;
-
-	if (x->watch != y->watch)
-		return x->watch < y->watch ? -1 : 1;
-	return (x->rule > y->rule) - (x->rule < y->rule);
-}
-
 /* Watches in order of id, and which of them each rule has. */
 static void load_watches(struct sync *s, struct watches *out)
 {
-	size_t rules = s->table->n_rule, pairs = 0, at = 0, birth = 0;
-	struct pair *pair = arena_alloc(&s->memory, (rules + 1) * sizeof(*pair));
-
-	for (size_t i = 0; i < rules; i++)
-		if (s->watch[i])
-			pair[pairs++] = (struct pair){ s->watch[i], i };
-	qsort(pair, pairs, sizeof(*pair), by_watch);
+	const struct pair *pair = s->pair;
+	size_t rules = s->table->n_rule, pairs = s->pairs, at = 0, birth = 0;
 	struct query *q = db_select(
 		s->db, "SELECT id, loaded_ms, start_ms, building FROM watch ORDER BY id", "");
 	while (query_next(q)) {
@@ -420,6 +483,7 @@ enum rc watches_sync(struct db *db, const struct table *table, const struct watc
 	arena_init(&out->memory);
 	db_begin(db, "activate");
 	s.watch = arena_alloc(&s.memory, (table->n_rule + 1) * sizeof(*s.watch));
+	s.pair = arena_alloc(&s.memory, (table->n_rule + 1) * sizeof(*s.pair));
 	sync_rules(&s);
 	load_watches(&s, out);
 	make_tag(out);

@@ -2,11 +2,13 @@
  * watch - what is watched, and from when on: activation.
  *
  * Active rules with the same account, event, target, settle and moment of
- * activation share a watch and so see the same events; what was decided is kept
- * per watch and contact. watches_sync compares a table with the store: a rule
- * that was active stays as it is; one whose settle was edited moves to a watch
- * of its own that inherits what was decided; one that is new, was off, or has
- * another trigger is activated now.
+ * activation, whose fields want the labels of the same properties, share a watch
+ * and so see the same events; what was decided is kept per watch and contact. A
+ * label that cannot be read so holds up no rule that wants none of them.
+ * watches_sync compares a table with the store: a rule that was active stays as it
+ * is; one whose settle was edited, or that wants other labels than those that share
+ * its watch, moves to a watch of its own that inherits what was decided and what
+ * waits; one that is new, was off, or has another trigger is activated now.
  */
 #ifndef ENGINE_WATCH_H
 #define ENGINE_WATCH_H

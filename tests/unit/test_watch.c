@@ -175,6 +175,81 @@ static void rules_that_were_edited_alike_share_the_heir(void **state)
 	done(t, &w);
 }
 
+#define SHOWN(name, labels)                                                                        \
+	"---\nrule: " name                                                                         \
+	"\n" CHANGED("tier", "") "action:\n  do: issue-credential\n  group: g\n"                   \
+				 "  fields: { custom.x: \"" labels "\" }\n"
+#define OF_TO "{{ event.to | label }}"
+#define OF_RANK "{{ contact.rank | label }}"
+
+/* A label that cannot be read holds up its watch: rules that want no such label have another. */
+static void rules_that_want_other_labels_have_another_watch(void **state)
+{
+	struct watches w;
+	struct table *t = sync(RULE("a", CHANGED("tier", "")) SHOWN("b", OF_TO)
+				       SHOWN("c", OF_RANK OF_TO) SHOWN("d", OF_TO OF_RANK OF_TO)
+					       SHOWN("e", "{{ contact.rank }}"),
+			       NOW, &w);
+
+	(void)state;
+	assert_int_equal(w.count, 3);
+	assert_ptr_equal(w.of_rule[0], w.of_rule[4]);
+	assert_ptr_equal(w.of_rule[2], w.of_rule[3]);
+	assert_ptr_not_equal(w.of_rule[0], w.of_rule[1]);
+	assert_ptr_not_equal(w.of_rule[0], w.of_rule[2]);
+	assert_ptr_not_equal(w.of_rule[1], w.of_rule[2]);
+	done(t, &w);
+}
+
+/* `a` and `b` share a watch until `b` is edited; then it has what was decided and what waits. */
+static void assert_parted(const char *text, int64_t watch)
+{
+	struct watches w;
+	struct table *t = sync(text, NOW + 9, &w);
+
+	assert_int_equal(w.count, 2);
+	assert_int_equal(w.of_rule[0]->id, watch);
+	assert_int_not_equal(w.of_rule[1]->id, watch);
+	assert_ptr_equal(w.of_rule[1], w.of_rule[2]);
+	assert_int_equal(w.of_rule[1]->loaded_ms, NOW);
+	assert_true(db_exists(
+		db, "SELECT 1 FROM decided WHERE watch = ?1 AND contact = '1' AND at_ms = 7", "i",
+		w.of_rule[1]->id));
+	assert_true(db_exists(db, "SELECT 1 FROM pending WHERE watch = ?1 AND contact = '2'", "i",
+			      w.of_rule[1]->id));
+	assert_true(db_exists(db, "SELECT 1 FROM pending WHERE watch = ?1 AND contact = '2'", "i",
+			      watch));
+	done(t, &w);
+}
+
+static const char parted[] = RULE("a", CHANGED("tier", "")) SHOWN("b", OF_TO) SHOWN("c", OF_TO);
+
+static void a_rule_that_wants_labels_from_now_on_inherits_a_watch(void **state)
+{
+	struct watch first = watch_of(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("tier", ""))
+					      RULE("c", CHANGED("tier", "")),
+				      NOW, "b");
+
+	(void)state;
+	db_run(db, "INSERT INTO decided (watch, contact, at_ms, value) VALUES (?1, '1', 7, 'x')",
+	       "i", first.id);
+	wait_for(first.id, "2", NOW, "", "y");
+	assert_parted(parted, first.id);
+	/* Once more, and it is as it was. */
+	assert_parted(parted, first.id);
+}
+
+/* Nobody shares it: it stays, whichever labels it wants. */
+static void a_rule_that_is_alone_keeps_its_watch(void **state)
+{
+	struct watch first = watch_of(RULE("a", CHANGED("tier", "")), NOW, "a");
+
+	(void)state;
+	assert_int_equal(watch_of(SHOWN("a", OF_TO), NOW + 1, "a").id, first.id);
+	assert_int_equal(watch_of(SHOWN("a", OF_RANK), NOW + 2, "a").id, first.id);
+	assert_int_equal(watch_of(RULE("a", CHANGED("tier", "")), NOW + 3, "a").id, first.id);
+}
+
 static void since_of_a_list_needs_no_walk(void **state)
 {
 	int64_t then = clock_instant((struct civil){ 2026, 1, 1, 0, 0, 0, 0 });
@@ -504,6 +579,7 @@ static void a_load_after_another_is_as_one_at_a_start(void **state)
 		JOINED("list: 4711"),
 		JOINED("list: Graduates"),
 		JOINED("list: 4711, settle: 2m"),
+		NULL, /* one that wants a label */
 	};
 	struct watches before, w, other;
 	struct table *old = NULL;
@@ -521,7 +597,9 @@ static void a_load_after_another_is_as_one_at_a_start(void **state)
 		for (int i = 0; i < 5; i++) {
 			dice = dice * 1664525 + 1013904223;
 			const char *form = forms[(dice >> 16) % (sizeof(forms) / sizeof(forms[0]))];
-			if (form[0])
+			if (!form)
+				str_addf(&text, SHOWN("r%d", OF_TO), i);
+			else if (form[0])
 				str_addf(&text, RULE("r%d", "%s"), i, form);
 		}
 		struct table *t = table_of(str_text(&text));
@@ -560,6 +638,9 @@ int main(void)
 		stored(off_or_absent_and_back),
 		stored(an_edited_settle_inherits_what_was_decided_and_what_waits),
 		stored(rules_that_were_edited_alike_share_the_heir),
+		stored(rules_that_want_other_labels_have_another_watch),
+		stored(a_rule_that_wants_labels_from_now_on_inherits_a_watch),
+		stored(a_rule_that_is_alone_keeps_its_watch),
 		stored(since_of_a_list_needs_no_walk),
 		stored(starts_that_are_known_stay),
 		stored(a_start_that_is_not_written_is_none),
