@@ -262,25 +262,14 @@ bool clock_parse_datetime(struct slice text, int64_t *out_ms)
 	return true;
 }
 
-bool clock_parse_value(struct slice text, int64_t *out_ms, bool *is_date)
+/*
+ * Epoch milliseconds: 9 digits are 1970-01-12, 14 are the year 5138. A shorter number
+ * is a number.
+ */
+static bool read_epoch(struct slice text, int64_t *out_ms)
 {
-	struct civil c;
 	int64_t value = 0;
 
-	if (is_date)
-		*is_date = false;
-	if (clock_parse_date(text, &c)) {
-		if (is_date)
-			*is_date = true;
-		*out_ms = clock_instant_local(c);
-		return true;
-	}
-	if (clock_parse_datetime(text, out_ms))
-		return true;
-	/*
-	 * Epoch milliseconds: 9 digits are 1970-01-12, 14 are the year 5138. A shorter number
-	 * is a number.
-	 */
 	if (text.len < 9 || text.len > 14)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
@@ -290,6 +279,36 @@ bool clock_parse_value(struct slice text, int64_t *out_ms, bool *is_date)
 	}
 	*out_ms = value;
 	return true;
+}
+
+/* A day as older portals write it: its midnight in UTC, whatever the zone. Birthdays are before 1970, too. */
+static bool read_epoch_day(struct slice text, struct civil *out)
+{
+	bool before = text.len && text.ptr[0] == '-';
+	struct slice digits = { text.ptr + before, text.len - before };
+	int64_t at_ms;
+
+	if (!read_epoch(digits, &at_ms) || at_ms % MS_DAY)
+		return false;
+	*out = clock_civil(before ? -at_ms : at_ms);
+	return true;
+}
+
+bool clock_parse_value(struct slice text, int64_t *out_ms, bool *is_date)
+{
+	struct civil c;
+	bool day = clock_parse_date(text, &c) || read_epoch_day(text, &c);
+
+	if (is_date)
+		*is_date = day;
+	if (day)
+		*out_ms = clock_instant_local(c);
+	return day || clock_parse_stamp(text, out_ms);
+}
+
+bool clock_parse_stamp(struct slice text, int64_t *out_ms)
+{
+	return clock_parse_datetime(text, out_ms) || read_epoch(text, out_ms);
 }
 
 static bool month_of(const char *name, int *month)

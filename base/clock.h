@@ -55,10 +55,13 @@ bool clock_parse_date(struct slice text, struct civil *out);
 bool clock_parse_datetime(struct slice text, int64_t *out_ms);
 /*
  * What HubSpot writes in a date or datetime property: a date (midnight in the
- * zone), a date-time, or epoch milliseconds in digits (older portals).
+ * zone), a date-time, or epoch milliseconds in digits (older portals; a day is its
+ * midnight in UTC, and midnight in the zone to us).
  * `*is_date` (may be NULL) tells that only a day was given.
  */
 bool clock_parse_value(struct slice text, int64_t *out_ms, bool *is_date);
+/* When something happened, by HubSpot: a date-time, or epoch milliseconds in digits. */
+bool clock_parse_stamp(struct slice text, int64_t *out_ms);
 /* HTTP-date of RFC 9110 (IMF-fixdate, RFC 850 and asctime forms). */
 bool clock_parse_http(struct slice text, int64_t *out_ms);
 /* Digits and a unit: 500ms 30s 10m 2h 7d. False also where it would overflow. */

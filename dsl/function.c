@@ -168,8 +168,7 @@ static bool read_value(struct working *w, struct civil *out, bool *is_date)
 		*is_date = true;
 		return true;
 	}
-	*is_date = false;
-	if (!clock_parse_value(text, &at_ms, NULL))
+	if (!clock_parse_value(text, &at_ms, is_date))
 		return false;
 	*out = clock_civil_local(at_ms);
 	return true;

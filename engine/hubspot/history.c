@@ -131,7 +131,7 @@ static void read_history(const struct json *versions, struct arena *memory,
 	for (size_t i = 0; i < count; i++) {
 		const struct json *v = json_at(versions, i);
 		int64_t at;
-		if (!clock_parse_value(json_get_slice(v, "timestamp"), &at, NULL))
+		if (!clock_parse_stamp(json_get_slice(v, "timestamp"), &at))
 			continue;
 		sorted[n++] = (struct ordered){
 			{ at, arena_slice(memory, json_get_slice(v, "value")), is_merge(v) }, i
@@ -152,7 +152,7 @@ static int64_t time_of(struct slice text)
 {
 	int64_t ms;
 
-	return clock_parse_value(text, &ms, NULL) ? ms : 0;
+	return clock_parse_stamp(text, &ms) ? ms : 0;
 }
 
 static int64_t first_known(int64_t a, int64_t b)

@@ -137,7 +137,7 @@ static int64_t row_modified(const struct json *row)
 {
 	int64_t ms;
 
-	if (clock_parse_value(json_slice(json_path(row, "properties.lastmodifieddate")), &ms, NULL))
+	if (clock_parse_stamp(json_slice(json_path(row, "properties.lastmodifieddate")), &ms))
 		return ms;
 	return clock_parse_datetime(json_get_slice(row, "updatedAt"), &ms) ? ms : 0;
 }

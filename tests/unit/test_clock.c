@@ -336,6 +336,19 @@ static void values_of_a_date_property(void **state)
 	assert_true(clock_parse_value(slice_of("999999999"), &ms, NULL));
 	assert_int_equal(ms, 999999999);
 	assert_true(clock_parse_value(slice_of("99999999999999"), &ms, NULL));
+	/* A day in that form is its midnight in UTC, wherever days begin. */
+	is_date = false;
+	assert_true(clock_parse_value(slice_of("1783296000000"), &ms, &is_date));
+	assert_true(is_date);
+	assert_int_equal(ms, utc(2026, 7, 5, 22, 0));
+	assert_true(clock_parse_value(slice_of("-631152000000"), &ms, &is_date));
+	assert_true(is_date);
+	assert_int_equal(ms, utc(1949, 12, 31, 23, 0));
+	assert_true(clock_parse_stamp(slice_of("1783296000000"), &ms));
+	assert_int_equal(ms, utc(2026, 7, 6, 0, 0));
+	assert_true(clock_parse_stamp(slice_of("2026-07-06T00:00:00Z"), &ms));
+	assert_int_equal(ms, utc(2026, 7, 6, 0, 0));
+	assert_false(clock_parse_stamp(slice_of("-631152000000"), &ms));
 	for (size_t i = 0; i < COUNT(bad); i++)
 		if (clock_parse_value(slice_of(bad[i]), &ms, NULL))
 			fail_msg("'%s' was taken for a time", bad[i]);

@@ -409,6 +409,10 @@ static void test_days_in_the_zone(void **state)
 	assert_int_equal(match_text(rule, pair, &event, NULL, NULL), YES);
 	assert_int_equal(clock_set_zone("America/New_York", &err), RC_OK);
 	assert_int_equal(match_text(rule, pair, &event, NULL, NULL), NO);
+	/* A day as older portals write it, its midnight in UTC, is that day. */
+	const char *epoch[] = { "d", "1767571200000", NULL };
+	snprintf(rule, sizeof(rule), "%s    - { property: d, at-least: 2026-01-05 }\n%s", head, tail);
+	assert_int_equal(match_text(rule, epoch, &event, NULL, NULL), YES);
 	/* 240 days from January crosses into summer time: still midnight. */
 	const char *summer[] = { "d", "2026-09-02", NULL };
 	snprintf(rule, sizeof(rule),

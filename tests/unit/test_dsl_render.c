@@ -13,6 +13,7 @@ static const char *const facts_list[] = {
 	"day",	      "2026-01-31",
 	"leap",	      "2024-02-29",
 	"instant",    "2026-01-31T10:20:30Z",
+	"epoch_day",  "1769817600000",
 	"epoch",      "1767603600000",
 	"word",	      "soon",
 	"gone",	      "?",
@@ -178,6 +179,11 @@ static void test_dates_in_the_zone(void **state)
 	check("{{ contact.instant | add('6 months') }}", "2026-07-31T09:20:30.000Z");
 	check("{{ contact.day | add('6 months') }}", "2026-07-31");
 	assert_string_equal(render_field("issue-date", "{{ event.at }}").text, "2026-12-27");
+	/* Older portals write a day as its midnight in UTC. */
+	check("{{ contact.epoch_day | date('YYYY-MM-DD') }}", "2026-01-31");
+	check("{{ contact.epoch_day | add('1 month') }}", "2026-02-28");
+	assert_string_equal(render_field("expiry-date", "{{ contact.epoch_day }}").text,
+			    "2026-01-31");
 	assert_int_equal(clock_set_zone("UTC", &err), RC_OK);
 }
 
