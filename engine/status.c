@@ -10,7 +10,9 @@ static void read_accounts(struct status *s, struct db *db)
 {
 	size_t cap = (size_t)db_integer(db, 0, "SELECT count(*) FROM source", "");
 	struct status_account *list = arena_alloc(&s->memory, (cap + 1) * sizeof(*list));
-	struct query *q = db_select(db, "SELECT account, cursor_ms FROM source ORDER BY account",
+	struct query *q = db_select(db,
+				    "SELECT account, cursor_ms FROM source WHERE cursor_ms > 0"
+				    " ORDER BY account",
 				    "");
 
 	s->account = list;

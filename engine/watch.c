@@ -111,10 +111,11 @@ static int64_t mono_before(const struct sync *s, int64_t id)
 	return w ? w->mono_ms : MONO_UNKNOWN;
 }
 
+/* An account that was never walked has the cursor 0: by our clock nobody knows whether `since:` is still to come. */
 static void reach_back(struct sync *s, const char *account, int64_t since_ms)
 {
 	db_run(s->db,
-	       "INSERT INTO source (account, cursor_ms, reach_ms) VALUES (?1, ?2, ?2)"
+	       "INSERT INTO source (account, cursor_ms, reach_ms) VALUES (?1, 0, ?2)"
 	       " ON CONFLICT (account) DO UPDATE SET reach_ms = min(coalesce(reach_ms, ?2), ?2)",
 	       "ti", account, since_ms);
 }

@@ -227,7 +227,8 @@ static void add_requests(const struct engine_report *r, struct str *out)
 /* How far an account was looked at, and what waits. Of those that were ever looked at. */
 static void add_waiting(const struct admin_view *v, struct str *out)
 {
-	struct query *q = db_select(v->scope->db, "SELECT account, cursor_ms FROM source", "");
+	struct query *q = db_select(
+		v->scope->db, "SELECT account, cursor_ms FROM source WHERE cursor_ms > 0", "");
 
 	family(out, "known_until_timestamp_seconds", "gauge",
 	       "All changes of an account up to here are known, in Unix time.");

@@ -106,6 +106,7 @@ struct source {
 	struct bearer *bearer;
 	unsigned serial; /* of the bearer, at that load */
 	struct arena loaded;
+	int64_t load_ms; /* monotonic: when that was */
 	struct hub_list *list;
 	size_t lists;
 	bool walks;  /* some rule wants to know which contacts changed */

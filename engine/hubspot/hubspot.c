@@ -93,6 +93,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 	s->asking = s->polled = s->walked = s->hook.asking = false;
 	s->looks = 0;
 	s->linked = false;
+	s->load_ms = hub_mono_ms(s);
 	s->find_again_ms = s->ask_again_ms = 0;
 	s->phase = PHASE_LABELS;
 }

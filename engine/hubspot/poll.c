@@ -41,13 +41,17 @@ static int64_t earliest_of(const struct source *s, enum event_kind event)
 
 /*
  * The earliest moment that any property watch of the account cares for; where there are only
- * lists, we walk for what waits for an address.
+ * lists, we walk for what waits for an address. That may come before a `since:` that is still to
+ * come: since the load, at which it was asked for.
  */
 static int64_t earliest_start(const struct source *s)
 {
 	int64_t earliest = earliest_of(s, EVENT_PROPERTY_CHANGED);
+	int64_t load_ms = hub_now_ms(s) - (hub_mono_ms(s) - s->load_ms);
 
-	return earliest == INT64_MAX ? earliest_of(s, EVENT_LIST_ADDED) : earliest;
+	if (earliest == INT64_MAX)
+		earliest = earliest_of(s, EVENT_LIST_ADDED);
+	return clock_earlier(earliest, load_ms);
 }
 
 static int64_t most(int64_t a, int64_t b)

@@ -404,6 +404,23 @@ static void a_start_that_an_earlier_process_left_open(void **state)
 	done(t, &w);
 }
 
+/* Nothing was walked yet, up to whenever that is. */
+static void a_since_to_come_moves_no_start_that_was_left_open(void **state)
+{
+	static const char text[] = RULE("a", CHANGED("tier", "")) "---\n" RULE(
+		"b", CHANGED("rank", "") "since: 2199-01-01\n");
+	struct first_clock clock = { NOW + 70000, 300, 5000 };
+	struct watches w;
+	struct err err;
+
+	(void)state;
+	done(sync(text, NOW, &w), &w);
+	struct table *t = sync(text, NOW + 60000, &w);
+	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
+	assert_int_equal(w.watch[0].start_ms, NOW + 300);
+	done(t, &w);
+}
+
 /* Our clock of then was six hours behind, or ahead. */
 static void a_start_by_a_wrong_clock_is_after_the_last_walk_and_not_to_come(void **state)
 {
@@ -650,6 +667,7 @@ int main(void)
 		stored(a_start_goes_by_the_load_that_activated_it),
 		stored(what_waits_is_looked_at_when_its_rule_comes_back),
 		stored(a_start_that_an_earlier_process_left_open),
+		stored(a_since_to_come_moves_no_start_that_was_left_open),
 		stored(a_start_by_a_wrong_clock_is_after_the_last_walk_and_not_to_come),
 		stored(the_tag_changes_with_property_watches),
 		stored(an_activation_that_is_not_written_is_none),
