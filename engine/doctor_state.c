@@ -71,25 +71,37 @@ static void tell_whole(struct db *db, struct remarks *out)
 	str_release(&faults);
 }
 
-/* One that no rule file declares issues nothing anyway; no reconcile could reach it. */
-static void tell_restored(struct db *db, const struct table *table, struct remarks *out)
+/* Accounts and reasons. One that no rule file declares issues nothing anyway; no reconcile could reach it. */
+static void tell_accounts(struct query *q, const struct table *table, const char *check,
+			  const char *next, struct remarks *out)
 {
 	struct arena memory;
 
 	arena_init(&memory);
-	struct query *q = db_select(
-		db,
-		"SELECT account, restored FROM action WHERE restored IS NOT NULL ORDER BY account",
-		"");
-
 	while (query_next(q)) {
 		const char *account = arena_text(&memory, query_slice(q, 0));
 		if (!table || table_account(table, account))
-			remarks_add(out, REMARK_ERROR, "state", "restored",
-				    "run 'hs2cert reconcile'", "account '%s' issues nothing: %.*s",
-				    account, SLICE_FMT(query_slice(q, 1)));
+			remarks_add(out, REMARK_ERROR, "state", check, next,
+				    "account '%s' issues nothing%.*s", account,
+				    SLICE_FMT(query_slice(q, 1)));
 	}
 	arena_release(&memory);
+}
+
+static void tell_restored(struct db *db, const struct table *table, struct remarks *out)
+{
+	tell_accounts(
+		db_select(db,
+			  "SELECT account, ': ' || restored FROM action WHERE restored IS NOT NULL"
+			  " ORDER BY account",
+			  ""),
+		table, "restored", "run 'hs2cert reconcile'", out);
+	tell_accounts(
+		db_select(db,
+			  "SELECT account, ' until its newest credentials can be read: ' || reason"
+			  " FROM unsure ORDER BY account",
+			  ""),
+		table, "unsure", BACKUPS " says what each reason means", out);
 }
 
 static void tell_waiting(struct db *db, struct remarks *out)

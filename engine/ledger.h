@@ -21,6 +21,13 @@
 #define LEDGER_WORK                                                                                \
 	"(state = 'planned' OR state = 'creating' OR state = 'issuing' OR state = 'sending'"       \
 	" OR (state = 'draft' AND do_issue <> 0) OR (state = 'issued' AND do_send <> 0))"
+/* Its reason, or that of its account, where that issues nothing and it would take a step. */
+#define LEDGER_REASON                                                                              \
+	"coalesce(reason, CASE WHEN " LEDGER_WORK " THEN coalesce("                                \
+	"(SELECT 'its account issues nothing until a reconcile: ' || a.restored"                   \
+	" FROM action a WHERE a.account = action_account AND a.restored IS NOT NULL),"             \
+	" (SELECT 'its account issues nothing until its newest credentials can be read: '"         \
+	" || u.reason FROM unsure u WHERE u.account = action_account)) END)"
 #define LEDGER_PARKED "(state = 'held' OR state = 'refused' OR state = 'send-unknown')"
 #define LEDGER_COUNTS                                                                              \
 	"state <> 'skipped' AND state <> 'refused' AND state <> 'dropped' AND state <> 'shadow'"

@@ -27,6 +27,7 @@ struct restored {
 	struct map suspect; /* ids: a walk that begins anew shows them again. No value is NULL */
 	struct str first;   /* the newest suspect's id */
 	bool told;	    /* that it could not be asked yet */
+	struct str noted;   /* how it was refused, as the store has it */
 };
 
 static struct db *db_of(const struct restored *r)
@@ -41,6 +42,7 @@ struct restored *restored_new(struct lane *lane)
 	r->lane = lane;
 	map_init(&r->suspect);
 	str_init(&r->first, LIMIT_ID_BYTES);
+	str_init(&r->noted, LIMIT_ERROR_BYTES);
 	return r;
 }
 
@@ -59,6 +61,7 @@ void restored_free(struct restored *r)
 {
 	forget_catalogue(r);
 	str_release(&r->first);
+	str_release(&r->noted);
 	mem_free(r);
 }
 
@@ -147,12 +150,18 @@ static int64_t known_until_ms(const struct lane *lane, int64_t now_ms)
 	return now_ms - (attempt <= wall ? wall - attempt : MS_DAY) - SKEW_MS;
 }
 
+static void forget_refusal(const struct lane *lane)
+{
+	db_run(lane->world->db, "DELETE FROM unsure WHERE account = ?1", "t", lane->name);
+}
+
 void restored_clear(const struct lane *lane, int64_t alive_ms)
 {
 	db_run(lane->world->db,
 	       "INSERT INTO action (account, alive_ms) VALUES (?1, ?2) ON CONFLICT (account) DO UPDATE"
 	       " SET alive_ms = excluded.alive_ms, restored = NULL",
 	       "ti", lane->name, known_until_ms(lane, alive_ms));
+	forget_refusal(lane);
 }
 
 void restored_note_life(const struct restored *r)
@@ -396,6 +405,7 @@ static enum rc set_restored(struct restored *r, struct err *err)
 	       "INSERT INTO action (account, alive_ms, restored) VALUES (?1, ?2, ?3)"
 	       " ON CONFLICT (account) DO UPDATE SET restored = excluded.restored",
 	       "tit", r->lane->name, r->since_ms, why);
+	forget_refusal(r->lane);
 	enum rc rc = db_commit(db, err);
 	if (rc != RC_OK)
 		return rc;
@@ -420,6 +430,7 @@ static enum rc end_asking(struct restored *r, struct err *err)
 {
 	enum rc rc = r->suspect.count ? set_restored(r, err) : set_clear(r, err);
 	forget_catalogue(r);
+	str_clear(&r->noted);
 	return rc;
 }
 
@@ -484,6 +495,27 @@ static void tell_problem(struct restored *r)
 	r->told = true;
 }
 
+/* For who looks at the state from beside: each other refusal is written once. */
+static enum rc note_refusal(struct restored *r, struct err *err)
+{
+	const char *why = restored_refusal(r);
+	struct db *db = db_of(r);
+
+	if (!why || slice_is(str_slice(&r->noted), why))
+		return RC_OK;
+	db_begin(db, "unsure");
+	db_run(db,
+	       "INSERT INTO unsure (account, reason) VALUES (?1, ?2)"
+	       " ON CONFLICT (account) DO UPDATE SET reason = excluded.reason",
+	       "tt", r->lane->name, why);
+	enum rc rc = db_commit(db, err);
+	if (rc == RC_OK) {
+		str_clear(&r->noted);
+		str_add_text(&r->noted, why);
+	}
+	return rc;
+}
+
 /* A new state asks for the sake of the clock: a refusal tells that, too. */
 static bool has_its_answer(const struct restored *r)
 {
@@ -505,6 +537,8 @@ enum rc restored_step(struct restored *r, bool *clear, struct err *err)
 		if (has_its_answer(r))
 			rc = end_asking(r, err);
 		else
+			rc = note_refusal(r, err);
+		if (rc == RC_OK && r->state == ASKING)
 			catalogue_step(r->catalogue);
 	}
 	*clear = rc == RC_OK && r->state == CLEAR;

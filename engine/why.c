@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/forgotten.h"
+#include "engine/ledger.h"
 #include "engine/person.h"
 #include "engine/why_join.h"
 
@@ -112,10 +113,10 @@ static void read_trail(struct why *w, struct why_issuance *is)
 static struct why_issuance *read_issuance(struct why *w, int64_t id)
 {
 	struct why_issuance *is = arena_alloc(&w->memory, sizeof(*is));
-	struct query *q = db_select(
-		w->db,
-		"SELECT rule, table_hash, state, reason, credential, public_url FROM issuance WHERE id = ?1",
-		"i", id);
+	struct query *q = db_select(w->db,
+				    "SELECT rule, table_hash, state, " LEDGER_REASON
+				    ", credential, public_url FROM issuance WHERE id = ?1",
+				    "i", id);
 
 	is->id = id;
 	if (!query_next(q)) /* defensive: it was there just now */

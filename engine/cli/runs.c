@@ -11,12 +11,14 @@
 #include "engine/cli/live.h"
 #include "engine/forgotten.h"
 #include "engine/issuance.h"
+#include "engine/ledger.h"
 #include "engine/store/db.h"
 
-#define COLUMNS                                                                                                                \
-	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, " FORGOTTEN_SHOWN(               \
-		"i.to_value") ","                                                                                              \
-			      " i.at_ms, i.state, i.reason, i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id," \
+#define COLUMNS                                                                                                  \
+	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, " FORGOTTEN_SHOWN( \
+		"i.to_value") ","                                                                                \
+			      " i.at_ms, i.state, " LEDGER_REASON                                                \
+			      ", i.credential, i.public_url, i.attempts, i.updated_ms, i.group_id,"              \
 			      " i.table_hash, i.fields, i.created_ms, CASE i.state WHEN 'held' THEN i.hold END, i.expire_ms"
 
 enum column {

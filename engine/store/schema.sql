@@ -1,4 +1,4 @@
--- The state of hs2cert, version 14. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 15. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -308,6 +308,12 @@ CREATE TABLE action (
 	account  TEXT PRIMARY KEY,
 	alive_ms INTEGER NOT NULL,            -- sign of life, by the service's clock: what was issued here until then, this state knows
 	restored TEXT                         -- why nothing is issued until a reconcile; NULL: nothing is in the way
+);
+
+-- Action accounts of which nobody could be told whether the state is older than they are: nothing is issued until then.
+CREATE TABLE unsure (
+	account TEXT PRIMARY KEY,
+	reason  TEXT NOT NULL                 -- how the question was refused last
 );
 
 -- Orphans: credentials at the service that no issuance holds, as a reconcile found them.

@@ -78,11 +78,17 @@ check 'and why' grep -q "^not ready: account 'certifier' is unsure: it issues no
 check 'as JSON' sh -c "'$program' status --ready --json | grep -q '\"certifier\":\"unsure\".*\"reasons\":{\"certifier\":\"402 '"
 check 'status' status 0 "$program" status
 check 'says so, too' grep -q '^account  *certifier: unsure, .*402 ' out
+check 'and doctor, from beside: 1' status 1 "$program" doctor --offline
+check 'with what to do' grep -q "unsure .*account 'certifier' issues nothing until its newest credentials can be read: 402 .*docs/OPERATE.md" out
 kill -TERM "$daemon"
 wait "$daemon"
 act set '{"contact":101,"property":"membership_tier","value":"Gold"}'
 check 'a pass that owes: 1' status 1 "$program" run --once
 check 'it has not issued it' state_is other planned 1
+check 'what is owed' status 0 "$program" runs --state-is planned
+check 'says why it waits' grep -q '(its account issues nothing until its newest credentials can be read: 402 ' out
+check 'and why' status 0 "$program" why 101
+check 'says so, too' grep -q 'planned.*its account issues nothing until its newest' out
 act faults-clear '{}'
 
 # ---- an account that is restored

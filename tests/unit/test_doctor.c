@@ -621,6 +621,8 @@ static void a_state_is_looked_at(void **state)
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
 	db_run(db, "INSERT INTO action (account, alive_ms, restored) VALUES ('cert', 0, 'newer')",
 	       "");
+	db_run(db, "INSERT INTO unsure (account, reason) VALUES ('cert', '402'), ('gone', '404')",
+	       "");
 	db_run(db,
 	       "INSERT INTO ruleset (loaded_ms, hash, digest, timezone, watches, bytes)"
 	       " VALUES (1, 'other', 'd', 'UTC', '{}', 1)",
@@ -629,6 +631,8 @@ static void a_state_is_looked_at(void **state)
 	state_says(s, path);
 	says(s, REMARK_OK, "state", "whole", "no fault");
 	says(s, REMARK_ERROR, "state", "restored", "account 'cert' issues nothing: newer");
+	says(s, REMARK_ERROR, "state", "unsure",
+	     "account 'cert' issues nothing until its newest credentials can be read: 402");
 	says(s, REMARK_OK, "state", "issuances", "none waits");
 	says(s, REMARK_OK, "state", "rules", "those of the folder were never in force");
 	says(s, REMARK_OK, "state", "access", "its owner's only");

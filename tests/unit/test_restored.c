@@ -286,6 +286,19 @@ static void a_wait_that_is_asked_for_is_kept(void **state)
 	assert_int_equal(flights, 1);
 }
 
+/* As the store has it, for who looks from beside; NULL: it is not unsure. */
+static const char *noted_refusal(void)
+{
+	static char text[16];
+	struct query *q = db_select(db, "SELECT reason FROM unsure WHERE account = 'c'", "");
+
+	if (!query_next(q))
+		return NULL;
+	snprintf(text, sizeof(text), "%.*s", SLICE_FMT(query_slice(q, 0)));
+	query_end(q);
+	return text;
+}
+
 /* However often, and whatever is in between: of those who would be mailed again nobody knows. */
 static void a_refusal_never_clears(void **state)
 {
@@ -302,11 +315,13 @@ static void a_refusal_never_clears(void **state)
 		now_ms = outbox_wake_ms(box);
 		step();
 		assert_state(id, "planned");
+		assert_string_equal(noted_refusal(), rows[i / 10].reason);
 	}
 	answer("/search", 200, PAGE("", "null"));
 	assert_null(account_reason(ACCOUNT_FINE));
 	step();
 	assert_state(id, "creating");
+	assert_null(noted_refusal());
 }
 
 /* Nothing is issued for hours: so it is said for hours. */

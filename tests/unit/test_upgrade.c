@@ -124,6 +124,12 @@ static void what_it_held_keeps_its_kind(void **state)
 	db_close(db);
 }
 
+/* What version 15 brought. */
+static void drop_version_15(struct db *db)
+{
+	db_run(db, "DROP TABLE unsure", "");
+}
+
 /* What version 12 brought. */
 static void drop_versions_from_12(struct db *db)
 {
@@ -157,6 +163,7 @@ static void rule_files_are_kept(void **state)
 	db_run(db, "CREATE INDEX decision_made ON decision (made_ms)", "");
 	db_run(db, "ALTER TABLE orphan ADD COLUMN holds INTEGER", "");
 	drop_versions_from_12(db);
+	drop_version_15(db);
 	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -196,6 +203,7 @@ static void what_waits_has_a_scan(void **state)
 	       " VALUES (1, 'h', '7', 1, 1, ''), (1, 'h', '8', 1, 1, ''), (2, 'h', '7', 1, 1, 'x')",
 	       "");
 	drop_versions_from_12(db);
+	drop_version_15(db);
 	db_run(db, "UPDATE meta SET value = '11' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -231,6 +239,7 @@ static void what_waits_is_kept(void **state)
 	       " came, scan) VALUES (1, 'h', '7', 30, 40, NULL, 'a', 2, 1, 'p5', 6), (1, 'h', '8', 31, 41, 'b', '', 0, 0,"
 	       " '', 0)",
 	       "");
+	drop_version_15(db);
 	db_run(db, "UPDATE meta SET value = '13' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
