@@ -26,7 +26,7 @@ struct facts {
 	enum fact (*value)(void *ctx, uint32_t property, struct slice *value);
 	/*
 	 * The label of a property's value; FACT_KNOWN with the value itself where it has none.
-	 * May be NULL.
+	 * It is lent until the next one is asked for. May be NULL.
 	 */
 	enum fact (*label)(void *ctx, uint32_t property, struct slice value, struct slice *label);
 };

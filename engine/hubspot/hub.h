@@ -124,6 +124,8 @@ struct source {
 	bool labels_missed; /* one could not be read on the way through them */
 	int labels_begun;   /* readings of them */
 	int labels_had;	    /* … the last one that missed nothing */
+	int labels_wanted;  /* labels_begun when a value of no option was last asked for first */
+	struct str labels_joined; /* the label of several options, lent to the last who asked */
 	/* property and value that no option had -> labels_begun at that time, as a pointer */
 	struct map labels_asked;
 	struct map labels_told; /* property name -> how it went last, since the load */
@@ -245,6 +247,7 @@ void push_walked(struct source *s); /* a walk has ended */
 
 /* ---- the phases: each begins its next request, or goes on to the next phase ---- */
 
+void labels_init(struct source *s);
 void labels_begin(struct source *s);
 void labels_forget(struct source *s);
 void labels_step(struct source *s);

@@ -27,11 +27,9 @@ static struct source *hubspot_open(const struct world *world, const char *name)
 	s->db = world->db;
 	s->name = mem_strdup(name);
 	arena_init(&s->loaded);
-	map_init(&s->labels);
+	labels_init(s);
 	hook_init(s);
 	push_init(s);
-	map_init(&s->labels_asked);
-	map_init(&s->labels_told);
 	s->failed_ms = INT64_MIN;
 	limiter_init(&s->search, SEARCH_MOST, SEARCH_WINDOW_MS);
 	limiter_init(&s->general, GENERAL_MOST, GENERAL_WINDOW_MS);

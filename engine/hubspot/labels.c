@@ -17,8 +17,17 @@ static void free_options(struct map *options)
 	mem_free(options);
 }
 
+void labels_init(struct source *s)
+{
+	map_init(&s->labels);
+	map_init(&s->labels_asked);
+	map_init(&s->labels_told);
+	str_init(&s->labels_joined, LIMIT_VALUE_BYTES);
+}
+
 void labels_forget(struct source *s)
 {
+	str_release(&s->labels_joined);
 	for (size_t i = 0; i < s->labels.count; i++)
 		free_options(s->labels.entry[i].value);
 	map_release(&s->labels);
@@ -86,7 +95,6 @@ static void property_done(struct source *s, void *arg, const struct reply *answe
 	note_labels(s, p->name, !answer || answer->status != 200);
 }
 
-#define JOINED_LABELS 10000 /* values with several options whose labels are kept */
 #define ASKED_LABELS 10000  /* values of no option that are remembered: then it begins anew */
 #define OPTION_BYTES 1024   /* what is longer is no option's value */
 
@@ -111,6 +119,7 @@ static bool may_be_new(struct source *s, const char *property, struct slice valu
 			map_release(&s->labels_asked);
 		map_put(&s->labels_asked, str_slice(&key), (void *)(uintptr_t)s->labels_begun);
 		s->labels_known = false;
+		s->labels_wanted = s->labels_begun;
 		hub_hasten(s);
 		may_be = true;
 	}
@@ -119,22 +128,18 @@ static bool may_be_new(struct source *s, const char *property, struct slice valu
 }
 
 /* The labels of `a;b`, joined the same way. */
-static char *join_labels(const struct map *options, struct slice value)
+static const char *join_labels(const struct map *options, struct slice value, struct str *out)
 {
-	struct str out;
-
-	str_init(&out, LIMIT_VALUE_BYTES);
+	str_clear(out);
 	while (value.len) {
 		struct slice one;
 		bool more = slice_cut(&value, ';', &one);
 		const char *label = map_get(options, one);
-		str_add_slice(&out, label ? slice_of(label) : one);
+		str_add_slice(out, label ? slice_of(label) : one);
 		if (more)
-			str_add_char(&out, ';');
+			str_add_char(out, ';');
 	}
-	char *text = mem_strdup(str_text(&out));
-	str_release(&out);
-	return text;
+	return str_text(out);
 }
 
 static bool some_may_be_new(struct source *s, const char *property, const struct map *options,
@@ -159,16 +164,8 @@ enum fact labels_of(struct source *s, const char *property, struct slice value, 
 	const char *label = map_get(options, value);
 	if (!label && some_may_be_new(s, property, options, value))
 		return FACT_UNSURE;
-	if (!label && value.len && memchr(value.ptr, ';', value.len) &&
-	    options->count < JOINED_LABELS) {
-		/*
-		 * A checkbox with several options: kept beside the single ones, so that the
-		 * answer can be lent.
-		 */
-		char *joined = join_labels(options, value);
-		map_put(options, value, joined);
-		label = joined;
-	}
+	if (!label && value.len && memchr(value.ptr, ';', value.len))
+		label = join_labels(options, value, &s->labels_joined);
 	*out = label ? slice_of(label) : value;
 	return FACT_KNOWN;
 }
@@ -187,9 +184,10 @@ void labels_step(struct source *s)
 	       !(t->property[s->cursor].source == s->account && t->property[s->cursor].label))
 		s->cursor++;
 	if (s->cursor == t->n_property) {
-		s->labels_known = !s->labels_missed;
-		if (s->labels_known)
+		if (!s->labels_missed)
 			s->labels_had = s->labels_begun;
+		/* What was asked for on the way may be of a property that had been read by then. */
+		s->labels_known = !s->labels_missed && s->labels_wanted < s->labels_begun;
 		phase_next(s, PHASE_RESOLVE);
 		return;
 	}
