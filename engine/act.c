@@ -89,6 +89,15 @@ static bool was_sent(struct db *db, const struct issuance *is)
 			 issuance_state_names[STATE_SENT]);
 }
 
+bool act_was_last(struct db *db, int64_t issuance, enum act act)
+{
+	return db_exists(
+		db,
+		"SELECT 1 FROM trail WHERE id = (SELECT max(id) FROM trail WHERE issuance = ?1)"
+		" AND note = ?2",
+		"it", issuance, act_names[act]);
+}
+
 static enum issuance_state state_after(struct db *db, const struct move *m,
 				       const struct issuance *is)
 {
@@ -151,7 +160,7 @@ static void judge(struct db *db, enum act act, const struct issuance *is, bool n
 		return;
 	}
 	bool anew = is_planned_anew(m, is), asked = !anew && is_asked_again(db, m, is);
-	if ((anew || asked) && is->replan) {
+	if ((anew || asked) && is->replan && act_was_last(db, is->id, act)) {
 		out->why = anew ? "it is to be planned anew at the next look already"
 				: "it is to go on at the next look already";
 		return;
@@ -216,27 +225,45 @@ static void choose(struct db *db, enum act act, const struct act_choice *choice,
 	}
 }
 
+/* A selection is made before its first transaction: what somebody else moved since may be none of it any more. */
+static bool is_chosen(const struct act_choice *choice, const struct issuance *is)
+{
+	const char *hold = is->state == STATE_HELD ? hold_names[is->hold] : "";
+
+	if (choice->ids)
+		return true;
+	return (!choice->state || strcmp(choice->state, issuance_state_names[is->state]) == 0) &&
+	       (!choice->hold || strcmp(choice->hold, hold) == 0);
+}
+
 /* What one transaction did, told once it is committed. */
 struct told {
 	struct issuance is;
 	struct act_result result;
 };
 
-static void do_one(struct db *db, enum act act, const struct act_by *by, int64_t id, bool named,
-		   struct arena *memory, struct told *out)
+static void do_one(struct db *db, enum act act, const struct act_choice *choice,
+		   const struct act_by *by, int64_t id, struct arena *memory, struct told *out)
 {
 	if (!ledger_load(db, id, memory, &out->is)) {
 		out->is.id = id;
 		out->result = (struct act_result){ .outcome = ACT_ABSENT, .is = &out->is };
 		return;
 	}
-	judge(db, act, &out->is, named, &out->result);
+	if (is_chosen(choice, &out->is))
+		judge(db, act, &out->is, choice->ids > 0, &out->result);
+	else
+		out->result = (struct act_result){ .outcome = ACT_UNCHANGED,
+						   .is = &out->is,
+						   .to = out->is.state,
+						   .why = "somebody else moved it meanwhile" };
 	if (out->result.outcome == ACT_DONE && !by->dry_run)
 		write_move(db, act, by, &out->result);
 }
 
-static enum rc do_chunk(struct db *db, enum act act, const struct act_by *by, const int64_t *id,
-			size_t n, bool named, act_say *say, void *ctx, struct err *err)
+static enum rc do_chunk(struct db *db, enum act act, const struct act_choice *choice,
+			const struct act_by *by, const int64_t *id, size_t n, act_say *say,
+			void *ctx, struct err *err)
 {
 	struct told *told = mem_alloc(n * sizeof(*told));
 	struct arena memory;
@@ -244,7 +271,7 @@ static enum rc do_chunk(struct db *db, enum act act, const struct act_by *by, co
 	arena_init(&memory);
 	db_begin(db, "act");
 	for (size_t i = 0; i < n; i++)
-		do_one(db, act, by, id[i], named, &memory, &told[i]);
+		do_one(db, act, choice, by, id[i], &memory, &told[i]);
 	enum rc rc = db_commit(db, err);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == RC_OK)
@@ -269,7 +296,7 @@ enum rc act_do(struct db *db, enum act act, const struct act_choice *choice,
 	*found = ids.count;
 	for (size_t at = 0; rc == RC_OK && at < ids.count; at += CHUNK) {
 		size_t n = ids.count - at < CHUNK ? ids.count - at : CHUNK;
-		rc = do_chunk(db, act, by, &ids.id[at], n, choice->ids > 0, say, ctx, err);
+		rc = do_chunk(db, act, choice, by, &ids.id[at], n, say, ctx, err);
 	}
 	mem_free(ids.id);
 	return rc == RC_OK ? db_failed(db, err) : rc;

@@ -23,9 +23,11 @@
  *
  * Invariants
  *  1. Doing it twice changes nothing the second time, and says so; but a resend of
- *     what has been sent meanwhile is one more mail.
- *  2. A dry run says what would be done, and writes nothing.
- *  3. Each change is in the trail with when and who.
+ *     what has been sent meanwhile is one more mail. Of two that wait for the next look
+ *     the later one counts.
+ *  2. What is selected is moved only if it still is what was selected when its turn comes.
+ *  3. A dry run says what would be done, and writes nothing.
+ *  4. Each change is in the trail with when and who.
  *
  * In process: act_do(db, ACT_APPROVE, &(struct act_choice){ 0 }, &by,
  * say, ctx, &found, &err), outside of any transaction, between two steps of the
@@ -42,6 +44,9 @@ enum act { ACT_APPROVE, ACT_RETRY, ACT_RESEND, ACT_DROP, ACT_COUNT };
 
 /* "approve", "retry", … */
 extern const char *const act_names[ACT_COUNT];
+
+/* Whether nothing was done with the issuance since this was. */
+bool act_was_last(struct db *db, int64_t issuance, enum act act);
 
 /* Which issuances: those named, else all that the act can move and that fit what is given. */
 struct act_choice {

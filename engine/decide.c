@@ -578,7 +578,7 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 		g.merged_ms = merge_note(d->db, g.account, c, d->table->n_property, memory);
 		g.c = c = merge_value_show(d, c, g.merged_ms, memory);
 	}
-	g.unsure = !replan_contact(d, c, began_ms, memory);
+	g.unsure = !replan_contact(d, c, news, began_ms, memory);
 	g.n_pending = inbox_pending(d->db, g.account, c->id, memory, &g.pending);
 	if (!c->gone)
 		forget_bursts(&g);

@@ -143,6 +143,12 @@ void inbox_done(struct db *db, const char *account, const struct news *news)
 		       "ttt", account, news->contact, news->came);
 }
 
+bool inbox_has_more(struct db *db, const char *account, const struct news *news)
+{
+	return db_exists(db, "SELECT 1 FROM news WHERE account = ?1 AND contact = ?2 AND seq <> ?3",
+			 "tti", account, news->contact, news->seq);
+}
+
 void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
 		 uint64_t random)
 {

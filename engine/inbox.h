@@ -63,6 +63,8 @@ void inbox_demote(struct db *db, const char *account, const char *contact);
 void inbox_forget_waits(struct db *db, int64_t after_ms);
 /* The contact was looked at: the news is done, unless more came meanwhile: then that alone is left. */
 void inbox_done(struct db *db, const char *account, const struct news *news);
+/* Whether more came since it was taken: another look follows. */
+bool inbox_has_more(struct db *db, const char *account, const struct news *news);
 /* The look failed: again not before a back-off. */
 void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
 		 uint64_t random);

@@ -248,7 +248,7 @@ bool ledger_act(struct db *db, const struct issuance *before, const struct issua
 	       issuance_state_names[before->state]);
 	if (db_changed(db) == 0)
 		return false;
-	if (before->state != after->state || before->replan != after->replan)
+	if (before->state != after->state || before->replan != after->replan || who)
 		add_trail(db, after->id, now_ms, after->state, note, who);
 	return true;
 }

@@ -173,11 +173,7 @@ static const char not_in_force[] = "its rule is not in force any more";
 static bool is_approved(struct db *db, const struct issuance *is)
 {
 	return is->replan && is->hold == HOLD_BRAKE && is->fields &&
-	       db_exists(
-		       db,
-		       "SELECT 1 FROM trail WHERE id = (SELECT max(id) FROM trail WHERE issuance = ?1)"
-		       " AND note = ?2",
-		       "it", is->id, act_names[ACT_APPROVE]);
+	       act_was_last(db, is->id, ACT_APPROVE);
 }
 
 /*
@@ -217,8 +213,8 @@ static bool replan_one(struct replanning *r, const struct issuance *is)
 	return true;
 }
 
-bool replan_contact(const struct decide *d, const struct contact *c, int64_t began_ms,
-		    struct arena *memory)
+bool replan_contact(const struct decide *d, const struct contact *c, const struct news *news,
+		    int64_t began_ms, struct arena *memory)
 {
 	int64_t id[MOST_WAITING];
 	bool sure = true;
@@ -226,11 +222,14 @@ bool replan_contact(const struct decide *d, const struct contact *c, int64_t beg
 	const char *account = d->table->account[d->source].name;
 	size_t n = ledger_waiting(d->db, account, c->id, MOST_WAITING, id);
 
+	/* A value that was mended before somebody asked need not be in what was read. */
+	bool too_early = n && inbox_has_more(d->db, account, news);
 	for (size_t i = 0; i < n; i++) {
 		struct issuance is;
 		if (!ledger_load(d->db, id[i], memory, &is))
 			continue;
-		sure &= replan_one(&r, &is);
+		if (!is.replan || !too_early)
+			sure &= replan_one(&r, &is);
 		json_free((struct json *)(uintptr_t)is.fields);
 	}
 	return sure;

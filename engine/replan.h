@@ -14,8 +14,11 @@
 
 #include "engine/decide.h"
 
-/* False: some fact could not be read now; what it hangs on stays as it was. */
-bool replan_contact(const struct decide *d, const struct contact *c, int64_t began_ms,
-		    struct arena *memory) MUST_CHECK;
+/*
+ * False: some fact could not be read now; what it hangs on stays as it was. What a person may have asked for after
+ * the look began is left to the next one.
+ */
+bool replan_contact(const struct decide *d, const struct contact *c, const struct news *news,
+		    int64_t began_ms, struct arena *memory) MUST_CHECK;
 
 #endif

@@ -237,6 +237,55 @@ static void a_selection_takes_what_fits(void **state)
 		act_on(ACT_DROP, (struct act_choice){ .state = "planned" }, false).outcomes[0], 1);
 }
 
+/* What is asked last is what is done. */
+static void who_asks_last_is_heard(void **state)
+{
+	int64_t held = insert(NOW, STATE_HELD, STATE_PLANNED, HOLD_BRAKE, true);
+
+	(void)state;
+	(void)insert(NOW + 1, STATE_SENT, STATE_PLANNED, HOLD_NONE, true);
+	struct heard h = act_on_id(ACT_APPROVE, held);
+	assert_true(h.at_look && !h.replan);
+	h = act_on_id(ACT_RETRY, held);
+	assert_true(h.at_look && h.replan);
+	assert_int_equal(act_on_id(ACT_RETRY, held).outcomes[ACT_UNCHANGED], 1);
+	h = act_on_id(ACT_APPROVE, held);
+	assert_true(h.at_look && !h.replan);
+}
+
+static int64_t last_of_many;
+
+/* Somebody else, once the first were dropped. */
+static void retry_the_last(void *ctx, const struct act_result *r)
+{
+	struct act_by by = { "ben", NOW + 6, false };
+	struct act_choice one = { .id = &last_of_many, .ids = 1 };
+	struct heard h = { 0 };
+	struct err err;
+	size_t found;
+
+	hear(ctx, r);
+	if (load(last_of_many).state == STATE_REFUSED)
+		assert_int_equal(act_do(db, ACT_RETRY, &one, &by, hear, &h, &found, &err), RC_OK);
+}
+
+static void a_selection_is_of_what_it_is_when_its_turn_comes(void **state)
+{
+	struct act_choice refused = { .state = "refused" };
+	struct act_by by = { "ana", NOW + 5, false };
+	struct heard h = { 0 };
+	struct err err;
+	size_t found;
+
+	(void)state;
+	for (int64_t i = 0; i < 201; i++)
+		last_of_many = insert(NOW + i, STATE_REFUSED, STATE_ISSUED, HOLD_NONE, true);
+	assert_int_equal(act_do(db, ACT_DROP, &refused, &by, retry_the_last, &h, &found, &err),
+			 RC_OK);
+	assert_int_equal(load(last_of_many).state, STATE_ISSUED);
+	assert_int_equal(h.outcomes[ACT_UNCHANGED], 1);
+}
+
 /* ---- the brake --------------------------------------------------------------- */
 
 /* behaviour.md word for word: is there a span that holds `at` and more than `most` events? */
@@ -319,6 +368,8 @@ int main(void)
 		stored(what_has_a_draft_goes_on_at_the_next_look),
 		stored(what_is_approved_beside_another_waits_for_a_look),
 		stored(a_selection_takes_what_fits),
+		stored(who_asks_last_is_heard),
+		stored(a_selection_is_of_what_it_is_when_its_turn_comes),
 		stored(the_brake_is_what_counting_says),
 		stored(what_earned_nothing_does_not_count),
 	};

@@ -1,6 +1,7 @@
 /* Deciding a contact: what the look shows, what was pending, and what is written down. */
 #include "tests/unit/stored.h"
 
+#include "engine/act.h"
 #include "engine/decide.h"
 #include "engine/forgotten.h"
 #include "engine/ledger.h"
@@ -49,6 +50,12 @@ static struct stage {
 	struct contact_property *property;
 	struct news news;
 } s;
+
+static void nobody_listens(void *ctx, const struct act_result *result)
+{
+	(void)ctx;
+	(void)result;
+}
 
 static void put_up(const char *text)
 {
@@ -981,6 +988,37 @@ static void a_frozen_burst_that_came_back_is_told(void **state)
 	take_down();
 }
 
+/* It may have read the contact before somebody mended it and asked. */
+static void a_look_from_before_it_was_asked_plans_nothing_anew(void **state)
+{
+	struct act_by by = { "ana", NOW, false };
+	struct act_choice all = { 0 };
+	size_t found;
+	struct err err;
+
+	(void)state;
+	put_up("rule: r\n" CHANGED("tier", ""));
+	changed("email", NOW - 20 * MS_DAY, "a@example.org");
+	changed("tier", NOW - 2 * MS_DAY, "Bronze");
+	changed("tier", NOW, "Silver");
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	db_run(db, "UPDATE issuance SET state = 'refused', held_from = 'planned'", "");
+	inbox_add(db, "hubspot", slice_of("1"), NOW + 1, POLLED);
+	/* Now a look is under way, and somebody asks. */
+	assert_int_equal(act_do(db, ACT_RETRY, &all, &by, nobody_listens, NULL, &found, &err),
+			 RC_OK);
+	assert_int_equal(found, 1);
+	decide();
+	assert_int_equal(issuances("refused"), 1);
+	assert_int_equal(news_left(), 1);
+	s.news.seq = 1;
+	decide();
+	assert_int_equal(issuances("planned"), 1);
+	assert_int_equal(news_left(), 0);
+	take_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1024,6 +1062,7 @@ int main(void)
 		stored(a_contact_created_with_its_value_is_found_by_its_address),
 		stored(news_goes_with_what_waits_and_is_told_once),
 		stored(a_frozen_burst_that_came_back_is_told),
+		stored(a_look_from_before_it_was_asked_plans_nothing_anew),
 	};
 
 	json_start();
