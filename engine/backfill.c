@@ -201,17 +201,23 @@ static bool names_value(const struct rule *rule, struct slice value)
 	return rule->n_to == 0 && value.len > 0;
 }
 
-/* What happened since the activation and was not decided yet, or still waits, is the daemon's. */
+/*
+ * What happened since the activation and was not decided yet, or still waits, is the daemon's. Of a change from before a
+ * merge that it has seen nothing but what waits is left to it.
+ */
 static bool is_the_daemons(const struct judging *j)
 {
 	const struct backfill *b = j->b;
 
 	return j->event.at_ms > b->start_ms &&
-	       !db_exists(
-		       b->db,
-		       "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3"
-		       " AND NOT EXISTS (SELECT 1 FROM pending WHERE watch = ?1 AND contact = ?2)",
-		       "iti", b->watch, j->c->id, j->event.at_ms);
+	       (db_exists(b->db, "SELECT 1 FROM pending WHERE watch = ?1 AND contact = ?2", "it",
+			  b->watch, j->c->id) ||
+		!db_exists(b->db,
+			   "SELECT 1 FROM decided WHERE watch = ?1 AND contact = ?2 AND at_ms >= ?3"
+			   " UNION ALL SELECT 1 FROM contact WHERE account = ?4 AND contact = ?2"
+			   " AND merged_ms >= ?3 AND ?5 = 'property-changed'",
+			   "ititt", b->watch, j->c->id, j->event.at_ms, source_name(b),
+			   event_kind_names[j->event.kind]));
 }
 
 /* Under an id that it absorbed, which the daemon may not have heard of yet. */

@@ -474,6 +474,32 @@ static void who_was_merged_gets_no_second_one(void **state)
 	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
 }
 
+/* What happened before a merge the daemon has decided, or never will. */
+static void who_was_merged_since_is_not_left(void **state)
+{
+	struct portal *p = *state;
+	int64_t id;
+	struct err err;
+
+	person(p, 1, "Bronze", "Lodz", NULL);
+	person(p, 2, "Bronze", "Lodz", NULL);
+	person(p, 3, "Bronze", "Lodz", NULL);
+	daemon_pass(p);
+	set(p, 1, "tier", "Gold");
+	set(p, 3, "tier", "Gold");
+	daemon_pass(p);
+	assert_int_equal(rows(p), 0);
+	assert_int_equal(sandbox_merge(p->sandbox, p->sim.now_ms, 1, 2, 900, &id, &err), RC_OK);
+	daemon_pass(p);
+	daemon_pass(p);
+	set(p, id, "country", "PL");
+	set(p, 3, "country", "PL");
+	daemon_pass(p);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_LEFT, 0);
+	assert_outcome(p, BACKFILL_ISSUED, 2);
+}
+
 static void searches_go_by_pages_of_ids(void **state)
 {
 	struct portal *p = *state;
@@ -807,6 +833,7 @@ int main(void)
 		TEST(what_waits_after_a_merge_is_the_daemons),
 		TEST(members_and_those_that_were_merged),
 		TEST(who_was_merged_gets_no_second_one),
+		TEST(who_was_merged_since_is_not_left),
 		TEST(searches_go_by_pages_of_ids),
 		TEST(the_brake_counts_what_backfills_make),
 		TEST(what_was_in_shadow_goes_out),
