@@ -1,5 +1,6 @@
 #include "engine/census.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -9,12 +10,20 @@
 
 #define FAILURES_MOST 5 /* in a row, of the service or of one contact, before we give up */
 #define QUEUE_LEAST 400 /* the next page is asked for before fewer than these wait for a look */
+#define UNREAD_MOST 20	/* contacts that cannot be read, before there is no point in going on … */
+#define UNREAD_NAMED 10 /* … and so many are named at the end */
 
 /* A contact that waits for its look, or is being looked at. */
 struct waiting {
 	char *contact;
 	int64_t joined_ms;
 	int tries;
+	int64_t failed_ms; /* monotonic: a look at it, or at some with it, failed first; 0: none did */
+};
+
+struct queue {
+	struct waiting *one; /* from `first` on */
+	size_t first, count, capacity;
 };
 
 /* Contacts that are being looked at. */
@@ -38,8 +47,11 @@ struct census {
 	struct survey *survey;
 	bool begun; /* labels are there, as far as they can be had */
 	bool asking, ended;
-	struct waiting *queue; /* from `first` on */
-	size_t first, queued, capacity;
+	struct queue queue;
+	struct queue aside; /* a look at it alone failed: its turn comes when no other is left */
+	struct str unread;  /* who could not be read, the first of them … */
+	size_t unreads;	    /* … of so many */
+	int64_t looked_ms;  /* monotonic: the last look that was answered; 0: none was */
 	struct looking *looking;
 	int failures;	   /* in a row; what was under way together fails as one */
 	int64_t failed_ms; /* monotonic: the last of them */
@@ -67,6 +79,7 @@ struct census *census_new(const struct world *world, const struct table *table, 
 	map_init(&c->seen);
 	str_init(&c->list_id, LIMIT_ID_BYTES);
 	str_init(&c->list_name, LIMIT_VALUE_BYTES);
+	str_init(&c->unread, LIMIT_ERROR_BYTES);
 	return c;
 }
 
@@ -83,6 +96,13 @@ static void looking_free(struct looking *l)
 	mem_free(l);
 }
 
+static void queue_free(struct queue *q)
+{
+	for (size_t i = 0; i < q->count; i++)
+		mem_free(q->one[q->first + i].contact);
+	mem_free(q->one);
+}
+
 void census_free(struct census *c)
 {
 	if (!c)
@@ -93,12 +113,12 @@ void census_free(struct census *c)
 	bearer_free(c->bearer);
 	while (c->looking)
 		looking_free(c->looking);
-	for (size_t i = 0; i < c->queued; i++)
-		mem_free(c->queue[c->first + i].contact);
-	mem_free(c->queue);
+	queue_free(&c->queue);
+	queue_free(&c->aside);
 	map_release(&c->seen);
 	str_release(&c->list_id);
 	str_release(&c->list_name);
+	str_release(&c->unread);
 	mem_free(c);
 }
 
@@ -130,44 +150,70 @@ static enum rc begin(struct census *c, struct err *err)
 
 /* ---- the queue ------------------------------------------------------------- */
 
-/* The contact is taken. */
-static void enqueue(struct census *c, const struct waiting *one)
-{
-	if (c->first && c->first + c->queued == c->capacity) {
-		memmove(c->queue, c->queue + c->first, c->queued * sizeof(*c->queue));
-		c->first = 0;
-	}
-	c->queue = mem_grow(c->queue, &c->capacity, c->first + c->queued + 1, sizeof(*c->queue));
-	c->queue[c->first + c->queued++] = *one;
-}
-
-/* Once more, unless it was tried so often that there is no point; its id is taken over. */
-static void look_again(struct census *c, struct waiting *one)
-{
-	if (++one->tries < FAILURES_MOST) {
-		enqueue(c, one);
-		one->contact = NULL;
-		return;
-	}
-	c->failed = err_set(&c->why, RC_REFUSED, "contact %s could not be read, or a label of it",
-			    one->contact);
-}
-
-/* ---- pages ----------------------------------------------------------------- */
-
 static int64_t mono_ms(const struct census *c)
 {
 	return c->world->mono_ms(c->world->ctx);
 }
 
-static void again_or_never(struct census *c, int64_t began_ms)
+/* The contact is taken. */
+static void enqueue(struct queue *q, struct waiting *one)
+{
+	if (q->first && q->first + q->count == q->capacity) {
+		memmove(q->one, q->one + q->first, q->count * sizeof(*q->one));
+		q->first = 0;
+	}
+	q->one = mem_grow(q->one, &q->capacity, q->first + q->count + 1, sizeof(*q->one));
+	q->one[q->first + q->count++] = *one;
+	one->contact = NULL;
+}
+
+static struct waiting dequeue(struct queue *q)
+{
+	q->count--;
+	return q->one[q->first++];
+}
+
+/* It was tried so often that there is no point: the others go on, unless there are too many such. */
+static void give_up(struct census *c, const struct waiting *one)
+{
+	if (c->unreads < UNREAD_NAMED)
+		str_addf(&c->unread, "%s%s", c->unreads ? ", " : "", one->contact);
+	c->unreads++;
+}
+
+/* Said once all others are done, or there is no point in going on. */
+static void say_unread(struct census *c)
+{
+	char more[48] = "";
+
+	if (c->unreads > UNREAD_NAMED)
+		snprintf(more, sizeof(more), " and %zu more", c->unreads - UNREAD_NAMED);
+	c->failed = err_set(&c->why, RC_REFUSED,
+			    "contact%s %s%s could not be read, or a label of %s",
+			    c->unreads == 1 ? "" : "s", str_text(&c->unread), more,
+			    c->unreads == 1 ? "it" : "them");
+}
+
+/* Once more, unless it was tried so often. */
+static void look_again(struct census *c, struct waiting *one, struct queue *q)
+{
+	if (++one->tries < FAILURES_MOST)
+		enqueue(q, one);
+	else
+		give_up(c, one);
+}
+
+/* ---- pages ----------------------------------------------------------------- */
+
+/* `at`: the contact that alone was asked for; NULL: more than that. */
+static void again_or_never(struct census *c, int64_t began_ms, const char *at)
 {
 	if (began_ms > c->failed_ms)
 		c->failures++;
 	c->failed_ms = mono_ms(c);
 	if (c->failures >= FAILURES_MOST)
-		c->failed = err_set(&c->why, RC_REFUSED, "account %s could not be read now",
-				    account_name(c));
+		c->failed = err_set(&c->why, RC_REFUSED, "account %s could not be read now%s%s",
+				    account_name(c), at ? ": contact " : "", at ? at : "");
 }
 
 static void remember_list(struct census *c, const struct survey_page *page)
@@ -184,7 +230,7 @@ static void page_arrived(void *arg, const struct survey_page *page)
 
 	c->asking = false;
 	if (page->result == SURVEY_AGAIN) {
-		again_or_never(c, c->asked_ms);
+		again_or_never(c, c->asked_ms, NULL);
 		return;
 	}
 	if (page->result == SURVEY_REFUSED) {
@@ -206,7 +252,7 @@ static void page_arrived(void *arg, const struct survey_page *page)
 		if (!c->taker->wants(c->taker->ctx, s))
 			continue;
 		one.contact = mem_strdup(s->contact);
-		enqueue(c, &one);
+		enqueue(&c->queue, &one);
 	}
 }
 
@@ -243,10 +289,30 @@ static void hand_over(struct looking *l, const struct look *look)
 		told[index_of(l, look->contact[i].asked)] = !again[i];
 	for (size_t i = 0; i < l->count; i++)
 		if (!told[i])
-			look_again(c, &l->one[i]);
+			look_again(c, &l->one[i], &c->queue);
 	mem_free(sighting);
 	mem_free(again);
 	mem_free(told);
+}
+
+/*
+ * The service may be away, or one contact be what it cannot show. A look at one alone tells: where others were answered
+ * since it failed first, that is its own.
+ */
+static void look_failed(struct looking *l)
+{
+	struct census *c = l->census;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (!l->one[i].failed_ms)
+			l->one[i].failed_ms = l->began_ms;
+	if (l->count == 1 && c->looked_ms > l->one[0].failed_ms) {
+		look_again(c, &l->one[0], &c->aside);
+		return;
+	}
+	again_or_never(c, l->began_ms, l->count == 1 ? l->one[0].contact : NULL);
+	for (size_t i = 0; i < l->count; i++)
+		enqueue(l->count == 1 ? &c->aside : &c->queue, &l->one[i]);
 }
 
 static void look_arrived(void *arg, const struct look *look)
@@ -256,14 +322,13 @@ static void look_arrived(void *arg, const struct look *look)
 
 	if (look->result == LOOK_DONE) {
 		c->failures = 0;
+		c->looked_ms = mono_ms(c);
 		hand_over(l, look);
 	} else {
-		again_or_never(c, l->began_ms);
-		for (size_t i = 0; i < l->count; i++) {
-			enqueue(c, &l->one[i]);
-			l->one[i].contact = NULL;
-		}
+		look_failed(l);
 	}
+	if (c->unreads > UNREAD_MOST)
+		say_unread(c);
 	looking_free(l);
 }
 
@@ -274,14 +339,12 @@ static void start_look(struct census *c, size_t most)
 
 	l->census = c;
 	l->began_ms = mono_ms(c);
-	l->count = c->queued < most ? c->queued : most;
+	l->count = c->queue.count < most ? c->queue.count : most;
 	l->one = mem_alloc(l->count * sizeof(*l->one));
 	for (size_t i = 0; i < l->count; i++) {
-		l->one[i] = c->queue[c->first + i];
+		l->one[i] = dequeue(&c->queue);
 		ids[i] = l->one[i].contact;
 	}
-	c->first += l->count;
-	c->queued -= l->count;
 	l->next = c->looking;
 	c->looking = l;
 	c->ops->look(c->source, ids, l->count, look_arrived, l);
@@ -292,13 +355,13 @@ static void start_look(struct census *c, size_t most)
 
 static bool wants_page(const struct census *c)
 {
-	return !c->ended && !c->asking && c->queued < QUEUE_LEAST;
+	return !c->ended && !c->asking && c->queue.count < QUEUE_LEAST;
 }
 
 /* Looks are as large as may be, but for the last. */
 static bool wants_look(const struct census *c, size_t most)
 {
-	return most && c->queued && (c->queued >= most || (c->ended && !c->looking));
+	return most && c->queue.count && (c->queue.count >= most || (c->ended && !c->looking));
 }
 
 /* Where the labels were tried in vain, because the service is away, it is asked once more. */
@@ -307,6 +370,11 @@ static void begin_asking(struct census *c)
 	c->begun = c->ops->polled(c->source);
 	if (c->begun && c->ops->health(c->source) == SOURCE_WAITING)
 		c->failures = FAILURES_MOST - 1;
+}
+
+static bool is_the_turn_of_asides(const struct census *c)
+{
+	return c->ended && !c->queue.count && !c->looking && c->aside.count;
 }
 
 static void go_on(struct census *c)
@@ -319,6 +387,10 @@ static void go_on(struct census *c)
 		c->asking = true;
 		c->asked_ms = mono_ms(c);
 		c->ops->survey_next(c->survey, page_arrived, c);
+	}
+	if (is_the_turn_of_asides(c)) {
+		struct waiting one = dequeue(&c->aside);
+		enqueue(&c->queue, &one);
 	}
 	for (size_t most; wants_look(c, most = c->ops->can_look(c->source));)
 		start_look(c, most);
@@ -342,8 +414,12 @@ enum rc census_step(struct census *c, bool *done, struct err *err)
 				    account_name(c));
 	if (rc == RC_OK && c->failed == RC_OK)
 		go_on(c);
+	bool over = c->ended && !c->queue.count && !c->aside.count && !c->looking &&
+		    !bearer_busy(c->bearer);
+	if (rc == RC_OK && c->failed == RC_OK && over && c->unreads)
+		say_unread(c);
 	if (rc != RC_OK || c->failed == RC_OK) {
-		*done = c->ended && !c->queued && !c->looking && !bearer_busy(c->bearer);
+		*done = over;
 		return rc;
 	}
 	*err = c->why;
@@ -358,7 +434,7 @@ int64_t census_wake_ms(const struct census *c)
 	if (!c->begun)
 		return wake;
 	int64_t page = wants_page(c) ? c->ops->survey_ready_ms(c->survey) : INT64_MAX;
-	if (wants_look(c, c->ops->can_look(c->source)))
+	if (wants_look(c, c->ops->can_look(c->source)) || is_the_turn_of_asides(c))
 		return mono_ms(c);
 	return clock_earlier(page, wake);
 }

@@ -40,7 +40,7 @@ void census_free(struct census *c); /* NULL does nothing */
 
 /*
  * Goes on with what is due; *done once everyone was looked at. RC_REFUSED where the source cannot
- * be read (now): what was handed over stays so.
+ * be read (now), and at the end where some contacts could not: what was handed over stays so.
  */
 enum rc census_step(struct census *c, bool *done, struct err *err) MUST_CHECK;
 /* Monotonic time of what is due next; INT64_MAX where only an answer can bring something. */

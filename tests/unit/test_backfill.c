@@ -658,6 +658,67 @@ static void a_source_that_is_away_is_not_waited_for_long(void **state)
 	assert_outcome(p, BACKFILL_ISSUED, 347);
 }
 
+/* A read that asks for one of these ends without an answer. */
+static struct sim_fate hides(void *ctx, const struct sim_request *request)
+{
+	const char *const *bad = ctx;
+	struct sim_fate fate = { 0 };
+	struct err err;
+
+	if (!strstr(request->path, "/batch/read"))
+		return fate;
+	struct json *body = json_parse(request->body, &err);
+	const struct json *inputs = json_get(body, "inputs");
+	for (size_t i = 0; i < json_count(inputs); i++)
+		for (size_t k = 0; bad[k]; k++)
+			if (slice_is(json_get_slice(json_at(inputs, i), "id"), bad[k]))
+				fate.how = SIM_CUT;
+	json_free(body);
+	return fate;
+}
+
+/* It is named at the end; all others are looked at, on later pages, too, and however rare they are. */
+static void who_cannot_be_shown_hides_no_other(void **state)
+{
+	static const char *bad[] = { "100", "250", "449", NULL };
+	struct portal *p = *state;
+	struct err err;
+
+	p->rules = tier;
+	for (int64_t id = 100; id < 450; id++)
+		person(p, id, "Gold", "Lodz", id == 100 || id % 50 == 0 ? "PL" : "DE");
+	set(p, 449, "country", "PL");
+	daemon_pass(p);
+	p->sim.fate = hides;
+	p->sim.fate_ctx = bad;
+	assert_refused(p, RC_REFUSED,
+		       "contacts 449, 100, 250 could not be read, or a label of them");
+	assert_outcome(p, BACKFILL_ISSUED, 5);
+	assert_outcome(p, BACKFILL_NO_MATCH, 342);
+	bad[1] = NULL;
+	assert_int_equal(backfill(p, false, INT64_MAX, &err), RC_REFUSED);
+	assert_non_null(strstr(err.text, "contact 100 could not be read, or a label of it"));
+	assert_outcome(p, BACKFILL_ISSUED, 7);
+	p->sim.now_ms += MS_HOUR;
+	assert_refused(p, RC_REFUSED, "contact 100 could not be read, or a label of it");
+	p->sim.fate = NULL;
+	fill(p, false);
+	assert_outcome(p, BACKFILL_ISSUED, 1);
+}
+
+/* Nothing tells that it is not the service. */
+static void who_cannot_be_shown_and_is_the_only_one_is_named(void **state)
+{
+	static const char *bad[] = { "100", NULL };
+	struct portal *p = *state;
+
+	person(p, 100, "Gold", "Lodz", "PL");
+	daemon_pass(p);
+	p->sim.fate = hides;
+	p->sim.fate_ctx = bad;
+	assert_refused(p, RC_REFUSED, "account hubspot could not be read now: contact 100");
+}
+
 static int times_in(const char *text, const char *words)
 {
 	int n = 0;
@@ -842,6 +903,8 @@ int main(void)
 		TEST(ended_at_each_step_it_goes_on),
 		TEST(a_source_that_is_away_is_not_waited_for_long),
 		TEST(labels_that_cannot_be_had_are_said_once),
+		TEST(who_cannot_be_shown_hides_no_other),
+		TEST(who_cannot_be_shown_and_is_the_only_one_is_named),
 		cmocka_unit_test_setup_teardown(a_disk_that_fails_in_its_midst, disk_setup,
 						disk_teardown),
 	};
