@@ -287,11 +287,48 @@ static bool ends_in_shadow(const struct plan_input *in, const struct rule *rule,
 	return rule->mode == MODE_SHADOW || (!is->replan && ledger_in_shadow(in->db, is->id));
 }
 
+/* Our clock's time at which a backfill made it, or took it up; 0 where none did. */
+static int64_t backfilled_ms(struct db *db, int64_t id)
+{
+	return db_integer(db, 0,
+			  "SELECT max(at_ms) FROM trail WHERE issuance = ?1 AND who IS NOT NULL"
+			  " AND note LIKE '" LEDGER_BACKFILL "%'",
+			  "i", id);
+}
+
+/*
+ * From when on it waits for an address: its event, or the backfill that made it; that by HubSpot's clock where the wait's
+ * end tells it, else by ours.
+ */
+static int64_t waits_from(struct db *db, const struct rule *rule, const struct issuance *is)
+{
+	int64_t ours_ms = backfilled_ms(db, is->id);
+	int64_t from_ms = is->expire_ms - rule->policy->hold_email_ms;
+
+	if (!ours_ms)
+		return is->at_ms;
+	return from_ms >= ours_ms - MS_DAY && from_ms <= ours_ms + MS_DAY ? from_ms : ours_ms;
+}
+
+/* What address a contact had before a backfill found it without one is of no use. */
+static enum plan_result find_late_address(const struct plan_input *in, const struct rule *rule,
+					  int64_t from_ms, int64_t wait_ms, bool *valid)
+{
+	struct view then = *in->then;
+	struct plan_input late = *in;
+
+	if (then.as_of_ms < from_ms)
+		then.as_of_ms = from_ms;
+	late.then = &then;
+	return find_address(&late, rule, wait_ms, valid);
+}
+
 enum plan_result plan_again(const struct plan_input *in, const struct rule *rule,
 			    const struct issuance *is, struct arena *memory, struct plan *out)
 {
+	int64_t from_ms = waits_from(in->db, rule, is);
 	int64_t wait_ms = is->expire_ms			? is->expire_ms
-			  : rule->policy->hold_email_ms ? is->at_ms + rule->policy->hold_email_ms
+			  : rule->policy->hold_email_ms ? from_ms + rule->policy->hold_email_ms
 							: 0;
 	/* What has fields had an address in time: that stays decided, whatever the rule, and the history, say of it by now. */
 	bool valid = is->fields != NULL;
@@ -305,7 +342,7 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 	if (skip_repeat(in, rule, &out->is))
 		return PLAN_MADE;
 	if (!valid)
-		result = find_address(in, rule, wait_ms, &valid);
+		result = find_late_address(in, rule, from_ms, wait_ms, &valid);
 	/* A person who asks takes the address that is there now. */
 	if (result == PLAN_MADE && !valid && is->replan) {
 		str_init(&address, LIMIT_FIELD_BYTES);
@@ -313,7 +350,7 @@ enum plan_result plan_again(const struct plan_input *in, const struct rule *rule
 		str_release(&address);
 	}
 	if (result == PLAN_MADE && !valid)
-		miss_address(in, is->at_ms, wait_ms, memory, &out->is);
+		miss_address(in, from_ms, wait_ms, memory, &out->is);
 	if (result == PLAN_MADE && valid)
 		result = render_fields(in, rule, memory, out);
 	if (out->is.state == STATE_PLANNED && ends_in_shadow(in, rule, is))

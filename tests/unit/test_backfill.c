@@ -38,6 +38,9 @@ static const char settled[] =
 	"rule: tier\n"
 	"trigger:\n  event: property-changed\n  property: tier\n  settle: 4h\n"
 	"action:\n  do: issue-credential\n  group: g\n";
+static const char waiting[] = "rule: tier\nmissing-email: hold 30d\n"
+			      "trigger:\n  event: property-changed\n  property: tier\n"
+			      "action:\n  do: issue-credential\n  group: g\n";
 static const char list[] = "rule: grads\n"
 			   "trigger:\n  event: list-added\n  list: Graduates\n"
 			   "action:\n  do: issue-credential\n  group: g\n";
@@ -352,6 +355,40 @@ static void from_is_the_value_before(void **state)
 			      "SELECT 1 FROM issuance WHERE contact = '1' AND from_value = 'Bronze'"
 			      " AND to_value = 'Gold' AND at_ms = ?1",
 			      "i", START + MS_HOUR));
+}
+
+/* From the backfill on, whatever address the contact had between the event and that. */
+static void who_has_no_address_is_waited_for_from_now_on(void **state)
+{
+	struct portal *p = *state;
+
+	p->rules = waiting;
+	person(p, 1, "Gold", NULL, NULL);
+	person(p, 2, "Gold", NULL, NULL);
+	daemon_pass(p);
+	p->sim.now_ms += 10 * MS_DAY;
+	set(p, 1, "email", "");
+	set(p, 2, "email", "");
+	p->sim.now_ms += 10 * MS_DAY;
+	fill(p, false);
+	assert_outcome(p, BACKFILL_HELD, 2);
+	p->sim.now_ms += 29 * MS_DAY;
+	set(p, 1, "email", "in.time@example.com");
+	daemon_pass(p);
+	p->sim.now_ms += 2 * MS_DAY;
+	daemon_pass(p);
+	set(p, 2, "email", "too.late@example.com");
+	daemon_pass(p);
+	assert_int_equal(db_integer(p->db, -1,
+				    "SELECT count(*) FROM issuance WHERE contact = '1' AND state = 'sent'",
+				    ""),
+			 1);
+	assert_int_equal(
+		db_integer(p->db, -1,
+			   "SELECT count(*) FROM issuance WHERE contact = '2' AND state = 'skipped'"
+			   " AND reason = 'no valid e-mail address within 30d'",
+			   ""),
+		1);
 }
 
 /* The daemon and a backfill never both issue for a change, in whichever order they come to it. */
@@ -890,6 +927,7 @@ int main(void)
 		TEST(of_those_passed_over_some_are_kept),
 		TEST(each_ends_as_one_thing),
 		TEST(from_is_the_value_before),
+		TEST(who_has_no_address_is_waited_for_from_now_on),
 		TEST(what_came_since_is_the_daemons),
 		TEST(what_waits_after_a_merge_is_the_daemons),
 		TEST(members_and_those_that_were_merged),
