@@ -544,11 +544,11 @@ int64_t ledger_release_held(struct db *db, const char *action_account, int64_t n
 {
 	db_run(db,
 	       "INSERT INTO trail (issuance, at_ms, state, note) SELECT id, ?2, held_from, 'released by a reload'"
-	       " FROM issuance WHERE action_account = ?1 AND " LEDGER_OUTSIDE,
+	       " FROM issuance WHERE action_account = ?1 AND replan = 0 AND " LEDGER_OUTSIDE,
 	       "ti", action_account, now_ms);
 	db_run(db,
-	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, replan = 0, reason = NULL, not_before_ms = 0,"
-	       " updated_ms = ?2 WHERE action_account = ?1 AND " LEDGER_OUTSIDE,
+	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, reason = NULL, not_before_ms = 0,"
+	       " updated_ms = ?2 WHERE action_account = ?1 AND replan = 0 AND " LEDGER_OUTSIDE,
 	       "ti", action_account, now_ms);
 	return db_changed(db);
 }

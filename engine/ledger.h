@@ -152,7 +152,7 @@ int64_t ledger_hold_all(struct db *db, const char *action_account, const char *g
  * lives in `memory`.
  */
 void ledger_hold_as_others(struct db *db, struct issuance *is, struct arena *memory);
-/* Lets what a plan or a group held go on. Answers how many. */
+/* Lets what a plan or a group held go on, but what a person wants to go on at the next look. Answers how many. */
 int64_t ledger_release_held(struct db *db, const char *action_account, int64_t now_ms);
 /* At start: of writes that were under way when the process ended nobody knows, from now on. */
 void ledger_note_unknown(struct db *db, int64_t now_ms);

@@ -6,7 +6,7 @@
 #include "engine/ledger.h"
 
 #define OF_ACCOUNT                                                                                 \
-	" FROM issuance WHERE action_account = ?1 AND state = 'held' AND hold = 'account'"
+	" FROM issuance WHERE action_account = ?1 AND state = 'held' AND hold = 'account' AND replan = 0"
 
 void undeclared_release(struct db *db, const char *account, int64_t now_ms)
 {
@@ -15,7 +15,7 @@ void undeclared_release(struct db *db, const char *account, int64_t now_ms)
 	       " SELECT id, ?2, held_from, 'its account is declared again'" OF_ACCOUNT,
 	       "ti", account, now_ms);
 	db_run(db,
-	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, replan = 0, reason = NULL,"
+	       "UPDATE issuance SET state = held_from, held_from = NULL, hold = NULL, reason = NULL,"
 	       " not_before_ms = 0, updated_ms = ?2 WHERE id IN (SELECT id" OF_ACCOUNT ")",
 	       "ti", account, now_ms);
 }
