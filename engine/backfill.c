@@ -310,6 +310,16 @@ static void take_out_of_shadow(struct judging *j, const char *note)
 	json_free((struct json *)(uintptr_t)before.fields);
 }
 
+/* The address may have come since the look, and the daemon have read the contact while nothing waited for it. */
+static void wait_for_address(const struct judging *j)
+{
+	const struct backfill *b = j->b;
+
+	inbox_recall(b->db, source_name(b), j->c->id, j->plan.is.expire_ms);
+	inbox_add(b->db, source_name(b), slice_of(j->c->id), 0,
+		  (struct came){ CAME_RECALL, wall_ms(b) });
+}
+
 static void write(struct judging *j)
 {
 	struct backfill *b = j->b;
@@ -325,7 +335,7 @@ static void write(struct judging *j)
 	else
 		ledger_insert_by(b->db, is, j->plan.email, note, b->choice.who);
 	if (is->expire_ms)
-		inbox_recall(b->db, source_name(b), j->c->id, is->expire_ms);
+		wait_for_address(j);
 }
 
 static bool is_written(enum backfill_outcome outcome)

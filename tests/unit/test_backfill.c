@@ -695,6 +695,51 @@ static void a_source_that_is_away_is_not_waited_for_long(void **state)
 	assert_outcome(p, BACKFILL_ISSUED, 347);
 }
 
+static const char patient[] = "rule: tier\nmissing-email: hold 30d\n"
+			      "trigger:\n  event: property-changed\n  property: tier\n"
+			      "action:\n  do: issue-credential\n  group: g\n";
+
+/* Between the look and what it writes the address comes, and the daemon beside us reads the contact. */
+static bool address_comes(void *ctx, const char *tag, bool after)
+{
+	struct portal *p = ctx;
+
+	if (after || strcmp(tag, "backfill") != 0)
+		return true;
+	db_hook(p->db, NULL, NULL);
+	set(p, 99, "email", "p99@example.com");
+	db_run(p->db,
+	       "INSERT INTO contact (account, contact, modified_ms, watches)"
+	       " SELECT account, '99', ?1, watches FROM contact WHERE contact = '1'",
+	       "i", p->sim.now_ms);
+	return true;
+}
+
+static void an_address_that_came_meanwhile_is_found(void **state)
+{
+	struct portal *p = *state;
+	struct err err;
+
+	p->rules = patient;
+	person(p, 1, "Silver", NULL, NULL);
+	person(p, 99, "Gold", NULL, NULL); /* has no address */
+	struct table *table = table_of(p->rules);
+	struct engine *engine = engine_new(&p->sim.world);
+	assert_int_equal(engine_load(engine, table, &err), RC_OK);
+	table_unref(table);
+	assert_int_equal(sim_run(&p->sim, engine, p->sim.now_ms + 10 * MS_MINUTE, &err), RC_OK);
+	set(p, 1, "tier", "Gold");
+	assert_int_equal(sim_run(&p->sim, engine, p->sim.now_ms + 10 * MS_MINUTE, &err), RC_OK);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+	db_hook(p->db, address_comes, p);
+	fill(p, false);
+	assert_outcome(p, BACKFILL_HELD, 1);
+	assert_int_equal(sim_run(&p->sim, engine, p->sim.now_ms + MS_HOUR, &err), RC_OK);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 2);
+	engine_free(engine);
+	sim_abandon(&p->sim);
+}
+
 /* A read that asks for one of these ends without an answer. */
 static struct sim_fate hides(void *ctx, const struct sim_request *request)
 {
@@ -941,6 +986,7 @@ int main(void)
 		TEST(ended_at_each_step_it_goes_on),
 		TEST(a_source_that_is_away_is_not_waited_for_long),
 		TEST(labels_that_cannot_be_had_are_said_once),
+		TEST(an_address_that_came_meanwhile_is_found),
 		TEST(who_cannot_be_shown_hides_no_other),
 		TEST(who_cannot_be_shown_and_is_the_only_one_is_named),
 		cmocka_unit_test_setup_teardown(a_disk_that_fails_in_its_midst, disk_setup,
