@@ -178,7 +178,7 @@ static enum render finish_date(struct renderer *r, const struct template *t, str
 	return RENDER_OK;
 }
 
-/* White space of a name: of ASCII, and the no-break space that copied names bring along. */
+/* White space of a name or address: of ASCII, and the no-break space that copied ones bring along. */
 static size_t space_bytes(struct slice rest)
 {
 	if (slice_starts(rest, slice_of("\xc2\xa0")))
@@ -207,6 +207,22 @@ static void squeeze(struct str *out)
 	keep_part(out, (struct slice){ out->ptr, to });
 }
 
+/* No white space at the ends. */
+static void trim_address(struct str *out)
+{
+	struct slice text = str_slice(out);
+	size_t first = text.len, end = 0;
+
+	for (size_t i = 0, n; i < text.len; i += n ? n : 1) {
+		n = space_bytes((struct slice){ text.ptr + i, text.len - i });
+		if (n)
+			continue;
+		first = i < first ? i : first;
+		end = i + 1;
+	}
+	keep_part(out, (struct slice){ text.ptr + first, end > first ? end - first : 0 });
+}
+
 static const struct field *find_field(const struct rule *rule, const char *name)
 {
 	for (size_t i = 0; i < rule->n_field; i++)
@@ -223,7 +239,7 @@ static enum render finish_name(struct renderer *r, struct str *out)
 	if (out->len || !email)
 		return RENDER_OK;
 	enum render answer = render_template(r, email->value, out);
-	keep_part(out, slice_trim(str_slice(out)));
+	trim_address(out);
 	return answer;
 }
 
@@ -232,7 +248,7 @@ static enum render finish(struct renderer *r, const struct template *t, struct s
 	if (strcmp(r->field, "recipient.name") == 0)
 		return finish_name(r, out);
 	if (strcmp(r->field, "recipient.email") == 0)
-		keep_part(out, slice_trim(str_slice(out)));
+		trim_address(out);
 	else if (strcmp(r->field, "issue-date") == 0)
 		return finish_date(r, t, out, true);
 	else if (strcmp(r->field, "expiry-date") == 0)

@@ -14,6 +14,7 @@ static const char *const facts_list[] = {
 	"leap",	      "2024-02-29",
 	"instant",    "2026-01-31T10:20:30Z",
 	"epoch_day",  "1769817600000",
+	"copied",     " \xc2\xa0" "ana@example.org\xc2\xa0 ",
 	"epoch",      "1767603600000",
 	"word",	      "soon",
 	"gone",	      "?",
@@ -227,6 +228,9 @@ static void test_recipient(void **state)
 			.text,
 		"Kowalska X");
 	assert_string_equal(render_field("recipient.name", "").text, "Ana@Example.org");
+	assert_string_equal(render_field("recipient.email", "{{ contact.copied }}").text,
+			    "ana@example.org");
+	assert_string_equal(render_field("recipient.email", "{{ contact.blank }}\u00a0").text, "");
 }
 
 static void test_what_cannot_be(void **state)
