@@ -4,6 +4,7 @@
 
 #include "engine/inbox.h"
 #include "engine/ledger.h"
+#include "engine/undeclared.h"
 
 #define CHUNK 200 /* issuances of one transaction: a daemon beside waits no longer than it takes */
 
@@ -160,16 +161,20 @@ static void judge(struct db *db, enum act act, const struct issuance *is, bool n
 		return;
 	}
 	bool anew = is_planned_anew(m, is), asked = !anew && is_asked_again(db, m, is);
+	const char *unseen = anew || asked ? undeclared_told(is) : NULL;
 	if ((anew || asked) && is->replan && act_was_last(db, is->id, act)) {
-		out->why = anew ? "it is to be planned anew at the next look already"
-				: "it is to go on at the next look already";
+		out->why = unseen ? unseen
+			   : anew ? "it is to be planned anew at the next look already"
+				  : "it is to go on at the next look already";
 		return;
 	}
 	out->outcome = ACT_DONE;
 	out->replan = anew;
 	out->at_look = anew || asked;
 	out->to = anew ? is->state : state_after(db, m, is);
-	if (asked)
+	if (unseen)
+		out->why = unseen;
+	else if (asked)
 		out->why = "at the next look, where 'repeat' allows it";
 	else if (out->to == STATE_SENT)
 		out->why = "it was sent before";

@@ -262,7 +262,9 @@ enum rc engine_load(struct engine *e, struct table *table, struct err *err)
 	for (uint32_t i = 0; i < table->n_account; i++)
 		if (registry_source(table->account[i].type))
 			origin_load(origin_of(e, &table->account[i]), i);
-	rc = outbox_load(e->outbox, e->table, err);
+	rc = retired_tell(e, err);
+	if (rc == RC_OK)
+		rc = outbox_load(e->outbox, e->table, err);
 	e->in_step = rc == RC_OK;
 	if (old)
 		watches_release(&old_watches);
@@ -477,9 +479,12 @@ enum rc engine_step(struct engine *e, struct err *err)
 		bool more = false;
 		rc = house_keep(e->db, e->outbox, wall_ms(e), &more, err);
 		e->housekeeping_ms = now + (more ? TRIM_MORE_MS : HOUSEKEEPING_MS);
+		e->untold = true;
 	}
 	if (rc == RC_OK && now >= e->trim_ms)
 		rc = trim(e, err);
+	if (rc == RC_OK && e->untold)
+		rc = retired_tell(e, err);
 	if (rc == RC_OK)
 		rc = retired_step(e, err);
 	if (rc == RC_OK && !e->stopping)
@@ -527,7 +532,7 @@ int64_t engine_wake_ms(struct engine *e)
 
 	if (!e->stopping && outbox_failures(e->outbox) == INT64_MAX)
 		wake = clock_earlier(wake, e->secrets_ms);
-	if (db_owes(e->db) || (!e->stopping && e->hearing.rows))
+	if (db_owes(e->db) || e->untold || (!e->stopping && e->hearing.rows))
 		wake = mono_ms(e);
 	for (const struct origin *o = e->origin; o && !e->stopping; o = o->next) {
 		if (origin_is_stopped(o))
@@ -550,6 +555,7 @@ enum rc engine_leave(struct engine *e, struct err *err)
 void engine_nudge(struct engine *e)
 {
 	e->secrets_ms = 0;
+	e->untold = true;
 }
 
 void engine_stop(struct engine *e)

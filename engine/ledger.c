@@ -526,7 +526,7 @@ void ledger_hold_as_others(struct db *db, struct issuance *is, struct arena *mem
 	q = db_select(
 		db,
 		"SELECT hold, reason FROM issuance h WHERE action_account = ?1 AND " LEDGER_OUTSIDE
-		" AND (hold = 'plan' OR group_id = ?2) AND NOT EXISTS"
+		" AND replan = 0 AND (hold = 'plan' OR group_id = ?2) AND NOT EXISTS"
 		" (SELECT 1 FROM issuance d WHERE d.id > h.id AND d.action_account = ?1"
 		" AND (h.hold = 'plan' OR d.group_id = ?2) AND d.credential IS NOT NULL"
 		" AND d.attempt_ms > h.updated_ms) LIMIT 1",

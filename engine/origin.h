@@ -49,6 +49,7 @@ struct engine {
 	struct hearing hearing;
 	bool stopping;
 	bool recovered;
+	bool untold; /* a person may have asked for a look that nobody makes */
 	bool in_step;				      /* the watches are what the store has */
 	int64_t housekeeping_ms, trim_ms, secrets_ms; /* monotonic */
 	enum rc failed; /* the store failed in an answer: said at the next step */
@@ -62,6 +63,8 @@ void origin_free(struct origin *o);
 
 /* Drops the origins that the table does not declare any more. */
 void retired_drop(struct engine *e);
+/* Says of what waits for a look by one of them that it does. */
+enum rc retired_tell(struct engine *e, struct err *err) MUST_CHECK;
 /* RC_BROKEN where the state fails, also where it failed at what came for one of them. */
 enum rc retired_step(struct engine *e, struct err *err) MUST_CHECK;
 /* New tokens are on their way for one of them. */

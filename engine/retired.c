@@ -8,11 +8,25 @@
 #include "engine/origin.h"
 
 #include "engine/registry.h"
+#include "engine/undeclared.h"
 
 struct retired {
 	struct bearer *bearer;
 	struct retired *next;
 };
+
+static bool is_source(void *ctx, const char *name)
+{
+	const struct account *account = table_account(ctx, name);
+
+	return account && registry_source(account->type);
+}
+
+enum rc retired_tell(struct engine *e, struct err *err)
+{
+	e->untold = false;
+	return e->table ? undeclared_tell(e->world, is_source, e->table, err) : RC_OK;
+}
 
 static void retire(struct engine *e, struct origin *o)
 {

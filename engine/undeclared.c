@@ -1,6 +1,7 @@
 #include "engine/undeclared.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "engine/ledger.h"
@@ -22,12 +23,11 @@ void undeclared_release(struct db *db, const char *account, int64_t now_ms)
 
 #define WORK LEDGER_WORK " AND state <> 'sending'"
 
-/* The next by name of which some issuance has a step to take; NULL: there is none. */
-static const char *next_account(struct db *db, const char *after, struct arena *memory)
+/* What the query answers of the account after this one by name; NULL: there is none. */
+static const char *next_account(struct db *db, const char *sql, const char *after,
+				struct arena *memory)
 {
-	struct query *q = db_select(
-		db, "SELECT min(action_account) FROM issuance WHERE action_account > ?1 AND " WORK,
-		"t", after);
+	struct query *q = db_select(db, sql, "t", after);
 	const char *account = NULL;
 
 	if (!query_next(q))
@@ -37,6 +37,9 @@ static const char *next_account(struct db *db, const char *after, struct arena *
 	query_end(q);
 	return account;
 }
+
+static const char next_action[] =
+	"SELECT min(action_account) FROM issuance WHERE action_account > ?1 AND " WORK;
 
 #define NOT_DECLARED "'account: ''' || action_account || ''' is not declared any more"
 #define WHY                                                                                        \
@@ -79,7 +82,7 @@ enum rc undeclared_hold(const struct world *world, undeclared_served *served, vo
 
 	arena_init(&memory);
 	for (const char *account = ""; rc == RC_OK;) {
-		account = next_account(world->db, account, &memory);
+		account = next_account(world->db, next_action, account, &memory);
 		if (!account)
 			break;
 		if (!served(ctx, account))
@@ -87,4 +90,76 @@ enum rc undeclared_hold(const struct world *world, undeclared_served *served, vo
 	}
 	arena_release(&memory);
 	return rc;
+}
+
+/* ---- what waits for a look ---------------------------------------------------- */
+
+#define UNSEEN "nobody looks at its contact: "
+#define UNSEEN_WHY                                                                                 \
+	"'" UNSEEN "account ''' || source_account || ''' is not declared any more, declare it again'"
+#define IS_TOLD "instr(coalesce(reason, ''), " UNSEEN_WHY ") > 0"
+
+/* The + leads to the index of what is parked: all that an account ever issued is far more. */
+#define WAITS                                                                                      \
+	" FROM issuance WHERE +source_account = ?1 AND " LEDGER_PARKED                             \
+	" AND (replan <> 0 OR (state = 'held' AND hold = 'missing-email'))"
+#define OF_WAITING " WHERE id IN (SELECT id" WAITS ")"
+
+static enum rc tell_account(const struct world *world, const char *account, struct err *err)
+{
+	char n[24];
+
+	if (!db_exists(world->db, "SELECT 1" WAITS " AND NOT " IS_TOLD, "t", account))
+		return db_failed(world->db, err);
+	db_begin(world->db, "undeclared");
+	db_run(world->db,
+	       "UPDATE issuance SET reason = CASE coalesce(reason, '') WHEN '' THEN '' ELSE reason || '; ' END"
+	       " || " UNSEEN_WHY OF_WAITING " AND NOT " IS_TOLD,
+	       "t", account);
+	snprintf(n, sizeof(n), "%lld", (long long)db_changed(world->db));
+	enum rc rc = db_commit(world->db, err);
+	if (rc == RC_OK)
+		log_line(world->log, LOG_ERROR,
+			 "waiting: the account of their contacts is not declared any more",
+			 "account", account, "issuances", n, NULL);
+	return rc;
+}
+
+/* What a person asked for is among the news still; what waits for an address is asked for by whoever watches it. */
+static enum rc untell_account(const struct world *world, const char *account, struct err *err)
+{
+	if (!db_exists(world->db, "SELECT 1" WAITS " AND " IS_TOLD, "t", account))
+		return db_failed(world->db, err);
+	db_begin(world->db, "declared");
+	db_run(world->db,
+	       "UPDATE issuance SET reason = nullif(replace(replace(reason, '; ' || " UNSEEN_WHY
+	       ", ''), " UNSEEN_WHY ", ''), '')" OF_WAITING " AND " IS_TOLD,
+	       "t", account);
+	return db_commit(world->db, err);
+}
+
+static const char next_source[] =
+	"SELECT min(source_account) FROM issuance WHERE source_account > ?1";
+
+enum rc undeclared_tell(const struct world *world, undeclared_served *served, void *ctx,
+			struct err *err)
+{
+	struct arena memory;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	for (const char *account = ""; rc == RC_OK;) {
+		account = next_account(world->db, next_source, account, &memory);
+		if (!account)
+			break;
+		rc = served(ctx, account) ? untell_account(world, account, err)
+					  : tell_account(world, account, err);
+	}
+	arena_release(&memory);
+	return rc == RC_OK ? db_failed(world->db, err) : rc;
+}
+
+const char *undeclared_told(const struct issuance *is)
+{
+	return is->reason ? strstr(is->reason, UNSEEN) : NULL;
 }

@@ -40,6 +40,8 @@ static enum rc act_on(struct life *l, enum act act, const struct node *map, stru
 			: err_set(err, RC_BROKEN, "nothing can be started");
 		memory_counts(before);
 	} while (rc != RC_OK && life_excused(l) && life_restart(l));
+	if (rc == RC_OK && l->engine)
+		engine_nudge(l->engine);
 	arena_release(&memory);
 	return rc;
 }

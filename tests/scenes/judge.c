@@ -213,11 +213,22 @@ static bool all_different(struct life *l, const struct node *entry)
 	return people == times_of(entry);
 }
 
-/* Every contact of which there was news has been looked at: none is asked for for ever. */
+/* Every contact of which there was news has been looked at, but of accounts that are gone: none is asked for for ever. */
 static bool judge_news(struct life *l)
 {
-	int64_t left = db_integer(l->sim.world.db, 0, "SELECT count(*) FROM news", "");
+	struct table *table = life_table(l);
+	struct arena memory;
+	int64_t left = 0;
 
+	arena_init(&memory);
+	struct query *q = db_select(l->sim.world.db,
+				    "SELECT account, count(*) FROM news GROUP BY account", "");
+
+	while (query_next(q))
+		if (table_account(table, arena_text(&memory, query_slice(q, 0))))
+			left += query_integer(q, 1);
+	arena_release(&memory);
+	table_unref(table);
 	if (left)
 		str_addf(&l->trouble, "news of %lld contacts are left\n", (long long)left);
 	return !left;

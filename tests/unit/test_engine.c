@@ -285,96 +285,6 @@ static void a_grant_that_was_taken_back_stays_so(void **state)
 	assert_int_equal(sandbox_calls(sandbox, "hubspot"), 0);
 }
 
-static const char without_it[] =
-	SECOND "account: certifier\ncertifier: { token: \"${C}\" }\n---\n" RULE("b", "two");
-
-static struct sim_fate slow_tokens(void *ctx, const struct sim_request *request)
-{
-	(void)ctx;
-	return (struct sim_fate){
-		.delay_ms = strstr(request->path, "/oauth/") ? 10 * MS_SECOND : 0,
-	};
-}
-
-/* Each refresh token is for one use, and their answers take ten seconds. */
-static void begin_renewal(void)
-{
-	struct grant g;
-	struct err err;
-	const char *access, *refresh;
-
-	sandbox_options(sandbox)->oauth_rotates = true;
-	sandbox_options(sandbox)->oauth_secret = "token-of-ONE";
-	sim.fate = slow_tokens;
-	grant_init(&g);
-	sandbox_grant(sandbox, sim.now_ms, "app",
-		      "oauth crm.objects.contacts.read crm.schemas.contacts.read", &access,
-		      &refresh, &g.expires_ms);
-	str_add_text(&g.client_id, "app");
-	str_add_text(&g.access, access);
-	str_add_text(&g.refresh, refresh);
-	assert_int_equal(grant_connect(db, "one", &g, &err), RC_OK);
-	grant_wipe(&g);
-	load(over_oauth);
-	assert_int_equal(live(25 * MS_MINUTE + 5 * MS_SECOND), RC_OK);
-	assert_int_equal(sandbox_calls(sandbox, "token"), 1);
-}
-
-static void goes_on_with_its_grant(void)
-{
-	load(over_oauth);
-	assert_int_equal(live(3 * MS_HOUR), RC_OK);
-	set_tier("Silver");
-	assert_int_equal(live(10 * MS_MINUTE), RC_OK);
-	assert_int_equal(mails(), 1);
-	assert_false(db_exists(db, "SELECT 1 FROM oauth_grant WHERE refused IS NOT NULL", ""));
-}
-
-/* What is on its way for an account that is taken out is kept: its grant is good when it is back. */
-static void an_account_that_goes_amid_a_renewal_keeps_its_grant(void **state)
-{
-	(void)state;
-	begin_renewal();
-	load(without_it);
-	assert_int_equal(live(20 * MS_MINUTE), RC_OK);
-	assert_int_equal(sandbox_calls(sandbox, "token"), 1);
-	goes_on_with_its_grant();
-}
-
-static void one_that_is_back_before_the_answer_waits_for_it(void **state)
-{
-	(void)state;
-	begin_renewal();
-	load(without_it);
-	goes_on_with_its_grant();
-}
-
-static void a_stop_waits_for_what_is_on_its_way(void **state)
-{
-	(void)state;
-	begin_renewal();
-	load(without_it);
-	engine_stop(engine);
-	assert_false(engine_stopped(engine));
-	assert_int_equal(live(20 * MS_SECOND), RC_OK);
-	assert_true(engine_stopped(engine));
-	engine_free(engine);
-	sim_abandon(&sim);
-	engine = engine_new(&sim.world);
-	goes_on_with_its_grant();
-}
-
-/* The answer cannot be kept: nothing goes on over that. */
-static void what_cannot_be_kept_of_one_that_is_gone_is_told(void **state)
-{
-	(void)state;
-	begin_renewal();
-	load(without_it);
-	fails = "renew";
-	assert_int_equal(live(20 * MS_MINUTE), RC_BROKEN);
-	fails = NULL;
-}
-
 static void secrets_that_are_missing_and_come(void **state)
 {
 	(void)state;
@@ -471,10 +381,6 @@ int main(void)
 		lived(what_is_done_and_old_is_erased),
 		lived(a_scope_that_is_taken_away_is_named),
 		lived(a_grant_that_was_taken_back_stays_so),
-		lived(an_account_that_goes_amid_a_renewal_keeps_its_grant),
-		lived(one_that_is_back_before_the_answer_waits_for_it),
-		lived(a_stop_waits_for_what_is_on_its_way),
-		lived(what_cannot_be_kept_of_one_that_is_gone_is_told),
 		lived(secrets_that_are_missing_and_come),
 		lived(a_start_that_is_not_written_is_tried_again),
 		lived(a_decision_shares_the_commit_of_its_write),
