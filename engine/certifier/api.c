@@ -258,7 +258,7 @@ bool api_id_valid(struct slice id)
 	for (size_t i = 0; i < id.len; i++) {
 		char c = id.ptr[i];
 		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      c == '-'))
+		      c == '-' || c == '_'))
 			return false;
 	}
 	return true;

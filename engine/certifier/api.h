@@ -61,7 +61,7 @@ bool api_is_good(const struct http_response *r);
 /* Retry-After, or 0. */
 int64_t api_retry_ms(const struct http_response *r);
 
-/* Letters, digits and hyphens, 1 to LIMIT_ID_BYTES: what may go into paths and keys. */
+/* Letters, digits, - and _ as in the group of a rule, 1 to LIMIT_ID_BYTES: what may go into paths and keys. */
 bool api_id_valid(struct slice id);
 /* Where the recipient sees it; NULL where the service named no usable public id. */
 const char *api_public_url(const struct action *a, const struct json *credential,

@@ -447,6 +447,17 @@ static void unusable_bodies_leave_a_create_unknown(void **state)
 	}
 }
 
+/* Ids are the service's own; a rule's group may have as many kinds of signs. */
+static void ids_may_have_hyphens_and_underscores(void **state)
+{
+	struct bed *b = *state;
+	struct verdict v = judge_body(b, 201, "{\"id\":\"cr-01_X\",\"publicId\":\"p_1\"}");
+
+	assert_int_equal(v.state, STATE_DRAFT);
+	assert_string_equal(v.credential, "cr-01_X");
+	assert_non_null(strstr(v.public_url, "/p_1"));
+}
+
 static void deep_and_huge_bodies(void **state)
 {
 	struct bed *b = *state;
@@ -1070,6 +1081,7 @@ int main(void)
 		TEST(retry_after_wins),
 		TEST(a_held_id_is_no_new_draft),
 		TEST(unusable_bodies_leave_a_create_unknown),
+		TEST(ids_may_have_hyphens_and_underscores),
 		TEST(deep_and_huge_bodies),
 		TEST(a_hostile_public_id_gives_no_link),
 		TEST(reasons_name_nobody),
