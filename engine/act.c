@@ -4,6 +4,7 @@
 
 #include "engine/inbox.h"
 #include "engine/ledger.h"
+#include "engine/restored.h"
 #include "engine/undeclared.h"
 
 #define CHUNK 200 /* issuances of one transaction: a daemon beside waits no longer than it takes */
@@ -150,6 +151,16 @@ static const char *why_not(enum act act, const struct issuance *is)
 	return "there is nothing to do in this state";
 }
 
+/*
+ * A copy was put back, and whether it was issued since is not known before a reconcile: dropped now, it would leave room
+ * for another.
+ */
+static bool may_be_issued(struct db *db, const struct move *m, const struct issuance *is)
+{
+	return m->target == END && is->state != STATE_ISSUED && is->state != STATE_SEND_UNKNOWN &&
+	       restored_awaits_reconcile(db, is->action_account);
+}
+
 static void judge(struct db *db, enum act act, const struct issuance *is, bool named,
 		  struct act_result *out)
 {
@@ -158,6 +169,11 @@ static void judge(struct db *db, enum act act, const struct issuance *is, bool n
 	*out = (struct act_result){ .outcome = ACT_UNCHANGED, .is = is, .to = is->state };
 	if (!m) {
 		out->why = why_not(act, is);
+		return;
+	}
+	if (may_be_issued(db, m, is)) {
+		out->why =
+			"its account is restored: 'hs2cert reconcile' first, it may be issued already";
 		return;
 	}
 	bool anew = is_planned_anew(m, is), asked = !anew && is_asked_again(db, m, is);

@@ -19,7 +19,9 @@
  *                                 sent, too, where it is named by its id
  *   drop     planned, draft, issued (where a step is left), held, refused,
  *            send-unknown      -> dropped; where its mail had left before a
- *                                 resend: sent, as it was
+ *                                 resend: sent, as it was. After a copy was put back
+ *                                 nothing that may have been issued since, before the
+ *                                 reconcile
  *
  * Invariants
  *  1. Doing it twice changes nothing the second time, and says so; but a resend of

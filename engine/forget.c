@@ -4,6 +4,7 @@
 
 #include "engine/decided.h"
 #include "engine/ledger.h"
+#include "engine/restored.h"
 
 struct forgetting {
 	struct db *db;
@@ -79,17 +80,24 @@ static void find_midway(struct forgetting *f)
 	for (size_t i = 0; i < f->ids.count; i++) {
 		struct query *q = db_select(
 			f->db,
-			"SELECT i.id, i.rule, i.state, 0 FROM issuance i WHERE i.source_account = ?1 AND i.contact = ?2"
+			"SELECT i.id, i.rule, i.state, 0, '' FROM issuance i WHERE i.source_account = ?1 AND i.contact = ?2"
 			" AND (i.state IN ('planned', 'creating', 'issuing', 'sending')"
 			" OR (i.state = 'draft' AND i.do_issue <> 0) OR (i.state = 'issued' AND i.do_send <> 0))"
-			" UNION ALL SELECT i.id, i.rule, i.state, 1 FROM issuance i JOIN stray s ON s.issuance = i.id"
+			/* Whether it was issued since a copy that was put back is not known before a reconcile. */
+			" UNION ALL SELECT i.id, i.rule, i.state, 2, a.account FROM issuance i JOIN action a"
+			" ON a.account = i.action_account WHERE i.source_account = ?1 AND i.contact = ?2"
+			" AND i.state IN ('held', 'refused') AND a.restored IS NOT NULL"
+			" UNION ALL SELECT i.id, i.rule, i.state, 1, '' FROM issuance i JOIN stray s ON s.issuance = i.id"
 			" WHERE i.source_account = ?1 AND i.contact = ?2 AND s.credential IS NOT NULL ORDER BY 1",
 			"tt", f->person->account, f->ids.list[i]);
 		while (query_next(q)) {
+			bool parked = query_integer(q, 3) == 2;
+			if (parked && !restored_awaits_reconcile(f->db, kept(f, q, 4)))
+				continue;
 			found = mem_grow(found, &cap, n + 1, sizeof(*found));
 			found[n++] = (struct forget_midway){ query_integer(q, 0), kept(f, q, 1),
 							     kept(f, q, 2),
-							     query_integer(q, 3) != 0 };
+							     query_integer(q, 3) == 1, parked };
 		}
 	}
 	struct forget_midway *midway = arena_alloc(f->memory, (n + 1) * sizeof(*midway));

@@ -31,11 +31,12 @@ struct forget_by {
 	bool dry_run;
 };
 
-/* Something that is still to be done or under way for the person. */
+/* Something that is still to be done or under way for the person, or may be. */
 struct forget_midway {
 	int64_t issuance;
 	const char *rule, *state;
 	bool sweep; /* what a repeated create left is being removed */
+	bool restored; /* parked, and a reconcile is to tell whether it was issued since a copy that was put back */
 };
 
 struct forget_report {

@@ -132,6 +132,23 @@ bool restored_is_set(struct db *db, const char *account)
 			 "t", account);
 }
 
+bool restored_awaits_reconcile(struct db *db, const char *account)
+{
+	int64_t id = restored_is_set(db, account) ? record_newest(db) : 0;
+	struct arena memory;
+	struct ruleset rules;
+	struct err ignored;
+
+	if (!id)
+		return restored_is_set(db, account);
+	arena_init(&memory);
+	bool awaits = ruleset_open(db, id, &memory, &rules, &ignored) != RC_OK ||
+		      table_account(rules.table, account);
+	ruleset_release(&rules);
+	arena_release(&memory);
+	return awaits;
+}
+
 /*
  * What a create made whose end nobody knows, no issuance holds: up to there the state knows. An attempt
  * after now: our clock was set back since, and tells no more than the day.

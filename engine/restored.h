@@ -90,6 +90,8 @@ bool restored_since(struct db *db, const struct table *table, uint32_t account, 
 bool restored_is_ahead(struct db *db, const char *account, const struct credential *c);
 /* Whether the store says that the account is restored. */
 bool restored_is_set(struct db *db, const char *account);
+/* The same, where a reconcile will tell what was issued: not of an account that the rules in force do not declare. */
+bool restored_awaits_reconcile(struct db *db, const char *account);
 /*
  * Part of the caller's transaction: the state knows all up to alive_ms, but for what is being created,
  * and may go on.

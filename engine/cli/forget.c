@@ -70,7 +70,11 @@ static void add_midway(struct run *r, const struct forget_report *f)
 			     strcmp(m->state, "issuing") != 0 && strcmp(m->state, "sending") != 0;
 		str_addf(&r->out, "issuance %lld of %s is %s: ", (long long)m->issuance, m->rule,
 			 m->sweep ? "being tidied up" : m->state);
-		if (rests)
+		if (m->restored)
+			str_add_text(
+				&r->out,
+				"its account is restored: 'hs2cert reconcile' first, it may be issued already\n");
+		else if (rests)
 			str_addf(&r->out, "wait until it is done, or 'hs2cert drop %lld' first\n",
 				 (long long)m->issuance);
 		else

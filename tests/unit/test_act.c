@@ -253,6 +253,20 @@ static void who_asks_last_is_heard(void **state)
 	assert_true(h.at_look && !h.replan);
 }
 
+/* Before a reconcile nobody knows what was issued since the copy that was put back. */
+static void what_may_be_issued_is_not_dropped(void **state)
+{
+	int64_t held = insert(NOW, STATE_HELD, STATE_PLANNED, HOLD_BRAKE, true);
+	int64_t unknown = insert(NOW + 1, STATE_SEND_UNKNOWN, STATE_PLANNED, HOLD_NONE, true);
+
+	(void)state;
+	db_run(db, "INSERT INTO action VALUES ('certifier', 1, 'a copy was put back')", "");
+	assert_int_equal(act_on_id(ACT_DROP, held).outcomes[ACT_UNCHANGED], 1);
+	assert_int_equal(act_on_id(ACT_DROP, unknown).outcomes[ACT_DONE], 1);
+	db_run(db, "UPDATE action SET restored = NULL", "");
+	assert_int_equal(act_on_id(ACT_DROP, held).outcomes[ACT_DONE], 1);
+}
+
 static int64_t last_of_many;
 
 /* Somebody else, once the first were dropped. */
@@ -369,6 +383,7 @@ int main(void)
 		stored(what_is_approved_beside_another_waits_for_a_look),
 		stored(a_selection_takes_what_fits),
 		stored(who_asks_last_is_heard),
+		stored(what_may_be_issued_is_not_dropped),
 		stored(a_selection_is_of_what_it_is_when_its_turn_comes),
 		stored(the_brake_is_what_counting_says),
 		stored(what_earned_nothing_does_not_count),

@@ -239,6 +239,25 @@ static void merged_ids_are_the_same_person(void **state)
 /* ---- states ----------------------------------------------------------------------------- */
 
 /* What a person still has to expect stands in the way; what rests does not. */
+/* A copy was put back: what it has as held or refused may have been issued since. */
+static void what_may_be_issued_stands_in_the_way(void **state)
+{
+	struct issuance is = make("101", "Gold", NOW);
+
+	(void)state;
+	is.state = STATE_HELD;
+	is.held_from = STATE_PLANNED;
+	is.hold = HOLD_BRAKE;
+	int64_t id = insert(is);
+	db_run(db, "INSERT INTO action VALUES ('certifier', 1, 'a copy was put back')", "");
+	struct forget_report r = forget_person(&ana, NULL, false);
+	assert_int_equal(r.midways, 1);
+	assert_true(r.midway[0].restored && !r.midway[0].sweep);
+	assert_int_equal(r.midway[0].issuance, id);
+	db_run(db, "UPDATE action SET restored = NULL", "");
+	assert_int_equal(forget_person(&ana, NULL, false).dropped, 1);
+}
+
 static void what_is_midway_stands_in_the_way(void **state)
 {
 	static const struct {
@@ -458,6 +477,7 @@ int main(void)
 		stored(a_dry_run_changes_nothing),
 		stored(merged_ids_are_the_same_person),
 		stored(what_is_midway_stands_in_the_way),
+		stored(what_may_be_issued_stands_in_the_way),
 		stored(a_stray_that_is_being_removed_stands_in_the_way),
 		stored(records_and_orphans_go),
 		stored(what_waits_counts_as_decided),

@@ -2,6 +2,7 @@
 #include "tests/unit/stored.h"
 
 #include "engine/record.h"
+#include "engine/restored.h"
 
 #define RULES                                                                                            \
 	"rule: a\ntrigger:\n  event: property-changed\n  property: tier\n"                               \
@@ -508,6 +509,21 @@ static void a_damaged_event_breaks_the_store(void **state)
 	db_run(db, "DELETE FROM event", "");
 }
 
+/* One that the rules in force do not declare cannot be reconciled. */
+static void a_reconcile_is_of_accounts_in_force(void **state)
+{
+	(void)state;
+	db_run(db,
+	       "INSERT INTO action VALUES ('certifier', 1, 'a copy was put back'), ('old', 1, 'a copy was put back')",
+	       "");
+	assert_true(restored_awaits_reconcile(db, "old"));
+	load(RULES, NOW);
+	assert_false(restored_awaits_reconcile(db, "old"));
+	assert_true(restored_awaits_reconcile(db, "certifier"));
+	db_run(db, "UPDATE action SET restored = NULL", "");
+	assert_false(restored_awaits_reconcile(db, "certifier"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +540,7 @@ int main(void)
 		stored(a_backfill_is_on_record_once_and_for_why_only),
 		stored(what_was_no_event_is_short_and_for_why_only),
 		stored(a_damaged_event_breaks_the_store),
+		stored(a_reconcile_is_of_accounts_in_force),
 	};
 
 	json_start();
