@@ -4,6 +4,7 @@
 
 #include "engine/inbox.h"
 #include "engine/ledger.h"
+#include "engine/record.h"
 #include "engine/restored.h"
 #include "engine/undeclared.h"
 
@@ -66,6 +67,23 @@ static const struct move *move_of(enum act act, const struct issuance *is, bool 
 
 /* ---- one issuance ----------------------------------------------------------- */
 
+/* What is being done. */
+struct doing {
+	struct db *db;
+	enum act act;
+	const struct act_choice *choice;
+	const struct act_by *by;
+	const struct table *table; /* the rules in force, for an approval; NULL: none is known */
+};
+
+/* Whether the rule in force lets only one of several be issued. */
+static bool repeats_once(const struct doing *d, const struct issuance *is)
+{
+	const struct rule *rule = d->table ? table_rule(d->table, is->rule) : NULL;
+
+	return rule && rule->policy->repeat != REPEAT_EVERY_CHANGE;
+}
+
 /* Without fields there is nothing that could go on as it was planned. */
 static bool is_planned_anew(const struct move *m, const struct issuance *is)
 {
@@ -74,14 +92,14 @@ static bool is_planned_anew(const struct move *m, const struct issuance *is)
 }
 
 /*
- * Another may have been issued since, or come to the contact by a merge: `repeat:`, which the rule in force says,
- * is asked again.
+ * Another may have been issued since, or come to the contact by a merge, which only a look shows: `repeat:`, which
+ * the rule in force says, is asked again.
  */
-static bool is_asked_again(struct db *db, const struct move *m, const struct issuance *is)
+static bool is_asked_again(const struct doing *d, const struct move *m, const struct issuance *is)
 {
 	return (m->target == GO_ANEW && is->held_from == STATE_DRAFT) ||
 	       (m->target == GO_ON && is->held_from == STATE_PLANNED &&
-		ledger_has_repeat(db, is, NULL));
+		(repeats_once(d, is) || ledger_has_repeat(d->db, is, NULL)));
 }
 
 /* A mail that left is no less so because a second one was asked for. */
@@ -161,24 +179,23 @@ static bool may_be_issued(struct db *db, const struct move *m, const struct issu
 	       restored_awaits_reconcile(db, is->action_account);
 }
 
-static void judge(struct db *db, enum act act, const struct issuance *is, bool named,
-		  struct act_result *out)
+static void judge(const struct doing *d, const struct issuance *is, struct act_result *out)
 {
-	const struct move *m = move_of(act, is, named);
+	const struct move *m = move_of(d->act, is, d->choice->ids > 0);
 
 	*out = (struct act_result){ .outcome = ACT_UNCHANGED, .is = is, .to = is->state };
 	if (!m) {
-		out->why = why_not(act, is);
+		out->why = why_not(d->act, is);
 		return;
 	}
-	if (may_be_issued(db, m, is)) {
+	if (may_be_issued(d->db, m, is)) {
 		out->why =
 			"its account is restored: 'hs2cert reconcile' first, it may be issued already";
 		return;
 	}
-	bool anew = is_planned_anew(m, is), asked = !anew && is_asked_again(db, m, is);
+	bool anew = is_planned_anew(m, is), asked = !anew && is_asked_again(d, m, is);
 	const char *unseen = anew || asked ? undeclared_told(is) : NULL;
-	if ((anew || asked) && is->replan && act_was_last(db, is->id, act)) {
+	if ((anew || asked) && is->replan && act_was_last(d->db, is->id, d->act)) {
 		out->why = unseen ? unseen
 			   : anew ? "it is to be planned anew at the next look already"
 				  : "it is to go on at the next look already";
@@ -187,7 +204,7 @@ static void judge(struct db *db, enum act act, const struct issuance *is, bool n
 	out->outcome = ACT_DONE;
 	out->replan = anew;
 	out->at_look = anew || asked;
-	out->to = anew ? is->state : state_after(db, m, is);
+	out->to = anew ? is->state : state_after(d->db, m, is);
 	if (unseen)
 		out->why = unseen;
 	else if (asked)
@@ -263,37 +280,35 @@ struct told {
 	struct act_result result;
 };
 
-static void do_one(struct db *db, enum act act, const struct act_choice *choice,
-		   const struct act_by *by, int64_t id, struct arena *memory, struct told *out)
+static void do_one(const struct doing *d, int64_t id, struct arena *memory, struct told *out)
 {
-	if (!ledger_load(db, id, memory, &out->is)) {
+	if (!ledger_load(d->db, id, memory, &out->is)) {
 		out->is.id = id;
 		out->result = (struct act_result){ .outcome = ACT_ABSENT, .is = &out->is };
 		return;
 	}
-	if (is_chosen(choice, &out->is))
-		judge(db, act, &out->is, choice->ids > 0, &out->result);
+	if (is_chosen(d->choice, &out->is))
+		judge(d, &out->is, &out->result);
 	else
 		out->result = (struct act_result){ .outcome = ACT_UNCHANGED,
 						   .is = &out->is,
 						   .to = out->is.state,
 						   .why = "somebody else moved it meanwhile" };
-	if (out->result.outcome == ACT_DONE && !by->dry_run)
-		write_move(db, act, by, &out->result);
+	if (out->result.outcome == ACT_DONE && !d->by->dry_run)
+		write_move(d->db, d->act, d->by, &out->result);
 }
 
-static enum rc do_chunk(struct db *db, enum act act, const struct act_choice *choice,
-			const struct act_by *by, const int64_t *id, size_t n, act_say *say,
-			void *ctx, struct err *err)
+static enum rc do_chunk(const struct doing *d, const int64_t *id, size_t n, act_say *say, void *ctx,
+			struct err *err)
 {
 	struct told *told = mem_alloc(n * sizeof(*told));
 	struct arena memory;
 
 	arena_init(&memory);
-	db_begin(db, "act");
+	db_begin(d->db, "act");
 	for (size_t i = 0; i < n; i++)
-		do_one(db, act, choice, by, id[i], &memory, &told[i]);
-	enum rc rc = db_commit(db, err);
+		do_one(d, id[i], &memory, &told[i]);
+	enum rc rc = db_commit(d->db, err);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == RC_OK)
 			say(ctx, &told[i].result);
@@ -304,21 +319,39 @@ static enum rc do_chunk(struct db *db, enum act act, const struct act_choice *ch
 	return rc;
 }
 
+static enum rc do_chunks(struct doing *d, const struct ids *ids, act_say *say, void *ctx,
+			 struct err *err)
+{
+	int64_t in_force = d->act == ACT_APPROVE ? record_newest(d->db) : 0;
+	struct ruleset rules = { 0 };
+	struct arena memory;
+	struct err ignored;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	if (in_force && ruleset_open(d->db, in_force, &memory, &rules, &ignored) == RC_OK)
+		d->table = rules.table;
+	for (size_t at = 0; rc == RC_OK && at < ids->count; at += CHUNK) {
+		size_t n = ids->count - at < CHUNK ? ids->count - at : CHUNK;
+		rc = do_chunk(d, &ids->id[at], n, say, ctx, err);
+	}
+	ruleset_release(&rules);
+	arena_release(&memory);
+	return rc;
+}
+
 enum rc act_do(struct db *db, enum act act, const struct act_choice *choice,
 	       const struct act_by *by, act_say *say, void *ctx, size_t *found, struct err *err)
 {
+	struct doing d = { db, act, choice, by, NULL };
 	struct ids ids = { 0 };
-	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < choice->ids; i++)
 		add_named(&ids, choice->id[i]);
 	if (choice->ids == 0)
 		choose(db, act, choice, &ids);
 	*found = ids.count;
-	for (size_t at = 0; rc == RC_OK && at < ids.count; at += CHUNK) {
-		size_t n = ids.count - at < CHUNK ? ids.count - at : CHUNK;
-		rc = do_chunk(db, act, choice, by, &ids.id[at], n, say, ctx, err);
-	}
+	enum rc rc = do_chunks(&d, &ids, say, ctx, err);
 	mem_free(ids.id);
 	return rc == RC_OK ? db_failed(db, err) : rc;
 }

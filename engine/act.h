@@ -8,8 +8,8 @@
  * daemon finds them at its next turn (engine/ledger.h, ledger_update). It sends
  * nothing itself.
  *
- *   approve  held by the brake -> planned, as it was; where another of the contact counts
- *                                 for `repeat:`, only when the next look has asked it
+ *   approve  held by the brake -> planned, as it was; where its rule says `repeat: once-…`, or another of
+ *                                 the contact counts for it, only when the next look has asked it
  *   retry    held, refused     -> the state to go on from; where nothing is
  *                                 issued yet the contact goes into the inbox, and
  *                                 the next look asks `repeat:` again and plans it
