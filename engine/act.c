@@ -163,7 +163,7 @@ static void write_move(struct db *db, enum act act, const struct act_by *by,
 static const char *why_not(enum act act, const struct issuance *is)
 {
 	if (is->state == STATE_CREATING || is->state == STATE_ISSUING || is->state == STATE_SENDING)
-		return "a request is under way";
+		return "a request is under way, or how it ended is not known yet: 'hs2cert run' finds out";
 	if (act == ACT_APPROVE && is->state == STATE_HELD)
 		return "it is not the brake that holds it";
 	return "there is nothing to do in this state";

@@ -78,7 +78,8 @@ static void add_midway(struct run *r, const struct forget_report *f)
 			str_addf(&r->out, "wait until it is done, or 'hs2cert drop %lld' first\n",
 				 (long long)m->issuance);
 		else
-			str_add_text(&r->out, "wait until that has ended\n");
+			str_add_text(&r->out,
+				     "wait until that has ended, which 'hs2cert run' finds out\n");
 	}
 }
 

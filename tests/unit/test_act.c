@@ -51,6 +51,7 @@ struct heard {
 	int outcomes[3];
 	bool replan, at_look;
 	enum issuance_state to;
+	const char *why;
 };
 
 static void hear(void *ctx, const struct act_result *r)
@@ -61,6 +62,7 @@ static void hear(void *ctx, const struct act_result *r)
 	h->replan |= r->replan;
 	h->at_look |= r->at_look;
 	h->to = r->to;
+	h->why = r->why;
 }
 
 static struct heard act_on(enum act act, struct act_choice choice, bool dry_run)
@@ -126,6 +128,19 @@ static void twice_changes_nothing(void **state)
 	assert_int_equal(act_on_id(ACT_DROP, id).outcomes[ACT_UNCHANGED], 1);
 	assert_int_equal(db_integer(db, 0, "SELECT count(*) FROM trail", ""), 3);
 	assert_int_equal(act_on_id(ACT_DROP, id + 1).outcomes[ACT_ABSENT], 1);
+}
+
+/* The process may be gone that made the request. */
+static void what_is_midway_is_told_to_need_a_daemon(void **state)
+{
+	static const enum issuance_state midway[] = { STATE_CREATING, STATE_ISSUING,
+						      STATE_SENDING };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(midway) / sizeof(midway[0]); i++) {
+		int64_t id = insert(NOW + (int64_t)i, midway[i], STATE_PLANNED, HOLD_NONE, true);
+		assert_non_null(strstr(act_on_id(ACT_DROP, id).why, "'hs2cert run'"));
+	}
 }
 
 /* A mail that left is not taken back by giving up a second one. */
@@ -376,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(each_act_moves_its_own_states),
 		stored(twice_changes_nothing),
+		stored(what_is_midway_is_told_to_need_a_daemon),
 		stored(what_was_sent_is_not_dropped),
 		stored(a_dry_run_writes_nothing),
 		stored(what_was_not_created_is_planned_anew),
