@@ -45,12 +45,17 @@
 /*
  * What counts for `repeat:`. Beside what counts as given, whatever was issued or may have been: what
  * became of it since makes it no less given. A person drops what a reconcile held where it is what was
- * issued.
+ * issued. What lacked a value in a copy that was put back is not compared by a reconcile: dropped, it may be
+ * an orphan of its group and address, or of any where it has none, for as long as that is nobody else's.
  */
 #define LEDGER_GIVEN                                                                               \
 	"((" LEDGER_COUNTS " AND NOT " LEDGER_IN_SHADOW ")"                                        \
 	" OR (state = 'refused' AND (held_from = 'issuing' OR held_from = 'issued'))"              \
 	" OR (state = 'dropped' AND (held_from = 'issuing' OR hold = 'restored'"                   \
+	" OR (hold IN ('missing-email', 'required', 'field') AND EXISTS"                           \
+	" (SELECT 1 FROM orphan o WHERE o.account = issuance.action_account"                       \
+	" AND o.group_id = issuance.group_id AND lower(issuance.email) IN ('', o.email)"           \
+	" AND o.draft = 0 AND o.suspect <> 0))"                                                    \
 	" OR EXISTS (SELECT 1 FROM trail t WHERE t.issuance = issuance.id"                         \
 	" AND (t.state = 'issued' OR t.state = 'sent' OR t.state = 'send-unknown')))))"
 

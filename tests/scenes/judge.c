@@ -161,7 +161,8 @@ static int64_t beyond(int64_t found, int64_t allowed)
 	return found > allowed ? found - allowed : 0;
 }
 
-/* Held by an issuance; or somebody was told: it is why one is held, or was until a person dropped it, or a draft that a reconcile found. */
+/* Held by an issuance; or somebody was told: it is why one is held, or was until a person dropped it; or a draft that a
+ * reconcile found, or what was dropped for want of a value and may be this one. */
 static bool is_known(struct life *l, const char *credential)
 {
 	return db_exists(
@@ -169,7 +170,10 @@ static bool is_known(struct life *l, const char *credential)
 		"SELECT 1 FROM issuance WHERE credential = ?1 UNION ALL"
 		" SELECT 1 FROM issuance i JOIN trail t ON t.issuance = i.id WHERE hold = 'restored'"
 		" AND note LIKE '%' || ?1 || '%'"
-		" UNION ALL SELECT 1 FROM orphan WHERE credential = ?1 AND draft <> 0",
+		" UNION ALL SELECT 1 FROM orphan WHERE credential = ?1 AND draft <> 0"
+		" UNION ALL SELECT 1 FROM orphan o JOIN issuance i ON i.group_id = o.group_id"
+		" AND lower(i.email) = o.email WHERE o.credential = ?1 AND i.state = 'dropped'"
+		" AND i.hold IN ('missing-email', 'required', 'field')",
 		"t", credential);
 }
 
