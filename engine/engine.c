@@ -87,12 +87,18 @@ static void look_arrived(void *arg, const struct look *look)
 			    b->origin->account, b->origin->ops,
 			    b->origin->source,	e->keep.ms ? e->ruleset : 0 };
 
-	/* The account itself waits: its news needs no back-off of its own. */
-	if (look->result == LOOK_AGAIN) {
+	bool again = look->result == LOOK_AGAIN;
+	/*
+	 * The account itself waits: its news needs no back-off of its own. But who fails alone may do so for good: all
+	 * others are looked at first.
+	 */
+	if (again && b->count > 1) {
 		batch_free(b);
 		return;
 	}
-	db_begin(e->db, "decide");
+	db_begin(e->db, again ? "put-last" : "decide");
+	if (again)
+		inbox_put_last(e->db, b->origin->name, b->news[0].contact);
 	const size_t *order = decide_order(&d, look->contact, look->contacts, &b->memory);
 	for (size_t i = 0; i < look->contacts; i++) {
 		const struct contact *c = &look->contact[order[i]];
@@ -100,7 +106,7 @@ static void look_arrived(void *arg, const struct look *look)
 		if (news)
 			decide_contact(&d, c, news, look->began_ms, &b->memory);
 	}
-	for (size_t i = 0; i < b->count; i++)
+	for (size_t i = 0; !again && i < b->count; i++)
 		if (!was_seen(look, b->news[i].contact))
 			inbox_again(e->db, b->origin->name, &b->news[i], wall_ms(e),
 				    e->world->random(e->world->ctx));

@@ -158,6 +158,13 @@ void inbox_again(struct db *db, const char *account, const struct news *news, in
 	       wall_ms + backoff_ms(news->failures + 1, random));
 }
 
+void inbox_put_last(struct db *db, const char *account, const char *contact)
+{
+	db_run(db,
+	       "UPDATE news SET id = (SELECT max(id) + 1 FROM news) WHERE account = ?1 AND contact = ?2",
+	       "tt", account, contact);
+}
+
 void inbox_forget_waits(struct db *db, int64_t after_ms)
 {
 	db_run(db, "UPDATE news SET not_before_ms = 0 WHERE not_before_ms > ?1", "i", after_ms);

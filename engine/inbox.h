@@ -68,6 +68,8 @@ bool inbox_has_more(struct db *db, const char *account, const struct news *news)
 /* The look failed: again not before a back-off. */
 void inbox_again(struct db *db, const char *account, const struct news *news, int64_t wall_ms,
 		 uint64_t random);
+/* All other news that can be looked at now comes before it. */
+void inbox_put_last(struct db *db, const char *account, const char *contact);
 
 /*
  * Our clock's time, after after_ms, at which the next news may be looked at; INT64_MAX where
