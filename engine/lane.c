@@ -184,6 +184,23 @@ void lane_tell_verdict(const struct lane *lane, const struct issuance *before,
 		 "credential", after->credential, "reason", v->reason, NULL);
 }
 
+static void say_problem(void *ctx, const char *text)
+{
+	const struct lane *lane = ctx;
+
+	log_line(lane->world->log, LOG_ERROR, text, "account", lane->name, NULL);
+}
+
+void lane_report_probe(struct lane *lane)
+{
+	const struct table *t = lane->table;
+
+	for (size_t i = 0; i < t->n_rule; i++)
+		if (t->rule[i].action == lane->account_index && t->rule[i].mode != MODE_OFF)
+			lane->service->ops->probe_report(lane->service->action, &t->rule[i],
+							 say_problem, lane);
+}
+
 void lane_report(const struct lane *lane, struct account_report *out)
 {
 	int64_t now = lane->world->mono_ms(lane->world->ctx);

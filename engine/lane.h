@@ -70,6 +70,8 @@ void lane_note_change(const struct lane *lane, const struct issuance *before,
 /* The same, in the log: what the verdict made of it. */
 void lane_tell_verdict(const struct lane *lane, const struct issuance *before,
 		       const struct issuance *after, const struct verdict *v);
+/* What its rules name and the service does not have, in the log. */
+void lane_report_probe(struct lane *lane);
 /* Fills in what it knows of its account. */
 void lane_report(const struct lane *lane, struct account_report *out);
 /* "Now" by the service's clock; by ours as long as no answer told it. */

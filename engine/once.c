@@ -34,12 +34,13 @@ static bool origin_working(const struct origin *o)
 	       next - o->engine->world->wall_ms(o->engine->world->ctx) <= ONCE_RETRY_MS;
 }
 
+/* An account that is stopped, or fails, ends no pass in which another has something to do. */
 static bool outbox_working(const struct engine *e)
 {
 	if (outbox_in_flight(e->outbox))
 		return true;
-	return outbox_failures(e->outbox) < ONCE_FAILURES &&
-	       outbox_wake_ms(e->outbox) - e->world->mono_ms(e->world->ctx) <= ONCE_RETRY_MS;
+	return outbox_wake_of_ms(e->outbox, ONCE_FAILURES) - e->world->mono_ms(e->world->ctx) <=
+	       ONCE_RETRY_MS;
 }
 
 enum once engine_once(struct engine *e)

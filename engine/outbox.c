@@ -282,23 +282,6 @@ static void answer_issuance(struct flight *f, const struct http_response *respon
 		lane_tell_verdict(f->lane, &f->is, &after, &v);
 }
 
-static void say_problem(void *ctx, const char *text)
-{
-	struct lane *lane = ctx;
-
-	log_line(lane->outbox->world->log, LOG_ERROR, text, "account", lane->name, NULL);
-}
-
-static void report_probe(struct lane *lane)
-{
-	const struct table *t = lane->outbox->table;
-
-	for (size_t i = 0; i < t->n_rule; i++)
-		if (t->rule[i].action == lane->account_index && t->rule[i].mode != MODE_OFF)
-			lane->service->ops->probe_report(lane->service->action, &t->rule[i],
-							 say_problem, lane);
-}
-
 static void answer_probe(struct flight *f, const struct http_response *response)
 {
 	struct lane *lane = f->lane;
@@ -356,7 +339,7 @@ static bool start_probe(struct lane *lane)
 	if (!lane->service->ops->probe_next(lane->service->action, &f->memory, &f->step.request)) {
 		flight_free(f);
 		lane->probed = true;
-		report_probe(lane);
+		lane_report_probe(lane);
 		return false;
 	}
 	lane->probing = true;
@@ -529,15 +512,20 @@ static int64_t lane_wake_ms(const struct lane *lane)
 	return wake < lane->wait_until_ms ? lane->wait_until_ms : wake;
 }
 
-int64_t outbox_wake_ms(const struct outbox *o)
+int64_t outbox_wake_of_ms(const struct outbox *o, int64_t failures)
 {
 	int64_t wake = INT64_MAX;
 
 	for (const struct lane *lane = o->lane; lane && !is_still(o); lane = lane->next) {
-		int64_t one = lane_wake_ms(lane);
+		int64_t one = lane->failures < failures ? lane_wake_ms(lane) : INT64_MAX;
 		wake = one < wake ? one : wake;
 	}
 	return wake;
+}
+
+int64_t outbox_wake_ms(const struct outbox *o)
+{
+	return outbox_wake_of_ms(o, INT64_MAX);
 }
 
 size_t outbox_in_flight(const struct outbox *o)

@@ -51,9 +51,9 @@ static int pass_teardown(void **state)
 }
 
 /* One process that runs once, a while after the one before. */
-static enum once run_after(struct pass *p, int64_t wait_ms)
+static enum once run_rules(struct pass *p, const char *text, int64_t wait_ms)
 {
-	struct table *table = table_of(rules);
+	struct table *table = table_of(text);
 	struct engine *engine;
 	enum once last = ONCE_WORKING;
 	struct err err;
@@ -70,6 +70,11 @@ static enum once run_after(struct pass *p, int64_t wait_ms)
 	engine_free(engine);
 	sim_abandon(&p->sim);
 	return last;
+}
+
+static enum once run_after(struct pass *p, int64_t wait_ms)
+{
+	return run_rules(p, rules, wait_ms);
 }
 
 static void set_tier(struct pass *p, const char *value)
@@ -182,6 +187,89 @@ static void activated_while_the_source_is_out_of_reach(void **state)
 	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
 }
 
+/* Two workspaces, of which the second is elsewhere. */
+static const char two_workspaces[] =
+	"account: hubspot\nhubspot: { token: \"${HUBSPOT_TOKEN}\" }\n---\n"
+	"account: one\ncertifier: { token: \"${ONE}\" }\n---\n"
+	"account: two\ncertifier: { token: \"${TWO}\", base-url: \"https://two.example/v1\" }\n---\n"
+	"rule: a\ntrigger: { event: property-changed, property: tier }\n"
+	"action: { do: issue-credential, account: one, group: g }\n---\n"
+	"rule: b\ntrigger: { event: property-changed, property: tier }\n"
+	"action: { do: issue-credential, account: two, group: g }\n";
+static const struct sim_route elsewhere[] = { { "https://two.example", "/two" }, { NULL, NULL } };
+
+static struct sim_fate two_is(const struct sim_request *request, struct sim_fate fate)
+{
+	return slice_starts(slice_of(request->path), slice_of("/two")) ? fate
+								       : (struct sim_fate){ 0 };
+}
+
+static struct sim_fate two_refuses(void *ctx, const struct sim_request *request)
+{
+	(void)ctx;
+	return two_is(request, (struct sim_fate){ .how = SIM_ANSWERED, .status = 401 });
+}
+
+static struct sim_fate two_is_down(void *ctx, const struct sim_request *request)
+{
+	(void)ctx;
+	return two_is(request, (struct sim_fate){ .how = SIM_NOT_SENT });
+}
+
+/* More than one account issues before the other has failed often. */
+#define PEOPLE 40
+
+static void set_tiers(struct pass *p)
+{
+	struct err err;
+
+	for (int64_t id = 101; id < 101 + PEOPLE; id++)
+		assert_int_equal(sandbox_set(p->sandbox, p->sim.now_ms, id, "tier",
+					     slice_of("Gold"), &err),
+				 RC_OK);
+}
+
+static void add_people(struct pass *p)
+{
+	char email[32];
+	struct err err;
+	int64_t id;
+
+	for (int64_t i = 102; i < 101 + PEOPLE; i++) {
+		struct json *properties = json_new_object();
+		snprintf(email, sizeof(email), "p%d@example.com", (int)i);
+		json_set_text(properties, "email", email);
+		json_set_text(properties, "firstname", "Ada");
+		assert_int_equal(sandbox_create(p->sandbox, p->sim.now_ms, i, properties, &id,
+						&err),
+				 RC_OK);
+		json_free(properties);
+	}
+}
+
+/* The pass goes on until the account that works has nothing left to do, and no longer. */
+static void another_account(struct pass *p, sim_fate_hook *fate)
+{
+	p->sim.route = elsewhere;
+	p->sim.fate = fate;
+	add_people(p);
+	assert_int_equal(run_rules(p, two_workspaces, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tiers(p);
+	assert_int_equal(run_rules(p, two_workspaces, 5 * MS_MINUTE), ONCE_PARKED);
+	assert_int_equal(sandbox_mail_count(p->sandbox), PEOPLE);
+}
+
+static void an_account_that_says_no_ends_no_pass_of_another(void **state)
+{
+	another_account(*state, two_refuses);
+}
+
+static void an_account_that_is_down_ends_no_pass_of_another(void **state)
+{
+	another_account(*state, two_is_down);
+}
+
 static bool fail_first_page(void *ctx, const char *tag, bool after)
 {
 	bool *failed = ctx;
@@ -229,6 +317,8 @@ int main(void)
 		passing(a_source_that_is_down),
 		passing(a_source_that_says_no),
 		passing(activated_while_the_source_is_out_of_reach),
+		passing(an_account_that_says_no_ends_no_pass_of_another),
+		passing(an_account_that_is_down_ends_no_pass_of_another),
 		passing(a_page_that_was_not_stored),
 	};
 	json_start();
