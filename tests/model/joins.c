@@ -224,8 +224,25 @@ static size_t claim_carried(struct judging *j, const struct model_list *l,
 
 /* ---- joins ---------------------------------------------------------------- */
 
+/*
+ * Whether a row before it, of a contact that became one with this row's, is of its very time and is claimed. An event is
+ * told by its time, so what waits of the two is one.
+ */
+static bool is_twin(const struct model_list *l, const struct model_row *row, const size_t *group_of)
+{
+	const struct model_record *last = row->who;
+
+	while (last->into)
+		last = last->into;
+	for (size_t i = 0; &l->row[i] < row; i++)
+		if (l->row[i].at_ms == row->at_ms && l->row[i].who != row->who &&
+		    group_of[i] != NO_GROUP && model_is_part(l->row[i].who, last))
+			return true;
+	return false;
+}
+
 static size_t claim_join(struct judging *j, const struct model_list *l, const struct model_row *row,
-			 struct meaning m, enum baseline baseline)
+			 struct meaning m, enum baseline baseline, const size_t *group_of)
 {
 	int64_t end_ms = model_end(row->who, row->at_ms);
 	struct model_event e = { j->term.rule, row->who, row->at_ms, "", "" };
@@ -238,7 +255,7 @@ static size_t claim_join(struct judging *j, const struct model_list *l, const st
 	bool sure = news && surely_decided(j, row->shows_ms, end_ms);
 	bool waits = news && !sure && surely_waits(j, l, row);
 	size_t group = add_group(
-		j->out, sure || waits, 1,
+		j->out, sure || (waits && !is_twin(l, row, group_of)), 1,
 		sure || waits
 			? NULL
 			: "left, merged or deleted before a sure look, or of a list being built or named");
@@ -264,7 +281,7 @@ static size_t judge_row(struct judging *j, const struct model_list *l, const str
 	    m.meant == MEANT_NOT)
 		return NO_GROUP;
 	return row->carried && m.meant == MEANT ? claim_carried(j, l, row, group_of)
-						: claim_join(j, l, row, m, baseline);
+						: claim_join(j, l, row, m, baseline, group_of);
 }
 
 static void judge_list(struct judging *j, const struct model_list *l)
