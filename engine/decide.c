@@ -62,11 +62,6 @@ struct judgement {
 	struct plan plan;
 };
 
-static const struct watch *find_watch(const struct decide *d, int64_t id)
-{
-	return watches_find(d->watches, id);
-}
-
 /* ---- what is written --------------------------------------------------- */
 
 static void mark_decided(struct deciding *g, const struct watch *w, int64_t at_ms,
@@ -394,14 +389,6 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 	}
 }
 
-static bool has_news(const struct contact_property *p, int64_t start_ms)
-{
-	for (size_t i = 0; i < p->entries; i++)
-		if (p->entry[i].at_ms > start_ms)
-			return true;
-	return false;
-}
-
 /*
  * Changes from before a merge that nobody had seen when it was: they earn nothing, and that is
  * recorded. Older ones than decisions are kept cannot be told from what was seen.
@@ -434,6 +421,7 @@ static void skip_unseen(struct deciding *g, const struct watch *w, struct burst_
 static void decide_property(struct deciding *g, const struct watch *w)
 {
 	const struct contact_property *p = &g->c->property[w->property];
+	const struct entry *newest = contact_newest(p);
 	struct burst_input in = {
 		.entry = p->entry,
 		.entries = p->entries,
@@ -448,7 +436,7 @@ static void decide_property(struct deciding *g, const struct watch *w)
 
 	if (p->read && g->merged_ms > w->start_ms)
 		skip_unseen(g, w, in);
-	if (!p->read || !has_news(p, in.start_ms))
+	if (!p->read || !newest || newest->at_ms <= in.start_ms)
 		return;
 	struct query *q = db_select(
 		g->d->db, "SELECT at_ms, value FROM decided WHERE watch = ?1 AND contact = ?2",
@@ -471,16 +459,24 @@ static void decide_property(struct deciding *g, const struct watch *w)
 }
 
 /*
- * Bursts are cut anew from the history at each look; what waited from the last one is out of
- * date.
+ * Bursts are cut anew from the history at each look; what waited from the last one is out of date. Where there is no
+ * history of it any more, the property was deleted, or the token may not read it now: it waits on.
  */
 static void forget_bursts(struct deciding *g)
 {
 	for (size_t i = 0; i < g->n_pending; i++) {
 		const struct pending *p = &g->pending[i];
-		const struct watch *w = find_watch(g->d, p->watch);
-		if (!p->frozen && w && w->event == EVENT_PROPERTY_CHANGED)
+		const struct watch *w = watches_find(g->d->watches, p->watch);
+		if (p->frozen || !w || w->event != EVENT_PROPERTY_CHANGED)
+			continue;
+		if (g->c->property[w->property].entries) {
 			inbox_forget(g->d->db, g->c->id, p);
+			continue;
+		}
+		g->unsure = true;
+		log_line(g->d->world->log, LOG_WARN,
+			 "a change waits: its property is not shown now", "account", g->account,
+			 "contact", g->c->id, "property", w->target, NULL);
 	}
 }
 
@@ -509,7 +505,7 @@ static void name_list(struct deciding *g, struct happening *h, struct slice join
 
 static void decide_pending(struct deciding *g, const struct pending *p)
 {
-	const struct watch *w = find_watch(g->d, p->watch);
+	const struct watch *w = watches_find(g->d->watches, p->watch);
 	struct happening h = { .watch = w,
 			       .at_ms = p->at_ms,
 			       .from = p->from,
@@ -586,7 +582,7 @@ void decide_contact(const struct decide *d, const struct contact *c, const struc
 		log_line(d->world->log, LOG_INFO, "contact deleted before it was read", "account",
 			 g.account, "contact", c->id, NULL);
 	for (size_t i = 0; i < g.n_pending; i++) {
-		const struct watch *w = find_watch(d, g.pending[i].watch);
+		const struct watch *w = watches_find(d->watches, g.pending[i].watch);
 		if (c->gone || g.pending[i].frozen || (w && w->event == EVENT_LIST_ADDED))
 			decide_pending(&g, &g.pending[i]);
 	}

@@ -93,7 +93,7 @@ static void show_property(struct call *call, const struct contact *c, struct sli
 {
 	const struct property *p = portal_property(call->sb, name);
 
-	if (!p)
+	if (!p || p->archived)
 		return; /* left out without a word: facts 2.1 */
 	/* One of the two has the merged ids, the other is empty. */
 	bool empty = p->kind == (call->sb->options.merge_tells_vids ? PROPERTY_MERGED_IDS
@@ -133,7 +133,7 @@ struct json *hubspot_record(struct call *call, const struct contact *c,
 		for (size_t i = 0; i < json_count(histories); i++) {
 			const struct property *p = portal_property(
 				call->sb, json_slice(json_at(histories, i)));
-			if (p)
+			if (p && !p->archived)
 				json_set(all, p->name, history(call, c, p));
 		}
 		json_set(out, "propertiesWithHistory", all);

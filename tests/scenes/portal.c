@@ -288,6 +288,28 @@ static enum rc do_revoke(struct life *l, const struct node *n, struct err *err)
 	return RC_OK;
 }
 
+/* Somebody deletes a property; HubSpot keeps its values for 90 days. */
+static enum rc do_delete_property(struct life *l, const struct node *n, struct err *err)
+{
+	struct arena memory;
+
+	arena_init(&memory);
+	enum rc rc = sandbox_property_delete(l->sandbox, arena_text(&memory, n->text), err);
+	arena_release(&memory);
+	return rc;
+}
+
+static enum rc do_restore_property(struct life *l, const struct node *n, struct err *err)
+{
+	struct arena memory;
+
+	arena_init(&memory);
+	enum rc rc = sandbox_property(l->sandbox, arena_text(&memory, n->text), NULL, NULL, NULL, 0,
+				      err);
+	arena_release(&memory);
+	return rc;
+}
+
 static enum rc do_index_lag(struct life *l, const struct node *n, struct err *err)
 {
 	if (!clock_parse_duration(n->text, &sandbox_options(l->sandbox)->index_lag_ms))
@@ -332,6 +354,8 @@ const struct step_word portal_words[] = {
 	{ "rename-list", do_rename_list },
 	{ "delete-list", do_delete_list },
 	{ "restore-list", do_restore_list },
+	{ "delete-property", do_delete_property },
+	{ "restore-property", do_restore_property },
 	{ "certifier", do_fault },
 	{ "hubspot", do_fault },
 	{ "attribute", do_attribute },
