@@ -24,12 +24,40 @@
 
 #define BUSY_MS 10000
 #define FAULTS "5" /* of a damaged file: more say no more */
+#define PLACE_BYTES 4096
+#define LINKS_MOST 40 /* as the kernel follows */
 
 struct handle {
 	sqlite3 *sqlite;
 	int lock; /* file descriptor, -1 where we do not own the state */
 	int64_t mark;
 };
+
+/* The folder in which it is: all of `path` up to its name. */
+static int folder_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (int)(slash - path) + 1 : 0;
+}
+
+/*
+ * The file that links lead to, which need not be there yet: what is kept beside a state, its lock first, is beside
+ * that, or by two names it would have two owners.
+ */
+static void follow_links(const char *place, char out[PLACE_BYTES])
+{
+	char link[PLACE_BYTES], next[2 * PLACE_BYTES];
+	ssize_t n;
+
+	snprintf(out, PLACE_BYTES, "%s", place);
+	for (int i = 0; i < LINKS_MOST && (n = readlink(out, link, sizeof(link) - 1)) > 0; i++) {
+		link[n] = '\0';
+		snprintf(next, sizeof(next), "%.*s%s", link[0] == '/' ? 0 : folder_len(out), out,
+			 link);
+		snprintf(out, PLACE_BYTES, "%.*s", PLACE_BYTES - 1, next);
+	}
+}
 
 static enum rc broken(sqlite3 *sqlite, struct err *err)
 {
@@ -45,11 +73,12 @@ static struct flock whole_file(void)
 	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
 }
 
-static int sqlite_owner(const char *place)
+static int sqlite_owner(const char *url)
 {
-	char name[4096];
+	char name[PLACE_BYTES + 8], place[PLACE_BYTES];
 	struct flock lock = whole_file();
 
+	follow_links(url, place);
 	snprintf(name, sizeof(name), "%s.lock", place);
 	int fd = open(name, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
@@ -84,7 +113,7 @@ static void read_lock(int fd, int *pid, int64_t *mark)
 
 static enum rc lock_state(const char *path, struct handle *h, struct err *err)
 {
-	char name[4096];
+	char name[PLACE_BYTES + 8];
 	int pid;
 
 	snprintf(name, sizeof(name), "%s.lock", path);
@@ -108,7 +137,7 @@ static enum rc lock_state(const char *path, struct handle *h, struct err *err)
 /* Beside an owner: what its mark is now. */
 static void look_at_lock(const char *path, struct handle *h)
 {
-	char name[4096];
+	char name[PLACE_BYTES + 8];
 	int pid;
 
 	snprintf(name, sizeof(name), "%s.lock", path);
@@ -216,17 +245,17 @@ static enum rc open_file(struct handle *h, const char *path, enum db_mode mode, 
 	return RC_BROKEN;
 }
 
-static void folder_of(const char *path, char out[4096])
+static void folder_of(const char *path, char out[PLACE_BYTES])
 {
-	const char *slash = strrchr(path, '/');
+	int len = folder_len(path);
 
-	snprintf(out, 4096, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	snprintf(out, PLACE_BYTES, "%.*s", len ? len : 1, len ? path : ".");
 }
 
 /* What of the state and its folder this user may not write, in `what`. False: nothing, or that is not why. */
-static bool is_barred(const char *path, char what[4096])
+static bool is_barred(const char *path, char what[PLACE_BYTES])
 {
-	snprintf(what, 4096, "%s", path);
+	snprintf(what, PLACE_BYTES, "%s", path);
 	if (access(path, R_OK | W_OK) == 0 || errno == ENOENT) {
 		folder_of(path, what);
 		if (access(what, W_OK | X_OK) == 0)
@@ -249,10 +278,11 @@ static enum rc barred(const char *path, const char *what, struct err *err)
 		user ? user->pw_name : "", user ? "'" : "");
 }
 
-static enum rc sqlite_open_(const char *place, enum db_mode mode, void **out, struct err *err)
+static enum rc sqlite_open_(const char *url, enum db_mode mode, void **out, struct err *err)
 {
-	char what[4096];
+	char what[PLACE_BYTES], place[PLACE_BYTES];
 
+	follow_links(url, place);
 	struct handle *h = mem_alloc(sizeof(*h));
 	enum rc rc = RC_OK;
 
@@ -305,7 +335,7 @@ static int64_t free_bytes(const char *place)
 /* Size of one of the files, 0 where it is not there. */
 static int64_t look_at(const char *place, const char *suffix, struct db_files *out)
 {
-	char name[4096];
+	char name[PLACE_BYTES + 8];
 	struct stat st;
 
 	snprintf(name, sizeof(name), "%s%s", place, suffix);
@@ -315,10 +345,11 @@ static int64_t look_at(const char *place, const char *suffix, struct db_files *o
 	return (int64_t)st.st_size;
 }
 
-static void sqlite_look(const char *place, struct db_files *out)
+static void sqlite_look(const char *url, struct db_files *out)
 {
-	char what[4096];
+	char what[PLACE_BYTES], place[PLACE_BYTES];
 
+	follow_links(url, place);
 	out->exists = access(place, F_OK) == 0 || errno != ENOENT;
 	out->barred = is_barred(place, what);
 	out->bytes = look_at(place, "", out);
@@ -345,10 +376,11 @@ static bool fill(int fd, int64_t bytes)
 }
 
 /* Written, not asked for: quotas and limits count as well, and what fails to be written at all. */
-static enum rc sqlite_room(const char *place, int64_t bytes, struct err *err)
+static enum rc sqlite_room(const char *url, int64_t bytes, struct err *err)
 {
-	char name[4096];
+	char name[PLACE_BYTES + 8], place[PLACE_BYTES];
 
+	follow_links(url, place);
 	if (strcmp(place, ":memory:") == 0)
 		return RC_OK;
 	if (access(place, F_OK) != 0)

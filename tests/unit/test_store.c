@@ -302,6 +302,34 @@ static void a_second_one_in_the_same_process_too(void **state)
 	db_close(open_as(p, p->path, DB_OWN));
 }
 
+/* What leads to it, and is made where it is not there yet, too. */
+static void a_link_to_a_state_is_no_other_state(void **state)
+{
+	struct place *p = *state;
+	char absolute[160], relative[160], text[LIMIT_ERROR_BYTES], pid[32];
+
+	beside(p, ".absolute", absolute);
+	beside(p, ".relative", relative);
+	assert_int_equal(symlink(p->path, absolute), 0);
+	assert_int_equal(symlink("state.absolute", relative), 0);
+	struct db *db = open_as(p, relative, DB_OWN);
+	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(open_elsewhere(p->path, DB_OWN, text), RC_REFUSED);
+		assert_non_null(strstr(text, pid));
+		assert_int_equal(open_elsewhere(absolute, DB_OWN, text), RC_REFUSED);
+		assert_int_equal(open_elsewhere(relative, DB_OWN, text), RC_REFUSED);
+		assert_int_equal(open_elsewhere(relative, DB_SHARE, text), RC_OK);
+		db_note_mark(db, 17);
+		db_close(db);
+		db = open_as(p, p->path, DB_OWN);
+		assert_int_equal(db_mark(db), 17);
+	}
+	db_close(db);
+	assert_int_equal(unlink(absolute), 0);
+	assert_int_equal(unlink(relative), 0);
+}
+
 static void others_may_share_what_one_owns(void **state)
 {
 	struct place *p = *state;
@@ -700,6 +728,7 @@ int main(void)
 		placed(a_newer_state_is_refused),
 		placed(a_second_owner_is_refused_and_told_by_whom),
 		placed(a_second_one_in_the_same_process_too),
+		placed(a_link_to_a_state_is_no_other_state),
 		placed(others_may_share_what_one_owns),
 		placed(the_lock_of_a_dead_owner_holds_nobody),
 		placed(the_mark_stays_beside_the_state),
