@@ -1,5 +1,6 @@
 #include "engine/cli/guard.h"
 
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@ void guard_process(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(0077);
+	(void)signal(SIGUSR1, SIG_IGN);
 }
 
 bool guard_is_root(void)

@@ -10,6 +10,7 @@
 /*
  * No core dumps, no other process of this user that looks into its memory, and new files for their
  * owner only. What the system refuses of it is done without: a sandbox around us may be stricter.
+ * A nudge is for whoever has the state, and ends none that does not listen for it (engine/cli/beside.h).
  */
 void guard_process(void);
 /* Whether it may do everything on this machine, which it never needs. */

@@ -112,4 +112,12 @@ check 'finds all four, however old' grep -q '^4 at the service, but nobody' out
 check 'a backfill' status 0 "$program" backfill tier --yes
 check 'a pass: 1, for what is held' status 1 "$program" run --once
 check 'nobody was mailed again' [ "$(mails)" -eq 4 ]
+
+act fault '{"call":"hubspot","fault":"timeout","times":1}'
+"$program" reconcile >out 2>err &
+daemon=$!
+check 'a reconcile has the state' soon grep -qx "$daemon" hs2cert.db.lock
+kill -USR1 "$daemon"
+sleep 0.3
+check 'what a command beside it nudges goes on' kill -0 "$daemon"
 conclude reconcile
