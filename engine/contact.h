@@ -20,7 +20,8 @@ struct entry {
 };
 
 struct contact_property {
-	bool read; /* it was asked for and answered */
+	bool read;     /* it was asked for and answered */
+	bool left_out; /* … but the answer does not name it: it is not there, or not shown to us */
 	struct slice current;
 	const struct entry *
 		/* oldest first; equal times in the reverse of the source's newest-first order */

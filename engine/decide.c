@@ -546,13 +546,8 @@ static void settle_news(struct deciding *g, const struct news *news)
 	inbox_done(d->db, g->account, news);
 	if (g->n_pending)
 		inbox_demote(d->db, g->account, g->c->id);
-	if (g->c->gone)
-		return;
-	db_run(d->db,
-	       "INSERT INTO contact (account, contact, modified_ms, watches) VALUES (?1, ?2, ?3, ?4)"
-	       " ON CONFLICT (account, contact) DO UPDATE SET modified_ms = excluded.modified_ms,"
-	       " watches = excluded.watches",
-	       "ttit", g->account, g->c->id, modified_ms, d->watches->tag);
+	if (!g->c->gone)
+		decided_note_read(d->db, d->watches, d->source, g->c, modified_ms);
 }
 
 void decide_contact(const struct decide *d, const struct contact *c, const struct news *news,

@@ -9,3 +9,24 @@ void decided_note(struct db *db, int64_t watch, const char *contact, int64_t at_
 	       " WHERE excluded.at_ms >= decided.at_ms",
 	       "itis", watch, contact, at_ms, value);
 }
+
+static bool shows_all(const struct watches *w, uint32_t source, const struct contact *c)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->watch[i].source == source && w->watch[i].event == EVENT_PROPERTY_CHANGED &&
+		    c->property[w->watch[i].property].left_out)
+			return false;
+	return true;
+}
+
+/* Where a watched property is not shown, nothing counts as read: it may be restored. */
+void decided_note_read(struct db *db, const struct watches *w, uint32_t source,
+		       const struct contact *c, int64_t modified_ms)
+{
+	db_run(db,
+	       "INSERT INTO contact (account, contact, modified_ms, watches) VALUES (?1, ?2, ?3, ?4)"
+	       " ON CONFLICT (account, contact) DO UPDATE SET modified_ms = excluded.modified_ms,"
+	       " watches = excluded.watches",
+	       "ttit", w->table->account[source].name, c->id, modified_ms,
+	       shows_all(w, source, c) ? w->tag : "");
+}

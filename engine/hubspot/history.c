@@ -173,6 +173,7 @@ static void read_properties(const struct source *s, const struct json *row, stru
 		if (p->source != s->account)
 			continue;
 		out->read = true;
+		out->left_out = !json_get(now, p->name) && !json_get(then, p->name);
 		out->current = arena_slice(memory, json_get_slice(now, p->name));
 		if (p->history)
 			read_history(json_get(then, p->name), memory, out);
