@@ -39,7 +39,7 @@ static bool outbox_working(const struct engine *e)
 {
 	if (outbox_in_flight(e->outbox))
 		return true;
-	return outbox_wake_of_ms(e->outbox, ONCE_FAILURES) - e->world->mono_ms(e->world->ctx) <=
+	return outbox_due_ms(e->outbox, ONCE_FAILURES) - e->world->mono_ms(e->world->ctx) <=
 	       ONCE_RETRY_MS;
 }
 

@@ -512,20 +512,28 @@ static int64_t lane_wake_ms(const struct lane *lane)
 	return wake < lane->wait_until_ms ? lane->wait_until_ms : wake;
 }
 
-int64_t outbox_wake_of_ms(const struct outbox *o, int64_t failures)
+int64_t outbox_wake_ms(const struct outbox *o)
 {
 	int64_t wake = INT64_MAX;
 
 	for (const struct lane *lane = o->lane; lane && !is_still(o); lane = lane->next) {
-		int64_t one = lane->failures < failures ? lane_wake_ms(lane) : INT64_MAX;
+		int64_t one = lane_wake_ms(lane);
 		wake = one < wake ? one : wake;
 	}
 	return wake;
 }
 
-int64_t outbox_wake_ms(const struct outbox *o)
+int64_t outbox_due_ms(const struct outbox *o, int64_t failures)
 {
-	return outbox_wake_of_ms(o, INT64_MAX);
+	int64_t due = INT64_MAX;
+
+	for (const struct lane *lane = o->lane; lane && !is_still(o); lane = lane->next) {
+		int64_t one = lane->failures < failures ? lane_wake_ms(lane) : INT64_MAX;
+		if (one == lane->next_request_ms)
+			one = mono_ms(o);
+		due = one < due ? one : due;
+	}
+	return due;
 }
 
 size_t outbox_in_flight(const struct outbox *o)

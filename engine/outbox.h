@@ -39,8 +39,8 @@ enum rc outbox_load(struct outbox *o, struct table *table, struct err *err) MUST
 enum rc outbox_step(struct outbox *o, struct err *err) MUST_CHECK;
 /* Monotonic time of the next step that is due; INT64_MAX where only an answer can bring one. */
 int64_t outbox_wake_ms(const struct outbox *o);
-/* The same of the accounts alone that failed less often in a row. */
-int64_t outbox_wake_of_ms(const struct outbox *o, int64_t failures);
+/* The same of the accounts alone that failed less often in a row; what only a rate holds back is due. */
+int64_t outbox_due_ms(const struct outbox *o, int64_t failures);
 size_t outbox_in_flight(const struct outbox *o);
 /* From the start on nothing is issued, asked or swept: for a reconcile. */
 void outbox_freeze(struct outbox *o);

@@ -270,6 +270,24 @@ static void an_account_that_is_down_ends_no_pass_of_another(void **state)
 	another_account(*state, two_is_down);
 }
 
+static const char slow[] =
+	"account: hubspot\nhubspot: { token: \"${HUBSPOT_TOKEN}\" }\n---\n"
+	"account: certifier\ncertifier: { token: \"${CERTIFIER_TOKEN}\", rate: 100/h }\n---\n"
+	"rule: a\ntrigger: { event: property-changed, property: tier }\n"
+	"action: { do: issue-credential, group: g }\n";
+
+/* Its turn comes later than a retry that is waited for; it never came, in any pass. */
+static void a_low_rate_is_waited_for(void **state)
+{
+	struct pass *p = *state;
+
+	assert_int_equal(run_rules(p, slow, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tier(p, "Gold");
+	assert_int_equal(run_rules(p, slow, 5 * MS_MINUTE), ONCE_DONE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+}
+
 static bool fail_first_page(void *ctx, const char *tag, bool after)
 {
 	bool *failed = ctx;
@@ -319,6 +337,7 @@ int main(void)
 		passing(activated_while_the_source_is_out_of_reach),
 		passing(an_account_that_says_no_ends_no_pass_of_another),
 		passing(an_account_that_is_down_ends_no_pass_of_another),
+		passing(a_low_rate_is_waited_for),
 		passing(a_page_that_was_not_stored),
 	};
 	json_start();
