@@ -213,7 +213,9 @@ static size_t claim_carried(struct judging *j, const struct model_list *l,
 			continue;
 		if (was_member(j, l, &l->row[i]) || l->row[i].at_ms == row->at_ms)
 			return NO_GROUP;
-		if (group_of[i] != NO_GROUP && !j->out->group[group_of[i]].least)
+		/* One that was seen may have counted before its contact was deleted: the other comes beside it. */
+		if (group_of[i] != NO_GROUP && !j->out->group[group_of[i]].least &&
+		    !l->row[i].seen_ms)
 			group = group_of[i];
 	}
 	if (group == NO_GROUP)
