@@ -92,25 +92,27 @@ static bool lived_after(struct db *db, const char *account, const char *contact,
 }
 
 /*
- * Whether a property shows another value than its newest entry, which is later than the contact's creation: only a merge
- * sets one without an entry, and so it was later still.
+ * The newest entry that is later than the contact's creation, and of a property that shows another value: only a merge
+ * sets one without an entry, and so it was later still. 0: there is none.
  */
-static bool shows_later_merge(const struct contact *c, size_t properties)
+static int64_t merged_after(const struct contact *c, size_t properties)
 {
+	int64_t after_ms = 0;
+
 	for (size_t i = 0; i < properties; i++) {
 		const struct contact_property *p = &c->property[i];
 		const struct entry *newest = contact_newest(p);
 		if (p->read && newest && newest->at_ms > c->created_ms + SAME_MOMENT_MS &&
-		    !slice_eq(newest->value, p->current))
-			return true;
+		    !slice_eq(newest->value, p->current) && newest->at_ms > after_ms)
+			after_ms = newest->at_ms;
 	}
-	return false;
+	return after_ms;
 }
 
 /* Whether it is surely a record that a merge kept: one that it absorbed, or its own value, was there after its creation. */
 static bool was_kept(struct db *db, const char *account, const struct contact *c, size_t properties)
 {
-	if (shows_later_merge(c, properties))
+	if (merged_after(c, properties))
 		return true;
 	for (size_t i = 0; i < c->n_merged; i++)
 		if (lived_after(db, account, c->merged[i], c->created_ms + SAME_MOMENT_MS))
@@ -165,6 +167,24 @@ static void freeze_pending(struct db *db, const char *account, const char *id, i
 	       "tti", account, id, merged_ms);
 }
 
+/*
+ * A record that nobody had read was taken for one that the merge made, since no property that was watched then told
+ * otherwise; one that is watched by now does.
+ */
+static int64_t tell_later(struct db *db, const char *account, const struct contact *c,
+			  size_t properties, int64_t merged_ms)
+{
+	int64_t after_ms = merged_after(c, properties);
+
+	if (merged_ms != c->created_ms || !after_ms ||
+	    oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS)
+		return merged_ms;
+	freeze_pending(db, account, c->id, after_ms);
+	db_run(db, "UPDATE contact SET merged_ms = ?3 WHERE account = ?1 AND contact = ?2", "tti",
+	       account, c->id, after_ms);
+	return after_ms;
+}
+
 int64_t merge_note(struct db *db, const char *account, const struct contact *c, size_t properties,
 		   struct arena *memory)
 {
@@ -191,7 +211,7 @@ int64_t merge_note(struct db *db, const char *account, const struct contact *c, 
 	if (strcmp(c->asked, c->id) != 0)
 		take_over(db, account, c->asked, c->id);
 	if (!news)
-		return before.merged_ms;
+		return tell_later(db, account, c, properties, before.merged_ms);
 	for (size_t i = 0; i < c->n_merged; i++)
 		take_over(db, account, c->merged[i], c->id);
 	int64_t merged_ms = merge_time(c, properties, &before);
