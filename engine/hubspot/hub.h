@@ -44,6 +44,7 @@ struct walk {
 	int64_t began_ms; /* HubSpot's clock when the walk began: the next cursor */
 	bool whole_overlap, sweep, reach; /* what this walk covers */
 	bool blind; /* it was not known what time it is there, nor when rules begin: asks only for that */
+	bool left; /* amid its pages, as the search failed so often: the next poll goes on with it */
 	int64_t pages;
 };
 

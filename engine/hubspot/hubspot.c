@@ -15,6 +15,7 @@
 
 #define FIND_AGAIN_MS MS_HOUR	      /* labels, and lists that were missing, are asked for again */
 #define ASK_AGAIN_MS (15 * MS_MINUTE) /* contacts that have no address, where no walk shows one */
+#define LEFT_WALK_MS MS_MINUTE	      /* until one that was left goes on, at most */
 #define HASTY_POLL_MS MS_SECOND	      /* between polls, however many ask for one */
 #define MOST_LOOKS 4		      /* under way at once */
 #define POLL_TRIES 4		      /* a poll that failed so often has ended, for run --once */
@@ -88,7 +89,7 @@ static void hubspot_load(struct source *s, const struct table *table, uint32_t a
 		s->wait_until_ms = 0;
 		s->hook.portal = s->hook.ask_ms = 0;
 	}
-	s->asking = s->polled = s->walked = s->hook.asking = false;
+	s->asking = s->polled = s->walked = s->walk.left = s->hook.asking = false;
 	s->looks = 0;
 	s->linked = false;
 	s->load_ms = hub_mono_ms(s);
@@ -112,12 +113,15 @@ static void poll_begins(struct source *s)
 
 static void poll_ends(struct source *s)
 {
+	int64_t pause = s->hastened ? HASTY_POLL_MS : account_ms(s->config, "poll");
+
+	if (s->walk.left)
+		pause = clock_earlier(pause, LEFT_WALK_MS);
 	s->phase = PHASE_IDLE;
-	s->polled = true;
+	s->polled = !s->walk.left;
 	push_judge(s);
 	s->ended_ms = hub_mono_ms(s);
-	s->next_poll_ms = s->ended_ms +
-			  (s->hastened ? HASTY_POLL_MS : account_ms(s->config, "poll"));
+	s->next_poll_ms = s->ended_ms + pause;
 	s->hastened = false;
 }
 
@@ -153,8 +157,9 @@ void phase_next(struct source *s, enum phase phase)
 		ask_for_addresses(s);
 	if (phase == PHASE_WALK && (!s->walks || !push_walk_is_due(s)))
 		s->phase = phase = PHASE_PROBE;
-	if (phase == PHASE_WALK)
+	if (phase == PHASE_WALK && !s->walk.left)
 		walk_begin(s);
+	s->walk.left &= phase != PHASE_WALK;
 	if (phase == PHASE_IDLE)
 		poll_ends(s);
 }

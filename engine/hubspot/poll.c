@@ -239,6 +239,15 @@ static void end_walk(struct source *s)
 	phase_next(s, PHASE_PROBE);
 }
 
+/* The search fails while other requests may be answered: lists do not wait for it. */
+static void leave_walk(struct source *s)
+{
+	s->walk.left = true;
+	log_line(s->world->log, LOG_ERROR, "changes cannot be searched for now: again soon",
+		 "account", s->name, NULL);
+	phase_next(s, PHASE_PROBE);
+}
+
 static void page_done(struct source *s, void *arg, const struct reply *answer)
 {
 	struct walk *w = &s->walk;
@@ -246,8 +255,11 @@ static void page_done(struct source *s, void *arg, const struct reply *answer)
 
 	(void)arg;
 	s->asking = false;
-	if (!answer)
+	if (!answer) {
+		if (hub_passes_over(s))
+			leave_walk(s);
 		return;
+	}
 	if (w->blind)
 		return;
 	const struct json *rows = json_get(answer->json, "results");
