@@ -284,9 +284,15 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 		" AND NOT EXISTS (SELECT 1 FROM alias b JOIN contact h ON h.account = b.account AND h.contact = b.old"
 		" JOIN membership r ON r.account = b.account AND r.contact = b.old WHERE b.account = ?1"
 		" AND b.contact = ?2 AND instr(';' || h.merged || ';', ';' || m.contact || ';') > 0"
-		" AND r.list_id = ?3 AND r.joined_ms < ?7 AND r.scan >= ?5)",
-		"tttiiii", account, c->id, join->list_id, member_ms - READING_MS, row->scan,
-		(int64_t)(new_record && !row->moved), row->at_ms);
+		" AND r.list_id = ?3 AND r.joined_ms < ?7 AND r.scan >= ?5)"
+		/* … or it is the row of one that was read and had absorbed nobody: merges make new records here. */
+		" AND NOT (?8 AND m.joined_ms <> ?7 AND EXISTS (SELECT 1 FROM alias b JOIN contact x"
+		" ON x.account = b.account AND x.contact = b.old AND x.merged = '' JOIN membership r"
+		" ON r.account = b.account AND r.contact = b.old WHERE b.account = ?1 AND b.contact = ?2"
+		" AND r.list_id = ?3 AND r.joined_ms = ?7 AND r.scan >= ?5))",
+		"tttiiiii", account, c->id, join->list_id, member_ms - READING_MS, row->scan,
+		(int64_t)(new_record && !row->moved), row->at_ms,
+		(int64_t)(new_record && row->moved));
 }
 
 bool merge_may_have_stamped(struct db *db, const char *account, const char *contact,
