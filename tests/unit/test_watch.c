@@ -239,6 +239,20 @@ static void a_rule_that_wants_labels_from_now_on_inherits_a_watch(void **state)
 	assert_parted(parted, first.id);
 }
 
+/* Whichever of them is edited: who wants fewest labels stays. */
+static void who_wants_fewest_labels_keeps_the_watch(void **state)
+{
+	struct watch first = watch_of(RULE("a", CHANGED("tier", "")) RULE("b", CHANGED("tier", "")),
+				      NOW, "b");
+	struct watches w;
+	struct table *t = sync(SHOWN("a", OF_TO) RULE("b", CHANGED("tier", "")), NOW + 1, &w);
+
+	(void)state;
+	assert_int_equal(w.of_rule[1]->id, first.id);
+	assert_int_not_equal(w.of_rule[0]->id, first.id);
+	done(t, &w);
+}
+
 /* Nobody shares it: it stays, whichever labels it wants. */
 static void a_rule_that_is_alone_keeps_its_watch(void **state)
 {
@@ -657,6 +671,7 @@ int main(void)
 		stored(rules_that_were_edited_alike_share_the_heir),
 		stored(rules_that_want_other_labels_have_another_watch),
 		stored(a_rule_that_wants_labels_from_now_on_inherits_a_watch),
+		stored(who_wants_fewest_labels_keeps_the_watch),
 		stored(a_rule_that_is_alone_keeps_its_watch),
 		stored(since_of_a_list_needs_no_walk),
 		stored(starts_that_are_known_stay),
