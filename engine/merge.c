@@ -156,7 +156,9 @@ static int64_t merge_time(const struct contact *c, size_t properties, const stru
 		return c->merge_entry_ms > c->created_ms ? c->merge_entry_ms : c->created_ms;
 	if (c->merge_entry_ms > before->merged_ms)
 		return c->merge_entry_ms;
-	return c->modified_ms - is_last_write(c, properties);
+	int64_t last_ms = c->modified_ms - is_last_write(c, properties);
+	int64_t after_ms = merged_after(c, properties);
+	return last_ms > after_ms ? last_ms : after_ms;
 }
 
 /* What was pending of the survivor itself is decided as it was known, too. */
