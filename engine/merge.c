@@ -264,15 +264,17 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 	int64_t merged_ms = join->merged_ms, until_ms = rows_until_ms(db, account, join->list_id);
 	/* A kept one has absorbed only the other. */
 	bool new_record = c->n_merged > 1 && c->created_ms >= merged_ms - SAME_MOMENT_MS;
-	bool several = c->n_merged > (new_record ? 2u : 1u);
+	/* Each merge brought two ids, or one. */
+	int64_t earlier = (int64_t)(new_record ? (c->n_merged + 1) / 2 : c->n_merged) - 1;
+	bool several = earlier > 0;
 
 	/* A row that is stamped clearly after the merge is a join of its own, and so is one from before the only merge. */
 	if (!merged_ms || row->at_ms > merged_ms + until_ms || (row->moved && !several))
 		return false;
 	int64_t member_ms = row->at_ms < merged_ms ? row->at_ms : merged_ms;
-	/* It may be of an earlier merge, of which no more is known, and whose own row of the list nobody saw. */
+	/* It may be of earlier merges, of which no more is known, and whose own rows of the list nobody saw. */
 	if (several)
-		member_ms -= COMPUTED_ANEW_MS;
+		member_ms -= earlier * COMPUTED_ANEW_MS;
 	return db_exists(
 		db,
 		"WITH who (id) AS (SELECT ?2 UNION ALL SELECT old FROM alias WHERE account = ?1 AND contact = ?2)"

@@ -143,8 +143,15 @@ static bool surely_released(const struct judging *j, const struct model_event *e
 {
 	const struct model_record *r = e->who;
 	bool gone = r->into || (r->gones && r->gone[r->gones - 1].until_ms > e->at_ms);
+	bool moved = false;
 
-	return !gone && j->term.end_ms == j->story->end_ms && e->rule->mode == MODEL_LIVE &&
+	/* What is held of a list goes on only while the name that the rule gives leads to it. */
+	for (size_t i = 0; e->rule->joins && e->rule->by_name && i < j->story->portal->lists; i++) {
+		const struct model_list *l = j->story->portal->list[i];
+		moved |= l->names != 1 || l->named[0].until_ms != INT64_MAX;
+	}
+	return !gone && !moved && j->term.end_ms == j->story->end_ms &&
+	       e->rule->mode == MODEL_LIVE &&
 	       model_email_valid(model_current(r, M_EMAIL, INT64_MAX));
 }
 

@@ -298,8 +298,13 @@ static void rows_that_a_merge_carried_over(void **state)
 	/* Where merges follow on each other, it was perhaps the first that took it out. */
 	survivor.n_merged = 4;
 	int64_t next_ms = NOW + MS_HOUR + 5000;
+	survivor.created_ms = next_ms;
 	assert_true(carried("hubspot", "3", "7", next_ms, next_ms));
 	assert_false(carried("hubspot", "3", "7", next_ms + 1, next_ms + 1));
+	survivor.n_merged = 6; /* three of them */
+	survivor.created_ms += MS_HOUR;
+	assert_true(carried("hubspot", "3", "7", next_ms + MS_HOUR, next_ms + MS_HOUR));
+	assert_false(carried("hubspot", "3", "7", next_ms + MS_HOUR + 1, next_ms + MS_HOUR + 1));
 }
 
 /* Whom a merge made is in an active list when that was computed anew. */
