@@ -20,13 +20,15 @@ static bool is_of(const struct left *l, const struct watch *w)
 	       w->property == l->property;
 }
 
-/* Whether it is that of the last entry at the merge's time, which needs no other. */
+/* Whether it is an entry at the merge's time, which needs no other. */
 static bool is_entry(const struct left *l, struct slice noted)
 {
 	const struct entry *entry = l->c->property[l->property].entry;
 
-	return l->before > 0 && entry[l->before - 1].at_ms == l->merged_ms &&
-	       forgotten_matches(noted, entry[l->before - 1].value);
+	for (size_t i = l->before; i > 0 && entry[i - 1].at_ms == l->merged_ms; i--)
+		if (forgotten_matches(noted, entry[i - 1].value))
+			return true;
+	return false;
 }
 
 /* What was noted, by a look that saw it. */

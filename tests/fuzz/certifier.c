@@ -95,7 +95,7 @@ static bool is_good(const struct walk *w)
 static bool is_id(struct slice id)
 {
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-";
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
 	for (size_t i = 0; i < id.len; i++)
 		if (!memchr(allowed, id.ptr[i], sizeof(allowed) - 1))

@@ -224,6 +224,16 @@ static int64_t first_news_ms(const struct model_record *r, int64_t active_ms)
 	return news_ms;
 }
 
+/* Whether it was also written in the very millisecond of the merge: which of the two was noted nobody can tell. */
+static bool is_written_too(const struct model_field *f, size_t hidden)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (!f->write[i].hidden && f->write[i].at_ms == f->write[hidden].at_ms &&
+		    strcmp(f->write[i].value, f->write[hidden].value) == 0)
+			return true;
+	return false;
+}
+
 /* Whether what a merge set without an entry is known to whoever decides the next change. */
 static bool merge_is_known(const struct judging *j, const struct model_record *r)
 {
@@ -233,6 +243,8 @@ static bool merge_is_known(const struct judging *j, const struct model_record *r
 
 	for (size_t i = 0; i < f->count; i++) {
 		hidden |= f->write[i].hidden;
+		if (f->write[i].hidden && is_written_too(f, i))
+			return false;
 		if (!f->write[i].hidden && f->write[i].at_ms > r->merged_ms &&
 		    f->write[i].at_ms < next_ms)
 			next_ms = f->write[i].at_ms;
