@@ -38,6 +38,30 @@ static const char *next_account(struct db *db, const char *sql, const char *afte
 	return account;
 }
 
+/* Of one account. */
+typedef enum rc undeclared_visit(const struct world *world, const char *account, struct err *err);
+
+/* Each account that the query finds, by name; NULL: what is of such an account stays as it is. */
+static enum rc visit_accounts(const struct world *world, const char *sql, undeclared_served *served,
+			      void *ctx, undeclared_visit *declared, undeclared_visit *undeclared,
+			      struct err *err)
+{
+	struct arena memory;
+	enum rc rc = RC_OK;
+
+	arena_init(&memory);
+	for (const char *account = ""; rc == RC_OK;) {
+		account = next_account(world->db, sql, account, &memory);
+		if (!account)
+			break;
+		undeclared_visit *visit = served(ctx, account) ? declared : undeclared;
+		if (visit)
+			rc = visit(world, account, err);
+	}
+	arena_release(&memory);
+	return rc;
+}
+
 static const char next_action[] =
 	"SELECT min(action_account) FROM issuance WHERE action_account > ?1 AND " WORK;
 
@@ -77,26 +101,15 @@ static enum rc hold_account(const struct world *world, const char *account, stru
 enum rc undeclared_hold(const struct world *world, undeclared_served *served, void *ctx,
 			struct err *err)
 {
-	struct arena memory;
-	enum rc rc = RC_OK;
-
-	arena_init(&memory);
-	for (const char *account = ""; rc == RC_OK;) {
-		account = next_account(world->db, next_action, account, &memory);
-		if (!account)
-			break;
-		if (!served(ctx, account))
-			rc = hold_account(world, account, err);
-	}
-	arena_release(&memory);
-	return rc;
+	return visit_accounts(world, next_action, served, ctx, NULL, hold_account, err);
 }
 
 /* ---- what waits for a look ---------------------------------------------------- */
 
 #define UNSEEN "nobody looks at its contact: "
 #define UNSEEN_WHY                                                                                 \
-	"'" UNSEEN "account ''' || source_account || ''' is not declared any more, declare it again'"
+	"'" UNSEEN                                                                                 \
+	"account ''' || source_account || ''' is not declared any more, declare it again'"
 #define IS_TOLD "instr(coalesce(reason, ''), " UNSEEN_WHY ") > 0"
 
 /* The + leads to the index of what is parked: all that an account ever issued is far more. */
@@ -144,18 +157,9 @@ static const char next_source[] =
 enum rc undeclared_tell(const struct world *world, undeclared_served *served, void *ctx,
 			struct err *err)
 {
-	struct arena memory;
-	enum rc rc = RC_OK;
+	enum rc rc = visit_accounts(world, next_source, served, ctx, untell_account, tell_account,
+				    err);
 
-	arena_init(&memory);
-	for (const char *account = ""; rc == RC_OK;) {
-		account = next_account(world->db, next_source, account, &memory);
-		if (!account)
-			break;
-		rc = served(ctx, account) ? untell_account(world, account, err)
-					  : tell_account(world, account, err);
-	}
-	arena_release(&memory);
 	return rc == RC_OK ? db_failed(world->db, err) : rc;
 }
 

@@ -403,36 +403,32 @@ static void what_waits_is_looked_at_when_its_rule_comes_back(void **state)
 	query_end(q);
 }
 
-static void a_start_that_an_earlier_process_left_open(void **state)
+/* Loaded by two processes, before any clock was told: only our clock of then can tell. */
+static void assert_start_left_open(const char *text)
 {
-	static const char text[] = RULE("a", CHANGED("tier", ""));
 	struct first_clock clock = { NOW + 70000, 300, 5000 };
 	struct watches w;
 	struct err err;
 
-	(void)state;
-	done(sync(text, NOW, &w), &w);
-	struct table *t = sync(text, NOW + 60000, &w);
-	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
-	assert_int_equal(w.watch[0].start_ms, NOW + 300); /* only our clock of then can tell */
-	done(t, &w);
-}
-
-/* Nothing was walked yet, up to whenever that is. */
-static void a_since_to_come_moves_no_start_that_was_left_open(void **state)
-{
-	static const char text[] = RULE("a", CHANGED("tier", "")) "---\n" RULE(
-		"b", CHANGED("rank", "") "since: 2199-01-01\n");
-	struct first_clock clock = { NOW + 70000, 300, 5000 };
-	struct watches w;
-	struct err err;
-
-	(void)state;
 	done(sync(text, NOW, &w), &w);
 	struct table *t = sync(text, NOW + 60000, &w);
 	assert_int_equal(watches_start(db, &w, w.watch[0].source, &clock, &err), RC_OK);
 	assert_int_equal(w.watch[0].start_ms, NOW + 300);
 	done(t, &w);
+}
+
+static void a_start_that_an_earlier_process_left_open(void **state)
+{
+	(void)state;
+	assert_start_left_open(RULE("a", CHANGED("tier", "")));
+}
+
+/* Nothing was walked yet, up to whenever that is. */
+static void a_since_to_come_moves_no_start_that_was_left_open(void **state)
+{
+	(void)state;
+	assert_start_left_open(RULE("a", CHANGED("tier", "")) "---\n" RULE(
+		"b", CHANGED("rank", "") "since: 2199-01-01\n"));
 }
 
 /* Our clock of then was six hours behind, or ahead. */
