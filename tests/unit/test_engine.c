@@ -1,18 +1,9 @@
 /* Loads and reloads of the whole engine: accounts that come and go, secrets, a store that fails. */
-#include "tests/unit/rules.h"
+#include "tests/unit/running.h"
 
-#include "base/json.h"
 #include "engine/grant.h"
 #include "engine/inbox.h"
-#include "engine/sim.h"
-#include "engine/store/db.h"
 
-#define START INT64_C(1795435220000)
-
-static struct sandbox *sandbox;
-static struct sim sim;
-static struct db *db;
-static struct engine *engine;
 static bool has_secrets;
 static const char *fails; /* the tag of the commits that fail */
 
@@ -31,11 +22,9 @@ static const char both[] = SECOND ACCOUNTS RULE("a", "one") "---\n" RULE("b", "t
 
 static enum rc secret(void *ctx, const struct secret *which, struct str *out, struct err *err)
 {
-	(void)ctx;
 	if (!has_secrets)
 		return err_set(err, RC_REFUSED, "no secret %s", which->name);
-	str_addf(out, "token-of-%s", which->name);
-	return RC_OK;
+	return secret_by_name(ctx, which, out, err);
 }
 
 static bool at_commit(void *ctx, const char *tag, bool after)
@@ -48,73 +37,17 @@ static bool at_commit(void *ctx, const char *tag, bool after)
 
 static int set_up(void **state)
 {
-	struct json *properties = json_new_object();
-	struct sandbox_options o;
-	struct err err;
-	int64_t id;
-
 	(void)state;
 	has_secrets = true;
 	fails = NULL;
-	sandbox_defaults(&o);
-	sandbox = sandbox_new(&o);
-	sandbox_group(sandbox, "g", "Gold");
-	json_set_text(properties, "email", "ada@example.com");
-	enum rc rc = sandbox_create(sandbox, START - MS_DAY, 101, properties, &id, &err);
-	json_free(properties);
-	sim_init(&sim, sandbox, START, 7, NULL);
+	int rc = begin_running(at_commit);
 	sim.world.secret = secret;
-	if (rc == RC_OK)
-		rc = db_open(":memory:", DB_OWN, &db, &err);
-	sim.world.db = db;
-	db_hook(db, at_commit, NULL);
-	engine = engine_new(&sim.world);
-	return rc == RC_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	engine_free(engine);
-	sim_abandon(&sim);
-	db_close(db);
-	sandbox_free(sandbox);
-	return 0;
-}
-
-static enum rc try_load(const char *text)
-{
-	struct table *table = table_of(text);
-	struct err err;
-	enum rc rc = engine_load(engine, table, &err);
-
-	table_unref(table);
 	return rc;
-}
-
-static void load(const char *text)
-{
-	assert_int_equal(try_load(text), RC_OK);
-}
-
-static enum rc live(int64_t ms)
-{
-	struct err err;
-
-	return sim_run(&sim, engine, sim.now_ms + ms, &err);
 }
 
 static void set_tier(const char *value)
 {
-	struct err err;
-
-	assert_int_equal(sandbox_set(sandbox, sim.now_ms, 101, "tier", slice_of(value), &err),
-			 RC_OK);
-}
-
-static size_t mails(void)
-{
-	return sandbox_mail_count(sandbox);
+	set("tier", value);
 }
 
 static void accounts_come_and_go(void **state)
