@@ -102,17 +102,23 @@ static int64_t merged_after(const struct contact *c, size_t properties)
 	for (size_t i = 0; i < properties; i++) {
 		const struct contact_property *p = &c->property[i];
 		const struct entry *newest = contact_newest(p);
-		if (p->read && newest && newest->at_ms > c->created_ms + SAME_MOMENT_MS &&
+		if (p->read && newest && newest->at_ms > c->created_ms &&
 		    !slice_eq(newest->value, p->current) && newest->at_ms > after_ms)
 			after_ms = newest->at_ms;
 	}
 	return after_ms;
 }
 
+/* Whether that is too late for a merge that made the record. */
+static bool outlived_creation(const struct contact *c, int64_t after_ms)
+{
+	return after_ms > c->created_ms + SAME_MOMENT_MS;
+}
+
 /* Whether it is surely a record that a merge kept: one that it absorbed, or its own value, was there after its creation. */
 static bool was_kept(struct db *db, const char *account, const struct contact *c, size_t properties)
 {
-	if (merged_after(c, properties))
+	if (outlived_creation(c, merged_after(c, properties)))
 		return true;
 	for (size_t i = 0; i < c->n_merged; i++)
 		if (lived_after(db, account, c->merged[i], c->created_ms + SAME_MOMENT_MS))
@@ -140,6 +146,11 @@ struct before {
 	int64_t merged_ms;
 };
 
+static int64_t latest(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /*
  * When the last merge was. The newer kind makes a new record: its creation is
  * the merge, and its histories are older than itself. The older kind keeps a
@@ -151,14 +162,13 @@ static int64_t merge_time(const struct contact *c, size_t properties, const stru
 {
 	bool older = oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS;
 	bool new_record = !before->kept && (!before->read || older);
+	int64_t after_ms = merged_after(c, properties);
 
 	if (new_record)
-		return c->merge_entry_ms > c->created_ms ? c->merge_entry_ms : c->created_ms;
+		return latest(c->created_ms, latest(c->merge_entry_ms, after_ms));
 	if (c->merge_entry_ms > before->merged_ms)
 		return c->merge_entry_ms;
-	int64_t last_ms = c->modified_ms - is_last_write(c, properties);
-	int64_t after_ms = merged_after(c, properties);
-	return last_ms > after_ms ? last_ms : after_ms;
+	return latest(c->modified_ms - is_last_write(c, properties), after_ms);
 }
 
 /* What was pending of the survivor itself is decided as it was known, too. */
@@ -178,7 +188,7 @@ static int64_t tell_later(struct db *db, const char *account, const struct conta
 {
 	int64_t after_ms = merged_after(c, properties);
 
-	if (merged_ms != c->created_ms || !after_ms ||
+	if (merged_ms != c->created_ms || !outlived_creation(c, after_ms) ||
 	    oldest_entry(c, properties) < c->created_ms - SAME_MOMENT_MS)
 		return merged_ms;
 	freeze_pending(db, account, c->id, after_ms);
