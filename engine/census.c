@@ -7,8 +7,10 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "engine/registry.h"
+#include "engine/report.h"
 
 #define FAILURES_MOST 5 /* in a row, of the service or of one contact, before we give up */
+#define LABELS_TRIES 4 /* failures in a row, while labels are asked for, after which the service is away */
 #define QUEUE_LEAST 400 /* the next page is asked for before fewer than these wait for a look */
 #define UNREAD_MOST 20	/* contacts that cannot be read, before there is no point in going on … */
 #define UNREAD_NAMED 10 /* … and so many are named at the end */
@@ -367,8 +369,12 @@ static bool wants_look(const struct census *c, size_t most)
 /* Where the labels were tried in vain, because the service is away, it is asked once more. */
 static void begin_asking(struct census *c)
 {
-	c->begun = c->ops->polled(c->source);
-	if (c->begun && c->ops->health(c->source) == SOURCE_WAITING)
+	struct account_report account;
+
+	c->ops->report(c->source, &account);
+	bool away = account.failures >= LABELS_TRIES;
+	c->begun = away || c->ops->polled(c->source);
+	if (away || (c->begun && c->ops->health(c->source) == SOURCE_WAITING))
 		c->failures = FAILURES_MOST - 1;
 }
 

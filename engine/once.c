@@ -23,10 +23,11 @@ static bool origin_working(const struct origin *o)
 		return true;
 	if (origin_is_stopped(o))
 		return false;
-	if (!o->ops->polled(o->source) || o->batch)
-		return o->ops->waits_ms(o->source) <= ONCE_RETRY_MS;
-	if (o->ops->health(o->source) != SOURCE_FINE)
+	if (o->ops->waits_ms(o->source) > ONCE_RETRY_MS)
 		return false;
+	/* What fails is passed over, and ends no poll: the rest may be answered. */
+	if (!o->ops->polled(o->source) || o->batch)
+		return true;
 	if (due != INT64_MAX && o->ops->now(o->source, &now) && due - now <= ONCE_DUE_MS)
 		return true;
 	int64_t next = inbox_next(o->engine->db, o->name, -1);

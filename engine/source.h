@@ -117,8 +117,8 @@ struct source_ops {
 	int64_t (*wake_ms)(const struct source *source);
 	enum source_health (*health)(const struct source *source);
 	/*
-	 * Whether a whole poll has ended since the last load and nothing fails; or so much
-	 * failed that it counts as ended.
+	 * Whether a poll has ended since the last load, with all that could be had; or none can
+	 * begin.
 	 */
 	bool (*polled)(const struct source *source);
 	/* How long it waits after a failure before it asks again; 0 where it does not wait. */

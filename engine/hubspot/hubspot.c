@@ -18,7 +18,7 @@
 #define LEFT_WALK_MS MS_MINUTE	      /* until one that was left goes on, at most */
 #define HASTY_POLL_MS MS_SECOND	      /* between polls, however many ask for one */
 #define MOST_LOOKS 4		      /* under way at once */
-#define POLL_TRIES 4		      /* a poll that failed so often has ended, for run --once */
+#define POLL_TRIES 4		      /* without a token for so long, a poll has ended */
 
 static struct source *hubspot_open(const struct world *world, const char *name)
 {
@@ -118,7 +118,7 @@ static void poll_ends(struct source *s)
 	if (s->walk.left)
 		pause = clock_earlier(pause, LEFT_WALK_MS);
 	s->phase = PHASE_IDLE;
-	s->polled = !s->walk.left;
+	s->polled = true;
 	push_judge(s);
 	s->ended_ms = hub_mono_ms(s);
 	s->next_poll_ms = s->ended_ms + pause;
@@ -216,13 +216,13 @@ static enum source_health hubspot_health(const struct source *s)
 {
 	if (s->stopped)
 		return SOURCE_STOPPED;
-	return s->failures || bearer_failures(s->bearer) ? SOURCE_WAITING : SOURCE_FINE;
+	return s->failures || s->walk.left || bearer_failures(s->bearer) ? SOURCE_WAITING :
+									   SOURCE_FINE;
 }
 
 static bool hubspot_polled(const struct source *s)
 {
-	return (s->polled && !s->failures) || s->stopped || s->failures >= POLL_TRIES ||
-	       bearer_failures(s->bearer) >= POLL_TRIES;
+	return s->polled || s->stopped || bearer_failures(s->bearer) >= POLL_TRIES;
 }
 
 static int64_t hubspot_waits_ms(const struct source *s)

@@ -144,6 +144,19 @@ static void a_short_failure_is_waited_out(void **state)
 	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
 }
 
+/* Lists are looked at all the same, but whoever runs the pass is told that changes were not. */
+static void a_search_that_fails_is_told(void **state)
+{
+	struct pass *p = *state;
+
+	assert_int_equal(run_after(p, 0), ONCE_DONE);
+	fault(p, "search", 500, 1000);
+	assert_int_equal(run_after(p, MS_MINUTE), ONCE_NO_SOURCE);
+	assert_true(sandbox_calls(p->sandbox, "search") < 20); /* it is not asked again and again */
+	sandbox_faults_clear(p->sandbox);
+	assert_int_equal(run_after(p, MS_MINUTE), ONCE_DONE);
+}
+
 static void a_source_that_is_down(void **state)
 {
 	struct pass *p = *state;
@@ -332,6 +345,7 @@ int main(void)
 		passing(a_change_settles_and_the_next_pass_issues),
 		passing(what_a_person_must_look_at_is_parked),
 		passing(a_short_failure_is_waited_out),
+		passing(a_search_that_fails_is_told),
 		passing(a_source_that_is_down),
 		passing(a_source_that_says_no),
 		passing(activated_while_the_source_is_out_of_reach),
