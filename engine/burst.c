@@ -41,6 +41,9 @@ static struct reign value_at_first(const struct burst_input *in)
 {
 	if (!is_cut(in))
 		return (struct reign){ .known = true };
+	/* Between what was decided last and what waits were no changes. */
+	if (in->n_waiting && in->waiting[0].from_known)
+		return (struct reign){ in->waiting[0].from, true };
 	/* Where older entries are gone, what we decided last stands in for them. */
 	return (struct reign){ in->decided_value, in->decided && !in->decided_forgotten };
 }
@@ -48,6 +51,32 @@ static struct reign value_at_first(const struct burst_input *in)
 static bool is_creation(const struct burst_input *in, const struct entry *e)
 {
 	return !is_cut(in) && is_at_creation(in, e);
+}
+
+/*
+ * What waits and began no later than the oldest entry that is left goes on as it was known. Answers until when entries
+ * belong to the last of these; INT64_MIN: there is none.
+ */
+static int64_t go_on(const struct burst_input *in, struct burst_output *out, struct reign *reign)
+{
+	int64_t oldest_ms = in->entries ? in->entry[0].at_ms : 0, until_ms = INT64_MIN;
+
+	for (size_t i = 0; is_cut(in) && in->entries && i < in->n_waiting; i++) {
+		const struct burst_waiting *w = &in->waiting[i];
+		int64_t first_ms = w->first_ms ? w->first_ms : w->last_ms;
+		if (first_ms > oldest_ms || (!w->first_ms && w->last_ms == oldest_ms))
+			break;
+		out->burst[out->bursts++] =
+			(struct burst){ .first_ms = first_ms,
+					.last_ms = w->last_ms,
+					.from = w->from,
+					.from_known = w->from_known,
+					.to = w->to,
+					.change = !w->from_known || !slice_eq(w->from, w->to) };
+		*reign = (struct reign){ w->to, w->last_ms < oldest_ms };
+		until_ms = w->last_ms;
+	}
+	return until_ms;
 }
 
 /* Whether the entry is so near to the burst that it belongs to it, unless that is too long. */
@@ -58,19 +87,21 @@ static bool is_near(const struct burst_input *in, const struct burst *b, const s
 
 static bool is_long(const struct burst_input *in, const struct burst *b, const struct entry *e)
 {
-	return e->at_ms - in->entry[b->first].at_ms > LONGEST_SETTLES * in->settle_ms;
+	return e->at_ms - b->first_ms > LONGEST_SETTLES * in->settle_ms;
 }
 
 void burst_find(const struct burst_input *in, struct arena *memory, struct burst_output *out)
 {
 	struct reign reign = value_at_first(in);
 	size_t done = decided_entries(in), real = 0;
-	struct burst *open = NULL;
+	size_t most = in->n_waiting + in->entries + 1;
 
-	*out = (struct burst_output){ .burst = arena_alloc(memory, (in->entries + 1) *
-									   sizeof(struct burst)) };
+	*out = (struct burst_output){ .burst = arena_alloc(memory, most * sizeof(struct burst)) };
+	int64_t until_ms = go_on(in, out, &reign);
+	struct burst *open = out->bursts ? &out->burst[out->bursts - 1] : NULL;
 	if (is_cut(in) && in->entries && in->entry[0].at_ms > in->start_ms &&
-	    !(in->decided && in->entry[0].at_ms <= in->decided_ms))
+	    !(in->decided && in->entry[0].at_ms <= in->decided_ms) &&
+	    in->entry[0].at_ms > until_ms)
 		out->lost = true;
 	for (size_t i = 0; i < in->entries; i++) {
 		const struct entry *e = &in->entry[i];
@@ -79,7 +110,7 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 			open = NULL;
 			continue;
 		}
-		bool near = is_near(in, open, e);
+		bool within = e->at_ms <= until_ms, near = within || is_near(in, open, e);
 		if (reign.known && slice_eq(e->value, reign.value)) {
 			if (near)
 				open->entries = i + 1 - open->first;
@@ -96,9 +127,10 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 			out->created_at_ms = e->at_ms;
 			continue;
 		}
-		if (!near || is_long(in, open, e)) {
+		if (!near || (!within && is_long(in, open, e))) {
 			open = &out->burst[out->bursts++];
-			*open = (struct burst){ .from = before.value,
+			*open = (struct burst){ .first_ms = e->at_ms,
+						.from = before.value,
 						.from_known = before.known,
 						.first = i,
 						.afresh = near };
@@ -112,7 +144,7 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 
 void burst_recall(const struct contact_property *p, struct burst_input *in)
 {
-	if (!forgotten_is(in->decided_value))
+	if (!in->decided || !forgotten_is(in->decided_value))
 		return;
 	for (size_t i = 0; i < p->entries; i++) {
 		if (p->entry[i].at_ms == in->decided_ms &&

@@ -8,6 +8,13 @@
 #include "base/arena.h"
 #include "engine/contact.h"
 
+/* A burst that was not decided yet, as the look before knew it. */
+struct burst_waiting {
+	int64_t first_ms, last_ms; /* its entries, at least: 0, where the first is not known */
+	struct slice from, to;
+	bool from_known;
+};
+
 struct burst_input {
 	const struct entry *entry; /* oldest first */
 	size_t entries;
@@ -17,6 +24,9 @@ struct burst_input {
 	int64_t decided_ms;	    /* … up to this entry … */
 	struct slice decided_value; /* … which had this value … */
 	bool decided_forgotten;	    /* … that nobody knows any more */
+	/* What waits, in order of time. Of what began before the oldest entry that is left, it tells how. */
+	const struct burst_waiting *waiting;
+	size_t n_waiting;
 	int64_t settle_ms;
 	int64_t created_ms; /* of the contact */
 	int64_t creation_window_ms;
@@ -24,11 +34,12 @@ struct burst_input {
 };
 
 struct burst {
-	int64_t last_ms; /* time of its last entry: the event's `at` */
+	int64_t first_ms; /* of its first entry */
+	int64_t last_ms;  /* time of its last entry: the event's `at` */
 	struct slice from, to;
 	bool from_known;
 	bool change; /* from differs from to: it is an event once decided */
-	/* Its entries, with those that repeat a value among them and soon after. */
+	/* Its entries that are left, with those that repeat a value among them and soon after. */
 	size_t first, entries;
 	bool afresh; /* it would have continued the one before, which had lasted as long as one may */
 };

@@ -352,8 +352,8 @@ static bool same_as_before(const struct burst_output *bursts, size_t i)
 	return false;
 }
 
-/* In order of time: what is due is decided, up to a burst that is not, or cannot be now. It and all after it wait. */
-static void decide_bursts(struct deciding *g, const struct watch *w,
+/* In order of time what is due is decided, up to a burst that is not, or cannot be now. False: it and all after it wait. */
+static bool decide_bursts(struct deciding *g, const struct watch *w,
 			  const struct burst_output *bursts, const struct entry *entry)
 {
 	bool waits = false;
@@ -369,6 +369,7 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 		struct pending wait = { .watch = w->id,
 					.at_ms = b->last_ms,
 					.due_ms = b->last_ms + w->settle_ms,
+					.first_ms = b->first_ms,
 					.from = b->from,
 					.to = b->to,
 					.from_known = b->from_known };
@@ -387,6 +388,16 @@ static void decide_bursts(struct deciding *g, const struct watch *w,
 			mark_decided(g, w, b->last_ms, b->to);
 		}
 	}
+	return !waits;
+}
+
+/* What wrote the same value again is decided, too: once the source keeps nothing older, nothing else tells that. */
+static void note_repeats(struct deciding *g, const struct watch *w, const struct burst_input *in)
+{
+	const struct entry *newest = &in->entry[in->entries - 1];
+
+	if (!newest->merge && !(in->decided && newest->at_ms <= in->decided_ms))
+		mark_decided(g, w, newest->at_ms, newest->value);
 }
 
 /*
@@ -438,16 +449,8 @@ static void decide_property(struct deciding *g, const struct watch *w)
 		skip_unseen(g, w, in);
 	if (!p->read || !newest || newest->at_ms <= in.start_ms)
 		return;
-	struct query *q = db_select(
-		g->d->db, "SELECT at_ms, value FROM decided WHERE watch = ?1 AND contact = ?2",
-		"it", w->id, g->c->id);
-	if (query_next(q)) {
-		in.decided = true;
-		in.decided_ms = query_integer(q, 0);
-		in.decided_value = arena_slice(g->memory, query_slice(q, 1));
-		query_end(q);
-		burst_recall(p, &in);
-	}
+	decided_tell(g->d->db, w->id, g->c->id, g->pending, g->n_pending, g->memory, &in);
+	burst_recall(p, &in);
 	burst_find(&in, g->memory, &bursts);
 	if (bursts.lost)
 		log_line(g->d->world->log, LOG_WARN,
@@ -455,7 +458,8 @@ static void decide_property(struct deciding *g, const struct watch *w)
 			 g->account, "contact", g->c->id, "property", w->target, NULL);
 	if (bursts.created_with)
 		note_creation(g, w, &bursts);
-	decide_bursts(g, w, &bursts, in.entry);
+	if (decide_bursts(g, w, &bursts, in.entry))
+		note_repeats(g, w, &in);
 }
 
 /*
@@ -518,12 +522,13 @@ static void decide_pending(struct deciding *g, const struct pending *p)
 	if (w->event == EVENT_LIST_ADDED)
 		name_list(g, &h, p->from);
 	struct join join = { g->c, p, h.list_id, g->merged_ms };
-	if (h.list_id && merge_carried_over(g->d->db, g->account, &join)) {
-		no_event(g, &h, "a merge carried the membership over");
-		mark_decided(g, w, h.at_ms, h.to);
-	} else if (p->from_known && w->event == EVENT_PROPERTY_CHANGED &&
-		   slice_eq(p->from, p->to)) {
-		no_event(g, &h, VALUE_CAME_BACK);
+	const char *none = NULL;
+	if (h.list_id && merge_carried_over(g->d->db, g->account, &join))
+		none = "a merge carried the membership over";
+	else if (!h.list_id && p->from_known && slice_eq(p->from, p->to))
+		none = VALUE_CAME_BACK;
+	if (none) {
+		no_event(g, &h, none);
 		mark_decided(g, w, h.at_ms, h.to);
 	} else if (!decide_event(g, &h)) {
 		return;

@@ -203,24 +203,25 @@ int64_t inbox_pending_count(struct db *db, const char *account)
 void inbox_wait(struct db *db, const char *account, struct slice contact, const struct pending *p)
 {
 	static const char with_from[] =
-		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan, from_value)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan,"
+		" first_ms, from_value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
 		" ON CONFLICT (watch, contact, at_ms, to_value) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = excluded.from_value, promoted = 0, came = excluded.came";
+		" from_value = excluded.from_value, promoted = 0, came = excluded.came,"
+		" first_ms = excluded.first_ms";
 	static const char without_from[] =
-		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+		"INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, frozen, came, scan,"
+		" first_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
 		" ON CONFLICT (watch, contact, at_ms, to_value) DO UPDATE SET due_ms = excluded.due_ms,"
-		" from_value = NULL, promoted = 0, came = excluded.came";
+		" from_value = NULL, promoted = 0, came = excluded.came, first_ms = excluded.first_ms";
 
 	const char *came = p->came ? p->came : "";
 
 	if (p->from_known)
-		db_run(db, with_from, "itsiisitis", p->watch, account, contact, p->at_ms, p->due_ms,
-		       p->to, (int64_t)p->frozen, came, p->scan, p->from);
+		db_run(db, with_from, "itsiisitiis", p->watch, account, contact, p->at_ms,
+		       p->due_ms, p->to, (int64_t)p->frozen, came, p->scan, p->first_ms, p->from);
 	else
-		db_run(db, without_from, "itsiisiti", p->watch, account, contact, p->at_ms,
-		       p->due_ms, p->to, (int64_t)p->frozen, came, p->scan);
+		db_run(db, without_from, "itsiisitii", p->watch, account, contact, p->at_ms,
+		       p->due_ms, p->to, (int64_t)p->frozen, came, p->scan, p->first_ms);
 }
 
 size_t inbox_pending(struct db *db, const char *account, const char *contact, struct arena *memory,
@@ -230,8 +231,8 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 	size_t n = 0, cap = 0;
 	struct query *q = db_select(
 		db,
-		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen, came, scan FROM pending"
-		" WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms, to_value",
+		"SELECT watch, at_ms, due_ms, from_value, to_value, frozen, came, scan, first_ms"
+		" FROM pending WHERE account = ?1 AND contact = ?2 ORDER BY watch, at_ms, to_value",
 		"tt", account, contact);
 
 	while (query_next(q)) {
@@ -247,6 +248,7 @@ size_t inbox_pending(struct db *db, const char *account, const char *contact, st
 			.moved = query_integer(q, 5) == 2,
 			.came = arena_text(memory, query_slice(q, 6)),
 			.scan = query_integer(q, 7),
+			.first_ms = query_integer(q, 8),
 		};
 	}
 	*out = arena_alloc(memory, (n + 1) * sizeof(*list));

@@ -19,9 +19,10 @@
 #include "schema_13_sql.h"
 #include "schema_14_sql.h"
 #include "schema_15_sql.h"
+#include "schema_16_sql.h"
 #include "schema_sql.h"
 
-#define SCHEMA_VERSION 15
+#define SCHEMA_VERSION 16
 #define PATIENCE_MS 10000 /* how long another process may write while we wait */
 #define SHORT_PATIENCE_MS 200
 #define CACHE_SLOTS 512 /* power of two, well above the number of statements in the program */
@@ -119,7 +120,7 @@ static enum rc create_schema(struct db *db, struct err *err)
 static const char *const upgrades[] = { schema_2_sql,  schema_3_sql,  schema_4_sql,  schema_5_sql,
 					schema_6_sql,  schema_7_sql,  schema_8_sql,  schema_9_sql,
 					schema_10_sql, schema_11_sql, schema_12_sql, schema_13_sql,
-					schema_14_sql, schema_15_sql };
+					schema_14_sql, schema_15_sql, schema_16_sql };
 _Static_assert(sizeof(upgrades) / sizeof(upgrades[0]) == SCHEMA_VERSION - 1,
 	       "a version lacks its step");
 

@@ -1,4 +1,4 @@
--- The state of hs2cert, version 15. Times are milliseconds since 1970 UTC:
+-- The state of hs2cert, version 16. Times are milliseconds since 1970 UTC:
 -- `_ms` of HubSpot's clock where HubSpot's data is meant, of ours where said.
 -- A change of this file is a new version: schema_N.sql is the step to N from the one before.
 
@@ -71,6 +71,7 @@ CREATE TABLE pending (
 	promoted   INTEGER NOT NULL DEFAULT 0, -- it fell due, and its contact is among the news
 	came       TEXT NOT NULL DEFAULT '',  -- how and when news of it came
 	scan       INTEGER NOT NULL DEFAULT 0, -- of the list that showed it first; 0: a burst
+	first_ms   INTEGER NOT NULL DEFAULT 0, -- first entry of the burst; 0: not known, or a join
 	PRIMARY KEY (watch, contact, at_ms, to_value)
 );
 CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;

@@ -220,6 +220,79 @@ static void a_full_history_that_begins_with_the_contact_has_all(void **state)
 	assert_int_equal(out.bursts, 2);
 }
 
+/* What a look knew of entries that are gone by the next one. */
+static void what_waits_goes_on_where_its_entries_are_gone(void **state)
+{
+	struct entry e[] = { at(START + 5 * MS_MINUTE, "V5"), at(START + 11 * MS_MINUTE - 1, "V11"),
+			     at(START + 11 * MS_MINUTE + 1, "V12") };
+	struct burst_waiting waiting[] = {
+		{ START + 1, START + 2, slice_of("V0"), slice_of("V1"), true },
+		{ START + MS_MINUTE + 1, START + 5 * MS_MINUTE, slice_of("V1"), slice_of("V5"), true },
+	};
+	struct burst_input in = input(e, COUNT(e));
+
+	(void)state;
+	in.cut = true;
+	in.settle_ms = 7 * MS_MINUTE;
+	in.waiting = waiting;
+	in.n_waiting = COUNT(waiting);
+	struct burst_output out = find(&in);
+	assert_false(out.lost);
+	assert_int_equal(out.bursts, 2);
+	assert_burst(&out.burst[0], "V0", "V1", START + 2, true);
+	assert_int_equal(out.burst[0].entries, 0);
+	assert_burst(&out.burst[1], "V1", "V12", START + 11 * MS_MINUTE + 1, true);
+	assert_int_equal(out.burst[1].first_ms, START + MS_MINUTE + 1);
+
+	in.settle_ms = MS_MINUTE; /* ten minutes at most: and the entries are too far apart */
+	out = find(&in);
+	assert_int_equal(out.bursts, 3);
+	assert_burst(&out.burst[1], "V1", "V5", START + 5 * MS_MINUTE, true);
+	assert_burst(&out.burst[2], "V5", "V12", START + 11 * MS_MINUTE + 1, true);
+}
+
+static void a_burst_lasts_ten_settles_where_its_first_entries_are_gone(void **state)
+{
+	struct entry e[] = { at(START + 10 * MS_MINUTE, "V10"),
+			     at(START + 10 * MS_MINUTE + 1, "V11") };
+	struct burst_waiting waiting = { START, START + 10 * MS_MINUTE, slice_of("V0"),
+					 slice_of("V10"), false };
+	struct burst_input in = input(e, COUNT(e));
+
+	(void)state;
+	in.cut = true;
+	in.start_ms = START - 1;
+	in.waiting = &waiting;
+	in.n_waiting = 1;
+	struct burst_output out = find(&in);
+	assert_int_equal(out.bursts, 2);
+	assert_false(out.burst[0].from_known);
+	assert_int_equal(out.burst[0].last_ms, START + 10 * MS_MINUTE);
+	assert_burst(&out.burst[1], "V10", "V11", START + 10 * MS_MINUTE + 1, true);
+	assert_true(out.burst[1].afresh);
+	waiting.first_ms = 0; /* written by an older version: the rest is cut as if it were all */
+	out = find(&in);
+	assert_int_equal(out.bursts, 1);
+	assert_int_equal(out.burst[0].first_ms, START + 10 * MS_MINUTE);
+}
+
+/* Nothing was decided yet, and between the activation and what waits were repeats only. */
+static void what_waits_tells_the_value_before_it(void **state)
+{
+	struct entry e[] = { at(START + MS_MINUTE, "Silver"), at(START + MS_HOUR, "Gold") };
+	struct burst_waiting waiting = { START + MS_HOUR, START + MS_HOUR, slice_of("Silver"),
+					 slice_of("Gold"), true };
+	struct burst_input in = input(e, COUNT(e));
+
+	(void)state;
+	in.cut = true;
+	in.waiting = &waiting;
+	in.n_waiting = 1;
+	struct burst_output out = find(&in);
+	assert_int_equal(out.bursts, 1);
+	assert_burst(&out.burst[0], "Silver", "Gold", START + MS_HOUR, true);
+}
+
 static void nothing_at_all(void **state)
 {
 	struct burst_input in = input(NULL, 0);
@@ -242,6 +315,9 @@ int main(void)
 		cmocka_unit_test(a_merge_sets_the_value_and_is_no_change),
 		cmocka_unit_test(where_older_entries_are_gone),
 		cmocka_unit_test(a_full_history_that_begins_with_the_contact_has_all),
+		cmocka_unit_test(what_waits_goes_on_where_its_entries_are_gone),
+		cmocka_unit_test(a_burst_lasts_ten_settles_where_its_first_entries_are_gone),
+		cmocka_unit_test(what_waits_tells_the_value_before_it),
 		cmocka_unit_test(nothing_at_all),
 	};
 	arena_init(&memory);

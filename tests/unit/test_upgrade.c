@@ -124,10 +124,11 @@ static void what_it_held_keeps_its_kind(void **state)
 	db_close(db);
 }
 
-/* What version 15 brought. */
-static void drop_version_15(struct db *db)
+/* What versions 15 and 16 brought. */
+static void drop_versions_from_15(struct db *db)
 {
 	db_run(db, "DROP TABLE unsure", "");
+	db_run(db, "ALTER TABLE pending DROP COLUMN first_ms", "");
 }
 
 /* What version 12 brought. */
@@ -163,7 +164,7 @@ static void rule_files_are_kept(void **state)
 	db_run(db, "CREATE INDEX decision_made ON decision (made_ms)", "");
 	db_run(db, "ALTER TABLE orphan ADD COLUMN holds INTEGER", "");
 	drop_versions_from_12(db);
-	drop_version_15(db);
+	drop_versions_from_15(db);
 	db_run(db, "UPDATE meta SET value = '9' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -203,7 +204,7 @@ static void what_waits_has_a_scan(void **state)
 	       " VALUES (1, 'h', '7', 1, 1, ''), (1, 'h', '8', 1, 1, ''), (2, 'h', '7', 1, 1, 'x')",
 	       "");
 	drop_versions_from_12(db);
-	drop_version_15(db);
+	drop_versions_from_15(db);
 	db_run(db, "UPDATE meta SET value = '11' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -239,7 +240,7 @@ static void what_waits_is_kept(void **state)
 	       " came, scan) VALUES (1, 'h', '7', 30, 40, NULL, 'a', 2, 1, 'p5', 6), (1, 'h', '8', 31, 41, 'b', '', 0, 0,"
 	       " '', 0)",
 	       "");
-	drop_version_15(db);
+	drop_versions_from_15(db);
 	db_run(db, "UPDATE meta SET value = '13' WHERE key = 'schema'", "");
 	db_close(db);
 	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
@@ -247,6 +248,30 @@ static void what_waits_is_kept(void **state)
 	assert_true(query_next(q));
 	assert_true(slice_is(query_slice(q, 0), "1h73040?a21p56 1h83141b000"));
 	query_end(q);
+	db_close(db);
+}
+
+/* A burst that waited through the step to version 16 has no beginning that anybody knows. */
+static void what_waits_begins_unknown(void **state)
+{
+	struct db *db;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	db_run(db,
+	       "INSERT INTO watch (id, account, event, target, settle_ms, loaded_ms)"
+	       " VALUES (1, 'h', 'property-changed', 'tier', 0, 0)",
+	       "");
+	db_run(db,
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, to_value, first_ms)"
+	       " VALUES (1, 'h', '7', 30, 40, 'a', 20)",
+	       "");
+	db_run(db, "ALTER TABLE pending DROP COLUMN first_ms", "");
+	db_run(db, "UPDATE meta SET value = '15' WHERE key = 'schema'", "");
+	db_close(db);
+	assert_int_equal(db_open(path, DB_OWN, &db, &err), RC_OK);
+	assert_int_equal(db_integer(db, -1, "SELECT first_ms FROM pending WHERE at_ms = 30", ""), 0);
 	db_close(db);
 }
 
@@ -271,6 +296,7 @@ int main(void)
 		placed(rule_files_are_kept),
 		placed(what_waits_has_a_scan),
 		placed(what_waits_is_kept),
+		placed(what_waits_begins_unknown),
 		placed(beside_a_daemon_nothing_is_upgraded),
 	};
 
