@@ -144,6 +144,26 @@ static void a_short_failure_is_waited_out(void **state)
 	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
 }
 
+static void labels_that_cannot_be_read_end_no_pass(void **state)
+{
+	static const char both[] = "rule: a\n"
+				   "trigger:\n  event: property-changed\n  property: tier\n"
+				   "action:\n  do: issue-credential\n  group: g\n"
+				   "---\n"
+				   "rule: b\n"
+				   "trigger:\n  event: property-changed\n  property: city\n"
+				   "action:\n  do: issue-credential\n  group: g\n"
+				   "  fields: { custom.city: \"{{ event.to | label }}\" }\n";
+	struct pass *p = *state;
+
+	assert_int_equal(run_rules(p, both, 0), ONCE_DONE);
+	p->sim.now_ms += MS_MINUTE;
+	set_tier(p, "Gold");
+	fault(p, "property", 500, 1000);
+	assert_int_equal(run_rules(p, both, 5 * MS_MINUTE), ONCE_DONE);
+	assert_int_equal(sandbox_mail_count(p->sandbox), 1);
+}
+
 /* Lists are looked at all the same, but whoever runs the pass is told that changes were not. */
 static void a_search_that_fails_is_told(void **state)
 {
@@ -345,6 +365,7 @@ int main(void)
 		passing(a_change_settles_and_the_next_pass_issues),
 		passing(what_a_person_must_look_at_is_parked),
 		passing(a_short_failure_is_waited_out),
+		passing(labels_that_cannot_be_read_end_no_pass),
 		passing(a_search_that_fails_is_told),
 		passing(a_source_that_is_down),
 		passing(a_source_that_says_no),
