@@ -66,28 +66,31 @@ static int64_t go_on(const struct burst_input *in, struct burst_output *out, str
 		int64_t first_ms = w->first_ms ? w->first_ms : w->last_ms;
 		if (first_ms > oldest_ms || (!w->first_ms && w->last_ms == oldest_ms))
 			break;
-		out->burst[out->bursts++] =
-			(struct burst){ .first_ms = first_ms,
-					.last_ms = w->last_ms,
-					.from = w->from,
-					.from_known = w->from_known,
-					.to = w->to,
-					.change = !w->from_known || !slice_eq(w->from, w->to) };
+		out->burst[out->bursts++] = (struct burst){ .first_ms = first_ms,
+							    .last_ms = w->last_ms,
+							    .from = w->from,
+							    .from_known = w->from_known,
+							    .to = w->to,
+							    .change = !w->from_known ||
+								      !slice_eq(w->from, w->to) };
 		*reign = (struct reign){ w->to, w->last_ms < oldest_ms };
 		until_ms = w->last_ms;
 	}
 	return until_ms;
 }
 
-/* Whether the entry is so near to the burst that it belongs to it, unless that is too long. */
+/*
+ * Whether the entry is so near to the burst that it belongs to it, unless that is too long. Entries have times that a
+ * calendar has; those of what waits are as stored.
+ */
 static bool is_near(const struct burst_input *in, const struct burst *b, const struct entry *e)
 {
-	return b && in->settle_ms > 0 && e->at_ms - b->last_ms < in->settle_ms;
+	return b && in->settle_ms > 0 && b->last_ms > e->at_ms - in->settle_ms;
 }
 
 static bool is_long(const struct burst_input *in, const struct burst *b, const struct entry *e)
 {
-	return e->at_ms - b->first_ms > LONGEST_SETTLES * in->settle_ms;
+	return b->first_ms < e->at_ms - LONGEST_SETTLES * in->settle_ms;
 }
 
 void burst_find(const struct burst_input *in, struct arena *memory, struct burst_output *out)
@@ -100,8 +103,7 @@ void burst_find(const struct burst_input *in, struct arena *memory, struct burst
 	int64_t until_ms = go_on(in, out, &reign);
 	struct burst *open = out->bursts ? &out->burst[out->bursts - 1] : NULL;
 	if (is_cut(in) && in->entries && in->entry[0].at_ms > in->start_ms &&
-	    !(in->decided && in->entry[0].at_ms <= in->decided_ms) &&
-	    in->entry[0].at_ms > until_ms)
+	    !(in->decided && in->entry[0].at_ms <= in->decided_ms) && in->entry[0].at_ms > until_ms)
 		out->lost = true;
 	for (size_t i = 0; i < in->entries; i++) {
 		const struct entry *e = &in->entry[i];

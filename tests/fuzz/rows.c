@@ -11,6 +11,7 @@
 #include "engine/came.h"
 #include "engine/certifier/certifier.h"
 #include "engine/changes.h"
+#include "engine/decided.h"
 #include "engine/inbox.h"
 #include "engine/ledger.h"
 #include "engine/record.h"
@@ -96,9 +97,9 @@ static void insert_row(struct db *db, const struct row *row)
 	       " VALUES (1, 'hubspot', ?1, ?2, ?3, ?4, ?5, coalesce(?6, ''))",
 	       "tttttt", c[3], c[19], c[8], c[24], c[25], c[26]);
 	db_run(db,
-	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, came)"
-	       " VALUES (1, 'hubspot', '101', ?1, ?2, ?3, ?4, coalesce(?5, ''))",
-	       "ttttt", c[8], c[20], c[6], c[7], c[26]);
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, came, first_ms)"
+	       " VALUES (1, 'hubspot', '101', ?1, ?2, ?3, ?4, coalesce(?5, ''), ?6)",
+	       "tttttt", c[8], c[20], c[6], c[7], c[26], c[28]);
 	db_run(db,
 	       "INSERT INTO event (ruleset, watch, made_ms, account, contact, kind, target, list_name,"
 	       " from_value, to_value, at_ms, as_of_ms, gone, size, seen, changes, came)"
@@ -172,6 +173,21 @@ static void work(struct db *db, struct row *row)
 	json_free((struct json *)(uintptr_t)is.fields);
 }
 
+/* A history goes on with what waits, whatever is stored of that. */
+static void read_bursts(struct db *db, struct row *row, const struct pending *pending, size_t n)
+{
+	const struct entry entry[] = { { NOW, slice_of("a"), false },
+				       { NOW + 1, slice_of("b"), false } };
+	struct burst_input in = {
+		.entry = entry, .entries = COUNT(entry), .cut = true, .settle_ms = 1000
+	};
+	struct burst_output out;
+
+	decided_tell(db, 1, "101", pending, n, &row->memory, &in);
+	burst_find(&in, &row->memory, &out);
+	must(out.bursts <= n + COUNT(entry));
+}
+
 static void read_inbox(struct db *db, struct row *row)
 {
 	struct news *news;
@@ -181,6 +197,7 @@ static void read_inbox(struct db *db, struct row *row)
 	must(n <= 1);
 	n = inbox_pending(db, "hubspot", "101", &row->memory, &pending);
 	must(n <= 1);
+	read_bursts(db, row, pending, n);
 	inbox_promote(db, "hubspot", NOW, NOW);
 	inbox_forget_waits(db, NOW);
 	(void)inbox_next(db, "hubspot", NOW);
