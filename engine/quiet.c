@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "engine/ledger.h"
+#include "engine/looked.h"
 #include "engine/trace.h"
 
 #define TELL_MS MS_DAY
@@ -21,7 +22,6 @@ struct obstacle {
 
 struct counting {
 	struct quiet *quiet;
-	int64_t watch;
 	size_t misses; /* of the nearest events */
 	struct obstacle *obstacle;
 };
@@ -29,6 +29,7 @@ struct counting {
 struct finding {
 	struct db *db;
 	const struct table *table;
+	const struct looked *looked;
 	struct counting *counting;
 	size_t count;
 	size_t traces;
@@ -87,8 +88,19 @@ static void count_trace(struct finding *f, struct counting *c, const struct trac
 			count_value(f, obstacle_of(f, c, &t->line[i]), &t->line[i]);
 }
 
+/* One that was made before its activation, by whichever clock, may be of another trigger. */
+static bool is_of(const struct counting *c, const struct recorded *e, const int64_t *watch)
+{
+	const struct rule *rule = c->quiet->rule;
+
+	return watch[rule->id] == e->watch && e->made_ms >= c->quiet->since_ms && !e->gone &&
+	       e->event.kind == rule->event &&
+	       (rule->event == EVENT_LIST_ADDED || strcmp(e->target, rule->target) == 0);
+}
+
 static void count_event(struct finding *f, const struct recorded *e)
 {
+	const int64_t *watch = looked_watches(f->looked, e->ruleset);
 	struct recorded_facts seen = { f->table, e };
 	struct facts facts = recorded_facts(&seen);
 
@@ -96,7 +108,7 @@ static void count_event(struct finding *f, const struct recorded *e)
 		struct counting *c = &f->counting[i];
 		struct arena memory;
 		struct trace trace;
-		if (c->watch != e->watch || e->made_ms < c->quiet->since_ms || e->gone)
+		if (!is_of(c, e, watch))
 			continue;
 		c->quiet->seen++;
 		if (f->traces++ >= QUIET_TRACES)
@@ -150,7 +162,6 @@ static void find_rules(struct finding *f, const int64_t *watch, int64_t now_ms, 
 			continue;
 		out->quiet[f->count] = (struct quiet){ .rule = rule, .since_ms = since_ms };
 		f->counting[f->count] = (struct counting){ .quiet = &out->quiet[f->count],
-							   .watch = watch[i],
 							   .misses = SIZE_MAX };
 		f->count++;
 	}
@@ -189,7 +200,8 @@ static void find_closest(const struct counting *c, struct arena *memory)
 void quiet_find(struct db *db, const struct table *table, const int64_t *watch, int64_t now_ms,
 		struct quiets *out)
 {
-	struct finding f = { .db = db, .table = table };
+	struct looked looked;
+	struct finding f = { .db = db, .table = table, .looked = &looked };
 
 	*out = (struct quiets){ 0 };
 	arena_init(&out->memory);
@@ -197,8 +209,11 @@ void quiet_find(struct db *db, const struct table *table, const int64_t *watch, 
 	out->quiet = arena_alloc(&out->memory, (table->n_rule + 1) * sizeof(*out->quiet));
 	f.counting = arena_alloc(&f.memory, (table->n_rule + 1) * sizeof(*f.counting));
 	find_rules(&f, watch, now_ms, out);
-	if (f.count)
+	if (f.count) {
+		looked_read(&looked, db, table, watch);
 		count_events(&f, now_ms - QUIET_MS);
+		looked_release(&looked);
+	}
 	for (size_t i = 0; i < f.count; i++) {
 		find_closest(&f.counting[i], &out->memory);
 		forget_obstacles(&f.counting[i]);

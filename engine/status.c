@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "engine/ledger.h"
+#include "engine/looked.h"
 
 /* ---- reading ------------------------------------------------------------------ */
 
@@ -78,19 +79,17 @@ static void read_parked(struct status *s, struct db *db, const struct map *rules
 	}
 }
 
-/* Rules with one watch look at the same events. */
-static void read_events(struct status *s, struct db *db, const int64_t *watch,
-			struct status_rule *list)
+static void read_events(struct status *s, struct db *db, const struct table *table,
+			const int64_t *watch, struct status_rule *list)
 {
-	struct query *q = db_select(db,
-				    "SELECT watch, count(*) FROM event WHERE made_ms >= ?1"
-				    " AND rule IS NULL GROUP BY watch",
-				    "i", s->now_ms - QUIET_MS);
+	int64_t *events = arena_alloc(&s->memory, (table->n_rule + 1) * sizeof(*events));
+	struct looked looked;
 
-	while (query_next(q))
-		for (size_t i = 0; i < s->rules; i++)
-			if (watch[list[i].rule->id] == query_integer(q, 0))
-				list[i].events = query_integer(q, 1);
+	looked_read(&looked, db, table, watch);
+	looked_count(&looked, s->now_ms - QUIET_MS, events);
+	looked_release(&looked);
+	for (size_t i = 0; i < s->rules; i++)
+		list[i].events = events[list[i].rule->id];
 }
 
 static void read_rules(struct status *s, struct db *db, const struct table *table,
@@ -112,7 +111,7 @@ static void read_rules(struct status *s, struct db *db, const struct table *tabl
 	}
 	read_fired(db, &rules, s->now_ms - QUIET_MS);
 	read_parked(s, db, &rules);
-	read_events(s, db, watch, list);
+	read_events(s, db, table, watch, list);
 	map_release(&rules);
 }
 

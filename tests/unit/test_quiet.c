@@ -2,11 +2,18 @@
 #include "tests/unit/stored.h"
 
 #include "engine/ledger.h"
-#include "engine/quiet.h"
+#include "engine/status.h"
 
 #define RULE(name, more)                                                                           \
 	"rule: " name "\n" more                                                                    \
 	"trigger:\n  event: property-changed\n  property: tier\n  to: Gold\n"                      \
+	"  filters: [{ property: country, in: [PL, DE] }]\n"                                       \
+	"action: { do: issue-credential, group: g }\n"
+
+/* The same rule with another `settle`. */
+#define SETTLED(name, settle)                                                                      \
+	"rule: " name "\n"                                                                         \
+	"trigger:\n  event: property-changed\n  property: tier\n  to: Gold\n  settle: " settle "\n"  \
 	"  filters: [{ property: country, in: [PL, DE] }]\n"                                       \
 	"action: { do: issue-credential, group: g }\n"
 
@@ -142,6 +149,88 @@ static void a_rule_that_matched_is_not_quiet(void **state)
 	unload();
 }
 
+/* Loads other rules in place of those that are loaded. */
+static void reload(const char *rules, int64_t at_ms)
+{
+	unload();
+	load(rules, at_ms);
+}
+
+static void an_edit_of_settle_loses_no_event(void **state)
+{
+	struct quiets q;
+
+	(void)state;
+	load(RULE("a", ""), NOW - 2 * MS_DAY);
+	for (int i = 0; i < 3; i++)
+		happen("Gold", "US");
+	int64_t before = watch[0];
+	reload(SETTLED("a", "2m"), NOW - MS_DAY);
+	assert_int_not_equal(watch[0], before);
+	happen("Gold", "US");
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.quiet[0].seen, 4);
+	assert_int_equal(q.quiet[0].since_ms, NOW - 2 * MS_DAY);
+	assert_int_equal(q.quiet[0].failed, 4);
+	assert_int_equal(q.quiet[0].times, 4);
+	quiets_release(&q);
+	unload();
+}
+
+/* What `status` has as events of the rule with that id. */
+static int64_t events_of(size_t rule)
+{
+	struct status s;
+
+	status_read(&s, db, table, watch, NOW);
+	int64_t n = s.rule[rule].events;
+	status_release(&s);
+	return n;
+}
+
+static void events_are_of_the_rules_that_looked_at_them(void **state)
+{
+	(void)state;
+	load(RULE("a", "") "---\n" RULE("b", ""), NOW - 2 * MS_DAY);
+	assert_int_equal(watch[0], watch[1]);
+	happen("Gold", "US");
+	assert_int_equal(events_of(0), 1);
+	assert_int_equal(events_of(1), 1);
+	/* b goes its own way; a has the watch that both had. */
+	reload(RULE("a", "") "---\n" SETTLED("b", "2m"), NOW - MS_DAY);
+	assert_int_not_equal(watch[0], watch[1]);
+	happen("Gold", "US");
+	assert_int_equal(events_of(0), 2);
+	assert_int_equal(events_of(1), 1);
+	/* Off, it looks at nothing more, and has what it looked at. */
+	reload(RULE("a", "") "---\n" RULE("b", "mode: off\n"), NOW - MS_DAY);
+	happen("Gold", "US");
+	assert_int_equal(events_of(0), 3);
+	assert_int_equal(events_of(1), 1);
+	/* Rules of then that are no longer on record: those that look by that watch now. */
+	db_run(db, "DELETE FROM ruleset WHERE id < ?1", "i", ruleset);
+	assert_int_equal(events_of(0), 3);
+	assert_int_equal(events_of(1), 0);
+	unload();
+}
+
+static void another_trigger_is_looked_at_anew(void **state)
+{
+	struct quiets q;
+
+	(void)state;
+	load(RULE("a", ""), NOW - 2 * MS_DAY);
+	happen("Gold", "US");
+	/* By a clock that was set back, that was after the activation. */
+	reload("rule: a\ntrigger: { event: property-changed, property: country, to: PL }\n"
+	       "action: { do: issue-credential, group: g }\n",
+	       NOW - MS_DAY);
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.quiet[0].seen, 0);
+	quiets_release(&q);
+	unload();
+}
+
 /* How many lines a telling at this time adds to the log. */
 static int lines_told(int64_t at_ms)
 {
@@ -195,6 +284,9 @@ int main(void)
 		stored(the_closest_test_and_its_commonest_value),
 		stored(a_value_of_few_is_not_told),
 		stored(a_rule_that_matched_is_not_quiet),
+		stored(an_edit_of_settle_loses_no_event),
+		stored(events_are_of_the_rules_that_looked_at_them),
+		stored(another_trigger_is_looked_at_anew),
 		stored(the_log_is_told_once_a_day_and_no_value),
 		stored(a_young_rule_is_not_told),
 	};
