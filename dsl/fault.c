@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "dsl/secrecy.h"
+
 #define SHOWN_BYTES 60
 /* A first line is underlined no further than this: spans must stay cheap. */
 #define FIRST_LINE_CHARACTERS 400
@@ -129,6 +131,8 @@ const char *fault_shown(struct faults *f, struct slice text)
 		size_t n = utf8_length(text.ptr + len, text.ptr + text.len);
 		len += n ? n : 1;
 	}
-	return arena_printf(&f->diags->text, "'%.*s%s'", (int)len, text.ptr ? text.ptr : "",
-			    len < text.len ? "…" : "");
+	char *shown = arena_printf(&f->diags->text, "'%.*s%s'", (int)len, text.ptr ? text.ptr : "",
+				   len < text.len ? "…" : "");
+	secrecy_hide_tokens(shown);
+	return shown;
 }

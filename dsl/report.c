@@ -11,6 +11,7 @@
 #include "dsl/build.h"
 #include "dsl/codes.h"
 #include "dsl/place.h"
+#include "dsl/secrecy.h"
 
 /* A source line is shown this wide, around the place; the rest of it is cut. */
 #define SHOWN_COLUMNS 120
@@ -128,9 +129,13 @@ static void add_character(struct str *line, struct str *under, char mark, struct
 }
 
 /* Fills the line's text and the carets under it. Long lines are cut around the span. */
-static void draw(struct slice text, struct span at, bool hide, struct str *line, struct str *under)
+static void draw(const struct source_file *file, struct span at, bool hide, struct str *line,
+		 struct str *under)
 {
+	struct slice text = file->text;
 	struct place p = line_start(text, at.line);
+	size_t start = p.at;
+	struct veil veil = { 0 };
 	uint32_t first = at.column > SHOWN_COLUMNS - 20 ? at.column - SHOWN_BEFORE : 1;
 	uint32_t end = at.end_line > at.line ? UINT32_MAX : at.end_column;
 
@@ -142,15 +147,20 @@ static void draw(struct slice text, struct span at, bool hide, struct str *line,
 		next = place_next(text, p);
 		if (p.column < first)
 			continue;
+		/* The lock file holds no secret, and many ids that look like one. */
+		if (p.column == first && !file->lock)
+			veil_line(&veil, text, start, p.at);
 		if (p.column - first == SHOWN_COLUMNS) {
 			str_add_text(line, "…");
 			break;
 		}
 		bool marked = p.column >= at.column && p.column < end;
 		struct slice c = { text.ptr + p.at, next.at - p.at };
+		bool hidden = (marked && hide) || veil_hides(&veil, p.at);
 		if (p.column == at.column || marked || p.column < at.column)
-			add_character(line, under, p.column < at.column ? ' ' : '^', c,
-				      marked && hide);
+			add_character(line, under, p.column < at.column ? ' ' : '^', c, hidden);
+		else if (hidden)
+			str_add_char(line, '*');
 		else
 			str_add_shown(line, c);
 	}
@@ -161,21 +171,20 @@ static void draw(struct slice text, struct span at, bool hide, struct str *line,
 
 /*
  * The line with its number and the span underlined, `behind` after the carets.
- * A secret that was written into the file is not repeated: output is copied
- * into tickets and build logs.
+ * Of a secret that was written into the file, not even its quotes are repeated.
  */
 static void print_source(struct printer *p, struct span at, bool hide, const char *behind,
 			 const char *colour)
 {
-	struct slice text = p->sources->file[at.file].text;
+	const struct source_file *file = &p->sources->file[at.file];
 	struct str line, under;
 	char number[16];
 
-	if (!text.len)
+	if (!file->text.len)
 		return;
 	str_init(&line, 1 << 16);
 	str_init(&under, 1 << 16);
-	draw(text, at, hide, &line, &under);
+	draw(file, at, hide, &line, &under);
 	int width = snprintf(number, sizeof(number), "%u", at.line);
 	str_addf(p->out, "  %s | %s\n  %*s | ", number, str_text(&line), width, "");
 	size_t blank = strspn(str_text(&under), " \t");
