@@ -10,13 +10,20 @@
 #include "engine/trace.h"
 
 #define TELL_MS MS_DAY
-#define COMMON 3 /* events that share a value: fewer could tell of a person */
+#define COMMON 3 /* contacts that share a value: fewer could tell of a person */
+
+/* A value that was seen, and with whom. */
+struct seen {
+	int64_t times;
+	const char *contact[COMMON]; /* the first ones */
+	size_t contacts;
+};
 
 /* One test that stood in the way, while events are counted. */
 struct obstacle {
 	struct trace_line line; /* of the first event */
 	int64_t failed;
-	struct map values; /* value to its count, boxed */
+	struct map values; /* value to struct seen */
 	struct obstacle *next;
 };
 
@@ -61,22 +68,34 @@ static struct obstacle *obstacle_of(struct finding *f, struct counting *c,
 	return o;
 }
 
-static void count_value(struct finding *f, struct obstacle *o, const struct trace_line *l)
+static void count_contact(struct finding *f, struct seen *seen, const char *contact)
 {
-	int64_t *n = l->value_known ? map_get(&o->values, l->value) : NULL;
+	seen->times++;
+	for (size_t i = 0; i < seen->contacts; i++)
+		if (strcmp(seen->contact[i], contact) == 0)
+			return;
+	if (seen->contacts < COMMON)
+		seen->contact[seen->contacts++] = arena_text(&f->memory, slice_of(contact));
+}
+
+static void count_value(struct finding *f, struct obstacle *o, const struct trace_line *l,
+			const char *contact)
+{
+	struct seen *seen = l->value_known ? map_get(&o->values, l->value) : NULL;
 
 	o->failed++;
 	if (!l->value_known)
 		return;
-	if (!n) {
-		n = arena_alloc(&f->memory, sizeof(*n));
-		map_put(&o->values, l->value, n);
+	if (!seen) {
+		seen = arena_alloc(&f->memory, sizeof(*seen));
+		map_put(&o->values, l->value, seen);
 	}
-	++*n;
+	count_contact(f, seen, contact);
 }
 
 /* What stood in the way of the nearest events only: a farther one tells nothing. */
-static void count_trace(struct finding *f, struct counting *c, const struct trace *t)
+static void count_trace(struct finding *f, struct counting *c, const struct trace *t,
+			const char *contact)
 {
 	if (t->misses > c->misses || t->misses == 0)
 		return;
@@ -85,7 +104,7 @@ static void count_trace(struct finding *f, struct counting *c, const struct trac
 	c->misses = t->misses;
 	for (size_t i = 0; i < t->count; i++)
 		if (t->line[i].differs)
-			count_value(f, obstacle_of(f, c, &t->line[i]), &t->line[i]);
+			count_value(f, obstacle_of(f, c, &t->line[i]), &t->line[i], contact);
 }
 
 /* One that was made before its activation, by whichever clock, may be of another trigger. */
@@ -115,7 +134,7 @@ static void count_event(struct finding *f, const struct recorded *e)
 			continue;
 		arena_init(&memory);
 		trace_rule(f->table, c->quiet->rule, &e->event, &facts, &memory, &trace);
-		count_trace(f, c, &trace);
+		count_trace(f, c, &trace, e->contact);
 		arena_release(&memory);
 	}
 }
@@ -189,10 +208,10 @@ static void find_closest(const struct counting *c, struct arena *memory)
 	q->failed = most->failed;
 	for (size_t i = 0; i < most->values.count; i++) {
 		const struct map_entry *e = &most->values.entry[i];
-		int64_t n = *(const int64_t *)e->value;
-		if (n < COMMON || n <= q->times)
+		const struct seen *seen = e->value;
+		if (seen->contacts < COMMON || seen->times <= q->times)
 			continue;
-		q->times = n;
+		q->times = seen->times;
 		q->value = arena_text(memory, e->key);
 	}
 }

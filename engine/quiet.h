@@ -24,7 +24,7 @@ struct quiet {
 	const char *file; /* lent by the table, as test */
 	uint32_t line, column;
 	int64_t failed;
-	/* The commonest value that was seen there, where at least three events had it; else NULL. */
+	/* The commonest value that was seen there, of those that at least three contacts had; else NULL. */
 	const char *value;
 	int64_t times;
 };

@@ -540,7 +540,7 @@ const struct cli_command command_status = {
 	.run = status_run,
 	.more = "Events and what fired are those of the last 30 days; what a backfill made counts as fired, without\n"
 		"an event. Of a live rule that matched nothing by itself it says which test stood in the way of the\n"
-		"events that came closest, and the commonest value there where at least three events had it.\n"
+		"events that came closest, and the commonest value there where at least three contacts had it.\n"
 		"Works beside a running daemon, and without one. A daemon tells more: since when it runs, the health\n"
 		"and the budgets of its accounts, a reload that was refused, and how long it takes from a change to its\n"
 		"decision and its credential, since it was started.",

@@ -50,7 +50,7 @@ static void unload(void)
 	table_unref(table);
 }
 
-static void happen(const char *to, const char *country)
+static void happen_to(const char *contact, const char *to, const char *country)
 {
 	const char *const pair[] = { "country", country, NULL };
 	struct pairs pairs = { table, pair, 0 };
@@ -63,7 +63,7 @@ static void happen(const char *to, const char *country)
 	struct record_event e = { .ruleset = ruleset,
 				  .watch = watch[0],
 				  .made_ms = NOW - 1,
-				  .contact = "1",
+				  .contact = contact,
 				  .event = &event,
 				  .source = table->rule[0].source,
 				  .facts = &facts };
@@ -71,6 +71,16 @@ static void happen(const char *to, const char *country)
 	db_begin(db, "event");
 	record_write(db, table, &e);
 	assert_int_equal(db_commit(db, NULL), RC_OK);
+}
+
+/* Each time to another contact. */
+static void happen(const char *to, const char *country)
+{
+	static unsigned contacts;
+	char contact[16];
+
+	snprintf(contact, sizeof(contact), "%u", ++contacts);
+	happen_to(contact, to, country);
 }
 
 static void the_closest_test_and_its_commonest_value(void **state)
@@ -113,6 +123,27 @@ static void a_value_of_few_is_not_told(void **state)
 	quiet_find(db, table, watch, NOW, &q);
 	assert_string_equal(q.quiet[0].test, "to Gold");
 	assert_null(q.quiet[0].value);
+	quiets_release(&q);
+	unload();
+}
+
+/* However often it was seen: it may be an address. */
+static void nor_is_one_of_few_people(void **state)
+{
+	struct quiets q;
+
+	(void)state;
+	load(RULE("a", ""), NOW - MS_DAY);
+	for (int i = 0; i < 9; i++)
+		happen_to(i % 2 ? "1" : "2", "Gold", "ana@example.org");
+	quiet_find(db, table, watch, NOW, &q);
+	assert_int_equal(q.quiet[0].failed, 9);
+	assert_null(q.quiet[0].value);
+	quiets_release(&q);
+	happen_to("3", "Gold", "ana@example.org");
+	quiet_find(db, table, watch, NOW, &q);
+	assert_string_equal(q.quiet[0].value, "ana@example.org");
+	assert_int_equal(q.quiet[0].times, 10);
 	quiets_release(&q);
 	unload();
 }
@@ -283,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stored(the_closest_test_and_its_commonest_value),
 		stored(a_value_of_few_is_not_told),
+		stored(nor_is_one_of_few_people),
 		stored(a_rule_that_matched_is_not_quiet),
 		stored(an_edit_of_settle_loses_no_event),
 		stored(events_are_of_the_rules_that_looked_at_them),
