@@ -179,7 +179,9 @@ static void tell_content(const char *url, const struct db_files *files, const st
 	struct db *db;
 	struct err err;
 
-	tell_owner(owner, out);
+	/* Nor can it be told then whether a daemon has it, or how large it is. */
+	if (!files->barred)
+		tell_owner(owner, out);
 	enum rc rc = db_open(url, DB_SHARE, &db, &err);
 	if (rc != RC_OK) {
 		remarks_add(out, REMARK_ERROR, "state", "open",
@@ -215,6 +217,7 @@ void doctor_state(const char *url, const struct table *table, struct remarks *ou
 			    "there is no state '%s' yet", url);
 	} else {
 		tell_content(url, &files, table, out);
-		tell_files(&files, out);
+		if (!files.barred)
+			tell_files(&files, out);
 	}
 }

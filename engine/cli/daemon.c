@@ -1,9 +1,12 @@
 #include "engine/cli/daemon.h"
 
+#include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "engine/net.h"
@@ -114,6 +117,25 @@ static enum rc ask(struct net *net, const struct admin_place *place, const char 
 	return rc;
 }
 
+/* The socket is there, or may be, for somebody else: whoever asks as another user is not told that there is none. */
+static bool is_barred(const char *path, struct err *err)
+{
+	struct str folder;
+	struct stat is;
+
+	if (access(path, W_OK) == 0 || errno != EACCES)
+		return false;
+	const char *end = strrchr(path, '/');
+	str_init(&folder, LIMIT_URL_BYTES);
+	str_addf(&folder, "%.*s", end ? (int)(end - path) + 1 : 1, end ? path : ".");
+	bool known = stat(path, &is) == 0 || stat(str_text(&folder), &is) == 0;
+	const struct passwd *user = known ? getpwuid(is.st_uid) : NULL;
+	(void)err_set(err, RC_BROKEN, "'%s' is not for this user (Permission denied)%s%s%s", path,
+		      user ? ": run it as '" : "", user ? user->pw_name : "", user ? "'" : "");
+	str_release(&folder);
+	return true;
+}
+
 /* At a place where nobody listens there may be one all the same, by whom the state is locked. */
 static enum rc explain_absence(const char *state, const struct admin_place *place, struct err *err)
 {
@@ -150,6 +172,8 @@ enum rc daemon_ask(const struct cli *cli, const char *method, const char *path, 
 
 	if (!daemon_place(cli, &place, &given) || place.kind == ADMIN_OFF)
 		return err_set(err, RC_REFUSED, "it has no admin endpoint");
+	if (place.kind == ADMIN_PATH && is_barred(place.text, err))
+		return RC_BROKEN;
 	if (place.kind == ADMIN_PATH && stat(place.text, &is) != 0)
 		return db_owner(state) ? explain_absence(state, &place, err)
 				       : err_set(err, RC_REFUSED, "there is no '%s'", place.text);

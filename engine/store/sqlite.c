@@ -268,8 +268,13 @@ static bool is_barred(const char *path, char what[PLACE_BYTES])
 static enum rc barred(const char *path, const char *what, struct err *err)
 {
 	const char *why = strerror(errno);
+	char folder[PLACE_BYTES];
 	struct stat st;
-	const struct passwd *user = stat(what, &st) == 0 ? getpwuid(st.st_uid) : NULL;
+
+	/* In a folder that is not for this user, nothing can be asked of the file. */
+	folder_of(path, folder);
+	bool known = stat(what, &st) == 0 || stat(folder, &st) == 0;
+	const struct passwd *user = known ? getpwuid(st.st_uid) : NULL;
 
 	return err_set(
 		err, RC_BROKEN,

@@ -143,12 +143,16 @@ if [ "$(id -u)" -eq 0 ]; then	# root may read all, and where the program was bui
 	check "somebody else's state, which may be read: 3" status 3 setpriv --reuid=65534 --clear-groups ./anybodys runs
 	check 'says whose it is' grep -q "'hs2cert.db' cannot be written (Permission denied), .*: run it as their owner, 'root'" err
 	chmod 600 hs2cert.db
+	mkdir -m 700 theirs	# as the unit's /var/lib/hs2cert is
+	check "a state in somebody else's folder: 3" status 3 setpriv --reuid=65534 --clear-groups ./anybodys runs --state theirs/hs2cert.db
+	check 'says whose that is' grep -q "'theirs/hs2cert.db' cannot be written (Permission denied), .*: run it as their owner, 'root'" err
 	check "somebody else's state: 1" status 1 setpriv --reuid=65534 --clear-groups ./anybodys doctor --offline
 else
 	chmod 000 hs2cert.db
 	doctor 'a state that may not be read' 1 --offline
 fi
 says error state open "cannot open state 'hs2cert.db': .*: run it as their owner.* -> nothing can be said of it as this user"
+check 'and nothing is' [ "$(grep -c '^[a-z]* *state ' out)" -eq 1 ]
 chmod 600 hs2cert.db
 
 # ---- webhooks --------------------------------------------------------------------------------------

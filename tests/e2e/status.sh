@@ -46,6 +46,19 @@ check 'its pid' grep -q "^{\"kind\":\"daemon\",\"running\":true,\"pid\":$daemon,
 check 'the rule' grep -q '^{"kind":"rule","rule":"tier","mode":"live","active_since":"20[^"]*","events":3,"fired":3,' out
 check 'the quiet one' grep -q '^{"kind":"quiet","rule":"never","since":"20.*"closest":{"test":"country in \[PL, DE, FR\]",.*"failed":3,"value":"US","times":3}}$' out
 
+# ---- as somebody else
+if [ "$(id -u)" -eq 0 ]; then # where the program was built is not for everybody
+	chmod 711 "$work"
+	cp "$program" anybodys
+	mkdir -m 700 theirs
+	for place in hs2cert.db theirs/hs2cert.db; do # the second one is in a folder like the unit's
+		check "somebody else's daemon ($place): 3" status 3 setpriv --reuid=65534 --clear-groups ./anybodys status --ready --state "$place"
+		check 'is not said to be none' grep -qx "hs2cert status: '$place.sock' is not for this user (Permission denied): run it as 'root'" err
+		check 'nor is it reloaded: 3' status 3 setpriv --reuid=65534 --clear-groups ./anybodys reload --state "$place"
+		check 'with the same words' grep -qx "hs2cert reload: '$place.sock' is not for this user (Permission denied): run it as 'root'" err
+	done
+fi
+
 # ---- one that does not answer, and what is left of a rule that is gone
 act fault '{"call":"send","fault":"cut-after","times":1}'
 act set '{"contact":101,"property":"membership_tier","value":"Silver"}'
