@@ -17,6 +17,10 @@
 #include "engine/skew.h"
 
 #define HASH_SHOWN 12
+/* Of an account that is: why, and what helps. */
+#define STOPPED                                                                                    \
+	"its token is missing, was refused or lacks a scope ('hs2cert doctor' says what): put another one in place, " \
+	"then 'hs2cert reload'; where it is connected over OAuth, 'hs2cert connect'"
 
 struct telling {
 	const struct cli *cli;
@@ -58,6 +62,18 @@ static const char *say_span(int64_t ms, char out[CLOCK_TEXT])
 
 /* ---- the daemon and the table -------------------------------------------------- */
 
+/* What was answered in place of what was asked for. */
+static void say_answer(int status, struct slice body, struct err *out)
+{
+	struct err ignored;
+	struct json *answer = json_parse(body, &ignored);
+	struct slice why = json_get_slice(answer, "error");
+
+	(void)err_set(out, RC_BROKEN, "the daemon answers %d%s%.*s", status, why.len ? ": " : "",
+		      SLICE_FMT(why));
+	json_free(answer);
+}
+
 /* What the daemon knows; of one that does not answer it is said that it runs, and why it does not. */
 static void ask_daemon(struct telling *t)
 {
@@ -70,7 +86,7 @@ static void ask_daemon(struct telling *t)
 	if (rc == RC_OK && status == 200)
 		t->live = json_parse(str_slice(&body), &err);
 	else if (rc == RC_OK)
-		(void)err_set(&t->silent, RC_BROKEN, "the daemon answers %d", status);
+		say_answer(status, str_slice(&body), &t->silent);
 	else if (rc != RC_REFUSED)
 		t->silent = err;
 	str_release(&body);
@@ -208,6 +224,15 @@ static void tell_health(struct telling *t, const struct json *a)
 	str_add_char(&t->out, '\n');
 }
 
+static void tell_stopped(struct telling *t, const struct json *account)
+{
+	if (!slice_is(json_get_slice(account, "health"), "stopped"))
+		return;
+	str_add_text(&t->out, "stopped   ");
+	str_add_shown(&t->out, json_get_slice(account, "account"));
+	str_add_text(&t->out, ": " STOPPED "\n");
+}
+
 static void tell_delay(struct telling *t, const char *words, const struct json *d)
 {
 	int64_t n = json_int(json_get(d, "count"), 0),
@@ -247,6 +272,8 @@ static void tell_live(struct telling *t)
 	tell_reload(t, json_get(t->live, "reload"));
 	for (size_t i = 0; i < json_count(accounts); i++)
 		tell_health(t, json_at(accounts, i));
+	for (size_t i = 0; i < json_count(accounts); i++)
+		tell_stopped(t, json_at(accounts, i));
 	tell_delay(t, "decision", json_path(t->live, "delays.decision"));
 	tell_delay(t, "credential", json_path(t->live, "delays.credential"));
 }
@@ -416,10 +443,10 @@ static void add_reasons(struct telling *t, const struct json *answer)
 			continue;
 		str_add_text(&t->out, "not ready: account '");
 		str_add_shown(&t->out, name);
-		str_addf(&t->out, "' is %.*s%s\n", SLICE_FMT(word),
+		str_addf(&t->out, "' is %.*s: %s\n", SLICE_FMT(word),
 			 slice_is(word, "restored")
-				 ? ": stop the daemon, run 'hs2cert reconcile', start it again"
-				 : "");
+				 ? "stop the daemon, run 'hs2cert reconcile', start it again"
+				 : STOPPED);
 	}
 	add_unsure(t, json_get(answer, "reasons"));
 }
@@ -437,7 +464,8 @@ static int tell_ready(struct telling *t)
 	if (rc != RC_OK) {
 		code = cli_fail(t->cli, "%s%s", rc == RC_REFUSED ? "no daemon: " : "", err.text);
 	} else if (!json_get(t->live, "ready")) {
-		code = cli_fail(t->cli, "the daemon answers %d", status);
+		say_answer(status, str_slice(&body), &err);
+		code = cli_fail(t->cli, "%s", err.text);
 	} else {
 		code = status == 200 ? EXIT_FINE : EXIT_FINDINGS;
 		if (t->json)

@@ -104,6 +104,28 @@ check 'and why' status 0 "$program" why 101
 check 'says so, too' grep -q 'planned.*its account issues nothing until its newest' out
 act faults-clear '{}'
 
+# ---- an account whose token is refused, and an endpoint that wants another token
+: >log
+export HS2CERT_ADMIN_TOKEN=the-endpoint-has-this-token
+act fault '{"call":"search","fault":"status","status":"401","times":"1000"}'
+start_daemon --admin 127.0.0.1:0
+check 'a daemon whose token is refused' soon grep -q 'account stopped' log
+HS2CERT_ADMIN=127.0.0.1:$(sed -n 's/.*admin endpoint at=.* port=//p' log)
+export HS2CERT_ADMIN
+check 'is not ready: 1' status 1 "$program" status --ready
+check 'and why, and what helps' grep -q "^not ready: account 'hubspot' is stopped: its token is missing, was refused or lacks a scope .*'hs2cert reload'; .*'hs2cert connect'$" out
+check 'status' status 0 "$program" status
+check 'says so, too' grep -q "^stopped   hubspot: its token is missing, was refused or lacks a scope " out
+export HS2CERT_ADMIN_TOKEN=somebody-gives-this-token
+check 'with another token: 3' status 3 "$program" status --ready
+check 'and why' grep -qx 'hs2cert status: the daemon answers 401: the token is missing, or it is another one' err
+check 'status with it' status 0 "$program" status
+check 'says why the daemon tells nothing' grep -q '^silent  *the daemon answers 401: the token is missing' out
+unset HS2CERT_ADMIN HS2CERT_ADMIN_TOKEN
+kill -TERM "$daemon"
+wait "$daemon"
+act faults-clear '{}'
+
 # ---- an account that is restored
 printf '1\n%020d\n' 999 >hs2cert.db.lock
 cp rules.kept rules.d/10-rules.yaml
