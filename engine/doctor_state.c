@@ -157,7 +157,7 @@ static void tell_ruleset(struct db *db, const struct table *table, int owner, st
 	else if (!owner)
 		remarks_add(out, REMARK_OK, "state", "rules",
 			    "'hs2cert plan' shows what the next run will change",
-			    "those of the folder were never in force");
+			    "those that were in force last are not the folder's");
 	else
 		remarks_add(out, REMARK_WARNING, "state", "rules",
 			    "'hs2cert plan' shows what they change, 'hs2cert reload' loads them",

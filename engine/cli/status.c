@@ -18,7 +18,7 @@
 
 #define HASH_SHOWN 12
 /* Of an account that is: why, and what helps. */
-#define STOPPED                                                                                    \
+#define STOPPED                                                                                                       \
 	"its token is missing, was refused or lacks a scope ('hs2cert doctor' says what): put another one in place, " \
 	"then 'hs2cert reload'; where it is connected over OAuth, 'hs2cert connect'"
 
@@ -92,51 +92,57 @@ static void ask_daemon(struct telling *t)
 	str_release(&body);
 }
 
-/* The hash of what is in the folder; NULL where there is none, or where it is wrong. */
-static const char *folder_hash(struct telling *t, bool *there)
+/* in-force, edited, empty, invalid; NULL: there is no folder here. */
+static const char *folder_state(struct telling *t)
 {
 	const char *folder = cli_value_or(t->cli, "rules", "HS2CERT_RULES", "rules.d");
 	struct sources sources;
 	struct diags diags;
 	struct err err;
-	const char *hash = NULL;
 
-	*there = access(folder, R_OK) == 0;
+	if (access(folder, R_OK) != 0)
+		return NULL;
 	sources_init(&sources);
 	diags_init(&diags);
-	struct table *table = *there && sources_add_path(&sources, folder, &diags, &err) == RC_OK
+	struct table *table = sources_add_path(&sources, folder, &diags, &err) == RC_OK
 				      ? table_build(&sources, &diags, NULL)
 				      : NULL;
-	if (table)
-		hash = arena_text(&t->memory, slice_of(table->hash));
+	const char *state = !table						     ? "invalid"
+			    : strcmp(table->hash, t->set.hash) == 0		     ? "in-force"
+			    : !table->n_rule && t->set.table && t->set.table->n_rule ? "empty"
+										     : "edited";
 	table_unref(table);
 	diags_release(&diags);
 	sources_release(&sources);
-	return hash;
+	return state;
 }
 
-/* in-force, edited, invalid; NULL: there is no folder here. */
-static const char *folder_state(struct telling *t)
-{
-	bool there;
-	const char *hash = folder_hash(t, &there);
-
-	if (!there)
-		return NULL;
-	return !hash ? "invalid" : strcmp(hash, t->set.hash) == 0 ? "in-force" : "edited";
-}
-
+/* Where nobody said which folder, there need be none here. */
 static void tell_folder(struct telling *t, const char *state)
 {
-	if (!state)
+	static const struct {
+		const char *state, *words;
+	} rows[] = {
+		{ "in-force", "has the rules in force" },
+		{ "edited",
+		  "has other rules: 'hs2cert plan' shows what they change, 'hs2cert reload' takes them" },
+		{ "empty",
+		  "has no rule, which no reload takes: is it mounted, or was it emptied? 'mode: off' ends a rule" },
+		{ "invalid", "has rules that are wrong: 'hs2cert validate' shows them" },
+	};
+	const char *given = cli_value_or(t->cli, "rules", "HS2CERT_RULES", NULL);
+
+	if (!state && !given)
 		return;
 	str_add_text(&t->out, "folder    ");
-	str_add_text(
-		&t->out,
-		strcmp(state, "in-force") == 0 ? "has the rules in force\n"
-		: strcmp(state, "edited") == 0
-			? "has other rules: 'hs2cert plan' shows what they change, 'hs2cert reload' takes them\n"
-			: "has rules that are wrong: 'hs2cert validate' shows them\n");
+	if (!state) {
+		str_add_shown(&t->out, slice_of(given));
+		str_add_text(&t->out, " is not there, or cannot be read");
+	}
+	for (size_t i = 0; state && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].state, state) == 0)
+			str_add_text(&t->out, rows[i].words);
+	str_add_char(&t->out, '\n');
 }
 
 static void tell_daemon(struct telling *t, const char *url)

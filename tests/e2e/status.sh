@@ -46,6 +46,16 @@ check 'its pid' grep -q "^{\"kind\":\"daemon\",\"running\":true,\"pid\":$daemon,
 check 'the rule' grep -q '^{"kind":"rule","rule":"tier","mode":"live","active_since":"20[^"]*","events":3,"fired":3,' out
 check 'the quiet one' grep -q '^{"kind":"quiet","rule":"never","since":"20.*"closest":{"test":"country in \[PL, DE, FR\]",.*"failed":3,"value":"US","times":3}}$' out
 
+# ---- what is in the folder
+check 'a folder that is not there: 0' status 0 "$program" status --rules rules.nowhere
+check 'says so' grep -qx 'folder    rules.nowhere is not there, or cannot be read' out
+mkdir rules.none
+check 'one without a rule: 0' status 0 "$program" status --rules rules.none
+check 'says that no reload takes it' grep -q '^folder    has no rule, which no reload takes' out
+check 'as JSON' sh -c "'$program' status --rules rules.none --json | grep -q '\"folder\":\"empty\"'"
+check 'the one of the daemon' status 0 "$program" status
+check 'has the rules in force' grep -qx 'folder    has the rules in force' out
+
 # ---- as somebody else
 if [ "$(id -u)" -eq 0 ]; then # where the program was built is not for everybody
 	chmod 711 "$work"

@@ -634,7 +634,7 @@ static void a_state_is_looked_at(void **state)
 	says(s, REMARK_ERROR, "state", "unsure",
 	     "account 'cert' issues nothing until its newest credentials can be read: 402");
 	says(s, REMARK_OK, "state", "issuances", "none waits");
-	says(s, REMARK_OK, "state", "rules", "those of the folder were never in force");
+	says(s, REMARK_OK, "state", "rules", "those that were in force last are not the folder's");
 	says(s, REMARK_OK, "state", "access", "its owner's only");
 	db_run(db, "UPDATE ruleset SET timezone = 'Europe/Warsaw'", "");
 	state_says(s, path);
