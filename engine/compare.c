@@ -275,21 +275,24 @@ static enum fact watched_value(void *ctx, uint32_t property, struct slice *value
 	return got;
 }
 
+/* All fields, though one cannot be filled: its address is told of who is held for a person, too. */
 static enum render render(const struct side *s, const struct compare_event *e,
 			  const struct facts *facts, struct json *fields)
 {
 	char why[LIMIT_ERROR_BYTES];
-	enum render got = RENDER_OK;
+	enum render all = RENDER_OK;
 	struct str text;
 
 	str_init(&text, LIMIT_FIELD_BYTES);
-	for (size_t i = 0; i < s->rule->n_field && got != RENDER_UNSURE; i++) {
-		got = rule_render(s->table, s->rule, i, e->event, facts, &text, why);
+	for (size_t i = 0; i < s->rule->n_field && all != RENDER_UNSURE; i++) {
+		enum render got = rule_render(s->table, s->rule, i, e->event, facts, &text, why);
 		if (got == RENDER_OK && text.len)
 			json_set_slice(fields, slice_of(s->rule->field[i].name), str_slice(&text));
+		if (got != RENDER_OK)
+			all = got;
 	}
 	str_release(&text);
-	return got;
+	return all;
 }
 
 /* What it issues is to be freed. What waits for a person or for an address counts as nothing. */
@@ -307,9 +310,12 @@ static struct verdict judge(struct compare *c, const struct side *s, const struc
 	if (answer != ANSWER_YES)
 		return v;
 	v.fields = json_new_object();
-	if (render(s, e, &facts, v.fields) == RENDER_UNSURE)
+	enum render got = render(s, e, &facts, v.fields);
+	/* What is held counts for `repeat:`, as what is issued does. */
+	if (got == RENDER_UNSURE)
 		v = (struct verdict){ UNTOLD, v.fields, watched.missed };
-	else if (email_valid(json_get_slice(v.fields, "recipient.email")) && !is_repeated(c, s, e))
+	else if (email_valid(json_get_slice(v.fields, "recipient.email")) &&
+		 !is_repeated(c, s, e) && got == RENDER_OK)
 		v.what = ISSUES;
 	return v;
 }
@@ -319,6 +325,14 @@ static struct verdict judge(struct compare *c, const struct side *s, const struc
 static bool same_field(const struct verdict *a, const struct verdict *b, const char *name)
 {
 	return slice_eq(json_get_slice(a->fields, name), json_get_slice(b->fields, name));
+}
+
+static bool sets_field(const struct rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->n_field; i++)
+		if (strcmp(rule->field[i].name, name) == 0)
+			return true;
+	return false;
 }
 
 /* Names of the fields that differ, or NULL. */
@@ -333,8 +347,7 @@ static const char *other_fields(struct arena *memory, const struct compare_rule 
 			str_addf(&names, "%s%s", names.len ? ", " : "", r->edited->field[i].name);
 	for (size_t i = 0; i < r->old->n_field; i++) {
 		const char *name = r->old->field[i].name;
-		if (!same_field(a, b, name) && !json_get_slice(b->fields, name).len &&
-		    !strstr(str_text(&names), name))
+		if (!sets_field(r->edited, name) && !same_field(a, b, name))
 			str_addf(&names, "%s%s", names.len ? ", " : "", name);
 	}
 	const char *text = names.len ? arena_text(memory, str_slice(&names)) : NULL;

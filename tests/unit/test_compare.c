@@ -67,6 +67,9 @@ static const struct compare_rule *only(const struct pair *p)
 	"action: { do: issue-credential, group: g, fields: { custom.x: \"" field "\" } }\n"
 
 static const char *const ada[] = { "email", "ada@example.com", "firstname", "Ada", NULL };
+static const char *const numberless[] = { "email", "ada@example.com", "number",
+					  "",	   "firstname",	      "Ada",
+					  NULL };
 static const char *const nobody[] = { "email", "", "firstname", "Ada", NULL };
 
 static void the_same_is_no_difference(void **state)
@@ -132,6 +135,57 @@ static void shadow_counts_where_nothing_is_live(void **state)
 	close_pair(&p);
 }
 
+static void what_is_held_for_a_person_is_no_credential(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, RULE("live", "", "{{ contact.number }}"),
+		  RULE("live", "", "{{ contact.number | required }}"));
+	change(&p, "1", "Gold", AT, numberless);
+	assert_int_equal(only(&p)->of[COMPARE_LOST], 1);
+	close_pair(&p);
+	open_pair(&p, RULE("live", "", "{{ contact.number | required }}"),
+		  RULE("live", "", "{{ contact.number }}"));
+	change(&p, "1", "Gold", AT, numberless);
+	assert_int_equal(only(&p)->of[COMPARE_GAINED], 1);
+	close_pair(&p);
+}
+
+/* Also one whose name another's begins with. */
+static const char *told;
+
+static void said_what(void *ctx, const struct compare_person *person)
+{
+	static char text[64];
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "%s", person->what);
+	told = text;
+}
+
+static void every_field_that_differs_is_named(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, RULE("live", "", "x\", custom.xy: \"x"),
+		  RULE("live", "", "y\", custom.z: \"z"));
+	compare_free(p.compare);
+	p.compare = compare_new(p.db, p.old, p.edited, said_what, NULL);
+	change(&p, "1", "Gold", AT, ada);
+	assert_string_equal(told, "custom.x, custom.z, custom.xy");
+	close_pair(&p);
+	open_pair(&p, RULE("live", "", "x\", custom.xy: \"x"),
+		  "rule: a\ntrigger: { event: property-changed, property: tier }\n"
+		  "action: { do: issue-credential, group: g, fields: { custom.xy: \"y\" } }\n");
+	compare_free(p.compare);
+	p.compare = compare_new(p.db, p.old, p.edited, said_what, NULL);
+	change(&p, "1", "Gold", AT, ada);
+	assert_string_equal(told, "custom.xy, custom.x");
+	close_pair(&p);
+}
+
 #define FILTERED(filters)                                                                          \
 	"rule: a\ntrigger: { event: property-changed, property: tier, filters: [ " filters         \
 	" ] }\n"                                                                                   \
@@ -179,6 +233,8 @@ int main(void)
 		cmocka_unit_test(the_same_is_no_difference),
 		cmocka_unit_test(once_is_once_among_what_is_compared_and_before),
 		cmocka_unit_test(shadow_counts_where_nothing_is_live),
+		cmocka_unit_test(what_is_held_for_a_person_is_no_credential),
+		cmocka_unit_test(every_field_that_differs_is_named),
 		cmocka_unit_test(filters_are_told_without_their_seams),
 		cmocka_unit_test(what_was_not_read_cannot_be_told),
 	};
