@@ -226,6 +226,114 @@ static bool concerns(const struct telling *t, const struct rehearsed_decision *d
 		       : known && strcmp(d->target, known->target) == 0;
 }
 
+/* ---- where nothing was decided ------------------------------------------------------ */
+
+static bool is_of_contact(const struct telling *t, int64_t a, int64_t b)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", (long long)a);
+	return rehearsal_same_contact(t->r, id, b);
+}
+
+/* Whether the step writes what the rule waits for, and another value than `*before`, which it then is. */
+static bool is_change(const struct ruletest_step *step, const char *property, struct slice *before)
+{
+	for (size_t i = 0; i < step->value.count; i++) {
+		const struct ruletest_pair *pair = &step->value.list[i];
+		if (strcmp(pair->name, property) != 0 || slice_eq(pair->value, *before))
+			continue;
+		*before = pair->value;
+		return true;
+	}
+	return false;
+}
+
+static struct slice declared_value(const struct ruletest *t, int64_t contact, const char *property)
+{
+	struct slice value = slice_of("");
+
+	for (size_t i = 0; i < t->contacts; i++)
+		for (size_t k = 0; t->contact[i].id == contact && k < t->contact[i].value.count;
+		     k++)
+			if (strcmp(t->contact[i].value.list[k].name, property) == 0)
+				value = t->contact[i].value.list[k].value;
+	return value;
+}
+
+static bool is_list(const struct ruletest *t, int64_t list, const struct rule *rule)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", (long long)list);
+	if (!rule->target_is_name)
+		return strcmp(id, rule->target) == 0;
+	for (size_t i = 0; i < t->lists; i++)
+		if (t->list[i].id == list &&
+		    slice_eq_nocase(slice_of(t->list[i].name), slice_of(rule->target)))
+			return true;
+	return false;
+}
+
+/* Behind the first step with which the contact did what the rule waits for; 0: there is none. */
+static size_t behind_change(const struct telling *t, const struct rule *rule, int64_t contact)
+{
+	const struct ruletest *test = t->r->test;
+	struct slice value = declared_value(test, contact, rule->target);
+
+	for (size_t i = 0; i < test->steps; i++) {
+		const struct ruletest_step *step = &test->step[i];
+		if (!is_of_contact(t, step->contact, contact))
+			continue;
+		if (rule->event == EVENT_LIST_ADDED
+			    ? step->what == DO_JOIN && is_list(test, step->list, rule)
+			    : step->what == DO_SET && is_change(step, rule->target, &value))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* It did, and nobody saw it: the step that kept us from it, where there is one. */
+static bool tell_unseen(struct telling *t, const struct rule *rule, int64_t contact)
+{
+	const struct ruletest *test = t->r->test;
+	size_t from = behind_change(t, rule, contact);
+
+	for (size_t i = from; from && i < test->steps; i++) {
+		const struct ruletest_step *step = &test->step[i];
+		if (step->what != DO_DELETE || !is_of_contact(t, step->contact, contact))
+			continue;
+		tell(t, "why", path_of(t, step->at), step->at.line,
+		     "contact %lld was deleted before that was seen", (long long)contact);
+		return true;
+	}
+	for (size_t i = test->steps; from && i-- > 0;) {
+		const struct ruletest_step *step = &test->step[i];
+		if (step->what != DO_FAIL_SOURCE)
+			continue;
+		tell(t, "why", path_of(t, step->at), step->at.line,
+		     "contact %lld could not be looked at: '%s'", (long long)contact, step->text);
+		return true;
+	}
+	return false;
+}
+
+static void tell_nothing(struct telling *t, const struct rule *rule, int64_t contact)
+{
+	if (rule->mode == MODE_OFF)
+		tell(t, "why", rule->file, rule->line, "the rule's mode is off");
+	else if (tell_unseen(t, rule, contact))
+		return;
+	else if (rule->event == EVENT_LIST_ADDED)
+		tell(t, "why", rule->file, rule->line,
+		     "contact %lld did not join list %s after the start", (long long)contact,
+		     rule->target);
+	else
+		tell(t, "why", rule->file, rule->line,
+		     "%s of contact %lld did not change after the start", rule->target,
+		     (long long)contact);
+}
+
 static void tell_decisions(struct telling *t, const struct ruletest_entry *e)
 {
 	const struct rule *rule = table_rule(t->table, e->rule);
@@ -239,21 +347,8 @@ static void tell_decisions(struct telling *t, const struct ruletest_entry *e)
 			tell_parting(t, &t->r->decision[i], e->rule);
 		told++;
 	}
-	if (told)
-		return;
-	if (rule && rule->mode == MODE_OFF)
-		tell(t, "why", rule->file, rule->line, "the rule's mode is off");
-	else if (rule && !account_setting(&t->table->account[rule->source], "token"))
-		tell(t, "why", NULL, 0, "nobody looks: account '%s' has no token",
-		     t->table->account[rule->source].name);
-	else if (rule && rule->event == EVENT_LIST_ADDED)
-		tell(t, "why", rule->file, rule->line,
-		     "contact %lld did not join list %s after the start", (long long)e->contact,
-		     rule->target);
-	else if (rule)
-		tell(t, "why", rule->file, rule->line,
-		     "%s of contact %lld did not change after the start", rule->target,
-		     (long long)e->contact);
+	if (!told && rule)
+		tell_nothing(t, rule, e->contact);
 }
 
 /* ---- the whole ------------------------------------------------------------------------ */

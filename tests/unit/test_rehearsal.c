@@ -173,6 +173,50 @@ static void test_what_is_told(void **state)
 		     "stopped   'remove-from-list contact: 101, list: 7': ");
 }
 
+/* A change that nobody saw is one all the same; and an account may have a grant in place of a token. */
+static void test_what_was_not_seen(void **state)
+{
+	static const char *const oauth =
+		"account: portal\n"
+		"hubspot: { oauth: { client-id: app, client-secret: \"${S}\" } }\n"
+		"---\n"
+		"account: workspace\n"
+		"certifier: { token: \"${C}\" }\n"
+		"---\n"
+		"rule: tier\n"
+		"trigger: { event: property-changed, property: tier }\n"
+		"action: { do: issue-credential, group: g1 }\n";
+	struct str told;
+
+	(void)state;
+	assert_tells(
+		"test: t\n" ANA "steps:\n"
+		"  - { at: 0s, set: { contact: 101, tier: Gold } }\n"
+		"  - { at: 9s, delete: { contact: 101 } }\n"
+		"expect: [ { rule: tier, contact: 101 } ]\n",
+		"why       contact 101 was deleted before that was seen  (tests/all.yaml:6)\n");
+	assert_tells(
+		"test: t\n" ANA "lists: [ { id: 7, name: Graduates } ]\n"
+		"steps:\n"
+		"  - { at: 0s, add-to-list: { contact: 101, list: 7 } }\n"
+		"  - { at: 0s, hubspot: { fail: all, with: 401, times: 9 } }\n"
+		"expect: [ { rule: joined, contact: 101 } ]\n",
+		"why       contact 101 could not be looked at: 'hubspot fail: all, with: 401, times: 9'"
+		"  (tests/all.yaml:7)\n");
+	assert_tells("test: t\n" ANA "steps:\n"
+		     "  - { at: 0s, set: { contact: 101, tier: Bronze } }\n"
+		     "  - { at: 9s, delete: { contact: 101 } }\n"
+		     "expect: [ { rule: tier, contact: 101 } ]\n",
+		     "why       tier of contact 101 did not change after the start");
+	str_init(&told, 1u << 20);
+	assert_int_equal(failures(oauth,
+				  "test: t\n" ANA "expect: [ { rule: tier, contact: 101 } ]\n",
+				  &told),
+			 1);
+	assert_non_null(strstr(str_text(&told), "tier of contact 101 did not change"));
+	str_release(&told);
+}
+
 #define GROUPS                                                                                     \
 	"rule: r\n"                                                                                \
 	"trigger:\n"                                                                               \
@@ -516,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_told),
 		cmocka_unit_test(test_same_twice),
 		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_what_was_not_seen),
 		cmocka_unit_test(test_where_they_part),
 		cmocka_unit_test(test_coverage),
 		cmocka_unit_test(test_mutants),
