@@ -88,7 +88,7 @@ static const struct row rows[] = {
 	    false } },
 	{ "did not find expected node content",
 	  "while parsing a flow",
-	  "-",
+	  "-\n",
 	  { "the bracket that opens here is not closed", "close it with ] or }", true } },
 	{ "did not find expected node content",
 	  NULL,
@@ -128,7 +128,7 @@ static bool begins(const char *text, const char *with)
 
 struct syntax_words syntax_words(const char *problem, const char *context, struct slice rest)
 {
-	char first = rest.len ? rest.ptr[0] : '\0';
+	char first = rest.len ? rest.ptr[0] : '\n'; /* of the end, too, a row can tell */
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];

@@ -78,7 +78,7 @@ check 'with the one that was meant' sh -c "grep -q \"slip.yaml:2:46: error: unkn
 check 'without a lock nobody can tell' sh -c "mv rules.d/hs2cert.lock . && '$program' test slip.yaml >out; said=\$?; mv hs2cert.lock rules.d; [ \$said -eq 0 ]"
 echo 'rule: [' >rules.d/99-broken.yaml
 check 'rules that are wrong' status 1 "$program" test
-check 'are told as validate does' has 'rules.d/99-broken.yaml:2:1: error:'
+check 'are told as validate does' has 'rules.d/99-broken.yaml:1:7: error:'
 rm rules.d/99-broken.yaml
 
 # ---- a test that fails -----------------------------------------------------------------
