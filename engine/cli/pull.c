@@ -108,14 +108,19 @@ static void add_counts(struct pull *p, const struct lock *now)
 
 static void add_conclusion(struct pull *p, const struct lock *now, size_t changes, bool check)
 {
+	static const char *const found[] = {
+		[LOCK_ABSENT] = "is not there yet",
+		[LOCK_READ] = "is behind the accounts",
+		[LOCK_DAMAGED] = "is damaged",
+	};
+
 	if (p->json)
 		return;
 	add_counts(p, now);
 	if (!changes)
 		str_addf(&p->out, "%s is up to date\n", p->path);
 	else if (check)
-		str_addf(&p->out, "%s %s: run 'hs2cert pull'\n", p->path,
-			 p->state == LOCK_READ ? "is behind the accounts" : "is not there yet");
+		str_addf(&p->out, "%s %s: run 'hs2cert pull'\n", p->path, found[p->state]);
 	else
 		str_addf(&p->out, "%s written; next: hs2cert validate\n", p->path);
 }
@@ -164,7 +169,8 @@ static void read_old(struct pull *p)
 	p->state = lock_read(&p->sources, &ignored, &p->was);
 	if (p->state == LOCK_DAMAGED) {
 		lock_release(&p->was);
-		fprintf(stderr, "hs2cert pull: %s is damaged, and is written anew\n", p->path);
+		fprintf(stderr, "hs2cert pull: %s is damaged%s\n", p->path,
+			cli_has(p->ground.cli, "check") ? "" : ", and is written anew");
 	}
 	diags_release(&ignored);
 }

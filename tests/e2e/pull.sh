@@ -84,12 +84,17 @@ cp $lock good
 echo '<<<<<<< ours' >>$lock
 check 'a merge left something: 1' status 1 "$program" validate
 check 'with its place' grep -qE '^rules.d/hs2cert.lock:[0-9]+:1: error: ' out
+check 'pull --check: 1' status 1 "$program" pull --check
+check 'says what it is' grep -qx "rules.d/hs2cert.lock is damaged: run 'hs2cert pull'" out
+check 'and no more than is so' grep -qx 'hs2cert pull: rules.d/hs2cert.lock is damaged' err
 check 'pull writes it anew: 0' status 0 "$program" pull
 check 'as it was' diff good $lock
 
 head -c 9000000 /dev/zero | tr '\0' '#' >$lock
 check 'a lock that is too large: 1' status 1 "$program" validate
 check 'is told' grep -qE '^rules.d/hs2cert.lock:1:1: error: the file is larger than [0-9]+ bytes \[too-large\]' out
+check 'pull --check, too: 1' status 1 "$program" pull --check
+check 'and what it is' grep -qx "rules.d/hs2cert.lock is damaged: run 'hs2cert pull'" out
 check 'pull writes it anew, too: 0' status 0 "$program" pull
 check 'and it is as it was' diff good $lock
 
