@@ -14,6 +14,7 @@
 #include "engine/ledger.h"
 #include "engine/store/db.h"
 
+#define PAGE 200 /* rows that are read at a time */
 #define COLUMNS                                                                                                  \
 	"i.id, i.rule, i.source_account, i.contact, i.email, i.event, i.target, i.from_value, " FORGOTTEN_SHOWN( \
 		"i.to_value") ","                                                                                \
@@ -194,49 +195,82 @@ static void print(struct str *out)
 	str_clear(out);
 }
 
-static int list(const struct cli *cli, struct db *db)
-{
-	int64_t since, limit = -1, n = 0;
-	const char *state = cli_value(cli, "state-is"), *hold = cli_value(cli, "hold");
-	bool colour = cli_colour(1);
+/* What is asked for, and how far it is shown. */
+struct listing {
+	const struct cli *cli;
+	struct db *db;
+	const char *state, *hold;
+	int64_t since, limit; /* limit: so many more; -1: all */
+	int64_t before;	      /* the id of the last row that was shown */
+	bool json, colour;
 	struct str out;
+};
 
-	if (!cli_since(cli, NULL, &since) || !cli_number(cli, "limit", 1, 1000000000, &limit) ||
-	    !words_known(cli))
-		return EXIT_USAGE;
+static void add_listed(struct listing *l, struct query *q)
+{
+	if (l->json)
+		add_json(&l->out, q);
+	else
+		add_row(&l->out, q, l->colour);
+	if (is_shadow(q))
+		add_live(&l->out, l->db, query_integer(q, ID), l->json);
+	str_add_text(&l->out, l->json ? "}\n" : "\n");
+}
+
+/* The next rows; how many there were. */
+static int64_t list_page(struct listing *l)
+{
+	int64_t n = 0, most = l->limit >= 0 && l->limit < PAGE ? l->limit : PAGE;
 	struct query *q = db_select(
-		db,
+		l->db,
 		"SELECT " COLUMNS " FROM issuance i WHERE (?1 IS NULL OR i.rule = ?1)"
 		" AND (?2 IS NULL OR i.contact = ?2 OR lower(i.email) = lower(?2)"
 		" OR i.contact IN (SELECT old FROM alias WHERE contact = ?2)"
 		" OR i.contact IN (SELECT contact FROM alias WHERE old = ?2))"
 		" AND (?3 IS NULL OR i.state = ?3) AND i.at_ms >= ?4"
-		" AND (?6 IS NULL OR (i.state = 'held' AND i.hold = ?6)) ORDER BY i.id DESC LIMIT ?5",
-		"tttiit", cli_value(cli, "rule"), cli_value(cli, "contact"), state, since, limit,
-		hold);
-	str_init(&out, 1u << 24);
+		" AND (?6 IS NULL OR (i.state = 'held' AND i.hold = ?6))"
+		" AND i.id < ?7 ORDER BY i.id DESC LIMIT ?5",
+		"tttiiti", cli_value(l->cli, "rule"), cli_value(l->cli, "contact"), l->state,
+		l->since, most, l->hold, l->before);
+
 	for (; query_next(q); n++) {
-		if (cli_has(cli, "json")) {
-			add_json(&out, q);
-			if (is_shadow(q))
-				add_live(&out, db, query_integer(q, ID), true);
-			str_add_text(&out, "}\n");
-		} else {
-			add_row(&out, q, colour);
-			if (is_shadow(q))
-				add_live(&out, db, query_integer(q, ID), false);
-			str_add_char(&out, '\n');
-		}
-		print(&out);
+		l->before = query_integer(q, ID);
+		add_listed(l, q);
 	}
-	str_release(&out);
-	if (n == 0)
+	l->limit -= l->limit >= 0 ? n : 0;
+	return n;
+}
+
+/* Nothing is read while a page is written: a pager takes as long as it likes, and the state's log would grow meanwhile. */
+static int list(const struct cli *cli, struct db *db)
+{
+	struct listing l = { .cli = cli,
+			     .db = db,
+			     .state = cli_value(cli, "state-is"),
+			     .hold = cli_value(cli, "hold"),
+			     .limit = -1,
+			     .before = INT64_MAX,
+			     .json = cli_has(cli, "json"),
+			     .colour = cli_colour(1) };
+	int64_t n, all = 0;
+
+	if (!cli_since(cli, NULL, &l.since) || !cli_number(cli, "limit", 1, 1000000000, &l.limit) ||
+	    !words_known(cli))
+		return EXIT_USAGE;
+	str_init(&l.out, SIZE_MAX / 4);
+	do {
+		n = list_page(&l);
+		all += n;
+		print(&l.out);
+	} while (n == PAGE);
+	str_release(&l.out);
+	if (all == 0)
 		fprintf(stderr, "no issuance%s\n",
-			cli_value(cli, "rule") || cli_value(cli, "contact") || state || hold ||
-					since != INT64_MIN
+			cli_value(cli, "rule") || cli_value(cli, "contact") || l.state || l.hold ||
+					l.since != INT64_MIN
 				? " is like that"
 				: " yet");
-	return n ? EXIT_FINE : EXIT_FINDINGS;
+	return all ? EXIT_FINE : EXIT_FINDINGS;
 }
 
 /* ---- show --------------------------------------------------------------- */

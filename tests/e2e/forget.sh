@@ -109,4 +109,26 @@ check 'and sent nobody anything twice' sent 2002 1
 kill "$daemon"
 wait "$daemon"
 daemon=
+# ---- beside somebody who reads `runs` in a pager: more rows than a pipe holds
+cat >>rules.d/10-rules.yaml <<-END
+	---
+	rule: firm
+	mode: shadow
+	trigger: { event: property-changed, property: company, settle: 0s }
+	action: { do: issue-credential, group: 01hsq6mmf8cw0v6zzh5p3a2k1d }
+END
+once
+for letter in a b c d e; do
+	act set "{\"contact\":2003,\"property\":\"company\",\"value\":\"$(head -c 30000 /dev/zero | tr '\0' $letter)\"}"
+	once
+done
+mkfifo pager
+"$program" runs --json >pager &
+reader=$!
+exec 3<pager
+check 'rows come' sh -c 'head -c 1000 <&3 | grep -q firm'
+check 'who is forgotten meanwhile leaves no trace: 0' status 0 "$program" forget 2003
+exec 3<&-
+wait "$reader"
+
 conclude forget
