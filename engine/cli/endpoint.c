@@ -1,6 +1,7 @@
 #include "engine/cli/endpoint.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/store/db.h"
@@ -8,6 +9,7 @@
 /* TCP is for whoever can reach it, so it asks for a token, and for one that nobody guesses. */
 static int read_token(const struct ground *g, struct gate *gate)
 {
+	const char *file = getenv(DAEMON_TOKEN "_FILE");
 	struct str token;
 	struct err err;
 	int status = EXIT_FINE;
@@ -23,6 +25,8 @@ static int read_token(const struct ground *g, struct gate *gate)
 				   LIMIT_ADMIN_TOKEN_LEAST);
 	else
 		gate_ask(gate, str_slice(&token));
+	if (status == EXIT_FINE && file && file[0])
+		ground_warn_of_open(g, NULL, file);
 	str_wipe(&token);
 	return status;
 }

@@ -143,16 +143,21 @@ struct table *ground_table(const char *rules, struct ground_findings *findings, 
 }
 
 /* Nothing is refused for it: some places mount secrets so, and know who else is there. */
+void ground_warn_of_open(const struct ground *g, const char *account, const char *file)
+{
+	if (file_is_open(file))
+		log_line(&g->log, LOG_WARN,
+			 "everybody on this machine can read a secret: chmod o-rwx it", "account",
+			 account, "file", file, NULL);
+}
+
 static void warn_of_open_files(const struct ground *g, const struct account *account)
 {
 	for (size_t i = 0; i < account->n_setting; i++)
 		for (size_t k = 0; k < account->setting[i].n_secret; k++) {
 			const struct secret *secret = &account->setting[i].secret[k];
-			if (secret->from == SECRET_FILE && file_is_open(secret->name))
-				log_line(
-					&g->log, LOG_WARN,
-					"everybody on this machine can read a secret: chmod o-rwx it",
-					"account", account->name, "file", secret->name, NULL);
+			if (secret->from == SECRET_FILE)
+				ground_warn_of_open(g, account->name, secret->name);
 		}
 }
 

@@ -55,6 +55,8 @@ enum rc ground_grants(struct ground *g, const struct table *table, struct err *e
  * found out later. A file of a secret that everybody can read is warned of. Grants as ground_grants.
  */
 enum rc ground_secrets(struct ground *g, const struct table *table, struct err *err) MUST_CHECK;
+/* Warns where everybody can read this file of a secret; `account`: whose, or NULL. */
+void ground_warn_of_open(const struct ground *g, const char *account, const char *file);
 /* Of a rule that is in no table: the one that may be meant, else those that there are. Answers EXIT_USAGE. */
 int ground_unknown_rule(const struct cli *cli, const struct table *table, const char *name);
 /* Waits for an answer, but not beyond this monotonic time; INT64_MAX: for an answer alone. */

@@ -153,10 +153,12 @@ check 'says what to do' grep -q 'needs a token in \$HS2CERT_ADMIN_TOKEN or in th
 check 'a short token: 2' env HS2CERT_ADMIN_TOKEN=short sh -c "'$program' run --admin 127.0.0.1:0 2>err; [ \$? -eq 2 ]"
 check 'with --once: 2' status 2 "$program" run --once --admin off
 echo correct-horse-battery >token
+chmod 644 token
 export HS2CERT_ADMIN_TOKEN_FILE=token
 : >log
 start_daemon --admin 127.0.0.1:0 --admin-hosts ops.example
 check 'TCP with a token file' soon grep -q 'admin endpoint at=127.0.0.1:0 port=' log
+check 'that everybody can read' grep -q 'warn .*everybody on this machine can read a secret: .* file=token$' log
 port=$(sed -n 's/.*admin endpoint.* port=\([0-9]*\).*/\1/p' log)
 tcp() { # STATUS CURL OPTION…
 	want=$1
