@@ -359,7 +359,10 @@ static int test_run(const struct cli *cli)
 	sources_init(&t.rules);
 	lock_init(&t.lock);
 	ruletests_init(&t.tests);
-	int status = read_rules(&t);
+	/* Where rules or tests cannot be read, no report of an earlier run is taken for this one's. */
+	int status = write_junit(&t);
+	if (status == EXIT_FINE)
+		status = read_rules(&t);
 	if (status == EXIT_FINE)
 		status = read_tests(&t);
 	if (status == EXIT_FINE)

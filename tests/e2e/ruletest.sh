@@ -99,6 +99,10 @@ check 'and a case for each test' sh -c "[ \$(grep -c '<testcase ' out.xml) -eq \
 if command -v xmllint >/dev/null; then
 	check 'which is XML' xmllint --noout out.xml
 fi
+echo 'test: [' >broken.yaml
+check 'a file that is wrong' status 1 "$program" test broken.yaml --junit out.xml
+check 'leaves no report of an earlier run' sh -c "! grep -q '<testcase ' out.xml && grep -q ' tests=\"0\" ' out.xml"
+rm broken.yaml
 check 'JUnit where it cannot be' status 3 "$program" test --junit nowhere/out.xml
 check 'as JSON' status 1 "$program" test fails.yaml --json
 check 'an object for the test and one for all' sh -c "[ \$(wc -l <out) -eq 2 ] && grep -q '\"test\":\"<Ana> & .*\"passed\":false' out && grep -qx '{\"tests\":1,\"passed\":0,\"failed\":1}' out"
