@@ -397,7 +397,7 @@ void explanation_make(struct explanation *x, struct rehearsal *r, const struct v
 		tell(&t, "stopped", path_of(&t, r->broken_at->at), r->broken_at->at.line,
 		     "'%s': %s", r->broken_at->text, r->broken);
 	else if (r->broken)
-		tell(&t, "stopped", NULL, 0, "%s", r->broken);
+		tell(&t, "stopped", path_of(&t, r->test->at), r->test->at.line, "%s", r->broken);
 	for (size_t i = 0; i < v->missings && !r->broken; i++)
 		tell_missing(&t, v->missing[i]);
 	for (size_t i = 0; i < v->unexpecteds && !r->broken; i++)

@@ -150,6 +150,8 @@ static enum rc declare_contacts(struct stage *s, int64_t before_ms)
 		for (size_t k = 0; k < c->value.count; k++)
 			json_set_slice(p, slice_of(c->value.list[k].name), c->value.list[k].value);
 		rc = sandbox_create(s->sandbox, before_ms, c->id, p, &id, &s->err);
+		if (rc != RC_OK)
+			err_prefix(&s->err, "contact %lld", (long long)c->id);
 		json_free(p);
 	}
 	return rc;

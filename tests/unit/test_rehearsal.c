@@ -171,6 +171,9 @@ static void test_what_is_told(void **state)
 		     "steps: [ { at: 3s, remove-from-list: { contact: 101, list: 7 } } ]\n"
 		     "expect: []\n",
 		     "stopped   'remove-from-list contact: 101, list: 7': ");
+	assert_tells("test: t\ncontacts: [ { id: 1, lastmodifieddate: x } ]\n"
+		     "steps: [ { at: 0s, set: { contact: 1, tier: Gold } } ]\nexpect: []\n",
+		     "stopped   contact 1: property 'lastmodifieddate' is read-only  (tests/all.yaml:1)");
 }
 
 /* A change that nobody saw is one all the same; and an account may have a grant in place of a token. */
