@@ -225,8 +225,8 @@ static int64_t list_page(struct listing *l)
 		l->db,
 		"SELECT " COLUMNS " FROM issuance i WHERE (?1 IS NULL OR i.rule = ?1)"
 		" AND (?2 IS NULL OR i.contact = ?2 OR lower(i.email) = lower(?2)"
-		" OR i.contact IN (SELECT old FROM alias WHERE contact = ?2)"
-		" OR i.contact IN (SELECT contact FROM alias WHERE old = ?2))"
+		" OR i.contact IN (SELECT a.old FROM alias a WHERE a.contact = ?2 OR a.contact IN"
+		" (SELECT contact FROM alias WHERE old = ?2) UNION SELECT contact FROM alias WHERE old = ?2))"
 		" AND (?3 IS NULL OR i.state = ?3) AND i.at_ms >= ?4"
 		" AND (?6 IS NULL OR (i.state = 'held' AND i.hold = ?6))"
 		" AND i.id < ?7 ORDER BY i.id DESC LIMIT ?5",

@@ -106,6 +106,12 @@ soon sh -c "curl -s '$url/sandbox/state' | grep -q 2004"
 tier 2004 Gold
 check 'the daemon goes on' soon sent 2004 1
 check 'and sent nobody anything twice' sent 2002 1
+person 2005
+person 2006
+tier 2005 Gold
+check 'of two who become one' soon sent 2005 1
+act merge '{"primary":2005,"other":2006}'
+check 'what one got is found by the other id, too' soon sent 2006 1
 kill "$daemon"
 wait "$daemon"
 daemon=
