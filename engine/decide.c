@@ -320,10 +320,6 @@ static const char *came_until_now(struct deciding *g, const char *came)
 	return came_join(came, came_text(CAME_LOOK, g->wall_ms, word), g->memory);
 }
 
-/*
- * Counts as decided: once the source keeps no more of a history that is full, nothing else tells
- * that its oldest entry is no change.
- */
 static void note_creation(struct deciding *g, const struct watch *w,
 			  const struct burst_output *bursts)
 {
@@ -333,7 +329,6 @@ static void note_creation(struct deciding *g, const struct watch *w,
 			       .from_known = true,
 			       .came = g->news->came };
 
-	mark_decided(g, w, h.at_ms, h.to);
 	if (db_exists(g->d->db,
 		      "SELECT 1 FROM decision WHERE account = ?1 AND contact = ?2 AND target = ?3"
 		      " AND at_ms = ?4 AND outcome = 'no-event'",

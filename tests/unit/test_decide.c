@@ -955,6 +955,7 @@ static void news_goes_with_what_waits_and_is_told_once(void **state)
 	decide();
 	/* Two bursts: the first is decided, the second waits. */
 	assert_string_equal(of_event("came"), "m0 k0 p1 ");
+	assert_int_equal(db_integer(db, 0, "SELECT at_ms FROM decided", ""), BEGAN - 70000);
 	struct pending *waiting;
 	assert_int_equal(inbox_pending(db, "hubspot", "1", &memory, &waiting), 1);
 	char wanted[64], look[CAME_TEXT];
