@@ -391,7 +391,7 @@ static void note_repeats(struct deciding *g, const struct watch *w, const struct
 {
 	const struct entry *newest = &in->entry[in->entries - 1];
 
-	if (!newest->merge && !(in->decided && newest->at_ms <= in->decided_ms))
+	if (!in->decided || newest->at_ms > in->decided_ms)
 		mark_decided(g, w, newest->at_ms, newest->value);
 }
 
