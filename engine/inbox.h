@@ -88,7 +88,8 @@ struct pending {
 	/* Of a join: the id of the list that was joined (empty where it was not kept yet), and nothing. */
 	struct slice from, to;
 	bool from_known;
-	int64_t first_ms; /* of a burst: its first entry; 0: not known, or a join */
+	/* Of a burst: its first entry. Of a join: when the scan before the first that showed it began. 0: not known. */
+	int64_t first_ms;
 	bool frozen, moved; /* moved: known under an id that a merge absorbed */
 	int64_t scan; /* of the list, by whichever number: the first that showed it; 0: a burst */
 	const char *came; /* how and when news of it came, so far: engine/came.h */

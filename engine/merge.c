@@ -282,7 +282,9 @@ bool merge_carried_over(struct db *db, const char *account, const struct join *j
 	if (!merged_ms || row->at_ms > merged_ms + until_ms || (row->moved && !several))
 		return false;
 	int64_t member_ms = row->at_ms < merged_ms ? row->at_ms : merged_ms;
-	/* It may be of earlier merges, of which no more is known, and whose own rows of the list nobody saw. */
+	/* It may be of earlier merges, of which no more is known, and whose own rows nobody saw, as long as nobody looked. */
+	if (several && row->first_ms && row->first_ms < member_ms)
+		member_ms = row->first_ms;
 	if (several)
 		member_ms -= earlier * COMPUTED_ANEW_MS;
 	return db_exists(

@@ -181,8 +181,9 @@ static int64_t inherit_watch(struct sync *s, const struct rule *rule, int64_t ol
 	 * that finds its contact merged or deleted has them as they were known.
 	 */
 	db_run(s->db,
-	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, came, scan)"
-	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen, came, scan FROM pending"
+	       "INSERT INTO pending (watch, account, contact, at_ms, due_ms, from_value, to_value, frozen, came, scan, first_ms)"
+	       " SELECT ?2, account, contact, at_ms, at_ms + ?3, from_value, to_value, frozen, came, scan,"
+	       " CASE scan WHEN 0 THEN 0 ELSE first_ms END FROM pending"
 	       " WHERE watch = ?1",
 	       "iii", old, id, rule->settle_ms);
 	db_run(s->db,

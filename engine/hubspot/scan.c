@@ -20,6 +20,16 @@ struct member {
 	int64_t joined_ms;
 };
 
+/* When the scan before this one began, by HubSpot's clock; 0: there was none. */
+static int64_t scanned_before_ms(struct source *s, const struct hub_list *l)
+{
+	int64_t began_ms = db_integer(
+		s->db, 0, "SELECT max(scanned_ms) FROM list WHERE account = ?1 AND list_id = ?2",
+		"ts", s->name, str_slice(&l->id));
+
+	return began_ms ? began_ms + hub_now_ms(s) - hub_wall_ms(s) : 0;
+}
+
 static void add_join(struct source *s, const struct hub_list *l, const struct watch *w,
 		     const struct member *m)
 {
@@ -30,6 +40,7 @@ static void add_join(struct source *s, const struct hub_list *l, const struct wa
 				.from_known = true,
 				.from = str_slice(&l->id),
 				.scan = l->scan,
+				.first_ms = scanned_before_ms(s, l),
 				.came = came_text(CAME_LIST, hub_wall_ms(s), came) };
 
 	if (db_exists(s->db,

@@ -71,7 +71,7 @@ CREATE TABLE pending (
 	promoted   INTEGER NOT NULL DEFAULT 0, -- it fell due, and its contact is among the news
 	came       TEXT NOT NULL DEFAULT '',  -- how and when news of it came
 	scan       INTEGER NOT NULL DEFAULT 0, -- of the list that showed it first; 0: a burst
-	first_ms   INTEGER NOT NULL DEFAULT 0, -- first entry of the burst; 0: not known, or a join
+	first_ms   INTEGER NOT NULL DEFAULT 0, -- first entry of the burst; of a join, when the scan before began; 0: not known
 	PRIMARY KEY (watch, contact, at_ms, to_value)
 );
 CREATE INDEX pending_due ON pending (account, due_ms) WHERE promoted = 0;
